@@ -1,0 +1,205 @@
+# regtag gives an image in a container registry another tag. What can be made:
+#
+#   make            build/regtag, for this machine
+#   make TLS=0      build/plain/regtag, without TLS
+#   make demo       shows it at work: starts a registry, puts an image in it, tags the image
+#   make check      runs all tests; its last line is "N passed, N failed"
+#   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
+#   make figures    measures: requests, bytes, instructions, memory, size, seconds
+#   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
+#   make install    program, man page, header, library and regtag.pc, to DESTDIR and PREFIX
+#   make clean      removes build
+#
+# What can be set, on the command line or in the environment:
+#
+#   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
+#   CROSS_COMPILE                   what stands before the names of gcc, ar and strip
+#   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
+#   SAN=address,undefined           with these sanitizers, in a folder of its own
+#   V=1                             shows the commands whole
+#   CACHE                           where downloads are kept: ~/.cache/regtag
+#   JSMN_DIR, MBEDTLS_DIR           the sources of jsmn 1.1 and mbedTLS 3.6, unpacked; else they are
+#                                   fetched once, see third_party/fetch. With both, and with the
+#                                   compiler there, make needs no network.
+#
+# Debian packages that are missing are installed as root or through sudo; where neither is to be had,
+# the command to run is printed.
+
+VERSION := 0.1.0
+
+TLS     ?= 1
+SAN     ?=
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+DESTDIR ?=
+
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+ifeq ($(origin AR),default)
+AR := $(CROSS_COMPILE)ar
+endif
+STRIP ?= $(CROSS_COMPILE)strip
+
+ifndef V
+.SILENT:
+endif
+MAKEFLAGS += --no-builtin-rules
+
+# ---- Where things go: each configuration has a folder ----------------------------------------
+
+comma := ,
+space := $(subst ,, )
+parts := $(if $(filter 0,$(TLS)),plain) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
+OUT   := $(subst $(space),/,$(strip build $(subst $(space),-,$(strip $(parts)))))
+OBJ   := $(OUT)/obj
+
+JSMN_DIR    ?= build/third_party/jsmn
+MBEDTLS_DIR ?= build/third_party/mbedtls
+third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
+
+# ---- Flags -----------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
+
+# Small: no function that nobody calls, no tables for unwinding.
+SMALL := -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+ifdef SAN
+SMALL    := -O1 -g -fno-omit-frame-pointer
+SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all
+endif
+
+includes := -Isrc -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
+defines  := -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
+            -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"'
+language := -std=c99 $(defines) $(includes)
+compile   = $(CC) $(language) $(SMALL) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+link      = $(CC) $(SMALL) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS)
+
+# ---- Sources, by room ------------------------------------------------------------------------
+
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+
+library := $(foreach room,base oci http registry,$(wildcard src/$(room)/*.c))
+hash    := src/net/hash_mbedtls.c
+
+# One file of these two is linked; whoever calls it does not know which.
+tls_with    := $(wildcard src/net/tls_mbedtls.c)
+tls_without := src/net/tls_none.c
+tls         := $(firstword $(if $(filter 0,$(TLS)),,$(tls_with)) $(tls_without))
+program     := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(wildcard src/cli/*.c)
+
+mbedtls := $(patsubst %,$(OBJ)/mbedtls/%.o,sha256 platform_util)
+
+tests        := $(wildcard tests/unit/test_*.c)
+test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
+unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
+
+# ---- Programs --------------------------------------------------------------------------------
+
+all: $(OUT)/regtag
+probe: $(OUT)/probe
+
+$(OUT)/regtag: $(call objects,$(program)) $(mbedtls) $(OUT)/libregtag.a
+	echo '  LD  $@'
+	$(link) -o $@ $^ $(LDLIBS)
+
+$(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(hash)) $(mbedtls) $(OUT)/libregtag.a
+	echo '  LD  $@'
+	$(link) -o $@ $^ $(LDLIBS)
+
+$(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(hash)) $(mbedtls) \
+         $(OUT)/libregtag.a
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(OUT)/libregtag.a: $(call objects,$(library))
+	echo '  AR  $@'
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# ---- Objects ---------------------------------------------------------------------------------
+
+$(OBJ)/%.o: %.c $(OBJ)/flags | packages $(third_party)
+	echo '  CC  $<'
+	mkdir -p $(@D)
+	$(call compile,$(WARNINGS)) -c -o $@ $<
+
+# Not ours: no warnings of it are shown.
+$(OBJ)/mbedtls/%.o: $(OBJ)/flags | packages $(third_party)
+	echo '  CC  mbedtls $*.c'
+	mkdir -p $(@D)
+	$(call compile,-w) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
+
+# Everything is made again when the compiler or a flag has changed.
+$(OBJ)/flags: FORCE
+	mkdir -p $(@D)
+	printf '%s\n' '$(subst ','\'',$(compile) $(WARNINGS) $(link))' >$@.new
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# ---- What must be there first ----------------------------------------------------------------
+
+build/third_party/jsmn/jsmn.h:
+	third_party/fetch jsmn build/third_party/jsmn >/dev/null
+
+build/third_party/mbedtls/library/sha256.c:
+	third_party/fetch mbedtls build/third_party/mbedtls >/dev/null
+
+$(filter-out build/third_party/%,$(third_party)):
+	echo "There is no $@: JSMN_DIR and MBEDTLS_DIR are the folders of unpacked sources." >&2
+	exit 1
+
+# Debian's packages for what is to be made. A compiler that works is good enough, wherever it is from.
+goal     = $(filter $(1),$(MAKECMDGOALS))
+packages = $(if $(call goal,check figures),binutils libcmocka-dev openssl python3 python3-pytest strace) \
+           $(if $(call goal,demo figures),curl)
+packages:
+	compiler=; \
+	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'; \
+	third_party/packages $$compiler $(packages)
+
+# ---- Tests and measurements ------------------------------------------------------------------
+
+check: $(OUT)/regtag $(OUT)/probe $(unit)
+	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) tests/run $(unit)
+
+demo: $(OUT)/regtag
+	tests/demo $(OUT)/regtag
+
+figures: $(OUT)/regtag $(OUT)/probe
+	tests/figures
+
+lint:
+	MAKE='$(MAKE)' tests/lint
+
+# For lint: makes nothing but the objects of these sources.
+objects: $(call objects,$(SOURCES))
+
+# ---- Installing ------------------------------------------------------------------------------
+
+install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/regtag.pc
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(OUT)/regtag $(DESTDIR)$(PREFIX)/bin/regtag
+	$(STRIP) $(DESTDIR)$(PREFIX)/bin/regtag
+	install -m 644 src/regtag.1 $(DESTDIR)$(PREFIX)/share/man/man1/regtag.1
+	install -m 644 src/regtag.h $(DESTDIR)$(PREFIX)/include/regtag.h
+	install -m 644 $(OUT)/libregtag.a $(DESTDIR)$(LIBDIR)/libregtag.a
+	install -m 644 $(OUT)/regtag.pc $(DESTDIR)$(LIBDIR)/pkgconfig/regtag.pc
+
+$(OUT)/regtag.pc: FORCE
+	mkdir -p $(@D)
+	printf '%s\n' 'Name: regtag' 'Description: gives an image in a container registry another tag' \
+	    'Version: $(VERSION)' 'Libs: -L$(LIBDIR) -lregtag' 'Cflags: -I$(PREFIX)/include' >$@
+
+clean:
+	rm -rf build
+
+help:
+	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+.PHONY: all probe check clean demo figures help install lint objects packages FORCE
+.DELETE_ON_ERROR:

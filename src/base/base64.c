@@ -1,0 +1,50 @@
+#include "base/base64.h"
+
+/* The value of a digit of either alphabet, or -1. */
+static int digit_value(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (is_lower(c))
+        return c - 'a' + 26;
+    if (is_digit(c))
+        return c - '0' + 52;
+    if (c == '+' || c == '-')
+        return 62;
+    return c == '/' || c == '_' ? 63 : -1;
+}
+
+/* Padding fills the last group of four up; there may be none of it. */
+static struct slice without_padding(struct slice s)
+{
+    if (s.size % 4 != 0)
+        return s;
+    for (int i = 0; i < 2 && s.size && s.data[s.size - 1] == '='; i++)
+        s.size--;
+    return s;
+}
+
+bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decoded)
+{
+    uint32_t bits = 0;
+    unsigned count = 0;
+    size_t used = 0;
+
+    s = without_padding(s);
+    for (size_t i = 0; i < s.size; i++) {
+        int value = digit_value(s.data[i]);
+        if (value < 0)
+            return false;
+        bits = bits << 6 | (uint32_t)value;
+        count += 6;
+        if (count >= 8) {
+            if (used == max)
+                return false;
+            count -= 8;
+            memory[used++] = (char)(bits >> count & 0xff);
+        }
+    }
+    *decoded = (struct slice){memory, used};
+    /* What is left over is less than a digit's worth, and zero. */
+    return count < 6 && (bits & ((1u << count) - 1)) == 0;
+}

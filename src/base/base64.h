@@ -1,0 +1,11 @@
+/* Base64 after RFC 4648. */
+#ifndef REGTAG_BASE_BASE64_H
+#define REGTAG_BASE_BASE64_H
+
+#include "base/slice.h"
+
+/* Decodes s, in the ordinary or the URL's alphabet, padded or not, into memory of `max` bytes.
+ * False when s is not Base64 or does not fit. */
+bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decoded);
+
+#endif

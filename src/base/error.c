@@ -1,0 +1,22 @@
+#include "base/error.h"
+
+void error_clear(struct error *e)
+{
+    e->status = 0;
+    e->text[0] = '\0';
+}
+
+int error_set(struct error *e, int status, const char *format, ...)
+{
+    if (e->status != 0)
+        return status;
+
+    struct writer w = writer_to(e->text, sizeof e->text - 1);
+    va_list arguments;
+    va_start(arguments, format);
+    write_arguments(&w, format, arguments);
+    va_end(arguments);
+    e->text[w.used] = '\0';
+    e->status = status;
+    return status;
+}

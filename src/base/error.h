@@ -1,0 +1,21 @@
+/* What went wrong: a status (the exit status of the command, see regtag.h) and one line for a person.
+ * The first error of an operation stays; later ones, mostly its consequences, are dropped. */
+#ifndef REGTAG_BASE_ERROR_H
+#define REGTAG_BASE_ERROR_H
+
+#include "base/writer.h"
+
+#define ERROR_TEXT_MAX 1024 /* bytes of a message, its NUL included; longer ones are cut */
+
+struct error {
+    int status; /* 0: no error */
+    char text[ERROR_TEXT_MAX];
+};
+
+void error_clear(struct error *e);
+
+/* Sets the error unless there is one already. Returns `status`, so that a function can end with it.
+ * The format is write_format's. Text of a server may be passed as it is: it is escaped on output. */
+int error_set(struct error *e, int status, const char *format, ...) WRITER_FORMAT(3, 4);
+
+#endif

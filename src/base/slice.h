@@ -1,0 +1,54 @@
+/* A slice is a run of bytes that belongs to someone else: a pointer and a size, no terminator.
+ * It stays valid as long as the memory it points into; nothing here allocates or frees. */
+#ifndef REGTAG_BASE_SLICE_H
+#define REGTAG_BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct slice {
+    const char *data; /* may be NULL only when size is 0 */
+    size_t size;
+};
+
+/* A slice of a string literal, as an expression and as an initialiser. */
+#define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
+#define SLICE_INIT(literal) {"" literal, sizeof(literal) - 1}
+
+/* The two arguments that a "%.*s" of write_format takes. */
+#define SLICE_ARG(s) (int)(s).size, (s).data
+
+struct slice slice_of(const char *text); /* of a NUL-terminated string; NULL is empty */
+struct slice slice_from(struct slice s, size_t start); /* without the first start bytes */
+struct slice slice_head(struct slice s, size_t size);  /* at most the first size bytes */
+
+bool slice_equal(struct slice a, struct slice b);
+bool slice_equal_nocase(struct slice a, struct slice b); /* ASCII letters only */
+bool slice_starts(struct slice s, struct slice prefix);
+bool slice_contains(struct slice s, struct slice part);
+
+/* The position of the first c in s, or s.size when there is none. */
+size_t slice_find(struct slice s, char c);
+
+/* Without the spaces and tabs at both ends (OWS of RFC 9110, 5.6.3). */
+struct slice slice_trim(struct slice s);
+
+/* Takes what stands before the first `separator` off *rest and returns it; the separator is
+ * dropped. Without a separator all is taken, and *rest is left with data NULL: nothing follows. */
+struct slice slice_split(struct slice *rest, char separator);
+
+/* Reads s, all of it, as a decimal number of at most `max`. False for anything else: an empty
+ * slice, a sign, a space, a number that is larger. Leading zeros are allowed. */
+bool slice_number(struct slice s, uint64_t max, uint64_t *number);
+
+/* The value of a hexadecimal digit of either case, or -1. */
+int hex_digit(char c);
+
+/* ASCII only, whatever the locale says. */
+bool is_digit(char c);
+bool is_lower(char c);
+bool is_alnum(char c);
+char to_lower(char c);
+
+#endif

@@ -1,0 +1,44 @@
+/* A bounded writer. It never writes past its memory: a write that does not fit writes nothing,
+ * poisons the writer, and all later writes do nothing either; one check at the end is enough. */
+#ifndef REGTAG_BASE_WRITER_H
+#define REGTAG_BASE_WRITER_H
+
+#include <stdarg.h>
+
+#include "base/slice.h"
+
+struct writer {
+    char *data;
+    size_t size;  /* of the memory */
+    size_t used;  /* bytes written so far */
+    bool overflow; /* something did not fit */
+};
+
+#ifdef __GNUC__
+#define WRITER_FORMAT(at, first) __attribute__((format(printf, at, first)))
+#else
+#define WRITER_FORMAT(at, first)
+#endif
+
+struct writer writer_to(void *memory, size_t size);
+struct slice written(const struct writer *w);
+
+void write_slice(struct writer *w, struct slice s);
+void write_text(struct writer *w, const char *text);
+void write_char(struct writer *w, char c);
+void write_number(struct writer *w, uint64_t number);
+
+/* A small part of printf: %s, %.*s (see SLICE_ARG), %u (unsigned), %zu, %llu and %%.
+ * As soon as something does not fit, the text is cut there and the writer is poisoned. */
+void write_format(struct writer *w, const char *format, ...) WRITER_FORMAT(2, 3);
+void write_arguments(struct writer *w, const char *format, va_list arguments);
+
+/* Text that came from elsewhere, made safe for a terminal and a log: every byte outside printable
+ * ASCII, and the backslash, is written as \xNN. Text that does not fit is cut between two characters. */
+void write_escaped(struct writer *w, struct slice s);
+
+/* A JSON string, quotes included, that is pure ASCII: a byte outside printable ASCII becomes the four
+ * characters \xNN, as write_escaped shows it. */
+void write_json_string(struct writer *w, struct slice s);
+
+#endif

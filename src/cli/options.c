@@ -1,0 +1,288 @@
+#include "cli/options.h"
+
+#include <string.h>
+
+#include "cli/output.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TIMEOUT_MAX (366 * 86400) /* seconds */
+#define ARGUMENTS_MAX 1000000
+
+/* ---- What there is ------------------------------------------------------------------------------------- */
+
+static const struct verb_info VERBS[] = {
+    {VERB_ID_TAG, "tag", "IMAGE NAME...", "gives IMAGE the tags NAME, in its own repository",
+     "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under each NAME. Prints one\n"
+     "line a NAME: the reference, the digest, what happened, and the digest before, with tabs between.\n",
+     2, ARGUMENTS_MAX},
+    {VERB_ID_LS, "ls", "REPOSITORY", "lists tags, one a line",
+     "Lists the tags of REPOSITORY in the order in which the registry names them.\n", 1, 1},
+    {VERB_ID_DIGEST, "digest", "IMAGE", "prints the digest that the tag points at", "", 1, 1},
+    {VERB_ID_MANIFEST, "manifest", "IMAGE", "prints the manifest, byte for byte",
+     "Nothing is printed unless the manifest is valid and has the digest that it should have.\n", 1, 1},
+};
+
+enum option_id {
+    OPTION_HELP,
+    OPTION_JSON,
+    OPTION_LIMIT,
+    OPTION_PLAIN_HTTP,
+    OPTION_QUIET,
+    OPTION_RESOLVE,
+    OPTION_TIMEOUT,
+    OPTION_TLS,
+    OPTION_VERBOSE
+};
+
+#define ALL_VERBS (VERB_ID_TAG | VERB_ID_LS | VERB_ID_DIGEST | VERB_ID_MANIFEST)
+
+struct option {
+    enum option_id id;
+    const char *name, *letter, *value; /* "" where there is none */
+    int verbs;
+    const char *summary;
+};
+
+static const struct option OPTIONS[] = {
+    {OPTION_JSON, "json", "", "", VERB_ID_TAG | VERB_ID_LS | VERB_ID_DIGEST, "one JSON object a line"},
+    {OPTION_LIMIT, "limit", "", "N", VERB_ID_LS, "list at most N tags"},
+    {OPTION_TIMEOUT, "timeout", "", "SECONDS", ALL_VERBS, "how long all of it may take (60)"},
+    {OPTION_PLAIN_HTTP, "plain-http", "", "", ALL_VERBS, "speak plain HTTP, whatever the host"},
+    {OPTION_TLS, "tls", "", "", ALL_VERBS, "speak TLS, whatever the host"},
+    {OPTION_RESOLVE, "resolve", "", "HOST:PORT:ADDRESS", ALL_VERBS, "the address of a host; may be repeated"},
+    {OPTION_VERBOSE, "verbose", "v", "", ALL_VERBS, "show requests, answers and timings on stderr"},
+    {OPTION_QUIET, "quiet", "q", "", ALL_VERBS, "say nothing on stderr but errors"},
+    {OPTION_HELP, "help", "h", "", ALL_VERBS, "show this text"},
+};
+
+static const struct verb_info *find_verb(const char *name)
+{
+    for (size_t i = 0; i < COUNT(VERBS); i++)
+        if (strcmp(name, VERBS[i].name) == 0)
+            return &VERBS[i];
+    return NULL;
+}
+
+/* ---- Help ------------------------------------------------------------------------------------------------ */
+
+static void print(const char *text)
+{
+    output_write(slice_of(text));
+}
+
+/* Text and so many spaces that the next column begins at `column`; at least two. */
+static void print_column(const char *text, size_t column)
+{
+    static const char SPACES[] = "                                        ";
+    size_t size = strlen(text);
+    size_t gap = size + 2 <= column ? column - size : 2;
+    print(text);
+    output_write((struct slice){SPACES, gap});
+}
+
+static void print_option(const struct option *o)
+{
+    char text[64];
+    struct writer w = writer_to(text, sizeof text - 1);
+    write_format(&w, "  %s%s%s--%s%s%s", *o->letter ? "-" : "    ", o->letter, *o->letter ? ", " : "",
+                 o->name, *o->value ? " " : "", o->value);
+    text[w.used] = '\0';
+    print_column(text, 34);
+    print(o->summary);
+    print("\n");
+}
+
+static void help_verb(const struct verb_info *verb)
+{
+    print("usage: regtag ");
+    print(verb->name);
+    print(" [OPTION]... ");
+    print(verb->arguments);
+    print("\n\nregtag ");
+    print(verb->name);
+    print(" ");
+    print(verb->summary);
+    print(".\n");
+    print(verb->details);
+    print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], REPOSITORY the same without tag and digest.\n"
+          "\nOptions:\n");
+    for (size_t i = 0; i < COUNT(OPTIONS); i++)
+        if (OPTIONS[i].verbs & (int)verb->id)
+            print_option(&OPTIONS[i]);
+}
+
+static void help_all(void)
+{
+    print("regtag gives an image in a container registry another tag. No layer moves.\n\n"
+          "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
+    for (size_t i = 0; i < COUNT(VERBS); i++) {
+        char text[64];
+        struct writer w = writer_to(text, sizeof text - 1);
+        write_format(&w, "  %s %s", VERBS[i].name, VERBS[i].arguments);
+        text[w.used] = '\0';
+        print_column(text, 26);
+        print(VERBS[i].summary);
+        print("\n");
+    }
+    print("  help [COMMAND]          shows the options of a command\n"
+          "  --version               prints the version\n\n"
+          "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]. The manual regtag(1) tells all.\n");
+}
+
+void options_help(const struct verb_info *verb)
+{
+    if (verb)
+        help_verb(verb);
+    else
+        help_all();
+}
+
+/* ---- Reading --------------------------------------------------------------------------------------------- */
+
+static const struct option *find_option(struct slice name, bool letter)
+{
+    for (size_t i = 0; i < COUNT(OPTIONS); i++)
+        if (name.size && slice_equal(name, slice_of(letter ? OPTIONS[i].letter : OPTIONS[i].name)))
+            return &OPTIONS[i];
+    return NULL;
+}
+
+static bool usage(const struct options *o, struct error *e, const char *what, const char *text)
+{
+    error_set(e, REGTAG_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
+              SLICE_ARG(slice_head(slice_of(text), 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
+    return false;
+}
+
+static bool bad_value(struct error *e, const char *option, const char *value, const char *problem)
+{
+    error_set(e, REGTAG_USAGE, "--%s \"%.*s\": %s", option, SLICE_ARG(slice_head(slice_of(value), 200)),
+              problem);
+    return false;
+}
+
+static bool set_resolve(struct options *o, const char *value, struct error *e)
+{
+    const char *problem = override_parse(&o->overrides, value);
+    return !problem || bad_value(e, "resolve", value, problem);
+}
+
+static bool set_option(struct options *o, const struct option *option, const char *value, struct error *e)
+{
+    switch (option->id) {
+    case OPTION_HELP:
+        o->help = true;
+        return true;
+    case OPTION_JSON:
+        o->json = true;
+        return true;
+    case OPTION_PLAIN_HTTP:
+        o->scheme = REGTAG_SCHEME_PLAIN;
+        return true;
+    case OPTION_TLS:
+        o->scheme = REGTAG_SCHEME_TLS;
+        return true;
+    case OPTION_QUIET:
+        o->quiet = true;
+        return true;
+    case OPTION_VERBOSE:
+        o->verbose = true;
+        return true;
+    case OPTION_RESOLVE:
+        return set_resolve(o, value, e);
+    case OPTION_LIMIT:
+        return (slice_number(slice_of(value), INT64_MAX, &o->limit) && o->limit > 0) ||
+               bad_value(e, "limit", value, "it takes a whole number from 1");
+    case OPTION_TIMEOUT:
+        return (slice_number(slice_of(value), TIMEOUT_MAX, &o->timeout) && o->timeout > 0) ||
+               bad_value(e, "timeout", value, "it takes a whole number of seconds from 1");
+    }
+    return false;
+}
+
+/* Reads the option argv[*at], and moves on to its value if that is an argument of its own. */
+static bool read_long(struct options *o, int argc, char **argv, int *at, struct error *e)
+{
+    struct slice value = slice_of(argv[*at] + 2);
+    struct slice name = slice_split(&value, '=');
+    const struct option *option = find_option(name, false);
+
+    if (!option || !(option->verbs & (int)o->verb->id))
+        return usage(o, e, "there is no option", argv[*at]);
+    if (!*option->value) {
+        if (value.data)
+            return usage(o, e, "an option that takes no value has one:", argv[*at]);
+        return set_option(o, option, "", e);
+    }
+    if (value.data)
+        return set_option(o, option, value.data, e);
+    if (*at + 1 >= argc)
+        return usage(o, e, "the value is missing behind", argv[*at]);
+    return set_option(o, option, argv[++*at], e);
+}
+
+/* One letter or several: -vq. None of them takes a value. */
+static bool read_letters(struct options *o, const char *argument, struct error *e)
+{
+    for (const char *letter = argument + 1; *letter; letter++) {
+        const struct option *option = find_option((struct slice){letter, 1}, true);
+        if (!option || !set_option(o, option, "", e))
+            return usage(o, e, "there is no option", argument);
+    }
+    return true;
+}
+
+static bool read_arguments(struct options *o, int argc, char **argv, struct error *e)
+{
+    bool only_arguments = false;
+    o->arguments = argv;
+    for (int i = 0; i < argc; i++) {
+        char *a = argv[i];
+        if (only_arguments || a[0] != '-' || a[1] == '\0')
+            o->arguments[o->count++] = a;
+        else if (strcmp(a, "--") == 0)
+            only_arguments = true;
+        else if (!(a[1] == '-' ? read_long(o, argc, argv, &i, e) : read_letters(o, a, e)))
+            return false;
+    }
+    return true;
+}
+
+static bool check_count(const struct options *o, struct error *e)
+{
+    const struct verb_info *v = o->verb;
+    if (o->help || (o->count >= v->least && o->count <= v->most))
+        return true;
+    error_set(e, REGTAG_USAGE, "%s: usage: regtag %s %s",
+              o->count < v->least ? "an argument is missing" : "there is an argument too many", v->name,
+              v->arguments);
+    return false;
+}
+
+/* "help", "help VERB", "--help", "--version": what stands instead of a verb. */
+static bool read_instead(struct options *o, int argc, char **argv, struct error *e)
+{
+    const char *word = argv[1];
+    o->version = strcmp(word, "--version") == 0 || strcmp(word, "version") == 0;
+    o->help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    if (!o->version && !o->help)
+        return usage(o, e, word[0] == '-' ? "a command comes first, not" : "there is no command", word);
+    if (o->version || argc < 3 || strcmp(argv[2], "help") == 0)
+        return true;
+    o->verb = find_verb(argv[2]);
+    return o->verb || usage(o, e, "there is no command", argv[2]);
+}
+
+bool options_parse(struct options *o, int argc, char **argv, struct error *e)
+{
+    memset(o, 0, sizeof *o);
+    o->timeout = TIMEOUT_DEFAULT;
+    if (argc < 2) {
+        error_set(e, REGTAG_USAGE, "a command is missing; \"regtag help\" shows what there is");
+        return false;
+    }
+    o->verb = find_verb(argv[1]);
+    if (!o->verb)
+        return read_instead(o, argc, argv, e);
+    return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e);
+}

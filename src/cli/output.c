@@ -1,0 +1,79 @@
+#include "cli/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER_MAX 4096
+#define LINE_MAX_BYTES 5120 /* an error's text, escaped; longer lines are cut */
+
+static char buffer[BUFFER_MAX];
+static size_t used;
+static int problem;
+
+bool output_claim(void)
+{
+    bool open_before = fcntl(STDOUT_FILENO, F_GETFD) != -1;
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    return open_before;
+}
+
+/* Returns 0, or errno. */
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : EIO;
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+void output_flush(void)
+{
+    if (used && !problem)
+        problem = write_all(STDOUT_FILENO, buffer, used);
+    used = 0;
+}
+
+void output_write(struct slice s)
+{
+    while (s.size) {
+        size_t part = s.size < sizeof buffer - used ? s.size : sizeof buffer - used;
+        memcpy(buffer + used, s.data, part);
+        used += part;
+        s = slice_from(s, part);
+        if (used == sizeof buffer)
+            output_flush();
+    }
+}
+
+int output_problem(void)
+{
+    return problem;
+}
+
+void output_note(const char *before, struct slice text)
+{
+    char line[LINE_MAX_BYTES];
+    struct writer w = writer_to(line, sizeof line - 1);
+    write_text(&w, before);
+    write_escaped(&w, text);
+    line[w.used] = '\n';
+    write_all(STDERR_FILENO, line, w.used + 1);
+}
+
+void output_error(const char *text)
+{
+    output_note("regtag: ", slice_of(text));
+}

@@ -1,0 +1,162 @@
+#include "cli/report.h"
+
+#include <string.h>
+
+#include "cli/output.h"
+#include "net/clock.h"
+#include "oci/reference.h"
+
+#define ROW_MAX 8192 /* bytes of a line of the answer; an error in it may be escaped */
+
+/* ---- Rows: written here, then printed whole -------------------------------------------------------------- */
+
+struct row {
+    struct writer w;
+    char text[ROW_MAX];
+};
+
+static struct writer *row_begin(struct row *row)
+{
+    row->w = writer_to(row->text, sizeof row->text);
+    return &row->w;
+}
+
+static void row_print(struct row *row)
+{
+    write_char(&row->w, '\n');
+    output_write(written(&row->w));
+}
+
+/* "NAME:TAG" for a reference as the user wrote it and another tag. */
+static struct slice with_tag(const char *image, const char *tag, char *text, size_t size)
+{
+    struct reference r;
+    struct error ignored = {.status = 0};
+    struct writer w = writer_to(text, size);
+    if (reference_parse(&r, slice_of(image), &ignored))
+        write_format(&w, "%.*s:%s", SLICE_ARG(r.name), tag);
+    return written(&w);
+}
+
+/* Members of a JSON object; the first one opens it. */
+static void member_name(struct writer *w, const char *name)
+{
+    write_format(w, "%s\"%s\":", w->used ? "," : "{", name);
+}
+
+static void member_text(struct writer *w, const char *name, struct slice text)
+{
+    member_name(w, name);
+    if (text.size)
+        write_json_string(w, text);
+    else
+        write_text(w, "null");
+}
+
+static void member_status(struct writer *w, enum regtag_status status, const char *error)
+{
+    member_name(w, "status");
+    write_number(w, (unsigned)status);
+    if (status != REGTAG_OK)
+        member_text(w, "error", slice_of(error));
+    write_char(w, '}');
+}
+
+/* ---- Answers --------------------------------------------------------------------------------------------- */
+
+static const char *outcome_word(enum regtag_outcome outcome)
+{
+    switch (outcome) {
+    case REGTAG_SET:
+        return "set";
+    case REGTAG_MAYBE_SET:
+        return "uncertain";
+    default:
+        return "failed";
+    }
+}
+
+void report_settled(const struct options *o, const char *image, const struct regtag_result *result)
+{
+    static struct row row;
+    char text[1024];
+    struct slice reference = with_tag(image, result->name, text, sizeof text);
+    struct writer *w = row_begin(&row);
+    const char *word = outcome_word(result->outcome);
+
+    if (o->json) {
+        member_text(w, "reference", reference);
+        member_text(w, "digest", slice_of(result->digest));
+        member_text(w, "result", slice_of(word));
+        member_text(w, "previous", SLICE(""));
+        member_status(w, result->status, result->error);
+    } else
+        write_format(w, "%.*s\t%s\t%s\t-", SLICE_ARG(reference), *result->digest ? result->digest : "-",
+                     word);
+    row_print(&row);
+    output_flush();
+    if (result->status != REGTAG_OK)
+        report_error(result->error);
+}
+
+void report_listed(const struct options *o, const char *repository, const char *tag)
+{
+    static struct row row;
+    char text[1024];
+    struct writer *w = row_begin(&row);
+    if (o->json) {
+        member_text(w, "reference", with_tag(repository, tag, text, sizeof text));
+        member_text(w, "tag", slice_of(tag));
+        write_char(w, '}');
+    } else
+        write_text(w, tag);
+    row_print(&row);
+}
+
+void report_digest(const struct options *o, const char *image, const struct regtag_result *result,
+                   enum regtag_status status, const char *error)
+{
+    static struct row row;
+    struct writer *w = row_begin(&row);
+    if (o->json) {
+        member_text(w, "reference", slice_of(image));
+        member_text(w, "digest", slice_of(result->digest));
+        member_status(w, status, error);
+        row_print(&row);
+    } else if (status == REGTAG_OK) {
+        write_text(w, result->digest);
+        row_print(&row);
+    }
+}
+
+/* ---- Words ------------------------------------------------------------------------------------------------ */
+
+void report_error(const char *text)
+{
+    static char last[ERROR_TEXT_MAX];
+    if (strcmp(text, last) == 0)
+        return;
+    struct writer w = writer_to(last, sizeof last - 1);
+    write_format(&w, "%s", text);
+    last[w.used] = '\0';
+    output_error(text);
+}
+
+void report_trace(void *context, enum regtag_trace kind, const char *text, size_t size)
+{
+    static const char *const MARKS[] = {
+        [REGTAG_TRACE_REQUEST] = ">", [REGTAG_TRACE_ANSWER] = "<", [REGTAG_TRACE_NOTE] = "*"};
+    const struct report_trace *t = context;
+    struct slice line = {text, size};
+
+    if (kind == REGTAG_TRACE_WARNING) {
+        if (!t->options->quiet)
+            output_note("regtag: ", line);
+    } else if (t->options->verbose) {
+        char before[40];
+        struct writer w = writer_to(before, sizeof before - 1);
+        write_format(&w, "%llu ms %s ", (unsigned long long)(clock_now() - t->start), MARKS[kind]);
+        before[w.used] = '\0';
+        output_note(before, line);
+    }
+}

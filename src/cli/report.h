@@ -1,0 +1,27 @@
+/* What the program says: answers on standard output, words on standard error. */
+#ifndef REGTAG_CLI_REPORT_H
+#define REGTAG_CLI_REPORT_H
+
+#include "cli/options.h"
+
+/* One line for a name that is settled; `image` is as the user wrote it. */
+void report_settled(const struct options *o, const char *image, const struct regtag_result *result);
+
+/* One line for a tag of a list. */
+void report_listed(const struct options *o, const char *repository, const char *tag);
+
+/* The answer of `digest`; with --json also when there is none, for the reason in `error`. */
+void report_digest(const struct options *o, const char *image, const struct regtag_result *result,
+                   enum regtag_status status, const char *error);
+
+/* An error on standard error; the same one again is not repeated. */
+void report_error(const char *text);
+
+/* For regtag_config: shows what the options want to be seen. The context is a struct report_trace. */
+struct report_trace {
+    const struct options *options;
+    uint64_t start; /* clock_now() at the beginning */
+};
+void report_trace(void *context, enum regtag_trace kind, const char *text, size_t size);
+
+#endif

@@ -1,0 +1,32 @@
+/* The chunked transfer coding (RFC 9112, 7.1), taken apart as it arrives. Chunk extensions and the
+ * trailer are checked and dropped. */
+#ifndef REGTAG_HTTP_CHUNKED_H
+#define REGTAG_HTTP_CHUNKED_H
+
+#include "http/fields.h"
+
+#define CHUNK_LINE_MAX 4096         /* bytes of a line with a chunk's size and its extensions */
+#define TRAILER_MAX (32u * 1024)    /* bytes of the trailer section */
+
+enum chunked_progress {
+    CHUNKED_MORE, /* the input is used up */
+    CHUNKED_DATA, /* *data is the next part of the content */
+    CHUNKED_END,  /* the body is complete */
+    CHUNKED_BROKEN
+};
+
+/* To begin a body, clear the whole struct. */
+struct http_chunked {
+    unsigned char state;
+    bool digits;      /* the chunk's size has at least one */
+    unsigned line;    /* bytes of its line, so far */
+    uint64_t size;    /* of the chunk; while its data are read, what is left of them */
+    uint64_t trailer; /* bytes of the trailer, so far */
+    struct http_fields fields;
+    const char *problem;
+};
+
+/* Goes on to the next part. Takes what it has used off *in; *data points into it. */
+enum chunked_progress http_chunked_take(struct http_chunked *c, struct slice *in, struct slice *data);
+
+#endif

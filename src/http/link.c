@@ -1,0 +1,114 @@
+#include "http/link.h"
+
+#include "http/fields.h"
+
+static void skip_spaces(struct slice *s)
+{
+    while (s->size && (s->data[0] == ' ' || s->data[0] == '\t'))
+        *s = slice_from(*s, 1);
+}
+
+static bool skip_char(struct slice *s, char c)
+{
+    if (s->size == 0 || s->data[0] != c)
+        return false;
+    *s = slice_from(*s, 1);
+    return true;
+}
+
+static struct slice take_token(struct slice *s)
+{
+    size_t n = 0;
+    while (n < s->size && is_token_char(s->data[n]))
+        n++;
+    struct slice token = slice_head(*s, n);
+    *s = slice_from(*s, n);
+    return token;
+}
+
+/* Takes a quoted string; what is between the quotes is left as written, escapes included. */
+static bool take_quoted(struct slice *s, struct slice *text)
+{
+    size_t n = 1;
+    while (n < s->size && s->data[n] != '"')
+        n += s->data[n] == '\\' ? 2 : 1;
+    if (n >= s->size)
+        return false;
+    *text = slice_from(slice_head(*s, n), 1);
+    *s = slice_from(*s, n + 1);
+    return true;
+}
+
+/* Whether the relation types, separated by spaces, have "next" among them. */
+static bool has_next(struct slice types)
+{
+    while (types.data)
+        if (slice_equal_nocase(slice_split(&types, ' '), SLICE("next")))
+            return true;
+    return false;
+}
+
+/* NAME [= VALUE], behind a ';'. */
+static bool take_parameter(struct slice *s, struct slice *name, struct slice *value)
+{
+    skip_spaces(s);
+    *name = take_token(s);
+    *value = SLICE("");
+    skip_spaces(s);
+    if (name->size && skip_char(s, '=')) {
+        skip_spaces(s);
+        if (s->size && s->data[0] == '"') {
+            if (!take_quoted(s, value))
+                return false;
+        } else
+            *value = take_token(s);
+        skip_spaces(s);
+    }
+    return true;
+}
+
+/* <TARGET> and its parameters. *next tells whether it is one to the next page; only the first rel
+ * counts, and a link of another page's (anchor) does not. */
+static bool take_link(struct slice *s, struct slice *target, bool *next)
+{
+    struct slice name, value;
+    bool has_rel = false, has_anchor = false;
+
+    if (!skip_char(s, '<'))
+        return false;
+    size_t end = slice_find(*s, '>');
+    if (end == s->size)
+        return false;
+    *target = slice_head(*s, end);
+    *s = slice_from(*s, end + 1);
+    *next = false;
+    for (skip_spaces(s); skip_char(s, ';');) {
+        if (!take_parameter(s, &name, &value))
+            return false;
+        if (slice_equal_nocase(name, SLICE("rel")) && !has_rel) {
+            has_rel = true;
+            *next = has_next(value);
+        }
+        has_anchor = has_anchor || slice_equal_nocase(name, SLICE("anchor"));
+    }
+    *next = *next && !has_anchor;
+    return true;
+}
+
+bool link_next(struct slice value, struct slice *target)
+{
+    struct slice link;
+    bool next;
+    *target = (struct slice){NULL, 0};
+    for (;;) {
+        skip_spaces(&value);
+        if (value.size == 0)
+            return true;
+        if (skip_char(&value, ','))
+            continue;
+        if (!take_link(&value, &link, &next) || (value.size && !skip_char(&value, ',')))
+            return false;
+        if (next && !target->data)
+            *target = link;
+    }
+}

@@ -1,0 +1,17 @@
+/* Requests of HTTP/1.1, written into bounded memory. */
+#ifndef REGTAG_HTTP_REQUEST_H
+#define REGTAG_HTTP_REQUEST_H
+
+#include "base/writer.h"
+
+/* METHOD TARGET HTTP/1.1 and the Host field. The target may be empty, meaning "/". A target with a
+ * control character or space in it poisons the writer. */
+void write_request(struct writer *w, const char *method, struct slice target, struct slice authority);
+
+/* One header line. A value that could end the line early poisons the writer. */
+void write_field(struct writer *w, const char *name, struct slice value);
+
+/* The empty line. */
+void write_fields_end(struct writer *w);
+
+#endif

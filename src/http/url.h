@@ -1,0 +1,32 @@
+/* URLs of the schemes http and https (RFC 3986): taking them apart, and resolving what a server names
+ * relative to the address that it was asked at. */
+#ifndef REGTAG_HTTP_URL_H
+#define REGTAG_HTTP_URL_H
+
+#include "base/writer.h"
+
+#define URL_MAX 4096 /* bytes of a URL that is accepted from a server */
+
+struct url {
+    bool tls;
+    struct slice host; /* an IPv6 address without brackets */
+    unsigned port;     /* the scheme's own where none is written */
+    struct slice authority; /* HOST[:PORT] as written */
+    struct slice target;    /* path and query, without the fragment; may be empty, meaning "/" */
+};
+
+/* Takes an absolute URL apart. False when it is none, has a user in it, or a character that does not
+ * belong in a URL. The slices point into `text`. */
+bool url_parse(struct url *u, struct slice text);
+
+/* Resolves a reference (RFC 3986, 5.2) against the absolute URL `base`, and writes the absolute URL to
+ * w. False, with anything in w, when either is malformed or the result does not fit. */
+bool url_resolve(struct slice base, struct slice reference, struct writer *w);
+
+/* Whether two URLs have the same scheme, host and port. */
+bool url_same_origin(const struct url *a, const struct url *b);
+
+/* "HOST", "HOST:PORT" where the port isn't the scheme's own; IPv6 in brackets. */
+void write_authority(struct writer *w, bool tls, struct slice host, unsigned port);
+
+#endif

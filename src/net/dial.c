@@ -1,0 +1,152 @@
+#include "net/dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+
+void dial_begin(struct dial *d, const struct regtag_origin *origin, const struct overrides *overrides)
+{
+    d->looking_up = false;
+    d->next = 0;
+    d->next_at = 0;
+    d->fd = -1;
+    d->addresses.count = 0;
+    error_clear(&d->error);
+    for (unsigned i = 0; i < ADDRESSES_MAX; i++)
+        d->fds[i] = -1;
+    d->looking_up =
+        lookup_begin(&d->lookup, origin, overrides, &d->addresses, &d->error) == LOOKUP_MORE;
+}
+
+void dial_end(struct dial *d)
+{
+    lookup_end(&d->lookup);
+    for (unsigned i = 0; i < ADDRESSES_MAX; i++) {
+        if (d->fds[i] >= 0)
+            close(d->fds[i]);
+        d->fds[i] = -1;
+    }
+}
+
+/* ---- Attempts ----------------------------------------------------------------------------------------- */
+
+static void attempt_failed(struct dial *d, unsigned i, int problem)
+{
+    char text[ADDRESS_TEXT_MAX];
+    address_text(&d->addresses.list[i], text);
+    error_clear(&d->error);
+    error_set(&d->error, REGTAG_NO_CONNECTION, "could not be reached at %s: %s%s", text, strerror(problem),
+              problem == ECONNREFUSED ? "; is the registry running, and is the port right?" : "");
+    if (d->fds[i] >= 0)
+        close(d->fds[i]);
+    d->fds[i] = -1;
+    d->next_at = 0; /* no reason to wait with the next one */
+}
+
+/* A socket that never blocks, is not inherited, and does not hold back small writes (without that a TLS
+ * handshake waits 40 ms). */
+static int make_socket(int family)
+{
+    int one = 1;
+    int fd = socket(family, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* Starts the next attempt. True when it is connected at once. */
+static bool start_attempt(struct dial *d)
+{
+    unsigned i = d->next++;
+    const struct address *a = &d->addresses.list[i];
+    d->next_at = clock_now() + DIAL_STAGGER;
+    d->fds[i] = make_socket(a->socket.ss_family);
+    if (d->fds[i] >= 0 && connect(d->fds[i], (const struct sockaddr *)&a->socket, a->size) == 0)
+        return true;
+    if (d->fds[i] < 0 || (errno != EINPROGRESS && errno != EINTR))
+        attempt_failed(d, i, errno);
+    return false;
+}
+
+/* Whether an attempt under way has become a connection. */
+static bool attempt_done(struct dial *d, unsigned i)
+{
+    struct pollfd ready = {d->fds[i], POLLOUT, 0};
+    int problem = 0;
+    socklen_t size = sizeof problem;
+    if (poll(&ready, 1, 0) <= 0)
+        return false;
+    if (getsockopt(d->fds[i], SOL_SOCKET, SO_ERROR, &problem, &size) != 0)
+        problem = errno;
+    if (problem)
+        attempt_failed(d, i, problem);
+    return problem == 0;
+}
+
+static enum dial_progress done(struct dial *d, unsigned i)
+{
+    d->fd = d->fds[i];
+    d->fds[i] = -1;
+    d->chosen = i;
+    dial_end(d);
+    return DIAL_DONE;
+}
+
+static unsigned attempts(const struct dial *d)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < d->next; i++)
+        count += d->fds[i] >= 0;
+    return count;
+}
+
+static enum dial_progress step_attempts(struct dial *d)
+{
+    for (unsigned i = 0; i < d->next; i++)
+        if (d->fds[i] >= 0 && attempt_done(d, i))
+            return done(d, i);
+    while (d->next < d->addresses.count && (attempts(d) == 0 || clock_now() >= d->next_at))
+        if (start_attempt(d))
+            return done(d, d->next - 1);
+    return attempts(d) ? DIAL_MORE : DIAL_FAILED;
+}
+
+/* ---- All of it ---------------------------------------------------------------------------------------- */
+
+enum dial_progress dial_step(struct dial *d)
+{
+    if (d->looking_up) {
+        enum lookup_progress progress = lookup_step(&d->lookup, &d->error);
+        if (progress == LOOKUP_MORE)
+            return DIAL_MORE;
+        lookup_end(&d->lookup);
+        d->looking_up = false;
+    }
+    return step_attempts(d);
+}
+
+nfds_t dial_poll(const struct dial *d, struct pollfd *list)
+{
+    nfds_t count = 0;
+    if (d->looking_up)
+        list[count++] = (struct pollfd){d->lookup.fd, POLLIN, 0};
+    for (unsigned i = 0; i < d->next; i++)
+        if (d->fds[i] >= 0)
+            list[count++] = (struct pollfd){d->fds[i], POLLOUT, 0};
+    return count;
+}
+
+uint64_t dial_until(const struct dial *d)
+{
+    return !d->looking_up && d->next < d->addresses.count ? d->next_at : UINT64_MAX;
+}

@@ -1,0 +1,240 @@
+#include "net/resolve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- Addresses --------------------------------------------------------------------------------------- */
+
+static bool add_address(struct addresses *a, const void *socket, size_t size)
+{
+    if (a->count == ADDRESSES_MAX || size > sizeof a->list[0].socket)
+        return false;
+    struct address *slot = &a->list[a->count++];
+    memset(slot, 0, sizeof *slot);
+    memcpy(&slot->socket, socket, size);
+    slot->size = (socklen_t)size;
+    return true;
+}
+
+/* Adds a numeric address. False when the text is none. */
+static bool add_numeric(struct addresses *a, struct slice text, uint16_t port)
+{
+    char copy[INET6_ADDRSTRLEN + 1];
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    if (text.size == 0 || text.size >= sizeof copy)
+        return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    memset(&v4, 0, sizeof v4);
+    memset(&v6, 0, sizeof v6);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    if (inet_pton(AF_INET, copy, &v4.sin_addr) == 1)
+        return add_address(a, &v4, sizeof v4);
+    if (inet_pton(AF_INET6, copy, &v6.sin6_addr) == 1)
+        return add_address(a, &v6, sizeof v6);
+    return false;
+}
+
+void address_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
+{
+    const void *number = a->socket.ss_family == AF_INET
+                             ? (const void *)&((const struct sockaddr_in *)&a->socket)->sin_addr
+                             : (const void *)&((const struct sockaddr_in6 *)&a->socket)->sin6_addr;
+    if (!inet_ntop(a->socket.ss_family, number, text, ADDRESS_TEXT_MAX))
+        text[0] = '\0';
+}
+
+void addresses_interleave(struct addresses *a)
+{
+    for (unsigned i = 1; i < a->count; i++) {
+        unsigned next = i;
+        while (next < a->count && a->list[next].socket.ss_family == a->list[i - 1].socket.ss_family)
+            next++;
+        if (next == a->count)
+            return;
+        struct address moved = a->list[next];
+        memmove(&a->list[i + 1], &a->list[i], (next - i) * sizeof moved);
+        a->list[i] = moved;
+    }
+}
+
+/* ---- --resolve ---------------------------------------------------------------------------------------- */
+
+static struct slice without_brackets(struct slice s)
+{
+    if (s.size >= 2 && s.data[0] == '[' && s.data[s.size - 1] == ']')
+        return slice_from(slice_head(s, s.size - 1), 1);
+    return s;
+}
+
+/* Takes HOST off the front, which may be an IPv6 address in brackets. */
+static struct slice split_host(struct slice *rest)
+{
+    if (rest->size && rest->data[0] == '[') {
+        size_t end = slice_find(*rest, ']');
+        struct slice host = slice_head(*rest, end + 1);
+        *rest = slice_from(*rest, end + 1);
+        slice_split(rest, ':');
+        return without_brackets(host);
+    }
+    return slice_split(rest, ':');
+}
+
+const char *override_parse(struct overrides *overrides, const char *text)
+{
+    struct slice rest = slice_of(text);
+    struct override *o = &overrides->list[overrides->count];
+    uint64_t port;
+
+    if (overrides->count == OVERRIDES_MAX)
+        return "there are more than 16 of it";
+    memset(o, 0, sizeof *o);
+    o->host = split_host(&rest);
+    if (o->host.size == 0 || !slice_number(slice_split(&rest, ':'), 65535, &port) || port == 0)
+        return "it takes HOST:PORT:ADDRESS";
+    o->port = (uint16_t)port;
+    do {
+        if (o->addresses.count == ADDRESSES_MAX)
+            return "it has more than 16 addresses";
+        if (!add_numeric(&o->addresses, without_brackets(slice_split(&rest, ',')), o->port))
+            return "what follows the port is not a numeric IPv4 or IPv6 address";
+    } while (rest.data);
+    overrides->count++;
+    return NULL;
+}
+
+static bool find_override(const struct overrides *o, const struct regtag_origin *origin,
+                          struct addresses *addresses)
+{
+    for (unsigned i = 0; o && i < o->count; i++) {
+        if (o->list[i].port == origin->port &&
+            slice_equal_nocase(o->list[i].host, slice_of(origin->host))) {
+            *addresses = o->list[i].addresses;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- The child ---------------------------------------------------------------------------------------- */
+
+/* What the child answers; it is small enough for a pipe to take it whole. */
+struct child_answer {
+    int result; /* getaddrinfo's */
+    struct addresses addresses;
+};
+
+static void look_up(const struct regtag_origin *origin, struct child_answer *answer)
+{
+    struct addrinfo hints, *found = NULL;
+    memset(&hints, 0, sizeof hints);
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    answer->result = getaddrinfo(origin->host, NULL, &hints, &found);
+    for (struct addrinfo *i = answer->result == 0 ? found : NULL; i; i = i->ai_next) {
+        char text[ADDRESS_TEXT_MAX];
+        struct address a = {.size = i->ai_addrlen};
+        memcpy(&a.socket, i->ai_addr, i->ai_addrlen);
+        address_text(&a, text);
+        add_numeric(&answer->addresses, slice_of(text), origin->port);
+    }
+}
+
+static void run_child(const struct regtag_origin *origin, int fd)
+{
+    struct child_answer answer;
+    memset(&answer, 0, sizeof answer);
+    look_up(origin, &answer);
+    ssize_t n = write(fd, &answer, sizeof answer);
+    _exit(n == (ssize_t)sizeof answer ? 0 : 1);
+}
+
+static enum lookup_progress start_child(struct lookup *l, const struct regtag_origin *origin,
+                                        struct error *e)
+{
+    int fds[2];
+    if (pipe(fds) != 0) {
+        error_set(e, REGTAG_OTHER, "no pipe for looking up its name: %s", strerror(errno));
+        return LOOKUP_FAILED;
+    }
+    l->child = fork();
+    if (l->child == 0)
+        run_child(origin, fds[1]);
+    int fork_error = errno;
+    close(fds[1]);
+    l->fd = fds[0];
+    if (l->child > 0)
+        return LOOKUP_MORE;
+    l->child = 0;
+    close(fds[0]);
+    error_set(e, REGTAG_OTHER, "no process for looking up its name: %s", strerror(fork_error));
+    return LOOKUP_FAILED;
+}
+
+static enum lookup_progress look_up_failed(int result, struct error *e)
+{
+    error_set(e, REGTAG_NO_CONNECTION,
+              result == EAI_AGAIN
+                  ? "no name server tells its address; --resolve HOST:PORT:ADDRESS does without one"
+                  : "no host of this name is known; --resolve HOST:PORT:ADDRESS gives it an address");
+    return LOOKUP_FAILED;
+}
+
+/* ---- A look-up ------------------------------------------------------------------------------------------ */
+
+enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *origin,
+                                  const struct overrides *overrides, struct addresses *addresses,
+                                  struct error *e)
+{
+    struct slice host = slice_of(origin->host);
+    *l = (struct lookup){.child = 0, .fd = -1, .addresses = addresses};
+    addresses->count = 0;
+    if (find_override(overrides, origin, addresses) || add_numeric(addresses, host, origin->port))
+        return LOOKUP_DONE;
+    if (slice_equal_nocase(host, SLICE("localhost"))) { /* RFC 6761, 6.3: needs no name server */
+        add_numeric(addresses, SLICE("127.0.0.1"), origin->port);
+        add_numeric(addresses, SLICE("::1"), origin->port);
+        return LOOKUP_DONE;
+    }
+    return start_child(l, origin, e);
+}
+
+enum lookup_progress lookup_step(struct lookup *l, struct error *e)
+{
+    struct child_answer answer;
+    struct pollfd ready = {l->fd, POLLIN, 0};
+    if (poll(&ready, 1, 0) <= 0)
+        return LOOKUP_MORE;
+    memset(&answer, 0, sizeof answer);
+    ssize_t n = read(l->fd, &answer, sizeof answer);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return LOOKUP_MORE;
+    if (n != (ssize_t)sizeof answer || answer.result != 0 || answer.addresses.count == 0)
+        return look_up_failed(answer.result, e);
+    *l->addresses = answer.addresses;
+    addresses_interleave(l->addresses);
+    return LOOKUP_DONE;
+}
+
+void lookup_end(struct lookup *l)
+{
+    if (l->child > 0) {
+        kill(l->child, SIGKILL);
+        while (waitpid(l->child, NULL, 0) < 0 && errno == EINTR)
+            ;
+        close(l->fd);
+    }
+    l->child = 0;
+}

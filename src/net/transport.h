@@ -1,0 +1,32 @@
+/* The library's transport over sockets, and the loop that turns its steps into waiting. */
+#ifndef REGTAG_NET_TRANSPORT_H
+#define REGTAG_NET_TRANSPORT_H
+
+#include "net/dial.h"
+
+enum net_state { NET_CLOSED, NET_DIALING, NET_OPEN, NET_FAILED };
+
+struct net_connection {
+    enum net_state state;
+    int fd;
+    struct dial dial;
+    struct error error; /* with NET_FAILED */
+};
+
+struct net {
+    const struct overrides *overrides; /* the caller's; may be NULL */
+    void (*trace)(void *context, enum regtag_trace kind, const char *text, size_t size); /* or NULL */
+    void *trace_context;
+    struct net_connection connections[REGTAG_CONNECTIONS];
+};
+
+/* To begin, clear the whole struct and set what is the caller's. *net must outlive its transport. */
+struct regtag_transport net_transport(struct net *net);
+
+/* Steps the operation until it has something to tell: any event but REGTAG_WAIT. */
+enum regtag_event net_step(struct net *net, struct regtag *operation);
+
+/* Closes all connections. */
+void net_end(struct net *net);
+
+#endif

@@ -1,0 +1,54 @@
+#include "oci/digest.h"
+
+#include <string.h>
+
+static bool is_lower_hex(struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (hex_digit(s.data[i]) < 0 || (s.data[i] >= 'A' && s.data[i] <= 'F'))
+            return false;
+    return true;
+}
+
+bool digest_valid(struct slice s)
+{
+    struct slice hex = slice_from(s, 7);
+    if (slice_starts(s, SLICE("sha256:")))
+        return hex.size == 64 && is_lower_hex(hex);
+    if (slice_starts(s, SLICE("sha512:")))
+        return hex.size == 128 && is_lower_hex(hex);
+    return false;
+}
+
+bool digest_is_sha256(struct slice s)
+{
+    return s.size == DIGEST_SHA256_SIZE && slice_starts(s, SLICE("sha256:"));
+}
+
+static bool hash_parts(const struct regtag_hash *hash, const struct slice *parts, size_t count,
+                       unsigned char sum[32])
+{
+    if (hash->start(hash->context) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (hash->update(hash->context, parts[i].data, parts[i].size) != 0)
+            return false;
+    return hash->finish(hash->context, sum) == 0;
+}
+
+bool digest_of(const struct regtag_hash *hash, const struct slice *parts, size_t count,
+               char text[DIGEST_SHA256_SIZE + 1])
+{
+    static const char HEX[] = "0123456789abcdef";
+    unsigned char sum[32];
+    if (!hash_parts(hash, parts, count, sum))
+        return false;
+
+    memcpy(text, "sha256:", 7);
+    for (size_t i = 0; i < sizeof sum; i++) {
+        text[7 + 2 * i] = HEX[sum[i] >> 4];
+        text[8 + 2 * i] = HEX[sum[i] & 15];
+    }
+    text[DIGEST_SHA256_SIZE] = '\0';
+    return true;
+}

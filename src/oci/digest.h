@@ -1,0 +1,23 @@
+/* Digests (OCI image specification, "Descriptor: Digests") and the SHA-256 that makes them.
+ * The hash itself is the caller's: struct regtag_hash of regtag.h. */
+#ifndef REGTAG_OCI_DIGEST_H
+#define REGTAG_OCI_DIGEST_H
+
+#include "base/slice.h"
+#include "regtag.h"
+
+#define DIGEST_SHA256_SIZE (7 + 64) /* "sha256:" and the hex digits */
+#define DIGEST_MAX (7 + 128)        /* the longest accepted digest, a sha512 one */
+
+/* Whether s is "sha256:" and 64, or "sha512:" and 128 lower-case hexadecimal digits. */
+bool digest_valid(struct slice s);
+
+/* Whether a valid digest is one that this library can compute, a SHA-256. */
+bool digest_is_sha256(struct slice s);
+
+/* Writes the digest of the bytes of `parts`, one after the other, and a NUL to text.
+ * False when the hash failed. */
+bool digest_of(const struct regtag_hash *hash, const struct slice *parts, size_t count,
+               char text[DIGEST_SHA256_SIZE + 1]);
+
+#endif

@@ -1,0 +1,234 @@
+#define JSMN_STRICT
+#define JSMN_STATIC
+#include "oci/document.h"
+
+#include "oci/json.h"
+#include "regtag.h"
+
+/* ---- Duplicate keys: sorted by object, hash and characters, equal ones stand side by side ---- */
+
+static struct slice token_text(const struct document *d, int token)
+{
+    const jsmntok_t *t = &d->tokens[token];
+    return (struct slice){d->text.data + t->start, (size_t)(t->end - t->start)};
+}
+
+static bool is_key(const struct document *d, int token)
+{
+    const jsmntok_t *t = &d->tokens[token];
+    return t->type == JSMN_STRING && t->parent >= 0 && d->tokens[t->parent].type == JSMN_OBJECT;
+}
+
+/* FNV-1a over the characters. It only makes the sorting cheap: equality is decided by the text. */
+static uint32_t key_hash(struct slice raw)
+{
+    uint32_t hash = 2166136261u, c;
+    while (json_character(&raw, &c))
+        hash = (hash ^ c) * 16777619u;
+    return hash;
+}
+
+static int compare_text(struct slice a, struct slice b)
+{
+    uint32_t x, y;
+    for (;;) {
+        bool more_a = json_character(&a, &x), more_b = json_character(&b, &y);
+        if (!more_a || !more_b)
+            return more_a - more_b;
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
+}
+
+static int compare_keys(const struct document *d, struct document_key a, struct document_key b)
+{
+    int object_a = d->tokens[a.token].parent, object_b = d->tokens[b.token].parent;
+    if (object_a != object_b)
+        return object_a < object_b ? -1 : 1;
+    if (a.hash != b.hash)
+        return a.hash < b.hash ? -1 : 1;
+    return compare_text(token_text(d, a.token), token_text(d, b.token));
+}
+
+/* Lets the key at `root` sink to its place in the heap keys[0..count). */
+static void sift_down(const struct document *d, struct document_key *keys, size_t root, size_t count)
+{
+    struct document_key sinking = keys[root];
+    for (;;) {
+        size_t child = 2 * root + 1;
+        if (child >= count)
+            break;
+        if (child + 1 < count && compare_keys(d, keys[child], keys[child + 1]) < 0)
+            child++;
+        if (compare_keys(d, sinking, keys[child]) >= 0)
+            break;
+        keys[root] = keys[child];
+        root = child;
+    }
+    keys[root] = sinking;
+}
+
+/* Heapsort: n log n whatever the document's author had in mind, and no memory of its own. */
+static void sort_keys(const struct document *d, struct document_key *keys, size_t count)
+{
+    for (size_t root = count / 2; root-- > 0;)
+        sift_down(d, keys, root, count);
+    for (size_t end = count; end > 1; end--) {
+        struct document_key largest = keys[0];
+        keys[0] = keys[end - 1];
+        keys[end - 1] = largest;
+        sift_down(d, keys, 0, end - 1);
+    }
+}
+
+/* A key that stands in its object twice, or NO_VALUE. */
+static int duplicate_key(const struct document *d, struct document_key *keys)
+{
+    size_t count = 0;
+    for (int i = 0; i < d->count; i++)
+        if (is_key(d, i))
+            keys[count++] = (struct document_key){i, key_hash(token_text(d, i))};
+    sort_keys(d, keys, count);
+    for (size_t i = 1; i < count; i++)
+        if (compare_keys(d, keys[i - 1], keys[i]) == 0)
+            return keys[i].token;
+    return NO_VALUE;
+}
+
+/* ---- The index ---------------------------------------------------------------------------- */
+
+bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
+                    const char *what, struct error *e)
+{
+    const char *problem;
+    uint64_t offset;
+    if (!json_valid(text, &problem, &offset)) {
+        error_set(e, REGTAG_REFUSED, "%s is not valid JSON at byte %llu: %s", what,
+                  (unsigned long long)offset, problem);
+        return false;
+    }
+
+    jsmn_parser parser;
+    jsmn_init(&parser);
+    *d = (struct document){.text = text, .tokens = memory->tokens};
+    d->count = jsmn_parse(&parser, text.data, text.size, memory->tokens, memory->tokens_max);
+    if (d->count < 1) {
+        error_set(e, REGTAG_REFUSED, "%s has more than %u JSON values and keys, the limit of this build",
+                  what, memory->tokens_max);
+        return false;
+    }
+
+    int key = duplicate_key(d, memory->keys);
+    if (key != NO_VALUE) {
+        error_set(e, REGTAG_REFUSED, "%s has the key \"%.*s\" twice in one object", what,
+                  SLICE_ARG(slice_head(token_text(d, key), 100)));
+        return false;
+    }
+    return true;
+}
+
+static bool is_type(const struct document *d, int value, jsmntype_t type)
+{
+    return value != NO_VALUE && d->tokens[value].type == type;
+}
+
+bool document_is_object(const struct document *d, int value)
+{
+    return is_type(d, value, JSMN_OBJECT);
+}
+
+bool document_is_array(const struct document *d, int value)
+{
+    return is_type(d, value, JSMN_ARRAY);
+}
+
+bool document_is_string(const struct document *d, int value)
+{
+    return is_type(d, value, JSMN_STRING);
+}
+
+struct slice document_string(const struct document *d, int value)
+{
+    return document_is_string(d, value) ? token_text(d, value) : SLICE("");
+}
+
+struct slice document_number(const struct document *d, int value)
+{
+    struct slice s = is_type(d, value, JSMN_PRIMITIVE) ? token_text(d, value) : SLICE("");
+    return s.size && (is_digit(s.data[0]) || s.data[0] == '-') ? s : SLICE("");
+}
+
+int document_first(const struct document *d, int array)
+{
+    return array != NO_VALUE && d->tokens[array].size > 0 ? array + 1 : NO_VALUE;
+}
+
+/* The token behind a value and all that lies within it. */
+static int token_behind(const struct document *d, int value)
+{
+    int end = d->tokens[value].end;
+    int next = value + 1;
+    while (next < d->count && d->tokens[next].start < end)
+        next++;
+    return next;
+}
+
+/* That token, if it has this parent. */
+static int sibling_behind(const struct document *d, int value, int parent)
+{
+    int next = token_behind(d, value);
+    return next < d->count && d->tokens[next].parent == parent ? next : NO_VALUE;
+}
+
+int document_next(const struct document *d, int value)
+{
+    return sibling_behind(d, value, d->tokens[value].parent);
+}
+
+/* As Go's encoding/json folds: ASCII letters, and the two characters beyond that fold to one. */
+static uint32_t fold(uint32_t c)
+{
+    if (c == 0x17f) /* long s */
+        return 's';
+    if (c == 0x212a) /* Kelvin sign */
+        return 'k';
+    return c < 0x80 ? (uint32_t)to_lower((char)c) : c;
+}
+
+enum likeness { DIFFERENT, ALIKE, SAME };
+
+static enum likeness compare_name(struct slice raw, struct slice name)
+{
+    enum likeness likeness = SAME;
+    uint32_t c;
+    size_t i = 0;
+    for (; json_character(&raw, &c); i++) {
+        uint32_t expected = i < name.size ? (unsigned char)name.data[i] : 0;
+        if (fold(c) != fold(expected) || expected == 0)
+            return DIFFERENT;
+        if (c != expected)
+            likeness = ALIKE;
+    }
+    return i == name.size ? likeness : DIFFERENT;
+}
+
+/* A key is followed by its value, and the value by the next key. */
+static int next_key(const struct document *d, int key)
+{
+    return sibling_behind(d, key + 1, d->tokens[key].parent);
+}
+
+int document_member(const struct document *d, int object, struct slice name, bool *alike)
+{
+    int value = NO_VALUE;
+    if (!document_is_object(d, object))
+        return NO_VALUE;
+    for (int key = document_first(d, object); key != NO_VALUE; key = next_key(d, key)) {
+        enum likeness likeness = compare_name(token_text(d, key), name);
+        if (likeness == SAME)
+            value = key + 1;
+        else if (likeness == ALIKE)
+            *alike = true;
+    }
+    return value;
+}

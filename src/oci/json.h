@@ -1,0 +1,54 @@
+/* JSON after RFC 8259, to the letter: a streaming validator in constant memory. It takes any number
+ * of bytes at a time and hands out what it meets, so that a document of any length can be read while
+ * it arrives. It decides about grammar, UTF-8 and depth only; duplicate keys are the reader's matter. */
+#ifndef REGTAG_OCI_JSON_H
+#define REGTAG_OCI_JSON_H
+
+#include "base/slice.h"
+
+#define JSON_DEPTH_MAX 64 /* objects and arrays within each other; one bit of memory each */
+
+enum json_event {
+    JSON_MORE,   /* the input is used up */
+    JSON_OBJECT, /* '{' */
+    JSON_ARRAY,  /* '[' */
+    JSON_CLOSE,  /* '}' or ']'; depth is that outside of it */
+    JSON_TEXT,   /* a part of a string, without its escapes; in_key tells a key from a value */
+    JSON_STRING, /* the end of a string */
+    JSON_SCALAR, /* a number, true, false or null begins; `scalar` is its first character */
+    JSON_BROKEN  /* not JSON: `problem` says why. Stays so */
+};
+
+/* To begin a document, clear the whole struct: (struct json){0}. Read-only for others. */
+struct json {
+    unsigned depth;      /* how many objects and arrays are open */
+    bool in_key;         /* the string at hand is a key */
+    char scalar;         /* see JSON_SCALAR */
+    const char *problem; /* NULL, or what is wrong */
+    uint64_t offset;     /* bytes taken so far; with JSON_BROKEN, of the bad one */
+
+    unsigned char state;
+    unsigned char utf8_left;         /* continuation bytes that must follow */
+    unsigned char utf8_min, utf8_max; /* between which the next of them must lie */
+    unsigned char hex_left;          /* digits of \uXXXX that must follow */
+    uint16_t unit;                   /* those read so far */
+    const char *literal;             /* what is left of true, false, null */
+    uint64_t objects;                /* bit 0: the innermost open one is an object, not an array */
+    char decoded[3];                 /* where JSON_TEXT points for an escape */
+};
+
+/* Goes on to the next event. Takes what it has used off *in. For JSON_TEXT, *text is valid until the
+ * next call; \uXXXX is handed out as the UTF-8 of that one unit, halves of a pair separately. */
+enum json_event json_next(struct json *j, struct slice *in, struct slice *text);
+
+/* Whether the document is whole, now that the input has ended; else `problem` says what is missing. */
+bool json_end(struct json *j);
+
+/* Whether all of `document` is one JSON document. Else *problem and *offset say what is wrong, where. */
+bool json_valid(struct slice document, const char **problem, uint64_t *offset);
+
+/* Takes the next character off what stands between the quotes of a valid JSON string, as it is meant:
+ * escapes resolved, surrogate pairs joined; half a pair is returned as it is. False at its end. */
+bool json_character(struct slice *raw, uint32_t *code);
+
+#endif

@@ -1,0 +1,242 @@
+#include "oci/manifest.h"
+
+#include "oci/schema1.h"
+#include "regtag.h"
+
+#define OCI_INDEX "application/vnd.oci.image.index.v1+json"
+#define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define OCI_ARTIFACT "application/vnd.oci.artifact.manifest.v1+json"
+#define DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+#define DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
+#define SCHEMA1_SIGNED "application/vnd.docker.distribution.manifest.v1+prettyjws"
+#define SCHEMA1_PLAIN "application/vnd.docker.distribution.manifest.v1+json"
+
+const char MANIFEST_ACCEPT[] = OCI_INDEX "," OCI_MANIFEST "," DOCKER_LIST "," DOCKER_MANIFEST
+                                         "," OCI_ARTIFACT "," SCHEMA1_SIGNED "," SCHEMA1_PLAIN;
+
+static const struct media_type MEDIA_TYPES[] = {
+    {SLICE_INIT(OCI_INDEX), MANIFEST_INDEX, false},
+    {SLICE_INIT(OCI_MANIFEST), MANIFEST_IMAGE, false},
+    {SLICE_INIT(OCI_ARTIFACT), MANIFEST_ARTIFACT, true},
+    {SLICE_INIT(DOCKER_LIST), MANIFEST_INDEX, true},
+    {SLICE_INIT(DOCKER_MANIFEST), MANIFEST_IMAGE, true},
+    {SLICE_INIT(SCHEMA1_SIGNED), MANIFEST_SCHEMA1, false},
+    {SLICE_INIT(SCHEMA1_PLAIN), MANIFEST_SCHEMA1, false},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct media_type *media_type_find(struct slice content_type)
+{
+    struct slice bare = slice_trim(slice_split(&content_type, ';'));
+    for (size_t i = 0; i < COUNT(MEDIA_TYPES); i++)
+        if (slice_equal_nocase(bare, MEDIA_TYPES[i].name))
+            return &MEDIA_TYPES[i];
+    return NULL;
+}
+
+/* ---- Fields: what each kind of document must, may and must not have --------------------------- */
+
+enum rule {
+    DESCRIPTOR,  /* an object with mediaType, size and digest */
+    DESCRIPTORS, /* an array of these */
+    TEXT,        /* a string that is not empty */
+    ARRAY
+};
+
+enum presence { OPTIONAL, REQUIRED, FORBIDDEN };
+
+struct field {
+    enum manifest_kind kind;
+    struct slice name;
+    enum presence presence;
+    enum rule rule;
+};
+
+/* FORBIDDEN are those by which another kind of document is known: what has them could be read in two
+ * ways (CVE-2021-41190). */
+static const struct field FIELDS[] = {
+    {MANIFEST_IMAGE, SLICE_INIT("config"), REQUIRED, DESCRIPTOR},
+    {MANIFEST_IMAGE, SLICE_INIT("layers"), REQUIRED, DESCRIPTORS},
+    {MANIFEST_IMAGE, SLICE_INIT("subject"), OPTIONAL, DESCRIPTOR},
+    {MANIFEST_IMAGE, SLICE_INIT("manifests"), FORBIDDEN, ARRAY},
+    {MANIFEST_IMAGE, SLICE_INIT("fsLayers"), FORBIDDEN, ARRAY},
+    {MANIFEST_INDEX, SLICE_INIT("manifests"), REQUIRED, DESCRIPTORS},
+    {MANIFEST_INDEX, SLICE_INIT("subject"), OPTIONAL, DESCRIPTOR},
+    {MANIFEST_INDEX, SLICE_INIT("config"), FORBIDDEN, DESCRIPTOR},
+    {MANIFEST_INDEX, SLICE_INIT("layers"), FORBIDDEN, ARRAY},
+    {MANIFEST_INDEX, SLICE_INIT("fsLayers"), FORBIDDEN, ARRAY},
+    {MANIFEST_ARTIFACT, SLICE_INIT("artifactType"), REQUIRED, TEXT},
+    {MANIFEST_ARTIFACT, SLICE_INIT("blobs"), OPTIONAL, DESCRIPTORS},
+    {MANIFEST_ARTIFACT, SLICE_INIT("subject"), OPTIONAL, DESCRIPTOR},
+    {MANIFEST_ARTIFACT, SLICE_INIT("manifests"), FORBIDDEN, ARRAY},
+    {MANIFEST_ARTIFACT, SLICE_INIT("config"), FORBIDDEN, DESCRIPTOR},
+    {MANIFEST_ARTIFACT, SLICE_INIT("layers"), FORBIDDEN, ARRAY},
+    {MANIFEST_ARTIFACT, SLICE_INIT("fsLayers"), FORBIDDEN, ARRAY},
+    {MANIFEST_SCHEMA1, SLICE_INIT("name"), REQUIRED, TEXT},
+    {MANIFEST_SCHEMA1, SLICE_INIT("fsLayers"), REQUIRED, ARRAY},
+    {MANIFEST_SCHEMA1, SLICE_INIT("history"), REQUIRED, ARRAY},
+    {MANIFEST_SCHEMA1, SLICE_INIT("manifests"), FORBIDDEN, ARRAY},
+    {MANIFEST_SCHEMA1, SLICE_INIT("config"), FORBIDDEN, DESCRIPTOR},
+    {MANIFEST_SCHEMA1, SLICE_INIT("layers"), FORBIDDEN, ARRAY},
+};
+
+static bool refuse(struct error *e, struct slice where, const char *what)
+{
+    error_set(e, REGTAG_REFUSED, "the manifest is not valid: \"%.*s\" %s", SLICE_ARG(where), what);
+    return false;
+}
+
+static bool refuse_alike(struct error *e, struct slice name)
+{
+    return refuse(e, name, "stands there in another spelling, which registries read differently");
+}
+
+static bool check_descriptor(const struct document *d, int value, struct slice where, struct error *e)
+{
+    bool alike = false;
+    uint64_t size;
+    if (!document_is_object(d, value))
+        return refuse(e, where, "is not the descriptor that it should be, or an array of these");
+
+    struct slice type = document_string(d, document_member(d, value, SLICE("mediaType"), &alike));
+    struct slice number = document_number(d, document_member(d, value, SLICE("size"), &alike));
+    struct slice digest = document_string(d, document_member(d, value, SLICE("digest"), &alike));
+    if (alike)
+        return refuse(e, where, "has a field in another spelling, which registries read differently");
+    if (type.size == 0)
+        return refuse(e, where, "has a descriptor without a mediaType");
+    if (!slice_number(number, INT64_MAX, &size))
+        return refuse(e, where, "has a descriptor without a size that is a number of bytes");
+    if (!digest_valid(digest))
+        return refuse(e, where, "has a descriptor without a well-formed digest");
+    return true;
+}
+
+static bool check_descriptors(const struct document *d, int array, struct slice where, struct error *e)
+{
+    if (!document_is_array(d, array))
+        return refuse(e, where, "is not an array");
+    for (int i = document_first(d, array); i != NO_VALUE; i = document_next(d, i))
+        if (!check_descriptor(d, i, where, e))
+            return false;
+    return true;
+}
+
+static bool check_rule(const struct document *d, const struct field *f, int value, struct error *e)
+{
+    switch (f->rule) {
+    case DESCRIPTOR:
+        return check_descriptor(d, value, f->name, e);
+    case DESCRIPTORS:
+        return check_descriptors(d, value, f->name, e);
+    case TEXT:
+        return document_string(d, value).size > 0 || refuse(e, f->name, "is not a text");
+    default:
+        return document_is_array(d, value) || refuse(e, f->name, "is not an array");
+    }
+}
+
+static bool check_field(const struct document *d, const struct field *f, struct error *e)
+{
+    bool alike = false;
+    int value = document_member(d, 0, f->name, &alike);
+    if (alike)
+        return refuse_alike(e, f->name);
+    if (f->presence == FORBIDDEN) {
+        if (value == NO_VALUE)
+            return true;
+        error_set(e, REGTAG_REFUSED,
+                  "the manifest is ambiguous: \"%.*s\" does not belong in its media type, so that "
+                  "it could be read as another image (CVE-2021-41190)",
+                  SLICE_ARG(f->name));
+        return false;
+    }
+    if (value == NO_VALUE)
+        return f->presence == OPTIONAL || refuse(e, f->name, "is missing");
+    return check_rule(d, f, value, e);
+}
+
+static bool check_media_type(const struct document *d, const struct media_type *type, struct error *e)
+{
+    bool alike = false;
+    int value = document_member(d, 0, SLICE("mediaType"), &alike);
+    if (alike)
+        return refuse_alike(e, SLICE("mediaType"));
+    if (value == NO_VALUE)
+        return !type->stated || refuse(e, SLICE("mediaType"), "is missing");
+    if (!document_is_string(d, value) || !slice_equal(document_string(d, value), type->name)) {
+        error_set(e, REGTAG_REFUSED,
+                  "the manifest is ambiguous: it says that its mediaType is \"%.*s\", but came as %.*s",
+                  SLICE_ARG(slice_head(document_string(d, value), 100)), SLICE_ARG(type->name));
+        return false;
+    }
+    return true;
+}
+
+static bool check_version(const struct document *d, const struct media_type *type, struct error *e)
+{
+    bool alike = false;
+    int value = document_member(d, 0, SLICE("schemaVersion"), &alike);
+    bool schema1 = type->kind == MANIFEST_SCHEMA1;
+    if (alike)
+        return refuse_alike(e, SLICE("schemaVersion"));
+    if (value == NO_VALUE && type->kind == MANIFEST_ARTIFACT)
+        return true;
+    return slice_equal(document_number(d, value), schema1 ? SLICE("1") : SLICE("2")) ||
+           refuse(e, SLICE("schemaVersion"), schema1 ? "is not 1" : "is not 2");
+}
+
+static bool check_document(const struct document *d, const struct media_type *type, struct error *e)
+{
+    if (!document_is_object(d, 0)) {
+        error_set(e, REGTAG_REFUSED, "the manifest is not valid: it is not a JSON object");
+        return false;
+    }
+    if (!check_version(d, type, e) || !check_media_type(d, type, e))
+        return false;
+    for (size_t i = 0; i < COUNT(FIELDS); i++)
+        if (FIELDS[i].kind == type->kind && !check_field(d, &FIELDS[i], e))
+            return false;
+    return true;
+}
+
+bool manifest_check(struct slice bytes, const struct media_type *type,
+                    const struct document_memory *memory, struct error *e)
+{
+    struct document d;
+    return document_index(&d, bytes, memory, "the manifest", e) && check_document(&d, type, e);
+}
+
+/* ---- The digest ------------------------------------------------------------------------------ */
+
+/* The payload of a schema 1 manifest; all of it where it is not signed. */
+static bool payload(struct slice bytes, const struct media_type *type,
+                    const struct document_memory *memory, struct slice parts[2], char *tail,
+                    struct error *e)
+{
+    struct document d;
+    bool alike = false;
+    if (!document_index(&d, bytes, memory, "the manifest", e))
+        return false;
+    bool is_signed = document_member(&d, 0, SLICE("signatures"), &alike) != NO_VALUE ||
+                     slice_equal(type->name, SLICE(SCHEMA1_SIGNED));
+    return !is_signed || schema1_payload(&d, parts, tail) ||
+           refuse(e, SLICE("signatures"), "does not tell which part of the manifest is signed");
+}
+
+bool manifest_digest(struct slice bytes, const struct media_type *type,
+                     const struct document_memory *memory, const struct regtag_hash *hash,
+                     char digest[DIGEST_SHA256_SIZE + 1], struct error *e)
+{
+    struct slice parts[2] = {bytes, {NULL, 0}};
+    char tail[SCHEMA1_TAIL_MAX];
+
+    if (type->kind == MANIFEST_SCHEMA1 && !payload(bytes, type, memory, parts, tail, e))
+        return false;
+    if (!digest_of(hash, parts, 2, digest)) {
+        error_set(e, REGTAG_OTHER, "SHA-256 failed");
+        return false;
+    }
+    return true;
+}

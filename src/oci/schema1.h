@@ -1,0 +1,14 @@
+/* Schema 1, the manifest of Docker before 1.10. A signed one carries its signatures within itself:
+ * its digest is that of the payload, the document as it was before they were put in. */
+#ifndef REGTAG_OCI_SCHEMA1_H
+#define REGTAG_OCI_SCHEMA1_H
+
+#include "oci/document.h"
+
+#define SCHEMA1_TAIL_MAX 64 /* bytes of a payload that stand behind the signatures; "\n}" is usual */
+
+/* The payload of a signed schema 1 manifest in two parts: the beginning of the document, and the
+ * tail, which is written to `tail`. False when it has no signature that tells. */
+bool schema1_payload(const struct document *d, struct slice parts[2], char tail[SCHEMA1_TAIL_MAX]);
+
+#endif

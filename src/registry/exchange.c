@@ -1,0 +1,282 @@
+#include "registry/exchange.h"
+
+#include <string.h>
+
+void exchange_init(struct exchange *x, const struct regtag_config *config)
+{
+    memset(x, 0, offsetof(struct exchange, request_memory));
+    x->config = config;
+}
+
+/* ---- Telling what goes over the wire ------------------------------------------------------------ */
+
+static void trace_line(const struct exchange *x, enum regtag_trace kind, struct slice line)
+{
+    if (line.size && line.data[line.size - 1] == '\r')
+        line.size--;
+    if (line.size)
+        x->config->trace(x->config->trace_context, kind, line.data, line.size);
+}
+
+static void trace_lines(const struct exchange *x, enum regtag_trace kind, struct slice lines)
+{
+    while (x->config->trace && lines.data)
+        trace_line(x, kind, slice_split(&lines, '\n'));
+}
+
+static void trace_answer(const struct exchange *x)
+{
+    trace_lines(x, REGTAG_TRACE_ANSWER, http_response_status_line(&x->response));
+    trace_lines(x, REGTAG_TRACE_ANSWER, http_response_fields(&x->response));
+}
+
+/* ---- The connection ----------------------------------------------------------------------------- */
+
+/* Whatever was read and not used goes with the connection: it must never answer a later request. */
+static void close_connection(struct exchange *x)
+{
+    if (x->connection.open)
+        x->connection.want_close = true;
+    x->connection.open = false;
+    x->connection.want_open = false;
+    x->input = SLICE("");
+}
+
+static void open_connection(struct exchange *x)
+{
+    x->connection.open = true;
+    x->connection.want_open = true;
+    x->connection.up = false;
+    x->connection.reused = false;
+}
+
+static bool same_origin(const struct regtag_origin *a, const struct regtag_origin *b)
+{
+    return a->tls == b->tls && a->port == b->port &&
+           slice_equal_nocase(slice_of(a->host), slice_of(b->host));
+}
+
+static ptrdiff_t read_connection(struct exchange *x)
+{
+    const struct regtag_transport *t = &x->config->transport;
+    return t->read(t->context, 0, x->input_memory, sizeof x->input_memory);
+}
+
+/* A connection that nobody is talking on has nothing to say. If it has ended meanwhile, or something
+ * came that was not asked for, it is of no use any more. */
+static bool is_quiet(struct exchange *x)
+{
+    return x->connection.up && read_connection(x) == REGTAG_AGAIN;
+}
+
+void exchange_begin_step(struct exchange *x)
+{
+    x->reads_left = READS_A_STEP;
+}
+
+/* ---- The request -------------------------------------------------------------------------------- */
+
+/* Puts the request at its beginning, on a connection that is open or being opened. */
+static void begin_attempt(struct exchange *x, bool head_request)
+{
+    if (!x->connection.open)
+        open_connection(x);
+    x->sent = 0;
+    x->write_failed = false;
+    http_response_start(&x->response, head_request, x->head_memory);
+}
+
+void exchange_begin(struct exchange *x, const struct regtag_origin *origin, const char *method,
+                    struct slice target)
+{
+    char memory[sizeof origin->host + 8];
+    struct writer authority = writer_to(memory, sizeof memory);
+
+    if (x->connection.open && (!same_origin(&x->connection.origin, origin) || !is_quiet(x)))
+        close_connection(x);
+    x->connection.origin = *origin;
+    x->request = writer_to(x->request_memory, sizeof x->request_memory);
+    write_authority(&authority, origin->tls, slice_of(origin->host), origin->port);
+    write_request(&x->request, method, target, written(&authority));
+}
+
+void exchange_send(struct exchange *x, const char *method, struct slice body)
+{
+    write_fields_end(&x->request);
+    error_clear(&x->error);
+    x->body = body;
+    x->sent_all = false;
+    x->sent_again = false;
+    x->answered = false;
+    begin_attempt(x, strcmp(method, "HEAD") == 0);
+    trace_lines(x, REGTAG_TRACE_REQUEST, written(&x->request));
+}
+
+/* What is left to be sent: of the header first, then of the body. */
+static struct slice unsent(const struct exchange *x)
+{
+    struct slice header = written(&x->request);
+    if (x->sent < header.size)
+        return slice_from(header, (size_t)x->sent);
+    return slice_from(x->body, (size_t)(x->sent - header.size));
+}
+
+/* Sends as much as the connection takes. */
+static void send_request(struct exchange *x)
+{
+    const struct regtag_transport *t = &x->config->transport;
+    struct slice rest = unsent(x);
+    while (rest.size && !x->write_failed) {
+        ptrdiff_t n = t->write(t->context, 0, rest.data, rest.size);
+        if (n == REGTAG_AGAIN)
+            return;
+        if (n <= 0) {
+            x->write_failed = true;
+            return;
+        }
+        x->connection.up = true;
+        x->sent += (uint64_t)n;
+        rest = unsent(x);
+    }
+    x->sent_all = x->sent_all || rest.size == 0;
+}
+
+/* ---- The answer --------------------------------------------------------------------------------- */
+
+static enum exchange_event failed(struct exchange *x, int status, const char *problem)
+{
+    const struct regtag_origin *o = &x->connection.origin;
+    struct slice host = slice_of(o->host);
+    bool ipv6 = slice_find(host, ':') < host.size;
+    error_set(&x->error, status, "%s%s%s:%u: %s", ipv6 ? "[" : "", o->host, ipv6 ? "]" : "", o->port,
+              problem);
+    close_connection(x);
+    return EXCHANGE_FAILED;
+}
+
+/* The server closed a connection that had been used before, instead of answering: it may just have
+ * grown tired of waiting. */
+static bool try_again(struct exchange *x)
+{
+    if (!x->connection.reused || x->sent_again || http_response_begun(&x->response))
+        return false;
+    close_connection(x);
+    x->sent_again = true;
+    begin_attempt(x, x->response.head_request);
+    if (x->config->trace) {
+        static const char NOTE[] = "the connection was closed meanwhile: sending again";
+        x->config->trace(x->config->trace_context, REGTAG_TRACE_NOTE, NOTE, sizeof NOTE - 1);
+    }
+    return true;
+}
+
+/* Whether the connection can take another request after this answer. */
+static bool reusable(const struct exchange *x)
+{
+    return x->response.keep_alive && unsent(x).size == 0 && x->input.size == 0;
+}
+
+static enum exchange_event answer_complete(struct exchange *x)
+{
+    if (reusable(x))
+        x->connection.reused = true;
+    else
+        close_connection(x);
+    return EXCHANGE_END;
+}
+
+static enum exchange_event answer_begun(struct exchange *x)
+{
+    x->answered = true;
+    trace_answer(x);
+    return EXCHANGE_HEAD;
+}
+
+static enum exchange_event answer_broken(struct exchange *x)
+{
+    if (http_response_is_tls(&x->response) && !x->answered)
+        return failed(x, REGTAG_PROTOCOL, "this port speaks TLS, not plain HTTP; try --tls");
+    char text[160];
+    struct writer w = writer_to(text, sizeof text - 1);
+    write_format(&w, "the server broke the protocol: %s", x->response.problem);
+    text[w.used] = '\0';
+    return failed(x, REGTAG_PROTOCOL, text);
+}
+
+/* The peer has ended its side. */
+static enum exchange_event input_ended(struct exchange *x)
+{
+    if (!http_response_begun(&x->response))
+        return failed(x, REGTAG_NO_CONNECTION, "the connection was closed before an answer came");
+    return http_response_eof(&x->response) == HTTP_END ? answer_complete(x) : answer_broken(x);
+}
+
+static enum exchange_event input_failed(struct exchange *x)
+{
+    const struct regtag_transport *t = &x->config->transport;
+    const char *text = "";
+    int status = (int)t->failure(t->context, 0, &text);
+    return failed(x, status, text);
+}
+
+enum exchange_event exchange_step(struct exchange *x, struct slice *body)
+{
+    for (;;) {
+        if (x->connection.want_open) /* the caller does not know of it yet */
+            return EXCHANGE_WAIT;
+        send_request(x);
+        switch (http_response_take(&x->response, &x->input, body)) {
+        case HTTP_HEAD:
+            return answer_begun(x);
+        case HTTP_BODY:
+            return EXCHANGE_BODY;
+        case HTTP_END:
+            return answer_complete(x);
+        case HTTP_BROKEN:
+            return answer_broken(x);
+        default:
+            break;
+        }
+
+        if (x->reads_left == 0)
+            return EXCHANGE_WAIT;
+        x->reads_left--;
+        ptrdiff_t n = read_connection(x);
+        if (n > 0) {
+            x->connection.up = true;
+            x->input = (struct slice){x->input_memory, (size_t)n};
+        } else if (n == REGTAG_AGAIN)
+            return EXCHANGE_WAIT;
+        else if (!try_again(x))
+            return n == REGTAG_CLOSED ? input_ended(x) : input_failed(x);
+    }
+}
+
+void exchange_abandon(struct exchange *x)
+{
+    close_connection(x);
+}
+
+void exchange_time_out(struct exchange *x, uint64_t timeout)
+{
+    bool up = x->connection.up;
+    char text[96];
+    struct writer w = writer_to(text, sizeof text - 1);
+    write_format(&w, "%s within %llu s; --timeout sets the limit",
+                 up ? "no complete answer" : "could not be reached",
+                 (unsigned long long)(timeout / 1000));
+    text[w.used] = '\0';
+    failed(x, up ? REGTAG_TIMEOUT : REGTAG_NO_CONNECTION, text);
+}
+
+void exchange_want(struct exchange *x, struct regtag_want *want)
+{
+    struct connection *c = &x->connection;
+    want->connection[0].close = c->want_close;
+    want->connection[0].open = c->want_open;
+    want->connection[0].origin = &c->origin;
+    want->connection[0].read = c->open;
+    want->connection[0].write = c->open && !x->write_failed && unsent(x).size > 0;
+    c->want_close = false;
+    c->want_open = false;
+}

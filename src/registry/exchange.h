@@ -1,0 +1,78 @@
+/* One request and its answer over a connection of the caller's. It dials, sends, reads while it still
+ * sends, uses a connection again when it can, and sends the request again, once, when a connection that
+ * had been used before turns out to be closed (RFC 9112, 9.3.1; GET, HEAD and PUT are idempotent). */
+#ifndef REGTAG_REGISTRY_EXCHANGE_H
+#define REGTAG_REGISTRY_EXCHANGE_H
+
+#include "base/error.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "http/url.h"
+#include "regtag.h"
+
+#define REQUEST_MAX (URL_MAX + 2048) /* bytes of a request's line and header */
+#define INPUT_MAX 8192               /* bytes read at a time */
+#define READS_A_STEP 64u             /* before the clock is looked at again */
+
+enum exchange_event {
+    EXCHANGE_WAIT,  /* nothing to do until the connection is ready: exchange_want() */
+    EXCHANGE_HEAD,  /* the answer's status and header are there: `response` */
+    EXCHANGE_BODY,  /* *body is the next part of the answer's content */
+    EXCHANGE_END,   /* the answer is complete */
+    EXCHANGE_FAILED /* there is no answer, or not a whole one; `error` is set */
+};
+
+struct connection {
+    struct regtag_origin origin;
+    bool open;       /* it is in use, or being opened */
+    bool up;         /* it has taken bytes, so it is connected */
+    bool reused;     /* an answer has come over it */
+    bool want_open;  /* the caller is to open it */
+    bool want_close; /* the caller is to close it, first */
+};
+
+struct exchange {
+    const struct regtag_config *config;
+    struct error error;
+    struct connection connection;
+    struct writer request;
+    struct slice body;
+    uint64_t sent;    /* bytes of the request and its body */
+    bool sent_all;    /* at least once all of it was sent: the server may have acted on it */
+    bool sent_again;
+    bool write_failed; /* no more can be sent; an answer may still come */
+    bool answered;    /* status and header have come */
+    struct http_response response;
+    unsigned reads_left; /* in this step */
+    struct slice input; /* what was read and not used yet */
+    char request_memory[REQUEST_MAX];
+    char input_memory[INPUT_MAX];
+    char head_memory[HTTP_HEAD_MAX];
+};
+
+void exchange_init(struct exchange *x, const struct regtag_config *config);
+
+/* Begins a step of the operation: so much is read in it at the most, however fast the server talks, so
+ * that the clock is looked at. */
+void exchange_begin_step(struct exchange *x);
+
+/* Begins a request to `origin`; its header is then written to x->request, up to but without the empty
+ * line. A connection to the same origin is used again. */
+void exchange_begin(struct exchange *x, const struct regtag_origin *origin, const char *method,
+                    struct slice target);
+
+/* The request is written; it is sent with `body`, which must stay until the end. `method` as above. */
+void exchange_send(struct exchange *x, const char *method, struct slice body);
+
+enum exchange_event exchange_step(struct exchange *x, struct slice *body);
+
+/* No more of this exchange is wanted: closes the connection. */
+void exchange_abandon(struct exchange *x);
+
+/* Ends the exchange because its time is over: sets the error, closes the connection. */
+void exchange_time_out(struct exchange *x, uint64_t timeout);
+
+/* Adds what the connection waits for to *want. */
+void exchange_want(struct exchange *x, struct regtag_want *want);
+
+#endif

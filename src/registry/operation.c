@@ -1,0 +1,323 @@
+#include "registry/operation.h"
+
+#include <string.h>
+
+#ifndef REGTAG_VERSION
+#define REGTAG_VERSION "unknown"
+#endif
+
+#define DRAIN_MAX (64u * 1024) /* bytes of an unwanted body that are read to keep the connection */
+
+/* ---- Memory ---------------------------------------------------------------------------------------- */
+
+/* An operation's block holds the struct, the index of the manifest, and the manifest. */
+union alignment {
+    struct regtag operation;
+    uint64_t number;
+    void *pointer;
+};
+
+/* Does not compile where REGTAG_SIZE would promise too little. */
+typedef char state_fits[sizeof(union alignment) <= REGTAG_STATE_MAX ? 1 : -1];
+typedef char index_fits[DOCUMENT_MEMORY_SIZE(2) <= 2 * 24 ? 1 : -1];
+
+static size_t manifest_max(const struct regtag_config *config)
+{
+    return config->manifest_max ? config->manifest_max : REGTAG_MANIFEST_MAX;
+}
+
+static unsigned tokens_max(const struct regtag_config *config)
+{
+    size_t max = config->tokens_max ? config->tokens_max : REGTAG_TOKENS_MAX;
+    return max > INT32_MAX / 64 ? INT32_MAX / 64 : (unsigned)max;
+}
+
+size_t regtag_size(const struct regtag_config *config)
+{
+    if (config->size != sizeof *config || manifest_max(config) > INT32_MAX)
+        return 0;
+    return sizeof(union alignment) + DOCUMENT_MEMORY_SIZE(tokens_max(config)) + manifest_max(config);
+}
+
+/* Clears what must be clear; the large buffers keep their pages untouched. */
+struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config)
+{
+    struct alignment_probe {
+        char c;
+        union alignment u;
+    };
+    size_t alignment = offsetof(struct alignment_probe, u), needed = regtag_size(config);
+    if (!memory || needed == 0 || size < needed || (uintptr_t)memory % alignment != 0)
+        return NULL;
+
+    struct regtag *r = memory;
+    char *behind = (char *)memory + sizeof(union alignment);
+    memset(r, 0, offsetof(struct regtag, words));
+    r->config = *config;
+    r->memory.tokens_max = tokens_max(config);
+    r->memory.keys = (struct document_key *)(void *)behind;
+    behind += r->memory.tokens_max / 2 * sizeof(struct document_key);
+    r->memory.tokens = (jsmntok_t *)(void *)behind;
+    r->manifest = behind + r->memory.tokens_max * sizeof(jsmntok_t);
+    r->manifest_max = manifest_max(config);
+    r->result = (struct regtag_result){"", r->digest, REGTAG_PENDING, REGTAG_OK, ""};
+    exchange_init(&r->exchange, &r->config);
+    return r;
+}
+
+/* ---- Errors and notes -------------------------------------------------------------------------------- */
+
+void operation_tell(const struct regtag *r, enum regtag_trace kind, const char *format, ...)
+{
+    char text[512];
+    struct writer w = writer_to(text, sizeof text);
+    va_list arguments;
+    if (!r->config.trace)
+        return;
+    va_start(arguments, format);
+    write_arguments(&w, format, arguments);
+    va_end(arguments);
+    r->config.trace(r->config.trace_context, kind, text, w.used);
+}
+
+void operation_describe(const struct regtag *r, const char *tag, const struct error *problem,
+                        struct error *whole)
+{
+    const struct reference *f = &r->reference;
+    struct slice reference = tag ? slice_of(tag) : f->digest.size ? f->digest : reference_tag(f);
+    const char *separator = !tag && f->digest.size ? "@" : ":";
+    if (r->verb == VERB_LIST) {
+        reference = SLICE("");
+        separator = "";
+    }
+    error_clear(whole);
+    error_set(whole, problem->status, "%.*s%s%.*s: %s", SLICE_ARG(f->name), separator,
+              SLICE_ARG(reference), problem->text);
+}
+
+enum regtag_event operation_go(struct regtag *r, enum phase phase)
+{
+    r->phase = phase;
+    r->begun = false;
+    return GO_ON;
+}
+
+enum regtag_event operation_done(struct regtag *r)
+{
+    return operation_go(r, PHASE_OVER);
+}
+
+enum regtag_event operation_failed(struct regtag *r, const struct error *problem)
+{
+    struct error whole;
+    operation_describe(r, NULL, problem, &whole);
+    error_set(&r->error, whole.status, "%s", whole.text);
+    return operation_done(r);
+}
+
+/* ---- Requests ----------------------------------------------------------------------------------------- */
+
+void operation_request(struct regtag *r, const char *method, struct slice target)
+{
+    struct exchange *x = &r->exchange;
+    exchange_begin(x, &r->origin, method, target);
+    write_field(&x->request, "User-Agent", SLICE("regtag/" REGTAG_VERSION));
+    write_field(&x->request, "Accept-Encoding", SLICE("identity"));
+}
+
+void operation_manifest_request(struct regtag *r, const char *method, struct slice reference)
+{
+    char target[REPOSITORY_MAX + DIGEST_MAX + 32];
+    struct writer w = writer_to(target, sizeof target);
+    write_text(&w, "/v2/");
+    write_repository(&w, &r->reference);
+    write_format(&w, "/manifests/%.*s", SLICE_ARG(reference));
+    operation_request(r, method, written(&w));
+    if (strcmp(method, "PUT") != 0)
+        write_field(&r->exchange.request, "Accept", slice_of(MANIFEST_ACCEPT));
+}
+
+void operation_send(struct regtag *r, const char *method, struct slice body, uint64_t until)
+{
+    r->words.size = 0;
+    r->drained = 0;
+    r->until = until;
+    r->begun = true;
+    exchange_send(&r->exchange, method, body);
+}
+
+enum exchange_event operation_step(struct regtag *r, struct slice *body)
+{
+    if (r->now >= r->until) {
+        exchange_time_out(&r->exchange, r->config.timeout);
+        return EXCHANGE_FAILED;
+    }
+    return exchange_step(&r->exchange, body);
+}
+
+void operation_drain(struct regtag *r, struct slice body)
+{
+    r->drained += body.size;
+    answer_words_add(&r->words, body);
+}
+
+enum exchange_event operation_answer(struct regtag *r)
+{
+    struct slice body;
+    for (;;) {
+        switch (operation_step(r, &body)) {
+        case EXCHANGE_BODY:
+            operation_drain(r, body);
+            if (r->drained > DRAIN_MAX) {
+                exchange_abandon(&r->exchange);
+                return EXCHANGE_END;
+            }
+            break;
+        case EXCHANGE_HEAD:
+            break;
+        case EXCHANGE_WAIT:
+            return EXCHANGE_WAIT;
+        case EXCHANGE_FAILED:
+            /* Status and header have said it all; the words were extra. */
+            return r->exchange.answered ? EXCHANGE_END : EXCHANGE_FAILED;
+        case EXCHANGE_END:
+            return EXCHANGE_END;
+        }
+    }
+}
+
+/* ---- What is to be done ------------------------------------------------------------------------------- */
+
+static enum regtag_status set_out(struct regtag *r, enum verb verb, const char *text)
+{
+    struct reference *f = &r->reference;
+    r->verb = verb;
+    if (!reference_parse(f, slice_of(text), &r->error))
+        return REGTAG_USAGE;
+
+    bool plain = r->config.scheme == REGTAG_SCHEME_PLAIN ||
+                 (r->config.scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
+    r->origin.tls = !plain;
+    r->origin.port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
+    memcpy(r->origin.host, f->host.data, f->host.size);
+    return REGTAG_OK;
+}
+
+/* An image, as against a repository: its digest can be pinned, if it is one that can be computed. */
+static enum regtag_status set_out_image(struct regtag *r, enum verb verb, const char *image)
+{
+    if (set_out(r, verb, image) != REGTAG_OK)
+        return REGTAG_USAGE;
+    if (r->reference.digest.size && !digest_is_sha256(r->reference.digest))
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE, "%s: only sha256 digests can be checked, not sha512", image);
+    r->phase = verb == VERB_DIGEST ? PHASE_ASK : PHASE_FETCH;
+    return REGTAG_OK;
+}
+
+enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *const *names, size_t count)
+{
+    if (set_out_image(r, VERB_TAG, image) != REGTAG_OK)
+        return REGTAG_USAGE;
+    for (size_t i = 0; i < count; i++) {
+        if (tag_valid(slice_of(names[i])))
+            continue;
+        r->phase = PHASE_IDLE;
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE,
+            "\"%.*s\" is not a tag: 1 to 128 of letters, digits, '_', '.' and '-', not starting with "
+            "'.' or '-', without the repository",
+            SLICE_ARG(slice_head(slice_of(names[i]), 400)));
+    }
+    r->names = names;
+    r->count = count;
+    return REGTAG_OK;
+}
+
+enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_t limit)
+{
+    if (set_out(r, VERB_LIST, repository) != REGTAG_OK)
+        return REGTAG_USAGE;
+    if (r->reference.tag.size || r->reference.digest.size)
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE, "%s: a repository is listed, without tag and digest", repository);
+    listing_begin(r, limit);
+    r->phase = PHASE_PAGE;
+    return REGTAG_OK;
+}
+
+enum regtag_status regtag_digest(struct regtag *r, const char *image)
+{
+    return set_out_image(r, VERB_DIGEST, image);
+}
+
+enum regtag_status regtag_manifest(struct regtag *r, const char *image)
+{
+    return set_out_image(r, VERB_MANIFEST, image);
+}
+
+/* ---- Stepping ----------------------------------------------------------------------------------------- */
+
+static enum regtag_event run_phase(struct regtag *r)
+{
+    switch (r->phase) {
+    case PHASE_ASK:
+        return phase_ask(r);
+    case PHASE_FETCH:
+        return phase_fetch(r);
+    case PHASE_NEXT:
+        return phase_next(r);
+    case PHASE_ANNOUNCED:
+        return phase_announced(r);
+    case PHASE_UPLOAD:
+        return phase_upload(r);
+    case PHASE_LOOK:
+        return phase_look(r);
+    case PHASE_PAGE:
+        return phase_page(r);
+    case PHASE_WORDS:
+        return phase_words(r);
+    case PHASE_IDLE:
+        error_set(&r->error, REGTAG_USAGE, "nothing was asked for");
+        break;
+    case PHASE_OVER:
+        break;
+    }
+    exchange_abandon(&r->exchange);
+    return r->error.status ? REGTAG_ERROR : REGTAG_DONE;
+}
+
+enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want)
+{
+    enum regtag_event event = GO_ON;
+    r->now = now;
+    if (!r->started)
+        r->deadline = now + r->config.timeout;
+    r->started = true;
+    exchange_begin_step(&r->exchange);
+    while (event == GO_ON)
+        event = run_phase(r);
+
+    memset(want, 0, sizeof *want);
+    want->until = r->until;
+    exchange_want(&r->exchange, want);
+    return event;
+}
+
+const struct regtag_result *regtag_result(const struct regtag *r)
+{
+    return &r->result;
+}
+
+const char *regtag_document(const struct regtag *r, size_t *size)
+{
+    *size = r->manifest_size;
+    return r->manifest;
+}
+
+enum regtag_status regtag_error(const struct regtag *r, const char **text)
+{
+    if (text)
+        *text = r->error.text;
+    return (enum regtag_status)r->error.status;
+}

@@ -1,0 +1,129 @@
+/* What an operation is made of. Private to this room; users know struct regtag by its name only. */
+#ifndef REGTAG_REGISTRY_OPERATION_H
+#define REGTAG_REGISTRY_OPERATION_H
+
+#include "oci/manifest.h"
+#include "oci/reference.h"
+#include "registry/answer.h"
+#include "registry/exchange.h"
+#include "registry/tag_list.h"
+#include "regtag.h"
+
+enum verb { VERB_NONE, VERB_TAG, VERB_LIST, VERB_DIGEST, VERB_MANIFEST };
+
+/* Where an operation is. Each phase is one function, which returns an event to be handed out, or
+ * GO_ON when the next phase can begin at once. */
+enum phase {
+    PHASE_IDLE,      /* no verb has been called */
+    PHASE_ASK,       /* digest: HEAD of the manifest */
+    PHASE_FETCH,     /* GET of the manifest */
+    PHASE_NEXT,      /* tag: on to the next name */
+    PHASE_ANNOUNCED, /* tag: REGTAG_UPLOAD has been handed out */
+    PHASE_UPLOAD,    /* tag: PUT of the manifest */
+    PHASE_LOOK,      /* tag: HEAD of the new tag, because the PUT left room for doubt */
+    PHASE_PAGE,      /* list: GET of a page */
+    PHASE_WORDS,     /* the rest of an answer that was not the one hoped for */
+    PHASE_OVER
+};
+
+#define GO_ON ((enum regtag_event)(-1))
+
+/* What a page was asked for with; pages are remembered by a hash of this. */
+struct listing {
+    uint64_t limit, listed;      /* tags wanted, 0 for all; tags handed out */
+    uint64_t first, mark;        /* hashes of the first page and of one that is compared with */
+    uint64_t pages, next_mark;   /* pages so far; at which of them the mark moves on */
+    unsigned empty;              /* pages without a tag, in a row */
+    uint64_t on_page;            /* tags on this page */
+    unsigned current;            /* which of the two URLs is that of this page */
+    char url[2][URL_MAX + 1];
+    struct slice unread;         /* of the page: points into the exchange */
+    struct tag_list tags;
+};
+
+struct regtag {
+    struct regtag_config config;
+    enum verb verb;
+    enum phase phase;
+    bool begun;             /* this phase's request is on its way */
+    bool started;           /* the first step has been made: the deadline is known */
+    uint64_t now, deadline; /* of this step; of the operation */
+    uint64_t until;         /* when this phase's patience ends */
+
+    struct reference reference;
+    struct regtag_origin origin;
+
+    const char *const *names;
+    size_t count, index;
+    struct regtag_result result;
+    struct error name_error; /* of the current name */
+    struct error cause;      /* why its upload is in doubt */
+    bool upload_answered;    /* the upload in doubt has had an answer */
+    struct error fate;       /* what decides for all the names that are left */
+    bool fetch_failed;       /* and it is that there is no manifest */
+    struct error error;      /* the first one: that of the whole operation */
+
+    char digest[DIGEST_MAX + 1];
+    const struct media_type *media_type;
+    char *manifest;
+    size_t manifest_size, manifest_max;
+    struct document_memory memory;
+
+    uint64_t drained; /* bytes of an answer's body that nobody wants */
+    struct answer_words words;
+    struct listing listing;
+    struct exchange exchange;
+};
+
+/* ---- What all phases use (operation.c) ----------------------------------------------------------- */
+
+/* Writes the request line and the fields that every request has. */
+void operation_request(struct regtag *r, const char *method, struct slice target);
+
+/* Begins a request for a manifest of the repository, by tag or digest. */
+void operation_manifest_request(struct regtag *r, const char *method, struct slice reference);
+
+/* Sends what was begun. It has until `until` to be answered. */
+void operation_send(struct regtag *r, const char *method, struct slice body, uint64_t until);
+
+/* exchange_step, with the deadline. */
+enum exchange_event operation_step(struct regtag *r, struct slice *body);
+
+/* Takes a part of a body that is read for its words only, if at all. A long one is not waited for. */
+void operation_drain(struct regtag *r, struct slice body);
+
+/* The next step of a request of whose answer only status, header and words count: EXCHANGE_WAIT,
+ * EXCHANGE_END, or EXCHANGE_FAILED when there was none. */
+enum exchange_event operation_answer(struct regtag *r);
+
+/* Goes on to another phase. */
+enum regtag_event operation_go(struct regtag *r, enum phase phase);
+
+/* The operation ends, well or with this problem. */
+enum regtag_event operation_done(struct regtag *r);
+enum regtag_event operation_failed(struct regtag *r, const struct error *problem);
+
+/* Sets `whole` to a problem with what it is about in front: the reference as the user wrote it, with
+ * `tag` instead of its own unless that is NULL. */
+void operation_describe(const struct regtag *r, const char *tag, const struct error *problem,
+                        struct error *whole);
+
+/* Tells something on the way, if anyone listens. */
+void operation_tell(const struct regtag *r, enum regtag_trace kind, const char *format, ...)
+    WRITER_FORMAT(3, 4);
+
+/* ---- The phases ----------------------------------------------------------------------------------- */
+
+enum regtag_event phase_ask(struct regtag *r);       /* fetch.c */
+enum regtag_event phase_fetch(struct regtag *r);     /* fetch.c */
+enum regtag_event phase_words(struct regtag *r);     /* fetch.c */
+enum regtag_event phase_next(struct regtag *r);      /* tagging.c */
+enum regtag_event phase_announced(struct regtag *r); /* tagging.c */
+enum regtag_event phase_upload(struct regtag *r);    /* tagging.c */
+enum regtag_event phase_look(struct regtag *r);      /* tagging.c */
+enum regtag_event phase_page(struct regtag *r);      /* listing.c */
+
+/* Makes ready for the first page. */
+void listing_begin(struct regtag *r, uint64_t limit);
+
+#endif

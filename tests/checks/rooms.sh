@@ -1,0 +1,20 @@
+#!/bin/sh
+# Each room of src/ knows the rooms under it, never those above; and only the library's public header is everybody's.
+# Which TLS there is, is known to the file that was chosen and to nobody else.
+set -eu
+
+grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' --include='*.[ch]' src |
+    awk -F'[:"/]' '
+        BEGIN {
+            split("base oci http registry net cli", rooms, " ")
+            for (floor in rooms)
+                floors[rooms[floor]] = floor
+        }
+        # src / ROOM / FILE : LINE : #include " ROOM / FILE "
+        $2 in floors && $6 in floors && floors[$6] > floors[$2] { print; found = 1 }
+        END { exit found }' || { echo "a room that includes one above it"; exit 1; }
+
+if grep -rnE '^[[:space:]]*#[[:space:]]*(el)?if.*TLS' --include='*.[ch]' src | grep -v '_H$' | grep -v '^src/net/tls_'; then
+    echo "TLS is chosen by choosing a file, not by #if"
+    exit 1
+fi

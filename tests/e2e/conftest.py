@@ -1,0 +1,121 @@
+import os
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+pytest.register_assert_rewrite("program")
+
+from fake import Fake, Shelf  # noqa: E402
+from images import (  # noqa: E402
+    DOCKER_MANIFEST,
+    OCI_MANIFEST,
+    compact,
+    docker_manifest,
+    docker_style,
+    oci_manifest,
+)
+from program import Program  # noqa: E402
+from recorder import Recorder  # noqa: E402
+from registry import Registry  # noqa: E402
+
+TOP = HERE.parent.parent
+
+
+@pytest.fixture(scope="session")
+def regtag():
+    """The program under test: regtag("ls", …) runs it."""
+    builds = [TOP / "build/regtag", TOP / "build/plain/regtag"]
+    path = os.environ.get("REGTAG") or next((one for one in builds if one.exists()), builds[0])
+    if not os.access(path, os.X_OK):
+        pytest.exit(f"no program to test at {path}: run make first", returncode=2)
+    return Program(Path(path).resolve())
+
+
+@pytest.fixture(scope="session")
+def registry_binary():
+    path = os.environ.get("REGISTRY")
+    if not path:
+        unpack = [TOP / "third_party/unpack", "docker-registry"]
+        folder = subprocess.run(unpack, stdout=subprocess.PIPE, check=True, text=True).stdout
+        path = Path(folder.strip()) / "usr/bin/docker-registry"
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def start_registry(registry_binary, tmp_path_factory):
+    """Starts a docker-registry that runs to the end of all tests."""
+    with ExitStack() as stack:
+
+        def start(folder=None, **options):
+            folder = folder or tmp_path_factory.mktemp("registry")
+            return stack.enter_context(Registry(registry_binary, folder, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def registry(start_registry):
+    """A docker-registry with default settings; each test has its own repository in it."""
+    return start_registry()
+
+
+@pytest.fixture
+def repository(request, registry):
+    """A repository of the test's own, with an image in Docker's form under the tag "old"."""
+    name = "e2e/" + "".join(one if one.isalnum() else "-" for one in request.node.name.lower())
+    name = name.replace("--", "-").strip("-")
+    registry.push_image(name, "old", DOCKER_MANIFEST, docker_style(docker_manifest()))
+    return name
+
+
+@pytest.fixture
+def recorder(registry):
+    """A relay in front of the registry, that keeps what goes over it."""
+    with Recorder(registry.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def serve():
+    """Starts a fake server: serve(function from request to answer)."""
+    with ExitStack() as stack:
+        yield lambda respond, **options: stack.enter_context(Fake(respond, **options))
+
+
+@pytest.fixture
+def shelf():
+    """A registry in a dict, with the image `repo:old` in it."""
+    one = Shelf()
+    one.put("repo", "old", OCI_MANIFEST, OCI_DOCUMENT)
+    return one
+
+
+OCI_DOCUMENT = docker_style(oci_manifest()) + b"\n"
+OTHER_DOCUMENT = compact(oci_manifest(annotations={"which": "the other"}))
+
+
+@pytest.fixture
+def dead_port():
+    """A port of 127.0.0.1 where nobody listens, and nobody will while the test runs."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+@pytest.fixture
+def document():
+    """What `repo:old` of the shelf is."""
+    return OCI_DOCUMENT
+
+
+@pytest.fixture
+def other_document():
+    """Another image."""
+    return OTHER_DOCUMENT

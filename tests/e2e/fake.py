@@ -1,0 +1,255 @@
+"""A server on raw sockets that does what a test tells it, and what no real registry would do.
+
+A test hands in a function from a request to an answer. An answer is bytes, or a list of steps:
+bytes to send, Drip, Pause, Take, or one of the acts below. After the steps the connection stays
+open for the next request, unless a step has ended it.
+"""
+
+import enum
+import http.client
+import socket
+import struct
+import threading
+from typing import NamedTuple
+
+from images import digest_of
+from wire import END_OF_HEAD, hang_up, read_head
+
+
+class Drip(NamedTuple):
+    """Bytes that are sent one at a time."""
+
+    data: bytes
+    pause: float = 0
+
+
+class Pause(NamedTuple):
+    seconds: float
+
+
+class Take(NamedTuple):
+    """Reads so many bytes of the request's body, where the answer came early, and drops them."""
+
+    count: int
+
+
+class Act(enum.Enum):
+    CLOSE = "close the connection"
+    RESET = "close it with a reset"
+    HALF_CLOSE = "send nothing more, leave the other direction open"
+    STALL = "do nothing until the server is stopped"
+    READ_BODY = "read the request's body, where the answer came early"
+
+
+CLOSE, RESET, HALF_CLOSE, STALL, READ_BODY = Act
+
+
+def answer(status, body=b"", *fields, reason=None, framed=True):
+    """An HTTP answer; fields are "Name: value". Content-Length is added if framed."""
+    if reason is None:
+        reason = http.client.responses.get(status, "Unknown")
+    lines = [f"HTTP/1.1 {status} {reason}", *fields]
+    if framed:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + END_OF_HEAD + body
+
+
+def errors(status, code, message="", *fields):
+    """An answer in the form in which registries tell errors."""
+    body = f'{{"errors":[{{"code":"{code}","message":"{message}","detail":null}}]}}\n'
+    return answer(status, body.encode(), "Content-Type: application/json", *fields)
+
+
+def chunked(*chunks, trailer=b""):
+    """A body in chunks, each bytes or (extension, bytes)."""
+    out = b""
+    for chunk in chunks:
+        extension, data = chunk if isinstance(chunk, tuple) else (b"", chunk)
+        out += b"%x%s\r\n%s\r\n" % (len(data), extension, data)
+    return out + b"0\r\n" + trailer + b"\r\n"
+
+
+class Fake:
+    """The server. `early` picks requests that are answered before their body is read."""
+
+    def __init__(self, respond, early=lambda request: False, receive_buffer=None):
+        self.requests = []
+        self.connections = 0
+        self._respond = respond
+        self._early = early
+        self._failures = []
+        self._stopped = threading.Event()
+        self._open = []
+        self._threads = []
+        self._listener = socket.socket()
+        if receive_buffer is not None:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(64)
+        self.port = self._listener.getsockname()[1]
+        self.host = f"127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, kind, *_):
+        self._stopped.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for one in self._open:
+            hang_up(one)
+        for thread in self._threads:
+            thread.join(10)
+        if self._failures and kind is None:
+            raise self._failures[0]
+
+    @property
+    def request_lines(self):
+        return [f"{request.method} {request.target}" for request in self.requests]
+
+    @property
+    def uploads(self):
+        return [request for request in self.requests if request.method == "PUT"]
+
+    def _start(self, target, *args):
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connections += 1
+            self._open.append(connection)
+            self._start(self._serve, connection, self.connections)
+
+    def _serve(self, connection, number):
+        inbox = _Inbox(connection)
+        try:
+            while head := inbox.until_end_of_head():
+                request = read_head(head)
+                request.connection = number
+                early = self._early(request)
+                if not early:
+                    request.body = inbox.exactly(request.length)
+                self.requests.append(request)
+                steps = self._respond(request)
+                if not self._play(connection, inbox, request, steps):
+                    break
+        except (OSError, EOFError):
+            pass  # the client has gone, or the test is over
+        except Exception as failure:  # pylint: disable=broad-except
+            self._failures.append(failure)
+        finally:
+            connection.close()
+
+    def _play(self, connection, inbox, request, steps):
+        for step in [steps] if isinstance(steps, bytes) else steps:
+            if isinstance(step, bytes):
+                connection.sendall(step)
+            elif isinstance(step, Drip):
+                for index in range(len(step.data)):
+                    connection.sendall(step.data[index : index + 1])
+                    if step.pause and self._stopped.wait(step.pause):
+                        return False
+            elif isinstance(step, Pause):
+                self._stopped.wait(step.seconds)
+            elif isinstance(step, Take):
+                inbox.exactly(step.count)
+            elif step is READ_BODY:
+                request.body = inbox.exactly(request.length)
+            elif step is HALF_CLOSE:
+                connection.shutdown(socket.SHUT_WR)
+            elif step is STALL:
+                self._stopped.wait()
+                return False
+            elif step is RESET:
+                now = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+                return False
+            elif step is CLOSE:
+                return False
+            else:
+                raise TypeError(f"no step: {step!r}")
+        return True
+
+
+class _Inbox:
+    def __init__(self, connection):
+        self._connection = connection
+        self._data = b""
+
+    def until_end_of_head(self):
+        """The next head, or nothing where the client has closed between requests."""
+        while END_OF_HEAD not in self._data:
+            more = self._connection.recv(65536)
+            if not more:
+                if self._data:
+                    raise ValueError(f"the client left in the middle of {self._data[:200]!r}")
+                return b""
+            self._data += more
+        end = self._data.index(END_OF_HEAD) + len(END_OF_HEAD)
+        head, self._data = self._data[:end], self._data[end:]
+        return head
+
+    def exactly(self, count):
+        parts = bytearray(self._data)
+        while len(parts) < count:
+            more = self._connection.recv(65536)
+            if not more:
+                raise EOFError
+            parts += more
+        self._data = bytes(parts[count:])
+        return bytes(parts[:count])
+
+
+class Shelf:
+    """A registry that keeps manifests in a dict, and can be told to lie.
+
+    `instead` has a function from a request to an answer for each method that is not to be answered
+    as usual; `usual` is what a well-behaved registry answers.
+    """
+
+    def __init__(self):
+        self.manifests = {}  # (repository, reference): (media type, bytes)
+        self.instead = {}
+
+    def put(self, repository, reference, media_type, document):
+        self.manifests[repository, reference] = (media_type, document)
+        self.manifests[repository, digest_of(document)] = (media_type, document)
+
+    def document(self, repository, reference):
+        """The bytes under a tag, or None."""
+        return self.manifests.get((repository, reference), (None, None))[1]
+
+    def __call__(self, request):
+        return self.instead.get(request.method, self.usual)(request)
+
+    def usual(self, request):
+        repository, kind, reference = request.path.removeprefix("/v2/").rsplit("/", 2)
+        if kind != "manifests":
+            return errors(404, "UNSUPPORTED")
+        if request.method == "PUT":
+            self.put(repository, reference, request.value("Content-Type"), request.body)
+            return answer(201, b"", f"Docker-Content-Digest: {digest_of(request.body)}")
+        if (repository, reference) not in self.manifests:
+            missing = errors(404, "MANIFEST_UNKNOWN", "manifest unknown")
+            return missing if request.method == "GET" else bodiless(missing)
+        media_type, document = self.manifests[repository, reference]
+        found = answer(
+            200,
+            document,
+            f"Content-Type: {media_type}",
+            f"Docker-Content-Digest: {digest_of(document)}",
+        )
+        return found if request.method == "GET" else bodiless(found)
+
+
+def bodiless(whole):
+    """An answer to HEAD: the head of what GET would get."""
+    return whole[: whole.index(END_OF_HEAD) + len(END_OF_HEAD)]

@@ -1,0 +1,94 @@
+"""Runs the program under test, with an end to every run, and says what came of it."""
+
+import json
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+
+COLUMNS = 4
+PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+PRINTABLE = set(range(0x20, 0x7F))
+
+
+@dataclass
+class Result:
+    status: int  # negative: ended by that signal
+    out: bytes
+    err: bytes
+
+    @property
+    def rows(self):
+        """The lines of `tag`: reference, digest, result, old digest."""
+        rows = [tuple(line.split("\t")) for line in _lines(self.out)]
+        assert all(len(row) == COLUMNS for row in rows), self
+        return rows
+
+    @property
+    def lines(self):
+        return _lines(self.out)
+
+    @property
+    def objects(self):
+        """The lines of --json."""
+        return [json.loads(line) for line in _lines(self.out)]
+
+    @property
+    def complaints(self):
+        """The lines on stderr, each of which must be one that a person can read."""
+        lines = _lines(self.err)
+        for line in lines:
+            assert line.startswith("regtag: "), self
+            assert set(line.encode()) <= PRINTABLE, self
+        return lines
+
+    def complaint(self, *words):
+        """The only line on stderr; it has these words in it."""
+        lines = self.complaints
+        assert len(lines) == 1, self
+        for word in words:
+            assert word.lower() in lines[0].lower(), (word, lines[0])
+        return lines[0]
+
+
+def _lines(text):
+    assert not text or text.endswith(b"\n"), text[-200:]
+    return text.decode("utf-8").splitlines()
+
+
+class Program:
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __call__(self, *args, limit=120, **options):
+        """Runs it; a run that does not end by the limit is a failure, and so is a crash."""
+        result = self.run([self.path, *args], limit, **options)
+        assert result.status >= 0, f"ended by signal {-result.status}: {result}"
+        return result
+
+    def run(self, command, limit=120, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options):
+        """Runs a command line that has the program somewhere in it."""
+        variables = environment(options.pop("env", {}))
+        with subprocess.Popen(
+            [str(word) for word in command],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=variables,
+            start_new_session=True,
+            **options,
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                pytest.fail(f"{command} did not end within {limit} seconds")
+        return Result(process.returncode, out or b"", err)
+
+
+def environment(more):
+    """That of the tests, without a proxy that somebody's machine may have."""
+    kept = {key: value for key, value in os.environ.items() if key.lower() not in PROXIES}
+    return {**kept, **more}

@@ -1,0 +1,138 @@
+"""stdin, stdout and stderr that are closed, full, or have nobody at the other end."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+VERBS = {
+    "tag": lambda image: ["tag", f"{image}:old", "new"],
+    "tag_json": lambda image: ["tag", "--json", f"{image}:old", "new"],
+    "ls": lambda image: ["ls", image],
+    "digest": lambda image: ["digest", f"{image}:old"],
+    "manifest": lambda image: ["manifest", f"{image}:old"],
+}
+
+
+def with_shell(regtag, redirection, *args):
+    """Runs the program with streams that only a shell can make."""
+    return regtag.run(["sh", "-c", f'exec "$@" {redirection}', "sh", regtag.path, *args])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("redirection", [">&-", "<&- >&-"], ids=["stdout", "stdin_too"])
+def test_a_closed_stdout_is_told(regtag, registry, recorder, repository, verb, redirection):
+    args = VERBS[verb](f"{recorder.host}/{repository}")
+
+    result = with_shell(regtag, redirection, *args)
+
+    assert result.status == 1, result
+    result.complaint("stdout")
+    assert {request.method for request in recorder.requests} <= {"GET", "HEAD", "PUT"}
+    assert registry.digest(repository, "new") in (None, registry.digest(repository, "old"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_full_stdout_is_told(regtag, registry, recorder, repository, verb):
+    args = VERBS[verb](f"{recorder.host}/{repository}")
+
+    result = with_shell(regtag, ">/dev/full", *args)
+
+    assert result.status == 1, result
+    result.complaint("stdout")
+    assert {request.method for request in recorder.requests} <= {"GET", "HEAD", "PUT"}
+    assert registry.digest(repository, "new") in (None, registry.digest(repository, "old"))
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["help", "tag"]], ids=" ".join)
+@pytest.mark.parametrize("redirection", [">&-", ">/dev/full"], ids=["closed", "full"])
+def test_help_that_cannot_be_written_is_told(regtag, args, redirection):
+    result = with_shell(regtag, redirection, *args)
+
+    assert result.status == 1
+    result.complaint("stdout")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_closed_stdin_does_not_matter(regtag, recorder, repository, verb):
+    result = with_shell(regtag, "<&-", *VERBS[verb](f"{recorder.host}/{repository}"))
+
+    assert (result.status, result.err) == (0, b"")
+    assert result.out
+    assert recorder.requests
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_words_for_a_closed_stderr_go_nowhere_else(regtag, registry, recorder, redirection):
+    result = with_shell(regtag, redirection, "tag", "-v", f"{recorder.host}/no/such:image", "new")
+
+    assert result.status in ((1, 3) if ">&- " in redirection else (3,)), result
+    assert result.err == b""
+    assert [request.method for request in recorder.requests] in ([], ["GET"])
+
+
+def test_a_closed_stderr_does_not_stop_a_tag(regtag, registry, recorder, repository):
+    image = f"{recorder.host}/{repository}"
+
+    result = with_shell(regtag, "2>&-", "tag", "-v", f"{image}:old", "new")
+
+    assert result.status == 0, result
+    assert result.rows == [(f"{image}:new", registry.digest(repository, "old"), "set", "-")]
+    assert [request.method for request in recorder.requests] == ["GET", "PUT"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_reader_that_has_gone_is_not_success(regtag, registry, repository, verb):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        result = regtag.run(
+            [regtag.path, *VERBS[verb](f"{registry.host}/{repository}")], stdout=writer
+        )
+    finally:
+        os.close(writer)
+
+    assert result.status in (1, -signal.SIGPIPE)
+    if result.status == 1:
+        result.complaint("stdout")
+    assert registry.digest(repository, "new") in (None, registry.digest(repository, "old"))
+
+
+def test_stdin_is_left_alone(regtag, registry, repository):
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as source, os.fdopen(writer, "wb") as sink:
+        sink.write(b"for somebody else\n")
+        sink.flush()
+        result = regtag("tag", f"{registry.host}/{repository}:old", "new", stdin=source)
+        sink.close()
+        left = source.read()
+
+    assert result.status == 0
+    assert left == b"for somebody else\n"
+
+
+def test_a_file_as_stdout_is_complete(regtag, registry, repository, tmp_path):
+    target = tmp_path / "out"
+    with open(target, "wb") as out:
+        result = regtag("manifest", f"{registry.host}/{repository}:old", stdout=out)
+
+    assert result.status == 0
+    assert target.read_bytes() == registry.fetch(repository, "old")[2]
+
+
+def test_a_reader_that_is_slow_gets_all(regtag, serve, shelf):
+    names = [f"tag-number-{number}" for number in range(20000)]
+    body = ('{"tags":["' + '","'.join(names) + '"]}').encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    server = serve(lambda request: head + body)
+    with subprocess.Popen(
+        [regtag.path, "ls", "--timeout", "100", f"{server.host}/repo"], stdout=subprocess.PIPE
+    ) as process:
+        out = b""
+        while piece := os.read(process.stdout.fileno(), 100 if len(out) < 5000 else 65536):
+            out += piece
+        status = process.wait(60)
+
+    assert status == 0
+    assert out.decode().split() == names

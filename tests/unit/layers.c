@@ -1,0 +1,187 @@
+#include "layers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "http/link.h"
+#include "http/response.h"
+#include "http/url.h"
+#include "net/hash_mbedtls.h"
+#include "oci/json.h"
+#include "oci/manifest.h"
+#include "oci/reference.h"
+#include "regtag.h"
+
+struct layer_case {
+    struct slice argument;
+    struct slice input;
+    size_t step;
+    char *out;
+    size_t out_size;
+};
+
+static int reject(const struct layer_case *c)
+{
+    snprintf(c->out, c->out_size, "reject");
+    return LAYER_REJECTED;
+}
+
+/* Takes the next piece off the input. */
+static struct slice next_piece(struct slice *rest, size_t step)
+{
+    struct slice piece = slice_head(*rest, step ? step : rest->size);
+    *rest = slice_from(*rest, piece.size);
+    return piece;
+}
+
+/* ---- ref, json, manifest --------------------------------------------------------------------------- */
+
+static int run_ref(const struct layer_case *c)
+{
+    struct reference r;
+    struct error e = {.status = 0};
+    if (!reference_parse(&r, c->input, &e))
+        return reject(c);
+    struct slice tag = reference_tag(&r);
+    snprintf(c->out, c->out_size, "ok %.*s %s%.*s %.*s %.*s", SLICE_ARG(r.registry),
+             r.library ? "library/" : "", SLICE_ARG(r.repository), SLICE_ARG(tag.size ? tag : SLICE("-")),
+             SLICE_ARG(r.digest.size ? r.digest : SLICE("-")));
+    return LAYER_ACCEPTED;
+}
+
+static int run_json(const struct layer_case *c)
+{
+    struct json j = {0};
+    struct slice rest = c->input, text;
+    while (rest.size) {
+        struct slice piece = next_piece(&rest, c->step);
+        enum json_event event;
+        do
+            event = json_next(&j, &piece, &text);
+        while (event != JSON_MORE && event != JSON_BROKEN);
+    }
+    if (!json_end(&j))
+        return reject(c);
+    snprintf(c->out, c->out_size, "ok");
+    return LAYER_ACCEPTED;
+}
+
+static int run_manifest(const struct layer_case *c)
+{
+    static jsmntok_t tokens[REGTAG_TOKENS_MAX];
+    static struct document_key keys[REGTAG_TOKENS_MAX / 2];
+    const struct document_memory memory = {tokens, keys, REGTAG_TOKENS_MAX};
+    const struct media_type *type = media_type_find(c->argument);
+    mbedtls_sha256_context context;
+    struct regtag_hash hash = hash_mbedtls(&context);
+    char digest[DIGEST_SHA256_SIZE + 1];
+    struct error e = {.status = 0};
+
+    if (!type || c->input.size > REGTAG_MANIFEST_MAX ||
+        !manifest_digest(c->input, type, &memory, &hash, digest, &e) ||
+        !manifest_check(c->input, type, &memory, &e))
+        return reject(c);
+    snprintf(c->out, c->out_size, "ok %s", digest);
+    return LAYER_ACCEPTED;
+}
+
+/* ---- http ------------------------------------------------------------------------------------------- */
+
+struct body_sum {
+    struct regtag_hash hash;
+    unsigned long long size;
+};
+
+/* Feeds one piece; answers the event that it ended with. */
+static enum http_event feed(struct http_response *r, struct slice piece, struct body_sum *sum)
+{
+    struct slice body;
+    enum http_event event;
+    for (;;) {
+        event = http_response_take(r, &piece, &body);
+        if (event == HTTP_BODY) {
+            sum->hash.update(sum->hash.context, body.data, body.size);
+            sum->size += body.size;
+        } else if (event != HTTP_HEAD)
+            return event;
+    }
+}
+
+static int run_http(const struct layer_case *c)
+{
+    static char head[HTTP_HEAD_MAX];
+    mbedtls_sha256_context context;
+    struct body_sum sum = {hash_mbedtls(&context), 0};
+    struct http_response r;
+    struct slice rest = c->input;
+    enum http_event event = HTTP_MORE;
+    unsigned char digest[32];
+
+    if (c->argument.size == 0)
+        return LAYER_BAD_CALL;
+    http_response_start(&r, slice_equal(c->argument, SLICE("HEAD")), head);
+    sum.hash.start(sum.hash.context);
+    while (rest.size && event == HTTP_MORE)
+        event = feed(&r, next_piece(&rest, c->step), &sum);
+    if (event == HTTP_MORE)
+        event = http_response_eof(&r);
+    sum.hash.finish(sum.hash.context, digest);
+    if (event != HTTP_END)
+        return reject(c);
+
+    int used = snprintf(c->out, c->out_size, "ok %u %llu ", r.status, sum.size);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(c->out + used + 2 * i, c->out_size - (size_t)used - 2 * i, "%02x", digest[i]);
+    return LAYER_ACCEPTED;
+}
+
+/* ---- link ------------------------------------------------------------------------------------------- */
+
+static int run_link(const struct layer_case *c)
+{
+    struct slice rest = c->input, target = {NULL, 0}, found;
+    char text[URL_MAX];
+    struct writer w = writer_to(text, sizeof text);
+    struct url from, to;
+
+    if (!url_parse(&from, c->argument))
+        return LAYER_BAD_CALL;
+    while (rest.data) {
+        if (!link_next(slice_split(&rest, '\n'), &found))
+            return reject(c);
+        if (!target.data)
+            target = found;
+    }
+    if (!target.data) {
+        snprintf(c->out, c->out_size, "end");
+        return LAYER_ACCEPTED;
+    }
+    if (!url_resolve(c->argument, target, &w) || !url_parse(&to, written(&w)) ||
+        !url_same_origin(&from, &to))
+        return reject(c);
+    if (slice_equal(written(&w), c->argument))
+        snprintf(c->out, c->out_size, "end");
+    else
+        snprintf(c->out, c->out_size, "next %.*s", SLICE_ARG(written(&w)));
+    return LAYER_ACCEPTED;
+}
+
+/* ----------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int (*run)(const struct layer_case *c);
+} LAYERS[] = {
+    {"ref", run_ref}, {"json", run_json}, {"manifest", run_manifest}, {"http", run_http},
+    {"link", run_link},
+};
+
+int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,
+              char *out, size_t out_size)
+{
+    struct layer_case c = {slice_of(argument), {input, size}, step, out, out_size};
+    for (size_t i = 0; i < sizeof LAYERS / sizeof LAYERS[0]; i++)
+        if (strcmp(layer, LAYERS[i].name) == 0)
+            return LAYERS[i].run(&c);
+    return LAYER_BAD_CALL;
+}

@@ -1,0 +1,476 @@
+/* src/base: slices, numbers, the bounded writer, errors, Base64. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/base64.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "base/writer.h"
+#include "guard.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static void assert_slice(struct slice got, const char *expected)
+{
+    assert_int_equal(got.size, strlen(expected));
+    if (got.size > 0)
+        assert_memory_equal(got.data, expected, got.size);
+}
+
+/* ---- Slices -------------------------------------------------------------------------------- */
+
+static void a_slice_of_nothing_is_empty(void **state)
+{
+    (void)state;
+    assert_int_equal(slice_of(NULL).size, 0);
+    assert_int_equal(slice_of("").size, 0);
+    assert_true(slice_equal(slice_of(NULL), slice_of("")));
+    assert_true(slice_equal_nocase(slice_of(NULL), slice_of("")));
+    assert_true(slice_starts(slice_of(NULL), slice_of(NULL)));
+    assert_int_equal(slice_find(slice_of(NULL), 'a'), 0);
+    assert_slice(slice_trim(slice_of(NULL)), "");
+    assert_slice(slice_from(slice_of(NULL), 5), "");
+    assert_slice(slice_head(slice_of(NULL), 5), "");
+}
+
+static void parts_never_reach_beyond_their_slice(void **state)
+{
+    struct slice s = SLICE("hello");
+    (void)state;
+    assert_slice(slice_from(s, 0), "hello");
+    assert_slice(slice_from(s, 2), "llo");
+    assert_slice(slice_from(s, 5), "");
+    assert_slice(slice_from(s, 6), "");
+    assert_slice(slice_from(s, SIZE_MAX), "");
+    assert_slice(slice_head(s, 0), "");
+    assert_slice(slice_head(s, 2), "he");
+    assert_slice(slice_head(s, SIZE_MAX), "hello");
+}
+
+static void slices_are_compared_by_their_bytes(void **state)
+{
+    (void)state;
+    assert_true(slice_equal(SLICE("a\0b"), SLICE("a\0b")));
+    assert_false(slice_equal(SLICE("a\0b"), SLICE("a\0c")));
+    assert_false(slice_equal(SLICE("a"), SLICE("A")));
+    assert_false(slice_equal(SLICE("a"), SLICE("aa")));
+    assert_true(slice_starts(SLICE("sha256:0"), SLICE("sha256:")));
+    assert_true(slice_starts(SLICE("a"), SLICE("a")));
+    assert_false(slice_starts(SLICE("a"), SLICE("ab")));
+    assert_false(slice_starts(SLICE("ba"), SLICE("a")));
+}
+
+static void case_is_ascii_only(void **state)
+{
+    (void)state;
+    assert_true(slice_equal_nocase(SLICE("Content-LENGTH"), SLICE("content-length")));
+    assert_false(slice_equal_nocase(SLICE("a"), SLICE("b")));
+    assert_false(slice_equal_nocase(SLICE("@"), SLICE("`")));
+    assert_false(slice_equal_nocase(SLICE("["), SLICE("{")));
+    assert_false(slice_equal_nocase(SLICE("\xc3\x89"), SLICE("\xc3\xa9")));
+    assert_false(slice_equal_nocase(SLICE("\xc9"), SLICE("\xe9")));
+}
+
+static void parts_are_found(void **state)
+{
+    (void)state;
+    assert_true(slice_contains(SLICE("immutable"), SLICE("immutable")));
+    assert_true(slice_contains(SLICE("aab"), SLICE("ab")));
+    assert_true(slice_contains(SLICE("a"), SLICE("")));
+    assert_false(slice_contains(SLICE(""), SLICE("a")));
+    assert_false(slice_contains(SLICE("ab"), SLICE("abc")));
+    assert_int_equal(slice_find(SLICE("abcb"), 'b'), 1);
+    assert_int_equal(slice_find(SLICE("abc"), 'x'), 3);
+    assert_int_equal(slice_find(SLICE("a\0b"), '\0'), 1);
+}
+
+static void only_spaces_and_tabs_are_trimmed(void **state)
+{
+    (void)state;
+    assert_slice(slice_trim(SLICE(" \t a b \t")), "a b");
+    assert_slice(slice_trim(SLICE(" \t ")), "");
+    assert_slice(slice_trim(SLICE("\ra\n")), "\ra\n");
+    assert_slice(slice_trim(SLICE("\va\f")), "\va\f");
+}
+
+static void splitting_yields_every_part_once(void **state)
+{
+    struct slice rest = SLICE("a,,b");
+    (void)state;
+    assert_slice(slice_split(&rest, ','), "a");
+    assert_slice(slice_split(&rest, ','), "");
+    assert_slice(slice_split(&rest, ','), "b");
+    assert_null(rest.data);
+    assert_int_equal(rest.size, 0);
+    assert_slice(slice_split(&rest, ','), "");
+}
+
+static void splitting_tells_an_empty_last_part_from_none(void **state)
+{
+    struct slice rest = SLICE("a,");
+    (void)state;
+    assert_slice(slice_split(&rest, ','), "a");
+    assert_non_null(rest.data);
+    assert_slice(slice_split(&rest, ','), "");
+    assert_null(rest.data);
+}
+
+/* ---- Numbers and characters ---------------------------------------------------------------- */
+
+static void assert_number(const char *text, uint64_t max, uint64_t expected)
+{
+    struct guard g = guard_end(text, strlen(text));
+    uint64_t number = 0;
+    if (!slice_number((struct slice){g.data, g.size}, max, &number))
+        fail_msg("\"%s\" is a number", text);
+    if (number != expected)
+        fail_msg("\"%s\" was read as %llu", text, (unsigned long long)number);
+    guard_free(&g);
+}
+
+static void assert_no_number(const char *text, uint64_t max)
+{
+    struct guard g = guard_end(text, strlen(text));
+    uint64_t number = 0;
+    if (slice_number((struct slice){g.data, g.size}, max, &number))
+        fail_msg("\"%s\" was read as %llu", text, (unsigned long long)number);
+    guard_free(&g);
+}
+
+static void numbers_up_to_their_maximum_are_read(void **state)
+{
+    (void)state;
+    assert_number("0", 0, 0);
+    assert_number("0", UINT64_MAX, 0);
+    assert_number("65535", 65535, 65535);
+    assert_number("00000000000000000000000000065535", 65535, 65535);
+    assert_number("18446744073709551615", UINT64_MAX, UINT64_MAX);
+    assert_number("9223372036854775807", INT64_MAX, INT64_MAX);
+    assert_number("10", 10, 10);
+}
+
+static void numbers_beyond_their_maximum_are_refused(void **state)
+{
+    (void)state;
+    assert_no_number("1", 0);
+    assert_no_number("11", 10);
+    assert_no_number("20", 10);
+    assert_no_number("65536", 65535);
+    assert_no_number("65536", 65535);
+    assert_no_number("131071", 65535);
+    assert_no_number("9223372036854775808", INT64_MAX);
+    assert_no_number("18446744073709551616", UINT64_MAX);
+    assert_no_number("18446744073709551617", UINT64_MAX);
+    assert_no_number("36893488147419103232", UINT64_MAX);
+    assert_no_number("99999999999999999999999999999999999999", UINT64_MAX);
+}
+
+static void what_is_no_number_is_refused(void **state)
+{
+    static const char *const texts[] = {"",    " ",   "+1",  "-1",  "-0", " 1", "1 ",  "1\n", "\t1", "0x1",
+                                        "1.0", "1e3", "1,0", "1_0", "a",  "1a", "\xd9\xa1", ":",   "/"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        assert_no_number(texts[i], UINT64_MAX);
+    uint64_t number;
+    assert_false(slice_number(SLICE("1\0"), UINT64_MAX, &number));
+    assert_false(slice_number((struct slice){NULL, 0}, UINT64_MAX, &number));
+}
+
+static void characters_are_classified_for_all_bytes(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        char c = (char)byte;
+        bool digit = byte >= '0' && byte <= '9';
+        bool lower = byte >= 'a' && byte <= 'z';
+        bool upper = byte >= 'A' && byte <= 'Z';
+        assert_int_equal(is_digit(c), digit);
+        assert_int_equal(is_lower(c), lower);
+        assert_int_equal(is_alnum(c), digit || lower || upper);
+        assert_int_equal(to_lower(c), (char)(upper ? byte - 'A' + 'a' : byte));
+    }
+}
+
+static void hexadecimal_digits_have_either_case(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        static const char digits[] = "0123456789abcdefABCDEF";
+        const char *found = byte ? strchr(digits, byte) : NULL;
+        int value = found ? (int)(found - digits) : -1;
+        assert_int_equal(hex_digit((char)byte), value > 15 ? value - 6 : value);
+    }
+}
+
+/* ---- The writer ---------------------------------------------------------------------------- */
+
+static void a_writer_fills_its_memory_to_the_last_byte(void **state)
+{
+    struct guard g = guard_end(NULL, 5);
+    struct writer w = writer_to(g.data, g.size);
+    (void)state;
+    write_text(&w, "hel");
+    write_char(&w, 'l');
+    write_slice(&w, SLICE("o"));
+    assert_false(w.overflow);
+    assert_slice(written(&w), "hello");
+    write_text(&w, "");
+    assert_false(w.overflow);
+    guard_free(&g);
+}
+
+static void what_does_not_fit_poisons_the_writer(void **state)
+{
+    struct guard g = guard_end(NULL, 5);
+    struct writer w = writer_to(g.data, g.size);
+    (void)state;
+    write_text(&w, "abc");
+    write_text(&w, "defg");
+    assert_true(w.overflow);
+    assert_slice(written(&w), "abc");
+    write_char(&w, 'd');
+    write_text(&w, "");
+    write_number(&w, 7);
+    write_format(&w, "%s", "e");
+    write_escaped(&w, SLICE("f"));
+    write_json_string(&w, SLICE("g"));
+    assert_true(w.overflow);
+    assert_slice(written(&w), "abc");
+    guard_free(&g);
+}
+
+static void a_writer_without_memory_takes_nothing(void **state)
+{
+    struct writer w = writer_to(NULL, 0);
+    (void)state;
+    write_text(&w, "");
+    write_slice(&w, (struct slice){NULL, 0});
+    assert_false(w.overflow);
+    write_char(&w, 'a');
+    assert_true(w.overflow);
+    assert_int_equal(written(&w).size, 0);
+}
+
+static void numbers_are_written_in_full(void **state)
+{
+    static const uint64_t numbers[] = {0,          1,          9,          10,        99,
+                                       100,        4294967295, 4294967296, INT64_MAX, UINT64_MAX,
+                                       1000000000, 10000000000000000000u};
+    (void)state;
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        char expected[32];
+        char memory[32];
+        struct writer w = writer_to(memory, sizeof memory);
+        snprintf(expected, sizeof expected, "%llu", (unsigned long long)numbers[i]);
+        write_number(&w, numbers[i]);
+        assert_slice(written(&w), expected);
+    }
+}
+
+static void a_number_that_does_not_fit_is_not_cut(void **state)
+{
+    char memory[3];
+    struct writer w = writer_to(memory, sizeof memory);
+    (void)state;
+    write_number(&w, 1000);
+    assert_true(w.overflow);
+    assert_int_equal(written(&w).size, 0);
+}
+
+static void formats_are_those_of_printf(void **state)
+{
+    char memory[256];
+    char expected[256];
+    struct writer w = writer_to(memory, sizeof memory);
+    struct slice s = SLICE("slice");
+    (void)state;
+    write_format(&w, "%s|%.*s|%u|%zu|%llu|%%|", "text", SLICE_ARG(s), 4294967295u, (size_t)12,
+                 18446744073709551615ull);
+    snprintf(expected, sizeof expected, "%s|%.*s|%u|%zu|%llu|%%|", "text", SLICE_ARG(s), 4294967295u,
+             (size_t)12, 18446744073709551615ull);
+    assert_false(w.overflow);
+    assert_slice(written(&w), expected);
+}
+
+static void a_format_is_cut_at_any_size_and_poisons(void **state)
+{
+    static const char whole[] = "GET example: 42 of 7 bytes.";
+    (void)state;
+    for (size_t size = 0; size < sizeof whole - 1; size++) {
+        struct guard g = guard_end(NULL, size);
+        struct writer w = writer_to(g.data, g.size);
+        write_format(&w, "%s %.*s: %u of %zu bytes.", "GET", 7, "example", 42u, (size_t)7);
+        assert_true(w.overflow);
+        assert_true(written(&w).size <= size);
+        assert_memory_equal(written(&w).data, whole, written(&w).size);
+        guard_free(&g);
+    }
+}
+
+static void escaped_text_is_printable_and_unambiguous(void **state)
+{
+    char memory[2048];
+    struct writer w = writer_to(memory, sizeof memory);
+    (void)state;
+    write_escaped(&w, SLICE("ok \x1b[2J\\\r\n\t\x7f\x80\xff\0!"));
+    assert_slice(written(&w), "ok \\x1b[2J\\x5c\\x0d\\x0a\\x09\\x7f\\x80\\xff\\x00!");
+}
+
+static void escaped_text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 9; size++) {
+        struct guard g = guard_end(NULL, size);
+        struct writer w = writer_to(g.data, g.size);
+        write_escaped(&w, SLICE("a\x01\x02"));
+        assert_true(w.overflow);
+        assert_int_equal(written(&w).size, size == 0 ? 0 : size < 5 ? 1 : 5);
+        guard_free(&g);
+    }
+}
+
+static void json_strings_are_quoted(void **state)
+{
+    char memory[256];
+    struct writer w = writer_to(memory, sizeof memory);
+    (void)state;
+    write_json_string(&w, SLICE("a\"b\\c\n\xc3\xa9\0"));
+    assert_false(w.overflow);
+    assert_slice(written(&w), "\"a\\\"b\\\\c\\\\x0a\\\\xc3\\\\xa9\\\\x00\"");
+}
+
+/* ---- Errors -------------------------------------------------------------------------------- */
+
+static void the_first_error_stays(void **state)
+{
+    struct error e;
+    (void)state;
+    error_clear(&e);
+    assert_int_equal(e.status, 0);
+    assert_string_equal(e.text, "");
+    assert_int_equal(error_set(&e, 9, "%s: %u", "first", 1u), 9);
+    assert_int_equal(error_set(&e, 10, "second"), 10);
+    assert_int_equal(e.status, 9);
+    assert_string_equal(e.text, "first: 1");
+    error_clear(&e);
+    assert_int_equal(e.status, 0);
+    assert_string_equal(e.text, "");
+}
+
+static void a_long_message_is_cut_and_ended(void **state)
+{
+    struct error e;
+    char text[2 * ERROR_TEXT_MAX];
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (size_t size = ERROR_TEXT_MAX - 3; size <= sizeof text - 1; size++) {
+        error_clear(&e);
+        error_set(&e, 1, "%s", text + sizeof text - 1 - size);
+        size_t expected = size < ERROR_TEXT_MAX ? size : ERROR_TEXT_MAX - 1;
+        assert_non_null(memchr(e.text, '\0', ERROR_TEXT_MAX));
+        assert_int_equal(strlen(e.text), expected);
+    }
+}
+
+/* ---- Base64 -------------------------------------------------------------------------------- */
+
+static void assert_decoded(const char *text, struct slice expected)
+{
+    struct guard in = guard_end(text, strlen(text));
+    struct guard out = guard_end(NULL, expected.size);
+    struct slice decoded;
+    if (!base64_decode((struct slice){in.data, in.size}, out.data, out.size, &decoded))
+        fail_msg("\"%s\" was refused", text);
+    assert_int_equal(decoded.size, expected.size);
+    if (expected.size > 0)
+        assert_memory_equal(decoded.data, expected.data, expected.size);
+    guard_free(&in);
+    guard_free(&out);
+}
+
+static void base64_is_decoded_in_both_alphabets(void **state)
+{
+    (void)state;
+    assert_decoded("", SLICE(""));
+    assert_decoded("Zg==", SLICE("f"));
+    assert_decoded("Zm8=", SLICE("fo"));
+    assert_decoded("Zm9v", SLICE("foo"));
+    assert_decoded("Zm9vYg==", SLICE("foob"));
+    assert_decoded("Zm9vYmE=", SLICE("fooba"));
+    assert_decoded("Zm9vYmFy", SLICE("foobar"));
+    assert_decoded("Zg", SLICE("f"));
+    assert_decoded("Zm8", SLICE("fo"));
+    assert_decoded("Cn0", SLICE("\n}"));
+    assert_decoded("++//", SLICE("\xfb\xef\xff"));
+    assert_decoded("--__", SLICE("\xfb\xef\xff"));
+    assert_decoded("AAAA", SLICE("\0\0\0"));
+    assert_decoded("dXNlcjpwYTpzcw==", SLICE("user:pa:ss"));
+}
+
+static void what_is_no_base64_is_refused(void **state)
+{
+    static const char *const texts[] = {"Z",     "Zm9vY", "=",      "==",    "Z===",  "Zg=",    "Zg===",   "Zm9v=",
+                                        "Zm9v==", "Zg==Zg", "Zm=v",  "Zm 9v", " Zm9v", "Zm9v\n", "Zm9v\r\n", "Zm9*",
+                                        "Zm9\xff", "Zm9\x80", "Zm9.",  "Zm9:"};
+    char memory[64];
+    struct slice decoded;
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        if (base64_decode(slice_of(texts[i]), memory, sizeof memory, &decoded))
+            fail_msg("\"%s\" was taken", texts[i]);
+    }
+    assert_false(base64_decode(SLICE("Zm\0v"), memory, sizeof memory, &decoded));
+}
+
+static void base64_that_does_not_fit_is_refused(void **state)
+{
+    struct guard out = guard_end(NULL, 5);
+    struct slice decoded;
+    (void)state;
+    assert_false(base64_decode(SLICE("Zm9vYmFy"), out.data, out.size, &decoded));
+    assert_false(base64_decode(SLICE("Zg=="), out.data, 0, &decoded));
+    guard_free(&out);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_slice_of_nothing_is_empty),
+        cmocka_unit_test(parts_never_reach_beyond_their_slice),
+        cmocka_unit_test(slices_are_compared_by_their_bytes),
+        cmocka_unit_test(case_is_ascii_only),
+        cmocka_unit_test(parts_are_found),
+        cmocka_unit_test(only_spaces_and_tabs_are_trimmed),
+        cmocka_unit_test(splitting_yields_every_part_once),
+        cmocka_unit_test(splitting_tells_an_empty_last_part_from_none),
+        cmocka_unit_test(numbers_up_to_their_maximum_are_read),
+        cmocka_unit_test(numbers_beyond_their_maximum_are_refused),
+        cmocka_unit_test(what_is_no_number_is_refused),
+        cmocka_unit_test(characters_are_classified_for_all_bytes),
+        cmocka_unit_test(hexadecimal_digits_have_either_case),
+        cmocka_unit_test(a_writer_fills_its_memory_to_the_last_byte),
+        cmocka_unit_test(what_does_not_fit_poisons_the_writer),
+        cmocka_unit_test(a_writer_without_memory_takes_nothing),
+        cmocka_unit_test(numbers_are_written_in_full),
+        cmocka_unit_test(a_number_that_does_not_fit_is_not_cut),
+        cmocka_unit_test(formats_are_those_of_printf),
+        cmocka_unit_test(a_format_is_cut_at_any_size_and_poisons),
+        cmocka_unit_test(escaped_text_is_printable_and_unambiguous),
+        cmocka_unit_test(escaped_text_is_cut_between_characters),
+        cmocka_unit_test(json_strings_are_quoted),
+        cmocka_unit_test(the_first_error_stays),
+        cmocka_unit_test(a_long_message_is_cut_and_ended),
+        cmocka_unit_test(base64_is_decoded_in_both_alphabets),
+        cmocka_unit_test(what_is_no_base64_is_refused),
+        cmocka_unit_test(base64_that_does_not_fit_is_refused),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
