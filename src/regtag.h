@@ -188,6 +188,7 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
 enum regtag_outcome {
     REGTAG_PENDING,  /* nothing yet */
     REGTAG_SET,      /* it points at the digest now; where it pointed before is not known */
+    REGTAG_UNCHANGED, /* it pointed at the digest already */
     REGTAG_NOT_SET,  /* it could not be set: "failed" */
     REGTAG_MAYBE_SET /* the upload was sent, and what became of it cannot be seen: "uncertain" */
 };
@@ -195,6 +196,7 @@ enum regtag_outcome {
 struct regtag_result {
     const char *name;   /* the tag */
     const char *digest; /* of the image; "" when it isn't known */
+    const char *previous; /* where the tag pointed before; "" when that isn't known */
     enum regtag_outcome outcome;
     enum regtag_status status;
     const char *error; /* the message where status isn't REGTAG_OK, else "" */

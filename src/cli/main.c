@@ -62,8 +62,8 @@ static enum regtag_status begin(struct regtag *r)
     return REGTAG_USAGE;
 }
 
-/* The end of the operation: what is left to be told. */
-static void finish(struct regtag *r, enum regtag_status status, const char *error)
+/* The end of the operation: what is left to be told. Names that were settled have told their errors. */
+static void finish(struct regtag *r, enum regtag_status status, const char *error, bool settled)
 {
     size_t size;
     const char *document = regtag_document(r, &size);
@@ -71,17 +71,19 @@ static void finish(struct regtag *r, enum regtag_status status, const char *erro
         report_digest(&options, options.arguments[0], regtag_result(r), status, error);
     if (options.verb->id == VERB_ID_MANIFEST && status == REGTAG_OK)
         output_write((struct slice){document, size});
-    if (status != REGTAG_OK)
-        report_error(error);
+    if (status != REGTAG_OK && !settled)
+        output_error(error);
 }
 
 /* Steps the operation to its end, telling as it goes. A list that nobody can read is not gone on with. */
 static enum regtag_status run(struct regtag *r)
 {
     const char *error = "";
+    bool settled = false;
     enum regtag_event event = begin(r) == REGTAG_OK ? REGTAG_WAIT : REGTAG_ERROR;
     while (event != REGTAG_DONE && event != REGTAG_ERROR) {
         event = net_step(&net, r);
+        settled = settled || event == REGTAG_SETTLED;
         if (event == REGTAG_SETTLED)
             report_settled(&options, options.arguments[0], regtag_result(r));
         else if (event == REGTAG_LISTED)
@@ -91,7 +93,7 @@ static enum regtag_status run(struct regtag *r)
     }
     net_end(&net);
     enum regtag_status status = regtag_error(r, &error);
-    finish(r, status, error);
+    finish(r, status, error, settled);
     return status;
 }
 
@@ -103,8 +105,7 @@ static int check_output(int status)
     output_flush();
     if (!output_problem())
         return status;
-    write_format(&w, "standard output cannot be written: %s; what was done is done, but not all of it was "
-                     "told", strerror(output_problem()));
+    write_format(&w, "stdout cannot be written: %s; what was done is done, but not all of it was told", strerror(output_problem()));
     text[w.used] = '\0';
     output_error(text);
     return status ? status : REGTAG_OTHER;
@@ -121,7 +122,7 @@ int main(int argc, char **argv)
         return e.status;
     }
     if (!has_output) {
-        output_error("standard output is closed; nothing was done (>/dev/null discards the answer)");
+        output_error("stdout is closed; nothing was done (>/dev/null discards the answer)");
         return REGTAG_OTHER;
     }
     if (options.help)

@@ -167,6 +167,14 @@ static bool set_resolve(struct options *o, const char *value, struct error *e)
     return !problem || bad_value(e, "resolve", value, problem);
 }
 
+static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct error *e)
+{
+    if (o->scheme != REGTAG_SCHEME_DEFAULT && o->scheme != scheme)
+        error_set(e, REGTAG_USAGE, "--plain-http and --tls cannot both be meant");
+    o->scheme = scheme;
+    return e->status == 0;
+}
+
 static bool set_option(struct options *o, const struct option *option, const char *value, struct error *e)
 {
     switch (option->id) {
@@ -177,11 +185,9 @@ static bool set_option(struct options *o, const struct option *option, const cha
         o->json = true;
         return true;
     case OPTION_PLAIN_HTTP:
-        o->scheme = REGTAG_SCHEME_PLAIN;
-        return true;
+        return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
     case OPTION_TLS:
-        o->scheme = REGTAG_SCHEME_TLS;
-        return true;
+        return set_scheme(o, REGTAG_SCHEME_TLS, e);
     case OPTION_QUIET:
         o->quiet = true;
         return true;

@@ -69,6 +69,8 @@ static const char *outcome_word(enum regtag_outcome outcome)
     switch (outcome) {
     case REGTAG_SET:
         return "set";
+    case REGTAG_UNCHANGED:
+        return "unchanged";
     case REGTAG_MAYBE_SET:
         return "uncertain";
     default:
@@ -83,16 +85,18 @@ void report_settled(const struct options *o, const char *image, const struct reg
     struct slice reference = with_tag(image, result->name, text, sizeof text);
     struct writer *w = row_begin(&row);
     const char *word = outcome_word(result->outcome);
+    struct slice previous = slice_of(result->previous);
 
     if (o->json) {
         member_text(w, "reference", reference);
         member_text(w, "digest", slice_of(result->digest));
         member_text(w, "result", slice_of(word));
-        member_text(w, "previous", SLICE(""));
+        member_text(w, "previous", previous);
         member_status(w, result->status, result->error);
     } else
-        write_format(w, "%.*s\t%s\t%s\t-", SLICE_ARG(reference), *result->digest ? result->digest : "-",
-                     word);
+        write_format(w, "%.*s\t%s\t%s\t%.*s", SLICE_ARG(reference),
+                     *result->digest ? result->digest : "-", word,
+                     SLICE_ARG(previous.size ? previous : SLICE("-")));
     row_print(&row);
     output_flush();
     if (result->status != REGTAG_OK)

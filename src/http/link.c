@@ -1,5 +1,7 @@
 #include "http/link.h"
 
+#include <string.h>
+
 #include "http/fields.h"
 
 static void skip_spaces(struct slice *s)
@@ -14,6 +16,17 @@ static bool skip_char(struct slice *s, char c)
         return false;
     *s = slice_from(*s, 1);
     return true;
+}
+
+/* A value without quotes: more than a token is seen there, type=text/plain for one. */
+static struct slice take_bare(struct slice *s)
+{
+    size_t n = 0;
+    while (n < s->size && !memchr(" \t;,\"<>", s->data[n], 7))
+        n++;
+    struct slice bare = slice_head(*s, n);
+    *s = slice_from(*s, n);
+    return bare;
 }
 
 static struct slice take_token(struct slice *s)
@@ -39,11 +52,26 @@ static bool take_quoted(struct slice *s, struct slice *text)
     return true;
 }
 
+/* Whether a relation type, escapes of a quoted string and case aside, is "next". */
+static bool is_next(struct slice type)
+{
+    static const char NEXT[] = "next";
+    size_t matched = 0;
+    for (size_t i = 0; i < type.size; i++) {
+        if (type.data[i] == '\\' && i + 1 < type.size)
+            i++;
+        if (matched == 4 || to_lower(type.data[i]) != NEXT[matched])
+            return false;
+        matched++;
+    }
+    return matched == 4;
+}
+
 /* Whether the relation types, separated by spaces, have "next" among them. */
 static bool has_next(struct slice types)
 {
     while (types.data)
-        if (slice_equal_nocase(slice_split(&types, ' '), SLICE("next")))
+        if (is_next(slice_split(&types, ' ')))
             return true;
     return false;
 }
@@ -61,7 +89,7 @@ static bool take_parameter(struct slice *s, struct slice *name, struct slice *va
             if (!take_quoted(s, value))
                 return false;
         } else
-            *value = take_token(s);
+            *value = take_bare(s);
         skip_spaces(s);
     }
     return true;

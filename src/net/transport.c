@@ -18,21 +18,12 @@ static void close_connection(struct net_connection *c)
     c->state = NET_CLOSED;
 }
 
-/* The first problem of a connection is what failure() tells. */
+/* There will be no connection. */
 static void fail(struct net_connection *c, int status, const char *text)
 {
     close_connection(c);
     c->state = NET_FAILED;
     error_set(&c->error, status, "%s", text);
-}
-
-static void connection_lost(struct net_connection *c, int problem)
-{
-    char text[160];
-    struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "the connection was lost: %s", strerror(problem));
-    text[w.used] = '\0';
-    fail(c, REGTAG_NO_CONNECTION, text);
 }
 
 static void tell_connected(const struct net *net, const struct dial *d)
@@ -84,12 +75,13 @@ static ptrdiff_t not_open(const struct net_connection *c)
     return c->state == NET_DIALING ? REGTAG_AGAIN : REGTAG_FAILED;
 }
 
-/* What a system call that failed means. */
+/* What a system call that failed means. The connection stays as it is: when it takes no more there may
+ * still be an answer in it, for a server that refuses an upload says why, closes, and lets writes fail. */
 static ptrdiff_t io_failed(struct net_connection *c)
 {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return REGTAG_AGAIN;
-    connection_lost(c, errno);
+    error_set(&c->error, REGTAG_NO_CONNECTION, "the connection was lost: %s", strerror(errno));
     return REGTAG_FAILED;
 }
 

@@ -10,7 +10,7 @@ struct net_connection {
     enum net_state state;
     int fd;
     struct dial dial;
-    struct error error; /* with NET_FAILED */
+    struct error error; /* the first problem: what failure() tells */
 };
 
 struct net {

@@ -212,6 +212,11 @@ static enum likeness compare_name(struct slice raw, struct slice name)
     return i == name.size ? likeness : DIFFERENT;
 }
 
+bool document_is_text(const struct document *d, int value, struct slice text)
+{
+    return document_is_string(d, value) && compare_name(token_text(d, value), text) == SAME;
+}
+
 /* A key is followed by its value, and the value by the next key. */
 static int next_key(const struct document *d, int key)
 {

@@ -63,4 +63,7 @@ bool document_is_string(const struct document *d, int value);
 struct slice document_string(const struct document *d, int value);
 struct slice document_number(const struct document *d, int value);
 
+/* Whether a value is a string that means this text, however it is written. */
+bool document_is_text(const struct document *d, int value, struct slice text);
+
 #endif

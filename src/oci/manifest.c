@@ -15,13 +15,14 @@ const char MANIFEST_ACCEPT[] = OCI_INDEX "," OCI_MANIFEST "," DOCKER_LIST "," DO
                                          "," OCI_ARTIFACT "," SCHEMA1_SIGNED "," SCHEMA1_PLAIN;
 
 static const struct media_type MEDIA_TYPES[] = {
-    {SLICE_INIT(OCI_INDEX), MANIFEST_INDEX, false},
-    {SLICE_INIT(OCI_MANIFEST), MANIFEST_IMAGE, false},
-    {SLICE_INIT(OCI_ARTIFACT), MANIFEST_ARTIFACT, true},
-    {SLICE_INIT(DOCKER_LIST), MANIFEST_INDEX, true},
-    {SLICE_INIT(DOCKER_MANIFEST), MANIFEST_IMAGE, true},
-    {SLICE_INIT(SCHEMA1_SIGNED), MANIFEST_SCHEMA1, false},
-    {SLICE_INIT(SCHEMA1_PLAIN), MANIFEST_SCHEMA1, false},
+    {SLICE_INIT(OCI_INDEX), MANIFEST_INDEX, false, true},
+    {SLICE_INIT(OCI_MANIFEST), MANIFEST_IMAGE, false, true},
+    {SLICE_INIT(OCI_ARTIFACT), MANIFEST_ARTIFACT, true, true},
+    {SLICE_INIT(DOCKER_LIST), MANIFEST_INDEX, true, true},
+    {SLICE_INIT(DOCKER_MANIFEST), MANIFEST_IMAGE, true, true},
+    {SLICE_INIT(SCHEMA1_SIGNED), MANIFEST_SCHEMA1, false, true},
+    {SLICE_INIT(SCHEMA1_PLAIN), MANIFEST_SCHEMA1, false, true},
+    {SLICE_INIT("application/json"), MANIFEST_SCHEMA1, false, false}, /* before it had a media type */
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -165,7 +166,7 @@ static bool check_media_type(const struct document *d, const struct media_type *
         return refuse_alike(e, SLICE("mediaType"));
     if (value == NO_VALUE)
         return !type->stated || refuse(e, SLICE("mediaType"), "is missing");
-    if (!document_is_string(d, value) || !slice_equal(document_string(d, value), type->name)) {
+    if (!document_is_text(d, value, type->name)) {
         error_set(e, REGTAG_REFUSED,
                   "the manifest is ambiguous: it says that its mediaType is \"%.*s\", but came as %.*s",
                   SLICE_ARG(slice_head(document_string(d, value), 100)), SLICE_ARG(type->name));

@@ -17,6 +17,7 @@ struct media_type {
     struct slice name;
     enum manifest_kind kind;
     bool stated; /* the document must say its media type itself */
+    bool named;  /* only manifests of this kind have it */
 };
 
 /* The value of the Accept header: every media type below, in the order of preference. */

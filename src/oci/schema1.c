@@ -28,8 +28,9 @@ static bool read_format(struct slice encoded, char *tail, struct format *f)
         return false;
     struct slice length =
         document_number(&d, document_member(&d, 0, SLICE("formatLength"), &alike));
-    struct slice tail64 = document_string(&d, document_member(&d, 0, SLICE("formatTail"), &alike));
-    return !alike && slice_number(length, INT32_MAX, &f->length) &&
+    int tail_value = document_member(&d, 0, SLICE("formatTail"), &alike);
+    struct slice tail64 = document_string(&d, tail_value);
+    return !alike && document_is_string(&d, tail_value) && slice_number(length, INT32_MAX, &f->length) &&
            base64_decode(tail64, tail, SCHEMA1_TAIL_MAX, &f->tail);
 }
 

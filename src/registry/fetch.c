@@ -41,7 +41,8 @@ static enum regtag_event asked(struct regtag *r)
     struct error problem = {.status = 0};
     struct slice digest;
 
-    if (response->status == 405 || response->status == 501)
+    /* A HEAD that was not understood; a GET may be, or comes with words that explain. */
+    if (response->status == 400 || response->status == 405 || response->status == 501)
         return operation_go(r, PHASE_FETCH);
     if (response->status != 200)
         return answer_failed(r);
@@ -84,20 +85,31 @@ static void too_large(const struct regtag *r, struct error *e)
     error_set(e, REGTAG_REFUSED, "the manifest is larger than %zu bytes, the limit", r->manifest_max);
 }
 
+/* A schema 1 manifest may be looked at, not given a tag. */
+static bool schema1_only(const struct regtag *r)
+{
+    return r->verb == VERB_TAG && r->media_type->kind == MANIFEST_SCHEMA1;
+}
+
+static void schema1(struct error *e)
+{
+    error_set(e, REGTAG_SCHEMA1,
+              "the image exists only as schema 1, the format of Docker before 1.10, which names its tag "
+              "within itself and cannot be given another; push it anew with a newer Docker, or with "
+              "skopeo copy --format v2s2");
+}
+
 static void check_media_type(struct regtag *r, struct error *e)
 {
     struct slice type;
     bool single = http_response_field(&r->exchange.response, SLICE("content-type"), &type);
     r->media_type = single ? media_type_find(type) : NULL;
     type = slice_head(type, 100);
-    if (r->media_type && r->media_type->kind == MANIFEST_SCHEMA1 && r->verb == VERB_TAG)
-        error_set(e, REGTAG_SCHEMA1,
-                  "the image exists only as schema 1, the format of Docker before 1.10, which is signed "
-                  "for its tag and is not taken under another; push it anew with a newer Docker, or "
-                  "with skopeo copy --format v2s2");
-    else if (r->media_type)
+    if (r->media_type && schema1_only(r) && r->media_type->named)
+        schema1(e);
+    if (r->media_type)
         return;
-    else if (slice_contains(type, SLICE("json")) || !single)
+    if (slice_contains(type, SLICE("json")) || !single)
         error_set(e, REGTAG_REFUSED, "it is not a manifest of a known media type, but \"%.*s\"",
                   SLICE_ARG(type));
     else if (type.size == 0)
@@ -164,7 +176,13 @@ static enum regtag_event fetched(struct regtag *r)
         r->digest[0] = '\0';
         return fetch_failed(r, &problem);
     }
-    return r->verb == VERB_TAG ? operation_go(r, PHASE_NEXT) : operation_done(r);
+    if (r->verb != VERB_TAG)
+        return operation_done(r);
+    if (schema1_only(r)) {
+        schema1(&problem);
+        return fetch_failed(r, &problem);
+    }
+    return operation_go(r, PHASE_NEXT);
 }
 
 enum regtag_event phase_fetch(struct regtag *r)

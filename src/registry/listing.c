@@ -21,6 +21,14 @@ static struct slice page_url(const struct listing *l)
     return slice_of(l->url[l->current]);
 }
 
+/* Path and query: what tells a page from the others of its server. */
+static struct slice page_target(const struct listing *l)
+{
+    struct url u;
+    url_parse(&u, page_url(l));
+    return u.target;
+}
+
 /* A new page: its list is read from the beginning. */
 static void begin_page(struct listing *l)
 {
@@ -46,7 +54,7 @@ void listing_begin(struct regtag *r, uint64_t limit)
     l->empty = 0;
     l->pages = 0;
     l->next_mark = 1;
-    l->first = l->mark = hash_of(page_url(l));
+    l->first = l->mark = hash_of(page_target(l));
     begin_page(l);
 }
 
@@ -116,7 +124,7 @@ static enum regtag_event next_page(struct regtag *r)
         return page_failed(r, "the Link to the next page leads to another server: ", written(&w));
 
     l->empty = l->on_page ? 0 : l->empty + 1;
-    if (seen_before(l, hash_of(written(&w)), hash_of(page_url(l))))
+    if (seen_before(l, hash_of(to.target), hash_of(from.target)))
         return l->on_page ? end_early(r, "the registry's pages lead in a circle") : operation_done(r);
     if (l->empty == EMPTY_PAGES_MAX)
         return end_early(r, "the registry sends one empty page after the other");
@@ -159,13 +167,6 @@ static enum regtag_event take_tags(struct regtag *r)
     }
 }
 
-static struct slice request_target(const struct listing *l)
-{
-    struct url u;
-    url_parse(&u, page_url(l));
-    return u.target;
-}
-
 enum regtag_event phase_page(struct regtag *r)
 {
     struct listing *l = &r->listing;
@@ -173,7 +174,7 @@ enum regtag_event phase_page(struct regtag *r)
     if (l->limit && l->listed == l->limit)
         return operation_done(r);
     if (!r->begun) {
-        operation_request(r, "GET", request_target(l));
+        operation_request(r, "GET", page_target(l));
         operation_send(r, "GET", SLICE(""), r->deadline);
     }
     for (;;) {

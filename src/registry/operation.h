@@ -26,6 +26,13 @@ enum phase {
     PHASE_OVER
 };
 
+/* Why nobody knows whether an upload has set the tag. */
+enum doubt {
+    DOUBT_NO_ANSWER, /* it was sent, and that was the last of it */
+    DOUBT_NO_DIGEST, /* it was taken, but not confirmed */
+    DOUBT_ERROR      /* the answer was an error that may not be the whole truth */
+};
+
 #define GO_ON ((enum regtag_event)(-1))
 
 /* What a page was asked for with; pages are remembered by a hash of this. */
@@ -57,8 +64,8 @@ struct regtag {
     size_t count, index;
     struct regtag_result result;
     struct error name_error; /* of the current name */
-    struct error cause;      /* why its upload is in doubt */
-    bool upload_answered;    /* the upload in doubt has had an answer */
+    enum doubt doubt;        /* about its upload */
+    struct error cause;      /* of the doubt */
     struct error fate;       /* what decides for all the names that are left */
     bool fetch_failed;       /* and it is that there is no manifest */
     struct error error;      /* the first one: that of the whole operation */

@@ -14,6 +14,8 @@ static bool had_before(const struct regtag *r, size_t index)
 static enum regtag_event settle(struct regtag *r, enum regtag_outcome outcome, const struct error *whole)
 {
     r->result.outcome = outcome;
+    if (outcome == REGTAG_UNCHANGED)
+        r->result.previous = r->digest;
     if (whole) {
         r->name_error = *whole;
         r->result.status = (enum regtag_status)whole->status;
@@ -33,7 +35,8 @@ enum regtag_event phase_next(struct regtag *r)
     if (r->index == r->count)
         return operation_done(r);
 
-    r->result = (struct regtag_result){r->names[r->index], r->digest, REGTAG_PENDING, REGTAG_OK, ""};
+    r->result = (struct regtag_result){r->names[r->index], r->digest,     "",
+                                       REGTAG_PENDING,      REGTAG_OK, ""};
     if (r->fate.status) {
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return settle(r, REGTAG_NOT_SET, &whole);
@@ -84,12 +87,12 @@ enum regtag_event phase_announced(struct regtag *r)
     return GO_ON;
 }
 
-/* Nobody knows whether the tag is set. `cause` is why. */
-static enum regtag_event look(struct regtag *r, const struct error *cause, bool answered)
+/* The tag is looked at, because the upload left this doubt; `cause` says more. */
+static enum regtag_event look(struct regtag *r, enum doubt doubt, const struct error *cause)
 {
+    r->doubt = doubt;
     r->cause = *cause;
-    r->upload_answered = answered;
-    operation_tell(r, REGTAG_TRACE_NOTE, "looking whether %s is set: %s", r->result.name, cause->text);
+    operation_tell(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", r->result.name, cause->text);
     return operation_go(r, PHASE_LOOK);
 }
 
@@ -104,6 +107,13 @@ static enum regtag_event compare(struct regtag *r, struct slice confirmed)
     return settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
+/* An error that may not be the end of it: a server, or a proxy before it, may fail after the tag was set,
+ * and a tag that must not be moved may be where it should be. */
+static bool leaves_doubt(const struct error *problem)
+{
+    return problem->status == REGTAG_SERVER_FAILED || problem->status == REGTAG_IMMUTABLE;
+}
+
 static enum regtag_event uploaded(struct regtag *r)
 {
     const struct http_response *response = &r->exchange.response;
@@ -114,12 +124,11 @@ static enum regtag_event uploaded(struct regtag *r)
         if (answer_digest(response, &digest) && digest_is_sha256(digest))
             return compare(r, digest);
         error_set(&problem, REGTAG_UNCERTAIN, "the registry took the upload without stating a digest");
-        return look(r, &problem, true);
+        return look(r, DOUBT_NO_DIGEST, &problem);
     }
     answer_error(REQUEST_UPLOAD, response, &r->words, &problem);
-    /* A server, or a proxy before it, may fail after the tag was set. */
-    return response->status >= 500 ? look(r, &problem, true)
-                                   : settle_badly(r, REGTAG_NOT_SET, &problem);
+    return leaves_doubt(&problem) ? look(r, DOUBT_ERROR, &problem)
+                                  : settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
 enum regtag_event phase_upload(struct regtag *r)
@@ -133,49 +142,44 @@ enum regtag_event phase_upload(struct regtag *r)
         break;
     }
     /* What was not sent whole cannot have been taken. */
-    return r->exchange.sent_all ? look(r, &r->exchange.error, false)
+    return r->exchange.sent_all ? look(r, DOUBT_NO_ANSWER, &r->exchange.error)
                                 : settle_badly(r, REGTAG_NOT_SET, &r->exchange.error);
 }
 
 /* ---- HEAD of the new tag ----------------------------------------------------------------------------- */
 
-static enum regtag_event uncertain(struct regtag *r, const struct error *look_problem)
+/* The look has not shown the digest. An error is believed then; all else is uncertain, for an upload that
+ * was sent may still be on its way through the registry. */
+static enum regtag_event not_seen(struct regtag *r, const struct error *seen)
 {
     struct error problem = {.status = 0};
+    if (r->doubt == DOUBT_ERROR)
+        return settle_badly(r, REGTAG_NOT_SET, &r->cause);
     error_set(&problem, REGTAG_UNCERTAIN,
-              "it is not certain whether the tag is set: %s; and the look at it: %s; tag it again to make "
-              "sure", r->cause.text, look_problem->text);
+              "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",
+              r->cause.text, seen->text);
     return settle_badly(r, REGTAG_MAYBE_SET, &problem);
-}
-
-/* The look has shown nothing. An answer that was an error is believed then. */
-static enum regtag_event seen_nothing(struct regtag *r, const struct error *look_problem)
-{
-    bool failed = r->upload_answered && r->cause.status != REGTAG_UNCERTAIN;
-    return failed ? settle_badly(r, REGTAG_NOT_SET, &r->cause) : uncertain(r, look_problem);
 }
 
 static enum regtag_event looked(struct regtag *r)
 {
     const struct http_response *response = &r->exchange.response;
-    struct error problem = {.status = 0};
+    struct error seen = {.status = 0};
     struct slice digest;
-    bool taken = r->upload_answered && r->cause.status == REGTAG_UNCERTAIN;
 
-    if (response->status == 404 && !taken)
-        return settle_badly(r, REGTAG_NOT_SET, &r->cause);
-    if (response->status != 200) {
-        answer_error(REQUEST_MANIFEST, response, &r->words, &problem);
-        return seen_nothing(r, &problem);
-    }
-    if (!answer_digest(response, &digest) || !digest_is_sha256(digest)) {
-        error_set(&problem, REGTAG_UNCERTAIN, "the registry states no digest");
-        return seen_nothing(r, &problem);
-    }
-    /* The tag points elsewhere: an upload that was not confirmed has not happened. */
-    if (!taken && !slice_equal(digest, slice_of(r->digest)))
-        return settle_badly(r, REGTAG_NOT_SET, &r->cause);
-    return compare(r, digest);
+    if (response->status == 404)
+        error_set(&seen, REGTAG_NOT_FOUND, "there is no such tag");
+    else if (response->status != 200)
+        answer_error(REQUEST_MANIFEST, response, &r->words, &seen);
+    else if (!answer_digest(response, &digest) || !digest_is_sha256(digest))
+        error_set(&seen, REGTAG_PROTOCOL, "the registry states no digest");
+    else if (slice_equal(digest, slice_of(r->digest)) && r->cause.status == REGTAG_IMMUTABLE)
+        return settle(r, REGTAG_UNCHANGED, NULL);
+    else if (slice_equal(digest, slice_of(r->digest)) || r->doubt == DOUBT_NO_DIGEST)
+        return compare(r, digest);
+    else
+        error_set(&seen, REGTAG_OTHER, "it points at %.*s", SLICE_ARG(digest));
+    return not_seen(r, &seen);
 }
 
 enum regtag_event phase_look(struct regtag *r)
@@ -190,6 +194,6 @@ enum regtag_event phase_look(struct regtag *r)
     case EXCHANGE_END:
         return looked(r);
     default:
-        return seen_nothing(r, &r->exchange.error);
+        return not_seen(r, &r->exchange.error);
     }
 }

@@ -159,7 +159,7 @@ static int run_link(const struct layer_case *c)
     if (!url_resolve(c->argument, target, &w) || !url_parse(&to, written(&w)) ||
         !url_same_origin(&from, &to))
         return reject(c);
-    if (slice_equal(written(&w), c->argument))
+    if (slice_equal(to.target, from.target))
         snprintf(c->out, c->out_size, "end");
     else
         snprintf(c->out, c->out_size, "next %.*s", SLICE_ARG(written(&w)));

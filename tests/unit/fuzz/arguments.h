@@ -1,0 +1,40 @@
+/* How a fuzzer's input becomes a case of one layer: its first byte chooses, the others are the case. */
+#ifndef FUZZ_ARGUMENTS_H
+#define FUZZ_ARGUMENTS_H
+
+#include <stddef.h>
+#include <string.h>
+
+#define FUZZ_ARGUMENTS 8 /* the upper three bits of the first byte choose one of them */
+#define FUZZ_STEPS 32    /* the lower five bits, how many bytes are fed at a time, less one */
+
+static const struct {
+    const char *layer;
+    const char *arguments[FUZZ_ARGUMENTS];
+} FUZZ_LAYERS[] = {
+    {"ref", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+    {"json", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+    {"manifest",
+     {"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
+      "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+      "application/vnd.oci.artifact.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws",
+      "application/vnd.docker.distribution.manifest.v1+json", "text/html"}},
+    {"http", {"GET", "HEAD", "PUT", "GET", "GET", "GET", "GET", "GET"}},
+    {"link",
+     {"http://localhost:5000/v2/a/tags/list?n=2", "http://example.com/v2/a", "https://example.com/v2/a",
+      "http://[::1]:5000/v2/a", "http://localhost:5000", "http://example.com:80/v2/a", "http://localhost:5000/v2/a/tags/",
+      "https://example.com/v2/a?x/../y"}},
+};
+
+#define FUZZ_LAYER_COUNT (sizeof(FUZZ_LAYERS) / sizeof(FUZZ_LAYERS[0]))
+
+static inline const char *fuzz_argument(const char *layer, unsigned char choice)
+{
+    for (size_t i = 0; i < FUZZ_LAYER_COUNT; i++) {
+        if (strcmp(FUZZ_LAYERS[i].layer, layer) == 0)
+            return FUZZ_LAYERS[i].arguments[choice >> 5];
+    }
+    return NULL;
+}
+
+#endif

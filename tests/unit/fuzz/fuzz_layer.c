@@ -1,0 +1,79 @@
+/* libFuzzer over one layer, FUZZ_LAYER. Beside what the sanitizers see, it expects the same answer
+ * however the bytes arrive, and that what one layer has said makes sense to it and to the others. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "layers.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(int condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+static int answer(const char *layer, const char *argument, const char *input, size_t size, size_t step, char *out)
+{
+    memset(out, 'x', LAYER_ANSWER_MAX);
+    int result = layer_run(layer, argument, input, size, step, out, LAYER_ANSWER_MAX);
+    expect(memchr(out, '\0', LAYER_ANSWER_MAX) != NULL, "the answer has no end");
+    expect(result == (strcmp(out, "reject") == 0 ? LAYER_REJECTED : LAYER_ACCEPTED), "result and answer differ");
+    return result;
+}
+
+/* A reference in full must mean the same as the one that it was made from. */
+static void check_ref(const char *said)
+{
+    char registry[1024], repository[512], tag[256], digest[256], full[4096], again[LAYER_ANSWER_MAX];
+    expect(sscanf(said, "ok %1023s %511s %255s %255s", registry, repository, tag, digest) == 4, "not four words");
+    int has_tag = strcmp(tag, "-") != 0, has_digest = strcmp(digest, "-") != 0;
+    snprintf(full, sizeof full, "%s/%s%s%s%s%s", registry, repository, has_tag ? ":" : "", has_tag ? tag : "",
+             has_digest ? "@" : "", has_digest ? digest : "");
+    answer("ref", NULL, full, strlen(full), 0, again);
+    expect(strcmp(said, again) == 0, "a reference in full means another image");
+}
+
+/* The URL of the next page leads from there to itself. */
+static void check_link(const char *said)
+{
+    char link[LAYER_ANSWER_MAX], again[LAYER_ANSWER_MAX];
+    if (strncmp(said, "next ", 5) != 0)
+        return;
+    for (const char *p = said + 5; *p; p++)
+        expect(*p > ' ' && *p < 0x7f, "a character that no URL has");
+    expect(strncmp(said + 5, "http://", 7) == 0 || strncmp(said + 5, "https://", 8) == 0, "not an absolute URL");
+    snprintf(link, sizeof link, "<%s>; rel=next", said + 5);
+    answer("link", said + 5, link, strlen(link), 0, again);
+    expect(strcmp(again, "end") == 0, "a URL that does not lead to itself");
+}
+
+static void check_manifest(const char *input, size_t size)
+{
+    char said[LAYER_ANSWER_MAX];
+    expect(answer("json", NULL, input, size, 0, said) == LAYER_ACCEPTED, "a manifest that is not JSON");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char whole[LAYER_ANSWER_MAX], parts[LAYER_ANSWER_MAX];
+    if (size == 0)
+        return 0;
+    const char *argument = fuzz_argument(FUZZ_LAYER, data[0]);
+    const char *input = (const char *)data + 1;
+    int accepted = answer(FUZZ_LAYER, argument, input, size - 1, 0, whole) == LAYER_ACCEPTED;
+    answer(FUZZ_LAYER, argument, input, size - 1, 1 + data[0] % FUZZ_STEPS, parts);
+    expect(strcmp(whole, parts) == 0, "whole and in parts differ");
+    if (accepted && strcmp(FUZZ_LAYER, "ref") == 0)
+        check_ref(whole);
+    if (accepted && strcmp(FUZZ_LAYER, "link") == 0)
+        check_link(whole);
+    if (accepted && strcmp(FUZZ_LAYER, "manifest") == 0)
+        check_manifest(input, size - 1);
+    return 0;
+}

@@ -1,0 +1,126 @@
+/* libFuzzer over the whole operation: the input is what a registry says. However it lies, the operation
+ * ends, in time, and uploads nothing but a manifest that is valid and is what the registry said it was. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "layers.h"
+#include "net/hash_mbedtls.h"
+#include "regtag.h"
+#include "wire.h"
+
+#define STEPS_MAX 1000000u
+#define TIMEOUT 60000
+#define CHOICES 4 /* bytes at the beginning of the input */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *const names[] = {"x", "y", "x"};
+
+static void expect(bool condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+static void set_out(struct regtag *r, uint8_t choice)
+{
+    enum regtag_status status;
+    if (choice % 4 == 0)
+        status = regtag_tag(r, "localhost/a:base", names, 3);
+    else if (choice % 4 == 1)
+        status = regtag_list(r, "localhost/a", choice >> 4);
+    else if (choice % 4 == 2)
+        status = regtag_digest(r, "localhost/a:base");
+    else
+        status = regtag_manifest(r, "localhost/a:base");
+    expect(status == REGTAG_OK, "it was not taken");
+}
+
+/* Time passes until something can be done. */
+static void wait(struct wire *w, const struct regtag_want *want)
+{
+    uint64_t ready = wire_ready(w, want);
+    uint64_t next = ready < want->until ? ready : want->until;
+    w->now = next > w->now ? next : w->now;
+}
+
+static void check_result(const struct regtag_result *result, enum regtag_event event)
+{
+    expect(result && result->name && result->digest && result->error, "a result without its texts");
+    if (event == REGTAG_SETTLED) {
+        expect(result->outcome != REGTAG_PENDING, "settled, and pending");
+        expect((result->outcome == REGTAG_SET) == (result->status == REGTAG_OK), "outcome and status differ");
+        expect((result->status == REGTAG_OK) == (*result->error == '\0'), "status and message differ");
+    }
+    if (event == REGTAG_LISTED)
+        expect(strlen(result->name) >= 1 && strlen(result->name) <= 128, "a tag of no length that a tag has");
+}
+
+static void check_upload(const struct wire *w)
+{
+    static char answer[LAYER_ANSWER_MAX];
+    if (w->puts == 0)
+        return;
+    int result = layer_run("manifest", w->put_type, w->put_body.data, w->put_body.size, 0, answer, sizeof answer);
+    expect(result == LAYER_ACCEPTED, "what was uploaded is no valid manifest");
+}
+
+static enum regtag_event run(struct regtag *r, struct wire *w)
+{
+    struct regtag_want want;
+    enum regtag_event event;
+    unsigned steps = 0;
+    do {
+        event = regtag_step(r, w->now, &want);
+        expect(w->misuse == NULL, w->misuse ? w->misuse : "");
+        expect(++steps < STEPS_MAX, "it does not end");
+        check_result(regtag_result(r), event);
+        wire_obey(w, &want);
+        if (event == REGTAG_WAIT)
+            wait(w, &want);
+    } while (event != REGTAG_DONE && event != REGTAG_ERROR);
+    return event;
+}
+
+static void check_end(struct regtag *r, enum regtag_event event)
+{
+    const char *text;
+    enum regtag_status status = regtag_error(r, &text);
+    expect(status >= REGTAG_OK && status <= REGTAG_UNCERTAIN, "a status that there is not");
+    expect((event == REGTAG_DONE) == (status == REGTAG_OK), "event and status differ");
+    expect((status == REGTAG_OK) == (*text == '\0'), "status and text differ");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static mbedtls_sha256_context hash;
+    struct wire w;
+    if (size < CHOICES)
+        return 0;
+    wire_init(&w);
+    w.seed = data[1];
+    w.step = data[2] % 16;
+    w.manners.raw = (const char *)data + CHOICES;
+    w.manners.raw_size = size - CHOICES;
+    struct regtag_config config = {.size = sizeof config,
+                                   .hash = hash_mbedtls(&hash),
+                                   .transport = wire_transport(&w),
+                                   .timeout = TIMEOUT,
+                                   .manifest_max = 4096,
+                                   .tokens_max = 128};
+    size_t block_size = regtag_size(&config);
+    void *block = malloc(block_size);
+    expect(block != NULL, "no memory");
+    struct regtag *r = regtag_init(block, block_size, &config);
+    expect(r != NULL, "the block was not taken");
+    set_out(r, data[0]);
+    check_end(r, run(r, &w));
+    check_upload(&w);
+    wire_free(&w);
+    free(block);
+    return 0;
+}

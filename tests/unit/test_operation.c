@@ -1,0 +1,1377 @@
+/* The whole operation of regtag.h, step by step, against a registry in memory: whatever the way to it does,
+ * the outcome that is told is what has happened, and nothing but the caller's block is touched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guard.h"
+#include "net/hash_mbedtls.h"
+#include "regtag.h"
+#include "wire.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define STEPS_MAX 2000000u
+#define NAMES_MAX 128
+#define CANARY '\xa5'
+#define MANIFEST_MAX 16384
+#define TOKENS_MAX 256
+#define TIMEOUT 60000
+
+#define CONFIG                                                                                                   \
+    "{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"size\":2,"                                    \
+    "\"digest\":\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"}"
+
+static const char OCI[] = "application/vnd.oci.image.manifest.v1+json";
+static const char SCHEMA1[] = "application/vnd.docker.distribution.manifest.v1+json";
+static const char NEW[] = "{\r\n  \"schemaVersion\": 2,\r\n  \"config\": " CONFIG ",\r\n  \"layers\": []\r\n}\r\n";
+static const char OLD[] = "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"annotations\":{\"a\":\"old\"}}";
+
+static const char IN_SCHEMA1[] = "{\"schemaVersion\":1,\"name\":\"a\",\"tag\":\"base\",\"architecture\":\"amd64\","
+                                 "\"fsLayers\":[],\"history\":[]}";
+
+/* An operation, its surroundings, and what it has told. */
+struct run {
+    struct wire wire;
+    struct regtag_config config;
+    mbedtls_sha256_context hash;
+    struct guard block;
+    struct regtag *regtag;
+    struct regtag_want want;
+    unsigned steps;
+    bool impatient;       /* calls more often than it must */
+    bool refuses_upload;  /* stops at the first REGTAG_UPLOAD */
+
+    enum regtag_event end;
+    size_t uploads, settled, listed;
+    enum regtag_outcome outcome[NAMES_MAX];
+    enum regtag_status status[NAMES_MAX];
+    char name[NAMES_MAX][129];
+    char digest[72];
+};
+
+/* ---- Running --------------------------------------------------------------------------------------- */
+
+/* The block ends where the guard page begins, so its size has to keep it aligned. */
+static void make_block(struct run *run)
+{
+    size_t size = regtag_size(&run->config);
+    run->config.manifest_max += (16 - size % 16) % 16;
+    size = regtag_size(&run->config);
+    assert_int_equal(size % 16, 0);
+    run->block = guard_end(NULL, size);
+    for (char *p = run->block.map + 4096; p < run->block.data; p++)
+        *p = CANARY;
+}
+
+static void begin(struct run *run)
+{
+    memset(run, 0, sizeof *run);
+    wire_init(&run->wire);
+    wire_push(&run->wire, "base", OCI, NEW, sizeof NEW - 1);
+    wire_push(&run->wire, "new", OCI, OLD, sizeof OLD - 1);
+    run->config.size = sizeof run->config;
+    run->config.hash = hash_mbedtls(&run->hash);
+    run->config.transport = wire_transport(&run->wire);
+    run->config.timeout = TIMEOUT;
+    run->config.manifest_max = MANIFEST_MAX;
+    run->config.tokens_max = TOKENS_MAX;
+    make_block(run);
+    run->regtag = regtag_init(run->block.data, run->block.size, &run->config);
+    assert_non_null(run->regtag);
+}
+
+static void finish(struct run *run)
+{
+    for (const char *p = run->block.map + 4096; p < run->block.data; p++)
+        assert_int_equal(*p, CANARY);
+    guard_free(&run->block);
+    wire_free(&run->wire);
+}
+
+static void note_settled(struct run *run, const struct regtag_result *result)
+{
+    assert_true(run->settled < NAMES_MAX);
+    run->outcome[run->settled] = result->outcome;
+    run->status[run->settled] = result->status;
+    snprintf(run->name[run->settled++], sizeof run->name[0], "%s", result->name);
+}
+
+static void note_listed(struct run *run, const struct regtag_result *result)
+{
+    if (run->listed < NAMES_MAX)
+        snprintf(run->name[run->listed], sizeof run->name[0], "%s", result->name);
+    run->listed++;
+}
+
+/* Lets time pass until something can be done. */
+static void wait(struct run *run)
+{
+    uint64_t ready = wire_ready(&run->wire, &run->want);
+    uint64_t next = ready < run->want.until ? ready : run->want.until;
+    if (!run->impatient && next > run->wire.now)
+        run->wire.now = next;
+    else if (run->impatient && ready > run->wire.now)
+        run->wire.now += 1 + (next > run->wire.now ? (next - run->wire.now) / 2 : 0);
+}
+
+/* One step. False when the operation is over. */
+static bool step(struct run *run)
+{
+    const struct regtag_result *result = regtag_result(run->regtag);
+    run->end = regtag_step(run->regtag, run->wire.now, &run->want);
+    result = regtag_result(run->regtag);
+    if (run->wire.misuse)
+        fail_msg("%s", run->wire.misuse);
+    if (++run->steps > STEPS_MAX)
+        fail_msg("no end after %u steps", run->steps);
+    if (run->end == REGTAG_UPLOAD) {
+        assert_int_equal(run->wire.puts <= 2 * run->uploads, true);
+        run->uploads++;
+    } else if (run->end == REGTAG_SETTLED) {
+        note_settled(run, result);
+    } else if (run->end == REGTAG_LISTED) {
+        note_listed(run, result);
+    }
+    wire_obey(&run->wire, &run->want);
+    if (run->end == REGTAG_WAIT)
+        wait(run);
+    return run->end != REGTAG_DONE && run->end != REGTAG_ERROR &&
+           !(run->end == REGTAG_UPLOAD && run->refuses_upload);
+}
+
+static void run_on(struct run *run)
+{
+    while (step(run))
+        ;
+    snprintf(run->digest, sizeof run->digest, "%s", regtag_result(run->regtag)->digest);
+}
+
+static void expect_end(const struct run *run, enum regtag_status status)
+{
+    const char *text = "?";
+    enum regtag_status got = regtag_error(run->regtag, &text);
+    if (got != status)
+        fail_msg("expected status %d, got %d: %s", status, got, text);
+    assert_int_equal(run->end, status == REGTAG_OK ? REGTAG_DONE : REGTAG_ERROR);
+    if (status == REGTAG_OK)
+        assert_string_equal(text, "");
+    else
+        assert_true(strlen(text) > 10);
+}
+
+static bool points_at(const struct run *run, const char *tag, const char *manifest, size_t size)
+{
+    const struct wire_tag *t = wire_find(&run->wire, tag);
+    return t && t->manifest.size == size && memcmp(t->manifest.data, manifest, size) == 0 &&
+           strcmp(t->type, OCI) == 0;
+}
+
+#define IS_NEW(run, tag) points_at(run, tag, NEW, sizeof NEW - 1)
+#define IS_OLD(run, tag) points_at(run, tag, OLD, sizeof OLD - 1)
+
+static const char *const one_name[] = {"new"};
+
+static void tag_one(struct run *run)
+{
+    assert_int_equal(regtag_tag(run->regtag, "localhost/a:base", one_name, 1), REGTAG_OK);
+    run_on(run);
+}
+
+/* What is told about "new" is what has happened to it. */
+static void expect_truth(const struct run *run, const char *when)
+{
+    bool is_new = IS_NEW(run, "new");
+    if (!is_new && !IS_OLD(run, "new"))
+        fail_msg("%s: the tag is neither old nor new", when);
+    if (run->settled != 1)
+        fail_msg("%s: %zu names are settled", when, run->settled);
+    if (run->outcome[0] == REGTAG_SET && (!is_new || run->status[0] != REGTAG_OK))
+        fail_msg("%s: it is said to be set, with status %d", when, run->status[0]);
+    if (run->outcome[0] == REGTAG_NOT_SET && (is_new || run->status[0] == REGTAG_OK))
+        fail_msg("%s: it is said not to be set, with status %d", when, run->status[0]);
+    if (run->outcome[0] == REGTAG_MAYBE_SET && run->status[0] != REGTAG_UNCERTAIN)
+        fail_msg("%s: it is said to be uncertain, with status %d", when, run->status[0]);
+    if (run->outcome[0] == REGTAG_PENDING)
+        fail_msg("%s: nothing is said", when);
+    if ((run->end == REGTAG_DONE) != (run->outcome[0] == REGTAG_SET))
+        fail_msg("%s: the end is %d, the outcome %d", when, run->end, run->outcome[0]);
+}
+
+/* ---- What goes well --------------------------------------------------------------------------------- */
+
+static void one_tag_takes_two_requests_and_one_connection(void **state)
+{
+    struct run run;
+    char digest[72];
+    (void)state;
+    begin(&run);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_truth(&run, "whole");
+    wire_digest(NEW, sizeof NEW - 1, digest);
+    assert_string_equal(run.digest, digest);
+    assert_int_equal(run.outcome[0], REGTAG_SET);
+    assert_int_equal(run.wire.requests, 2);
+    assert_int_equal(run.wire.connections, 1);
+    assert_int_equal(run.uploads, 1);
+    finish(&run);
+}
+
+static void many_tags_take_one_request_more_each(void **state)
+{
+    struct run run;
+    char names[100][8];
+    const char *list[100];
+    (void)state;
+    begin(&run);
+    for (size_t i = 0; i < 100; i++) {
+        snprintf(names[i], sizeof names[i], "t%zu", i);
+        list[i] = names[i];
+    }
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", list, 100), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.settled, 100);
+    assert_int_equal(run.wire.requests, 101);
+    assert_int_equal(run.wire.connections, 1);
+    for (size_t i = 0; i < 100; i++) {
+        assert_string_equal(run.name[i], names[i]);
+        assert_int_equal(run.outcome[i], REGTAG_SET);
+        assert_true(IS_NEW(&run, names[i]));
+    }
+    finish(&run);
+}
+
+static void a_name_given_twice_is_set_once(void **state)
+{
+    static const char *const names[] = {"x", "y", "x", "x", "y"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.settled, 2);
+    assert_int_equal(run.wire.puts, 2);
+    finish(&run);
+}
+
+static void any_split_of_the_bytes_gives_the_same(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        struct run run;
+        begin(&run);
+        run.wire.seed = seed;
+        run.wire.step = seed < 20 ? seed : 0;
+        run.wire.manners.chunked = seed % 2;
+        run.wire.manners.interim = seed % 3 == 0;
+        run.impatient = seed % 5 == 0;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_truth(&run, "split");
+        assert_int_equal(run.wire.requests, 2);
+        assert_int_equal(run.wire.connections, 1);
+        finish(&run);
+    }
+}
+
+static void the_upload_is_announced_before_it_is_sent(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.refuses_upload = true;
+    tag_one(&run);
+    assert_int_equal(run.end, REGTAG_UPLOAD);
+    assert_int_equal(run.wire.requests, 1);
+    assert_null(strstr(run.wire.log.data, "PUT"));
+    assert_string_equal(regtag_result(run.regtag)->name, "new");
+    assert_int_equal(regtag_result(run.regtag)->outcome, REGTAG_PENDING);
+    finish(&run);
+}
+
+static void every_framing_of_an_answer_is_understood(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.chunked = i & 1;
+        run.wire.manners.close_after_each = i & 2;
+        run.wire.manners.interim = i & 4;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.requests, 2);
+        assert_int_equal(run.wire.connections, i & 2 ? 2 : 1);
+        finish(&run);
+    }
+    struct run run;
+    begin(&run);
+    run.wire.manners.until_close = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    finish(&run);
+}
+
+static void a_connection_closed_between_requests_is_opened_again(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        static const char *const names[] = {"x", "new", "z"};
+        struct run run;
+        begin(&run);
+        run.wire.manners.close_silently = !late;
+        run.wire.manners.close_late = late;
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.connections, 4);
+        assert_int_equal(run.wire.requests, 4);
+        finish(&run);
+    }
+}
+
+static void a_block_is_used_again(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.put_status = 500;
+    tag_one(&run);
+    expect_end(&run, REGTAG_SERVER_FAILED);
+    run.wire.manners.put_status = 0;
+    run.wire.requests = 0;
+    run.settled = 0;
+    assert_false(run.wire.open);
+    assert_ptr_equal(regtag_init(run.block.data, run.block.size, &run.config), run.regtag);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_truth(&run, "again");
+    assert_int_equal(run.wire.requests, 2);
+    finish(&run);
+}
+
+static void the_end_stays_the_end(void **state)
+{
+    (void)state;
+    for (unsigned bad = 0; bad < 2; bad++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.garbage = bad;
+        tag_one(&run);
+        enum regtag_event end = run.end;
+        assert_false(run.wire.open);
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(regtag_step(run.regtag, run.wire.now + i * TIMEOUT, &run.want), end);
+            assert_false(run.want.connection[0].open || run.want.connection[0].read ||
+                         run.want.connection[0].write || run.want.connection[0].close);
+        }
+        finish(&run);
+    }
+}
+
+static void two_operations_know_nothing_of_each_other(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 100; seed++) {
+        static const char *const names[] = {"p", "q"};
+        struct run a, b;
+        bool a_goes_on = true, b_goes_on = true;
+        begin(&a);
+        begin(&b);
+        a.wire.seed = seed;
+        b.wire.seed = seed * 7919;
+        b.wire.manners.claim_put = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+        assert_int_equal(regtag_tag(a.regtag, "localhost/a:base", names, 2), REGTAG_OK);
+        assert_int_equal(regtag_tag(b.regtag, "localhost/a:new", names, 2), REGTAG_OK);
+        while (a_goes_on || b_goes_on) {
+            a_goes_on = a_goes_on && step(&a);
+            b_goes_on = b_goes_on && step(&b);
+        }
+        expect_end(&a, REGTAG_OK);
+        expect_end(&b, REGTAG_NOT_CONFIRMED);
+        assert_true(IS_NEW(&a, "p") && IS_NEW(&a, "q"));
+        assert_true(IS_OLD(&b, "p") && IS_OLD(&b, "q"));
+        finish(&a);
+        finish(&b);
+    }
+}
+
+/* ---- Digest, manifest, list -------------------------------------------------------------------------- */
+
+static void the_digest_is_asked_for_with_head(void **state)
+{
+    struct run run;
+    char digest[72];
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_digest(run.regtag, "localhost/a:new"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    wire_digest(OLD, sizeof OLD - 1, digest);
+    assert_string_equal(run.digest, digest);
+    assert_int_equal(run.wire.heads, 1);
+    assert_int_equal(run.wire.requests, 1);
+    finish(&run);
+}
+
+static void the_digest_is_computed_where_it_is_not_stated(void **state)
+{
+    struct run run;
+    char digest[72];
+    (void)state;
+    begin(&run);
+    run.wire.manners.no_digest = true;
+    run.wire.manners.no_head_digest = true;
+    assert_int_equal(regtag_digest(run.regtag, "localhost/a:new"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    wire_digest(OLD, sizeof OLD - 1, digest);
+    assert_string_equal(run.digest, digest);
+    assert_int_equal(run.wire.gets, 1);
+    finish(&run);
+}
+
+static void a_manifest_comes_byte_for_byte(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct run run;
+        size_t size;
+        begin(&run);
+        run.wire.seed = seed;
+        run.wire.manners.chunked = seed % 2;
+        assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        const char *document = regtag_document(run.regtag, &size);
+        assert_int_equal(size, sizeof NEW - 1);
+        assert_memory_equal(document, NEW, size);
+        finish(&run);
+    }
+}
+
+/* A manifest of exactly `size` bytes under the tag "large". */
+static void push_large(struct run *run, size_t size)
+{
+    char *manifest = malloc(size);
+    assert_non_null(manifest);
+    memset(manifest, '\n', size);
+    memcpy(manifest, OLD, sizeof OLD - 1);
+    wire_push(&run->wire, "large", OCI, manifest, size);
+    free(manifest);
+}
+
+static void a_manifest_fills_its_memory_to_the_last_byte(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.chunked = i == 1;
+        run.wire.manners.until_close = i == 2;
+        push_large(&run, run.config.manifest_max);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:large", one_name, 1), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(wire_find(&run.wire, "new")->manifest.size, run.config.manifest_max);
+        finish(&run);
+    }
+}
+
+static void a_manifest_that_is_a_byte_too_large_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.chunked = i == 1;
+        run.wire.manners.until_close = i == 2;
+        push_large(&run, run.config.manifest_max + 1);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:large", one_name, 1), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_REFUSED);
+        expect_truth(&run, "too large");
+        assert_int_equal(run.wire.puts, 0);
+        finish(&run);
+    }
+}
+
+static void fill_list(struct run *run, size_t count)
+{
+    while (run->wire.tag_count < count) {
+        char name[16];
+        snprintf(name, sizeof name, "t%zu", run->wire.tag_count);
+        wire_push(&run->wire, name, OCI, OLD, sizeof OLD - 1);
+    }
+}
+
+static void tags_are_listed_over_all_pages(void **state)
+{
+    (void)state;
+    for (unsigned page = 0; page < 40; page++) {
+        struct run run;
+        begin(&run);
+        fill_list(&run, 37);
+        run.wire.manners.page = page;
+        run.wire.manners.chunked = page % 2;
+        run.wire.seed = page;
+        assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, 37);
+        for (size_t i = 0; i < 37; i++)
+            assert_string_equal(run.name[i], run.wire.tags[i].name);
+        assert_int_equal(run.wire.requests, page ? (37 + page - 1) / page : 1);
+        assert_int_equal(run.wire.connections, 1);
+        finish(&run);
+    }
+}
+
+static void a_list_ends_at_its_limit(void **state)
+{
+    (void)state;
+    for (uint64_t limit = 1; limit < 40; limit++) {
+        struct run run;
+        begin(&run);
+        fill_list(&run, 37);
+        run.wire.manners.page = 5;
+        assert_int_equal(regtag_list(run.regtag, "localhost/a", limit), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, limit < 37 ? limit : 37);
+        assert_true(run.wire.requests <= (limit + 4) / 5);
+        finish(&run);
+    }
+}
+
+/* ---- Documents of lists ------------------------------------------------------------------------------ */
+
+#define LIST_HEAD "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+
+static void list_raw(struct run *run, const char *answer)
+{
+    begin(run);
+    run->wire.manners.raw = answer;
+    run->wire.manners.raw_size = strlen(answer);
+    assert_int_equal(regtag_list(run->regtag, "localhost/a", 0), REGTAG_OK);
+}
+
+static void lists_are_read_as_registries_write_them(void **state)
+{
+    static const struct {
+        const char *body;
+        size_t count;
+    } cases[] = {
+        {"{\"tags\":[]}", 0},
+        {"{\"tags\":null}", 0},
+        {"{\"name\":\"a\",\"tags\":[\"a\",\"b\"]}\n", 2},
+        {"{\"tags\":[\"a\"],\"name\":\"a\",\"x\":{\"tags\":[\"no\"]}}", 1},
+        {"{\"x\":{\"tags\":[\"no\"]},\"tags\":[\"a\"]}", 1},
+        {"{\"x\":[\"no\",[\"no\"]],\"tags\":[\"a\"]}", 1},
+        {"{\"ta\\u0067s\":[\"\\u0061\"]}", 1},
+        {"{\"tags\":[\"a\",1,null,{\"b\":\"c\"},[\"d\"],true,\"\",\"-x\",\"a b\",\"../x\",\"e\"]}", 2},
+        {"{\"manifest\":{},\"name\":\"a\",\"tags\":[\"a\"],\"child\":[]}", 1},
+        {" {\r\n\t\"tags\" : [ \"a\" , \"b\" ] } ", 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char answer[512];
+        struct run run;
+        snprintf(answer, sizeof answer, LIST_HEAD "Content-Length: %zu\r\n\r\n%s", strlen(cases[i].body), cases[i].body);
+        for (size_t split = 0; split < 4; split++) {
+            list_raw(&run, answer);
+            run.wire.step = split;
+            run_on(&run);
+            if (run.end != REGTAG_DONE || run.listed != cases[i].count)
+                fail_msg("%s: %zu tags, status %d", cases[i].body, run.listed, regtag_error(run.regtag, NULL));
+            finish(&run);
+        }
+    }
+}
+
+static void what_is_no_list_is_refused(void **state)
+{
+    static const char *const bodies[] = {"",
+                                         "{}",
+                                         "[]",
+                                         "[\"a\"]",
+                                         "\"tags\"",
+                                         "null",
+                                         "{\"name\":\"a\"}",
+                                         "{\"tags\":{}}",
+                                         "{\"tags\":\"a\"}",
+                                         "{\"tags\":1}",
+                                         "{\"tags\":true}",
+                                         "{\"tags\":[\"a\"]",
+                                         "{\"tags\":[\"a\"",
+                                         "{\"tags\":[\"a\"]}x",
+                                         "{\"tags\":[\"a\"],}",
+                                         "{\"tags\":[\"a\"],\"tags\":[\"b\"]}",
+                                         "{\"tags\":[\"a\"],\"\\u0074ags\":[\"b\"]}",
+                                         "{\"tags\":[\"a\" \"b\"]}",
+                                         "{\"tags\":[\"\x80\"]}",
+                                         "<html></html>"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(bodies); i++) {
+        char answer[512];
+        struct run run;
+        snprintf(answer, sizeof answer, LIST_HEAD "Content-Length: %zu\r\n\r\n%s", strlen(bodies[i]), bodies[i]);
+        list_raw(&run, answer);
+        run_on(&run);
+        if (regtag_error(run.regtag, NULL) != REGTAG_PROTOCOL)
+            fail_msg("%s: status %d", bodies[i], regtag_error(run.regtag, NULL));
+        finish(&run);
+    }
+}
+
+static void tags_have_128_bytes_at_most(void **state)
+{
+    (void)state;
+    for (size_t size = 100; size < 400; size++) {
+        char answer[2048];
+        char body[1024];
+        char tag[512];
+        struct run run;
+        memset(tag, 't', size);
+        tag[size] = '\0';
+        snprintf(body, sizeof body, "{\"%s\":1,\"tags\":[\"%s\",\"z\"]}", tag, tag);
+        snprintf(answer, sizeof answer, LIST_HEAD "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+        list_raw(&run, answer);
+        run.wire.step = size % 3;
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, size <= 128 ? 2 : 1);
+        assert_string_equal(run.name[run.listed - 1], "z");
+        if (run.listed == 2)
+            assert_string_equal(run.name[0], tag);
+        finish(&run);
+    }
+}
+
+/* ---- What the registry says wrongly ------------------------------------------------------------------- */
+
+static const char ZEROS[] = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+static void nothing_is_uploaded_under_another_digest(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.claim = ZEROS;
+    tag_one(&run);
+    expect_end(&run, REGTAG_REFUSED);
+    expect_truth(&run, "claim");
+    assert_int_equal(run.wire.puts, 0);
+    assert_int_equal(run.uploads, 0);
+    finish(&run);
+}
+
+static void nothing_is_uploaded_that_is_not_what_was_pinned(void **state)
+{
+    char image[128];
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.no_digest = true;
+    snprintf(run.wire.tags[0].digest, sizeof run.wire.tags[0].digest, "%s", ZEROS);
+    snprintf(image, sizeof image, "localhost/a:base@%s", ZEROS);
+    assert_int_equal(regtag_tag(run.regtag, image, one_name, 1), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_REFUSED);
+    assert_int_equal(run.wire.puts, 0);
+    finish(&run);
+}
+
+static void nothing_is_uploaded_that_is_no_manifest(void **state)
+{
+    static const char *const documents[] = {"",
+                                            "{}",
+                                            "[]",
+                                            "{\"schemaVersion\":2}",
+                                            "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[]",
+                                            "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"manifests\":[]}",
+                                            "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"Layers\":[]}",
+                                            "<html></html>"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(documents); i++) {
+        struct run run;
+        begin(&run);
+        wire_push(&run.wire, "base", OCI, documents[i], strlen(documents[i]));
+        tag_one(&run);
+        expect_end(&run, REGTAG_REFUSED);
+        expect_truth(&run, documents[i]);
+        assert_int_equal(run.wire.puts, 0);
+        finish(&run);
+    }
+}
+
+static void schema_1_is_not_tagged(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    wire_push(&run.wire, "base", SCHEMA1, IN_SCHEMA1, sizeof IN_SCHEMA1 - 1);
+    tag_one(&run);
+    expect_end(&run, REGTAG_SCHEMA1);
+    expect_truth(&run, "schema 1");
+    assert_int_equal(run.wire.puts, 0);
+    finish(&run);
+}
+
+static void another_digest_after_an_upload_is_told(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.claim_put = ZEROS;
+    tag_one(&run);
+    expect_end(&run, REGTAG_NOT_CONFIRMED);
+    finish(&run);
+}
+
+static void an_upload_without_a_digest_is_looked_at(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.no_digest = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.heads, 1);
+    assert_int_equal(run.wire.requests, 3);
+    assert_int_equal(run.wire.connections, 1);
+    finish(&run);
+}
+
+static void an_upload_that_cannot_be_confirmed_is_uncertain(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.no_digest = true;
+    run.wire.manners.no_head_digest = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_UNCERTAIN);
+    assert_int_equal(run.outcome[0], REGTAG_MAYBE_SET);
+    finish(&run);
+}
+
+static void an_unanswered_upload_is_looked_at(void **state)
+{
+    (void)state;
+    for (unsigned hang_up = 0; hang_up < 2; hang_up++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.put_unanswered = true;
+        run.wire.manners.hang_up_unanswered = hang_up;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_truth(&run, "unanswered");
+        assert_true(run.wire.heads >= 1);
+        assert_true(run.wire.now <= TIMEOUT);
+        finish(&run);
+    }
+}
+
+static void an_unanswered_upload_and_an_unanswered_look_are_uncertain(void **state)
+{
+    (void)state;
+    for (unsigned hang_up = 0; hang_up < 2; hang_up++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.put_unanswered = true;
+        run.wire.manners.head_unanswered = true;
+        run.wire.manners.hang_up_unanswered = hang_up;
+        tag_one(&run);
+        expect_end(&run, REGTAG_UNCERTAIN);
+        assert_int_equal(run.outcome[0], REGTAG_MAYBE_SET);
+        assert_true(run.wire.now <= TIMEOUT);
+        finish(&run);
+    }
+}
+
+static void a_failed_upload_that_was_stored_is_seen(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.put_status = 502;
+    run.wire.manners.stores_anyway = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_truth(&run, "502");
+    finish(&run);
+}
+
+static void statuses_of_uploads_have_their_meanings(void **state)
+{
+    static const struct {
+        unsigned http;
+        enum regtag_status status;
+    } cases[] = {{200, REGTAG_OK},        {201, REGTAG_OK},        {202, REGTAG_OK},        {400, REGTAG_IMMUTABLE},
+                 {401, REGTAG_DENIED},    {403, REGTAG_DENIED},    {405, REGTAG_IMMUTABLE}, {409, REGTAG_IMMUTABLE},
+                 {412, REGTAG_IMMUTABLE}, {413, REGTAG_REFUSED},   {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
+                 {503, REGTAG_SERVER_FAILED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.put_status = cases[i].http;
+        tag_one(&run);
+        if (regtag_error(run.regtag, NULL) != cases[i].status)
+            fail_msg("HTTP %u became %d", cases[i].http, regtag_error(run.regtag, NULL));
+        expect_truth(&run, "status");
+        finish(&run);
+    }
+}
+
+static void one_tag_that_fails_does_not_stop_the_others(void **state)
+{
+    static const char *const names[] = {"x", "y", "z"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.put_status = 409;
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 3), REGTAG_OK);
+    while (step(&run)) {
+        if (run.settled == 1)
+            run.wire.manners.put_status = 0;
+    }
+    expect_end(&run, REGTAG_IMMUTABLE);
+    assert_int_equal(run.settled, 3);
+    assert_int_equal(run.outcome[0], REGTAG_NOT_SET);
+    assert_int_equal(run.outcome[1], REGTAG_SET);
+    assert_int_equal(run.outcome[2], REGTAG_SET);
+    finish(&run);
+}
+
+static void every_name_has_its_line_when_there_is_no_image(void **state)
+{
+    static const char *const names[] = {"x", "y", "z"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:missing", names, 3), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_NOT_FOUND);
+    assert_int_equal(run.settled, 3);
+    assert_int_equal(run.wire.requests, 1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(run.outcome[i], REGTAG_NOT_SET);
+        assert_int_equal(run.status[i], REGTAG_NOT_FOUND);
+    }
+    finish(&run);
+}
+
+static void an_early_refusal_is_read_while_the_upload_is_held_up(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    push_large(&run, run.config.manifest_max);
+    run.wire.manners.refuses_early = true;
+    run.wire.step = 100;
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:large", one_name, 1), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_REFUSED);
+    expect_truth(&run, "early");
+    assert_true(run.wire.now < TIMEOUT);
+    finish(&run);
+}
+
+static void what_is_no_http_is_told(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.garbage = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_PROTOCOL);
+    expect_truth(&run, "garbage");
+    finish(&run);
+}
+
+/* ---- Time ------------------------------------------------------------------------------------------- */
+
+static void expect_time(const struct run *run, enum regtag_status status)
+{
+    expect_end(run, status);
+    if (run->wire.now > TIMEOUT)
+        fail_msg("it ended after %llu ms", (unsigned long long)run->wire.now);
+}
+
+static void a_connection_that_never_comes_up_ends_in_time(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.connecting = WIRE_NEVER;
+    tag_one(&run);
+    expect_time(&run, REGTAG_NO_CONNECTION);
+    expect_truth(&run, "never");
+    finish(&run);
+}
+
+static void a_server_that_never_answers_ends_in_time(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.delay = 10 * TIMEOUT;
+    tag_one(&run);
+    expect_time(&run, REGTAG_TIMEOUT);
+    expect_truth(&run, "delay");
+    finish(&run);
+}
+
+static void a_server_that_sends_a_byte_a_second_ends_in_time(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.pace = 1000;
+    tag_one(&run);
+    expect_time(&run, REGTAG_TIMEOUT);
+    expect_truth(&run, "pace");
+    finish(&run);
+}
+
+static void a_body_without_end_ends(void **state)
+{
+    (void)state;
+    for (unsigned verb = 0; verb < 3; verb++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.endless = true;
+        if (verb == 0)
+            tag_one(&run);
+        else if (verb == 1)
+            assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
+        else
+            assert_int_equal(regtag_manifest(run.regtag, "localhost/a:missing"), REGTAG_OK);
+        run_on(&run);
+        assert_int_equal(run.end, REGTAG_ERROR);
+        assert_true(run.wire.received < (64u << 20));
+        finish(&run);
+    }
+}
+
+static void no_time_at_all_ends_at_once(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.timeout = 0;
+    assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
+    tag_one(&run);
+    assert_int_equal(run.end, REGTAG_ERROR);
+    expect_truth(&run, "no time");
+    assert_int_equal(run.wire.requests, 0);
+    finish(&run);
+}
+
+static void slow_is_not_too_slow(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.connecting = 5000;
+    run.wire.manners.delay = 20000;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    finish(&run);
+}
+
+static void the_clock_may_begin_anywhere(void **state)
+{
+    static const uint64_t starts[] = {0, 1, 1000, UINT32_MAX - 5u, (uint64_t)UINT32_MAX + 1, UINT64_MAX / 2};
+    (void)state;
+    for (size_t i = 0; i < COUNT(starts); i++) {
+        struct run run;
+        begin(&run);
+        run.wire.now = starts[i];
+        run.wire.manners.delay = 20000;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        finish(&run);
+    }
+}
+
+static void a_timeout_without_bounds_is_no_timeout_at_once(void **state)
+{
+    static const uint64_t timeouts[] = {UINT64_MAX, UINT64_MAX - 4999, UINT64_MAX / 2};
+    (void)state;
+    for (size_t i = 0; i < COUNT(timeouts); i++) {
+        struct run run;
+        begin(&run);
+        run.config.timeout = timeouts[i];
+        assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
+        run.wire.now = 5000;
+        run.wire.manners.delay = 20000;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        finish(&run);
+    }
+}
+
+/* ---- Faults at every byte ---------------------------------------------------------------------------- */
+
+/* Tags "new" with a fault, and the manners of the registry. */
+static enum regtag_event tag_with_fault(struct wire_fault fault, struct wire_manners manners, const char *when)
+{
+    struct run run;
+    begin(&run);
+    run.wire.manners = manners;
+    run.wire.fault = fault;
+    run.wire.seed = fault.at % 3;
+    tag_one(&run);
+    expect_truth(&run, when);
+    if (run.wire.now > TIMEOUT)
+        fail_msg("%s: it took %llu ms", when, (unsigned long long)run.wire.now);
+    enum regtag_event end = run.end;
+    finish(&run);
+    return end;
+}
+
+/* Breaks the way at every byte in turn, until it is not reached any more. */
+static void sweep(bool writing, bool orderly, bool lasting, struct wire_manners manners)
+{
+    for (uint64_t at = 0; at < 3000; at++) {
+        char when[128];
+        struct wire_fault fault = {true, writing, at, orderly, lasting};
+        snprintf(when, sizeof when, "%s %s %s at byte %llu", writing ? "writing" : "reading",
+                 orderly ? "ends" : "fails", lasting ? "for good" : "once", (unsigned long long)at);
+        tag_with_fault(fault, manners, when);
+    }
+}
+
+static void a_fault_at_any_byte_sent_is_told_truly(void **state)
+{
+    (void)state;
+    sweep(true, false, false, (struct wire_manners){0});
+    sweep(true, false, true, (struct wire_manners){0});
+}
+
+static void a_fault_at_any_byte_received_is_told_truly(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        sweep(false, i & 1, i & 2, (struct wire_manners){0});
+        sweep(false, i & 1, i & 2, (struct wire_manners){.chunked = true, .interim = true});
+        sweep(false, i & 1, i & 2, (struct wire_manners){.no_digest = true});
+    }
+}
+
+static void a_fault_without_keep_alive_is_told_truly(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        sweep(false, i & 1, i & 2, (struct wire_manners){.close_after_each = true});
+    sweep(true, false, false, (struct wire_manners){.close_late = true});
+    sweep(true, false, true, (struct wire_manners){.close_silently = true});
+}
+
+/* A registry with manners and a fault by chance. */
+static void behave_by_chance(struct run *run, uint64_t seed)
+{
+    struct wire_manners *m = &run->wire.manners;
+    uint64_t x = seed * 11400714819323198485u;
+    x ^= x >> 29;
+    m->no_digest = (x & 7) == 0;
+    m->no_head_digest = (x >> 3 & 15) == 0;
+    m->put_unanswered = (x >> 7 & 7) == 0;
+    m->head_unanswered = (x >> 10 & 7) == 0;
+    m->hang_up_unanswered = x >> 13 & 1;
+    m->close_after_each = (x >> 14 & 3) == 0;
+    m->close_silently = (x >> 16 & 3) == 0;
+    m->close_late = (x >> 18 & 3) == 0;
+    m->chunked = x >> 20 & 1;
+    m->interim = (x >> 21 & 3) == 0;
+    m->put_status = (x >> 23 & 7) == 0 ? 409 : 0;
+    m->delay = (x >> 26 & 3) * 10000;
+    run->wire.refused = (unsigned)(x >> 28 & 7) == 0;
+    run->wire.connecting = x >> 31 & 1023;
+    run->wire.fault = (struct wire_fault){x >> 41 & 1, x >> 42 & 1, (x >> 43) % 2500, x >> 60 & 1, x >> 61 & 1};
+    run->wire.seed = seed;
+    run->impatient = (x >> 62 & 3) == 0;
+}
+
+static void whatever_happens_by_chance_is_told_truly(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 6000; seed++) {
+        struct run run;
+        char when[32];
+        begin(&run);
+        behave_by_chance(&run, seed);
+        snprintf(when, sizeof when, "seed %llu", (unsigned long long)seed);
+        tag_one(&run);
+        expect_truth(&run, when);
+        if (run.wire.now > TIMEOUT + 1)
+            fail_msg("%s: it took %llu ms", when, (unsigned long long)run.wire.now);
+        finish(&run);
+    }
+}
+
+/* ---- The caller --------------------------------------------------------------------------------------- */
+
+static void bad_references_and_names_are_refused_before_anything_is_sent(void **state)
+{
+    static const char *const images[] = {"", " ", "A", "localhost/", "localhost/a:", "localhost/a@sha256:0",
+                                         "http://localhost/a", "../../x", "a\n"};
+    static const char *const names[] = {"", ".", "-a", "a/b", "a:b", "a b", "a\n", "../x", "\xc3\xa9"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(images); i++) {
+        struct run run;
+        begin(&run);
+        assert_int_equal(regtag_tag(run.regtag, images[i], one_name, 1), REGTAG_USAGE);
+        run_on(&run);
+        expect_end(&run, REGTAG_USAGE);
+        assert_int_equal(run.wire.connections, 0);
+        finish(&run);
+    }
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const char *list[] = {"good", names[i]};
+        struct run run;
+        begin(&run);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", list, 2), REGTAG_USAGE);
+        run_on(&run);
+        expect_end(&run, REGTAG_USAGE);
+        assert_int_equal(run.wire.connections, 0);
+        finish(&run);
+    }
+}
+
+static void a_list_wants_a_repository(void **state)
+{
+    static const char *const images[] = {"localhost/a:b", "localhost/a@sha256:", ""};
+    (void)state;
+    for (size_t i = 0; i < COUNT(images); i++) {
+        struct run run;
+        begin(&run);
+        assert_int_equal(regtag_list(run.regtag, images[i], 0), REGTAG_USAGE);
+        run_on(&run);
+        expect_end(&run, REGTAG_USAGE);
+        finish(&run);
+    }
+}
+
+static void memory_that_does_not_do_is_refused(void **state)
+{
+    struct run run;
+    struct regtag_config config;
+    (void)state;
+    begin(&run);
+    config = run.config;
+    assert_null(regtag_init(NULL, run.block.size, &config));
+    assert_null(regtag_init(run.block.data, run.block.size - 1, &config));
+    assert_null(regtag_init(run.block.data, 0, &config));
+    config.manifest_max = 1024;
+    assert_null(regtag_init(run.block.data + 1, run.block.size - 1, &config));
+    config.size--;
+    assert_int_equal(regtag_size(&config), 0);
+    assert_null(regtag_init(run.block.data, run.block.size, &config));
+    finish(&run);
+}
+
+static void sizes_beyond_all_memory_are_refused(void **state)
+{
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2, SIZE_MAX / 16};
+    struct run run;
+    (void)state;
+    begin(&run);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        struct regtag_config config = run.config;
+        config.manifest_max = sizes[i];
+        assert_null(regtag_init(run.block.data, run.block.size, &config));
+        config = run.config;
+        config.tokens_max = sizes[i];
+        assert_null(regtag_init(run.block.data, run.block.size, &config));
+    }
+    finish(&run);
+}
+
+static void a_step_without_a_task_is_an_error(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run_on(&run);
+    assert_int_equal(run.end, REGTAG_ERROR);
+    assert_int_equal(run.wire.connections, 0);
+    finish(&run);
+}
+
+static int hash_failure(void *context)
+{
+    (void)context;
+    return -1;
+}
+
+static int hash_update_failure(void *context, const void *bytes, size_t size)
+{
+    (void)context;
+    (void)bytes;
+    (void)size;
+    return -1;
+}
+
+static int hash_finish_failure(void *context, unsigned char sum[32])
+{
+    (void)context;
+    memset(sum, 0, 32);
+    return -1;
+}
+
+static void nothing_is_uploaded_when_the_hash_fails(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.no_digest = true;
+        if (i == 0)
+            run.config.hash.start = hash_failure;
+        else if (i == 1)
+            run.config.hash.update = hash_update_failure;
+        else
+            run.config.hash.finish = hash_finish_failure;
+        assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
+        tag_one(&run);
+        expect_end(&run, REGTAG_OTHER);
+        expect_truth(&run, "hash");
+        assert_int_equal(run.wire.puts, 0);
+        finish(&run);
+    }
+}
+
+static void tokens_that_run_out_are_told(void **state)
+{
+    struct run run;
+    const char *text;
+    (void)state;
+    begin(&run);
+    run.config.tokens_max = 8;
+    assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
+    tag_one(&run);
+    expect_end(&run, REGTAG_REFUSED);
+    regtag_error(run.regtag, &text);
+    assert_non_null(strstr(text, "8"));
+    assert_int_equal(run.wire.puts, 0);
+    finish(&run);
+}
+
+static void the_origin_is_that_of_the_reference(void **state)
+{
+    static const struct {
+        const char *image;
+        enum regtag_scheme scheme;
+        const char *host;
+        unsigned port;
+        bool tls;
+    } cases[] = {
+        {"busybox", REGTAG_SCHEME_DEFAULT, "registry-1.docker.io", 443, true},
+        {"docker.io/a/b", REGTAG_SCHEME_DEFAULT, "registry-1.docker.io", 443, true},
+        {"example.com/a", REGTAG_SCHEME_DEFAULT, "example.com", 443, true},
+        {"example.com:5000/a", REGTAG_SCHEME_DEFAULT, "example.com", 5000, true},
+        {"example.com/a", REGTAG_SCHEME_PLAIN, "example.com", 80, false},
+        {"localhost/a", REGTAG_SCHEME_DEFAULT, "localhost", 80, false},
+        {"localhost/a", REGTAG_SCHEME_TLS, "localhost", 443, true},
+        {"localhost:5000/a", REGTAG_SCHEME_DEFAULT, "localhost", 5000, false},
+        {"127.0.0.1/a", REGTAG_SCHEME_DEFAULT, "127.0.0.1", 80, false},
+        {"127.255.255.254:1/a", REGTAG_SCHEME_DEFAULT, "127.255.255.254", 1, false},
+        {"[::1]:5000/a", REGTAG_SCHEME_DEFAULT, "::1", 5000, false},
+        {"[::2]/a", REGTAG_SCHEME_DEFAULT, "::2", 443, true},
+        {"128.0.0.1/a", REGTAG_SCHEME_DEFAULT, "128.0.0.1", 443, true},
+        {"127.0.0.1.example.com/a", REGTAG_SCHEME_DEFAULT, "127.0.0.1.example.com", 443, true},
+        {"127.example.com/a", REGTAG_SCHEME_DEFAULT, "127.example.com", 443, true},
+        {"localhost.example.com/a", REGTAG_SCHEME_DEFAULT, "localhost.example.com", 443, true},
+        {"1270.0.0.1/a", REGTAG_SCHEME_DEFAULT, "1270.0.0.1", 443, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        run.config.scheme = cases[i].scheme;
+        assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
+        assert_int_equal(regtag_digest(run.regtag, cases[i].image), REGTAG_OK);
+        assert_int_equal(regtag_step(run.regtag, 0, &run.want), REGTAG_WAIT);
+        assert_true(run.want.connection[0].open);
+        const struct regtag_origin *origin = run.want.connection[0].origin;
+        assert_string_equal(origin->host, cases[i].host);
+        assert_int_equal(origin->port, cases[i].port);
+        if (origin->tls != cases[i].tls)
+            fail_msg("%s", cases[i].image);
+        finish(&run);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_tag_takes_two_requests_and_one_connection),
+        cmocka_unit_test(many_tags_take_one_request_more_each),
+        cmocka_unit_test(a_name_given_twice_is_set_once),
+        cmocka_unit_test(any_split_of_the_bytes_gives_the_same),
+        cmocka_unit_test(the_upload_is_announced_before_it_is_sent),
+        cmocka_unit_test(every_framing_of_an_answer_is_understood),
+        cmocka_unit_test(a_connection_closed_between_requests_is_opened_again),
+        cmocka_unit_test(a_block_is_used_again),
+        cmocka_unit_test(the_end_stays_the_end),
+        cmocka_unit_test(two_operations_know_nothing_of_each_other),
+        cmocka_unit_test(the_digest_is_asked_for_with_head),
+        cmocka_unit_test(the_digest_is_computed_where_it_is_not_stated),
+        cmocka_unit_test(a_manifest_comes_byte_for_byte),
+        cmocka_unit_test(a_manifest_fills_its_memory_to_the_last_byte),
+        cmocka_unit_test(a_manifest_that_is_a_byte_too_large_is_refused),
+        cmocka_unit_test(tags_are_listed_over_all_pages),
+        cmocka_unit_test(a_list_ends_at_its_limit),
+        cmocka_unit_test(lists_are_read_as_registries_write_them),
+        cmocka_unit_test(what_is_no_list_is_refused),
+        cmocka_unit_test(tags_have_128_bytes_at_most),
+        cmocka_unit_test(nothing_is_uploaded_under_another_digest),
+        cmocka_unit_test(nothing_is_uploaded_that_is_not_what_was_pinned),
+        cmocka_unit_test(nothing_is_uploaded_that_is_no_manifest),
+        cmocka_unit_test(schema_1_is_not_tagged),
+        cmocka_unit_test(another_digest_after_an_upload_is_told),
+        cmocka_unit_test(an_upload_without_a_digest_is_looked_at),
+        cmocka_unit_test(an_upload_that_cannot_be_confirmed_is_uncertain),
+        cmocka_unit_test(an_unanswered_upload_is_looked_at),
+        cmocka_unit_test(an_unanswered_upload_and_an_unanswered_look_are_uncertain),
+        cmocka_unit_test(a_failed_upload_that_was_stored_is_seen),
+        cmocka_unit_test(statuses_of_uploads_have_their_meanings),
+        cmocka_unit_test(one_tag_that_fails_does_not_stop_the_others),
+        cmocka_unit_test(every_name_has_its_line_when_there_is_no_image),
+        cmocka_unit_test(an_early_refusal_is_read_while_the_upload_is_held_up),
+        cmocka_unit_test(what_is_no_http_is_told),
+        cmocka_unit_test(a_connection_that_never_comes_up_ends_in_time),
+        cmocka_unit_test(a_server_that_never_answers_ends_in_time),
+        cmocka_unit_test(a_server_that_sends_a_byte_a_second_ends_in_time),
+        cmocka_unit_test(a_body_without_end_ends),
+        cmocka_unit_test(no_time_at_all_ends_at_once),
+        cmocka_unit_test(slow_is_not_too_slow),
+        cmocka_unit_test(the_clock_may_begin_anywhere),
+        cmocka_unit_test(a_timeout_without_bounds_is_no_timeout_at_once),
+        cmocka_unit_test(a_fault_at_any_byte_sent_is_told_truly),
+        cmocka_unit_test(a_fault_at_any_byte_received_is_told_truly),
+        cmocka_unit_test(a_fault_without_keep_alive_is_told_truly),
+        cmocka_unit_test(whatever_happens_by_chance_is_told_truly),
+        cmocka_unit_test(bad_references_and_names_are_refused_before_anything_is_sent),
+        cmocka_unit_test(a_list_wants_a_repository),
+        cmocka_unit_test(memory_that_does_not_do_is_refused),
+        cmocka_unit_test(sizes_beyond_all_memory_are_refused),
+        cmocka_unit_test(a_step_without_a_task_is_an_error),
+        cmocka_unit_test(nothing_is_uploaded_when_the_hash_fails),
+        cmocka_unit_test(tokens_that_run_out_are_told),
+        cmocka_unit_test(the_origin_is_that_of_the_reference),
+    };
+    return cmocka_run_group_tests_name("operation", tests, NULL, NULL);
+}

@@ -1,0 +1,110 @@
+/* A registry and the way to it, in memory: a transport for struct regtag_config that does on demand, and
+ * from a seed by chance, whatever a network may do. What it does depends on nothing but its fields. */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "regtag.h"
+
+#define WIRE_TAGS_MAX 128
+#define WIRE_NEVER UINT64_MAX
+
+/* A string of bytes that grows. */
+struct wire_bytes {
+    char *data;
+    size_t size;
+    size_t room;
+};
+
+struct wire_tag {
+    char name[129];
+    char digest[72];
+    struct wire_bytes manifest;
+    char type[128];
+};
+
+/* How the registry behaves; all zeros is well. */
+struct wire_manners {
+    bool no_digest;          /* GET and PUT do not state one */
+    bool no_head_digest;     /* HEAD neither */
+    const char *claim;       /* the digest that is stated for everything */
+    const char *claim_put;   /* the digest that is stated after a PUT */
+    unsigned put_status;     /* instead of 201; from 300 on nothing is stored */
+    unsigned head_status;    /* instead of 200 */
+    bool stores_anyway;      /* though put_status says otherwise */
+    bool put_unanswered;     /* PUT is stored; then nothing, or the end of the connection */
+    bool head_unanswered;
+    bool close_after_each;   /* with Connection: close */
+    bool close_silently;     /* after each answer, without saying so */
+    bool close_late;         /* the same, but it shows only when something more is sent */
+    bool hang_up_unanswered; /* ends the connection where an answer is left out */
+    bool chunked;
+    bool until_close;
+    bool interim;            /* 100 before each answer */
+    bool refuses_early;      /* PUT: 413 when the header is there; takes no more bytes */
+    bool garbage;            /* no HTTP at all */
+    bool endless;            /* a body that never ends */
+    const char *raw;         /* NULL, or all that it ever says: one part, up to a byte 0xff, a request */
+    size_t raw_size;
+    unsigned page;           /* tags on one page of a list; 0: all */
+    uint64_t delay;          /* milliseconds before an answer begins */
+    uint64_t pace;           /* milliseconds between two bytes of it */
+};
+
+/* Where the way breaks, once; counted in bytes of all connections together. */
+struct wire_fault {
+    bool armed;
+    bool writing;   /* counted in what the client sends; else in what it receives */
+    uint64_t at;    /* so many bytes still come through */
+    bool orderly;   /* reading: REGTAG_CLOSED; else REGTAG_FAILED */
+    bool lasting;   /* no connection succeeds after that */
+};
+
+struct wire {
+    struct wire_manners manners;
+    struct wire_fault fault;
+    uint64_t seed;       /* 0: all bytes at once, nothing held up */
+    size_t step;         /* at most so many bytes a call; 0: any */
+    uint64_t connecting; /* milliseconds until a connection is up; WIRE_NEVER: never */
+    unsigned refused;    /* so many connections fail, then they succeed */
+    uint64_t now;
+
+    struct wire_tag tags[WIRE_TAGS_MAX];
+    size_t tag_count;
+
+    /* What has happened. */
+    unsigned connections, requests, puts, gets, heads;
+    uint64_t sent, received; /* bytes, of the client */
+    const char *misuse;      /* NULL, or what the client did that it must not */
+    char put_type[128];      /* of the last PUT, and its body */
+    struct wire_bytes put_body;
+    struct wire_bytes log;   /* all that the client has sent */
+
+    /* The connection. */
+    bool open, ended, stale, dead, head_request;
+    uint64_t up_at, speak_at;
+    struct wire_bytes in, out;
+    size_t out_at;
+};
+
+void wire_init(struct wire *w);
+void wire_free(struct wire *w);
+
+/* Puts a manifest under a tag, as if it had been pushed before. */
+void wire_push(struct wire *w, const char *tag, const char *type, const char *manifest, size_t size);
+
+/* The tag, or NULL. */
+const struct wire_tag *wire_find(const struct wire *w, const char *tag);
+
+/* The digest of some bytes. */
+void wire_digest(const char *bytes, size_t size, char digest[72]);
+
+/* The transport. */
+struct regtag_transport wire_transport(struct wire *w);
+
+/* Does what `want` says about connections. */
+void wire_obey(struct wire *w, const struct regtag_want *want);
+
+/* When a connection will have something for what `want` waits for: now, or later, or WIRE_NEVER. */
+uint64_t wire_ready(const struct wire *w, const struct regtag_want *want);
+
+#endif
