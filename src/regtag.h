@@ -35,21 +35,21 @@ extern "C" {
 #endif
 
 enum regtag_status {
-    REGTAG_OK = 0,             /* done, and confirmed */
-    REGTAG_OTHER = 1,          /* failed in a way that has no number of its own */
-    REGTAG_USAGE = 2,          /* a bad option, reference or tag */
-    REGTAG_NOT_FOUND = 3,      /* no such image, tag or repository */
-    REGTAG_DENIED = 4,         /* not authenticated, or not allowed */
-    REGTAG_NO_CONNECTION = 5,  /* the host was not found or not reached, or the connection was lost */
-    REGTAG_TIMEOUT = 6,        /* connected, but no complete answer by the deadline */
-    REGTAG_UNTRUSTED = 7,      /* TLS: the peer could not be trusted */
-    REGTAG_BAD_DATES = 8,      /* TLS: nothing but the dates is wrong */
-    REGTAG_PROTOCOL = 9,       /* the server answered what cannot be understood */
-    REGTAG_REFUSED = 10,       /* the manifest: invalid, ambiguous, too large, not the digest it should be */
-    REGTAG_SCHEMA1 = 11,       /* the image exists only as schema 1 */
-    REGTAG_GUARD = 12,         /* a guard did not hold */
-    REGTAG_IMMUTABLE = 13,     /* the registry forbids moving the tag */
-    REGTAG_SLOW_DOWN = 14,     /* the registry asks to slow down */
+    REGTAG_OK = 0,            /* done, and confirmed */
+    REGTAG_OTHER = 1,         /* failed in a way that has no number of its own */
+    REGTAG_USAGE = 2,         /* a bad option, reference or tag */
+    REGTAG_NOT_FOUND = 3,     /* no such image, tag or repository */
+    REGTAG_DENIED = 4,        /* not authenticated, or not allowed */
+    REGTAG_NO_CONNECTION = 5, /* the host was not found or not reached, or the connection was lost */
+    REGTAG_TIMEOUT = 6,       /* connected, but no complete answer by the deadline */
+    REGTAG_UNTRUSTED = 7,     /* TLS: the peer could not be trusted */
+    REGTAG_BAD_DATES = 8,     /* TLS: nothing but the dates is wrong */
+    REGTAG_PROTOCOL = 9,      /* the server answered what cannot be understood */
+    REGTAG_REFUSED = 10,   /* the manifest: invalid, ambiguous, too large, not the digest it should be */
+    REGTAG_SCHEMA1 = 11,   /* the image exists only as schema 1 */
+    REGTAG_GUARD = 12,     /* a guard did not hold */
+    REGTAG_IMMUTABLE = 13, /* the registry forbids moving the tag */
+    REGTAG_SLOW_DOWN = 14, /* the registry asks to slow down */
     REGTAG_NOT_CONFIRMED = 15, /* uploaded, but the registry confirms another digest */
     REGTAG_CREDENTIALS = 16,   /* the file or helper with the credentials is unusable */
     REGTAG_SERVER_FAILED = 17, /* a 5xx answer */
@@ -115,7 +115,7 @@ enum regtag_scheme {
 
 /* Enough memory for an operation with these limits, for those who want to set it aside when the program
  * is built; regtag_size() is exact. */
-#define REGTAG_SIZE(manifest_max, tokens_max) ((manifest_max) + (tokens_max) * 24u + REGTAG_STATE_MAX)
+#define REGTAG_SIZE(manifest_max, tokens_max) ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX)
 #define REGTAG_STATE_MAX (72u * 1024) /* bytes, all buffers but the manifest and its index */
 
 struct regtag_config {
@@ -186,16 +186,16 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
 
 /* What happened to a tag. */
 enum regtag_outcome {
-    REGTAG_PENDING,  /* nothing yet */
-    REGTAG_SET,      /* it points at the digest now; where it pointed before is not known */
+    REGTAG_PENDING,   /* nothing yet */
+    REGTAG_SET,       /* it points at the digest now; where it pointed before is not known */
     REGTAG_UNCHANGED, /* it pointed at the digest already */
-    REGTAG_NOT_SET,  /* it could not be set: "failed" */
-    REGTAG_MAYBE_SET /* the upload was sent, and what became of it cannot be seen: "uncertain" */
+    REGTAG_NOT_SET,   /* it could not be set: "failed" */
+    REGTAG_MAYBE_SET  /* the upload was sent, and what became of it cannot be seen: "uncertain" */
 };
 
 struct regtag_result {
-    const char *name;   /* the tag */
-    const char *digest; /* of the image; "" when it isn't known */
+    const char *name;     /* the tag */
+    const char *digest;   /* of the image; "" when it isn't known */
     const char *previous; /* where the tag pointed before; "" when that isn't known */
     enum regtag_outcome outcome;
     enum regtag_status status;

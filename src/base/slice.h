@@ -14,12 +14,15 @@ struct slice {
 
 /* A slice of a string literal, as an expression and as an initialiser. */
 #define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
-#define SLICE_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define SLICE_INIT(literal)                                                                             \
+    {                                                                                                   \
+        "" literal, sizeof(literal) - 1                                                                 \
+    }
 
 /* The two arguments that a "%.*s" of write_format takes. */
 #define SLICE_ARG(s) (int)(s).size, (s).data
 
-struct slice slice_of(const char *text); /* of a NUL-terminated string; NULL is empty */
+struct slice slice_of(const char *text);               /* of a NUL-terminated string; NULL is empty */
 struct slice slice_from(struct slice s, size_t start); /* without the first start bytes */
 struct slice slice_head(struct slice s, size_t size);  /* at most the first size bytes */
 

@@ -9,8 +9,8 @@
 
 struct writer {
     char *data;
-    size_t size;  /* of the memory */
-    size_t used;  /* bytes written so far */
+    size_t size;   /* of the memory */
+    size_t used;   /* bytes written so far */
     bool overflow; /* something did not fit */
 };
 

@@ -50,14 +50,10 @@ static enum regtag_status begin(struct regtag *r)
 {
     const char *const *arguments = (const char *const *)options.arguments;
     switch (options.verb->id) {
-    case VERB_ID_TAG:
-        return regtag_tag(r, arguments[0], arguments + 1, (size_t)options.count - 1);
-    case VERB_ID_LS:
-        return regtag_list(r, arguments[0], options.limit);
-    case VERB_ID_DIGEST:
-        return regtag_digest(r, arguments[0]);
-    case VERB_ID_MANIFEST:
-        return regtag_manifest(r, arguments[0]);
+    case VERB_ID_TAG: return regtag_tag(r, arguments[0], arguments + 1, (size_t)options.count - 1);
+    case VERB_ID_LS: return regtag_list(r, arguments[0], options.limit);
+    case VERB_ID_DIGEST: return regtag_digest(r, arguments[0]);
+    case VERB_ID_MANIFEST: return regtag_manifest(r, arguments[0]);
     }
     return REGTAG_USAGE;
 }
@@ -105,7 +101,8 @@ static int check_output(int status)
     output_flush();
     if (!output_problem())
         return status;
-    write_format(&w, "stdout cannot be written: %s; what was done is done, but not all of it was told", strerror(output_problem()));
+    write_format(&w, "stdout cannot be written: %s; what was done is done, but not all of it was told",
+                 strerror(output_problem()));
     text[w.used] = '\0';
     output_error(text);
     return status ? status : REGTAG_OTHER;

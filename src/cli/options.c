@@ -49,7 +49,8 @@ static const struct option OPTIONS[] = {
     {OPTION_TIMEOUT, "timeout", "", "SECONDS", ALL_VERBS, "how long all of it may take (60)"},
     {OPTION_PLAIN_HTTP, "plain-http", "", "", ALL_VERBS, "speak plain HTTP, whatever the host"},
     {OPTION_TLS, "tls", "", "", ALL_VERBS, "speak TLS, whatever the host"},
-    {OPTION_RESOLVE, "resolve", "", "HOST:PORT:ADDRESS", ALL_VERBS, "the address of a host; may be repeated"},
+    {OPTION_RESOLVE, "resolve", "", "HOST:PORT:ADDRESS", ALL_VERBS,
+     "the address of a host; may be repeated"},
     {OPTION_VERBOSE, "verbose", "v", "", ALL_VERBS, "show requests, answers and timings on stderr"},
     {OPTION_QUIET, "quiet", "q", "", ALL_VERBS, "say nothing on stderr but errors"},
     {OPTION_HELP, "help", "h", "", ALL_VERBS, "show this text"},
@@ -104,8 +105,9 @@ static void help_verb(const struct verb_info *verb)
     print(verb->summary);
     print(".\n");
     print(verb->details);
-    print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], REPOSITORY the same without tag and digest.\n"
-          "\nOptions:\n");
+    print(
+        "\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], REPOSITORY the same without tag and digest.\n"
+        "\nOptions:\n");
     for (size_t i = 0; i < COUNT(OPTIONS); i++)
         if (OPTIONS[i].verbs & (int)verb->id)
             print_option(&OPTIONS[i]);
@@ -150,7 +152,8 @@ static const struct option *find_option(struct slice name, bool letter)
 static bool usage(const struct options *o, struct error *e, const char *what, const char *text)
 {
     error_set(e, REGTAG_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
-              SLICE_ARG(slice_head(slice_of(text), 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
+              SLICE_ARG(slice_head(slice_of(text), 200)), o->verb ? " " : "",
+              o->verb ? o->verb->name : "");
     return false;
 }
 
@@ -175,27 +178,17 @@ static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct erro
     return e->status == 0;
 }
 
-static bool set_option(struct options *o, const struct option *option, const char *value, struct error *e)
+static bool set_option(struct options *o, const struct option *option, const char *value,
+                       struct error *e)
 {
     switch (option->id) {
-    case OPTION_HELP:
-        o->help = true;
-        return true;
-    case OPTION_JSON:
-        o->json = true;
-        return true;
-    case OPTION_PLAIN_HTTP:
-        return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
-    case OPTION_TLS:
-        return set_scheme(o, REGTAG_SCHEME_TLS, e);
-    case OPTION_QUIET:
-        o->quiet = true;
-        return true;
-    case OPTION_VERBOSE:
-        o->verbose = true;
-        return true;
-    case OPTION_RESOLVE:
-        return set_resolve(o, value, e);
+    case OPTION_HELP: o->help = true; return true;
+    case OPTION_JSON: o->json = true; return true;
+    case OPTION_PLAIN_HTTP: return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
+    case OPTION_TLS: return set_scheme(o, REGTAG_SCHEME_TLS, e);
+    case OPTION_QUIET: o->quiet = true; return true;
+    case OPTION_VERBOSE: o->verbose = true; return true;
+    case OPTION_RESOLVE: return set_resolve(o, value, e);
     case OPTION_LIMIT:
         return (slice_number(slice_of(value), INT64_MAX, &o->limit) && o->limit > 0) ||
                bad_value(e, "limit", value, "it takes a whole number from 1");

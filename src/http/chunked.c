@@ -58,12 +58,9 @@ static enum chunked_progress frame(struct http_chunked *c, char byte)
     if (++c->line > CHUNK_LINE_MAX)
         return broken(c, "a chunk's first line is too long");
     switch (c->state) {
-    case SIZE:
-        return size_digit(c, byte);
-    case PADDING:
-        return size_end(c, byte);
-    case EXTENSION:
-        return extension(c, byte);
+    case SIZE: return size_digit(c, byte);
+    case PADDING: return size_end(c, byte);
+    case EXTENSION: return extension(c, byte);
     case SIZE_LF:
         return byte == '\n' ? size_known(c) : broken(c, "a chunk's first line has a bare CR in it");
     case DATA_CR:

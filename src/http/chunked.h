@@ -5,8 +5,8 @@
 
 #include "http/fields.h"
 
-#define CHUNK_LINE_MAX 4096         /* bytes of a line with a chunk's size and its extensions */
-#define TRAILER_MAX (32u * 1024)    /* bytes of the trailer section */
+#define CHUNK_LINE_MAX 4096      /* bytes of a line with a chunk's size and its extensions */
+#define TRAILER_MAX (32u * 1024) /* bytes of the trailer section */
 
 enum chunked_progress {
     CHUNKED_MORE, /* the input is used up */

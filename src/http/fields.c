@@ -61,14 +61,10 @@ static enum fields_progress line_end(struct http_fields *f, char c)
 static enum fields_progress take_byte(struct http_fields *f, char c)
 {
     switch (f->state) {
-    case LINE_START:
-        return line_start(f, c);
-    case NAME:
-        return name(f, c);
-    case FIELD_VALUE:
-        return value(f, c);
-    default:
-        return line_end(f, c);
+    case LINE_START: return line_start(f, c);
+    case NAME: return name(f, c);
+    case FIELD_VALUE: return value(f, c);
+    default: return line_end(f, c);
     }
 }
 

@@ -241,14 +241,10 @@ static enum http_event complete(struct http_response *r)
 static enum http_event take_chunked(struct http_response *r, struct slice *in, struct slice *body)
 {
     switch (http_chunked_take(&r->chunked, in, body)) {
-    case CHUNKED_DATA:
-        return HTTP_BODY;
-    case CHUNKED_END:
-        return complete(r);
-    case CHUNKED_BROKEN:
-        return broken(r, r->chunked.problem);
-    default:
-        return HTTP_MORE;
+    case CHUNKED_DATA: return HTTP_BODY;
+    case CHUNKED_END: return complete(r);
+    case CHUNKED_BROKEN: return broken(r, r->chunked.problem);
+    default: return HTTP_MORE;
     }
 }
 

@@ -28,9 +28,9 @@ struct http_response {
     bool head_request;
     bool http_1_0;
     unsigned char state;
-    char *head;         /* the caller's HTTP_HEAD_MAX bytes */
-    size_t head_size;   /* so far */
-    size_t fields_at;   /* where in it the header section begins */
+    char *head;       /* the caller's HTTP_HEAD_MAX bytes */
+    size_t head_size; /* so far */
+    size_t fields_at; /* where in it the header section begins */
     struct http_fields fields;
     struct http_chunked chunked;
 };

@@ -6,8 +6,7 @@
 static bool characters_valid(struct slice s)
 {
     for (size_t i = 0; i < s.size; i++)
-        if (!is_alnum(s.data[i]) &&
-            (s.data[i] == '\0' || !strchr("-._~:/?#[]@!$&'()*+,;=%", s.data[i])))
+        if (!is_alnum(s.data[i]) && (s.data[i] == '\0' || !strchr("-._~:/?#[]@!$&'()*+,;=%", s.data[i])))
             return false;
     return s.size <= URL_MAX;
 }

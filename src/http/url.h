@@ -9,8 +9,8 @@
 
 struct url {
     bool tls;
-    struct slice host; /* an IPv6 address without brackets */
-    unsigned port;     /* the scheme's own where none is written */
+    struct slice host;      /* an IPv6 address without brackets */
+    unsigned port;          /* the scheme's own where none is written */
     struct slice authority; /* HOST[:PORT] as written */
     struct slice target;    /* path and query, without the fragment; may be empty, meaning "/" */
 };

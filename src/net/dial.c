@@ -19,8 +19,7 @@ void dial_begin(struct dial *d, const struct regtag_origin *origin, const struct
     error_clear(&d->error);
     for (unsigned i = 0; i < ADDRESSES_MAX; i++)
         d->fds[i] = -1;
-    d->looking_up =
-        lookup_begin(&d->lookup, origin, overrides, &d->addresses, &d->error) == LOOKUP_MORE;
+    d->looking_up = lookup_begin(&d->lookup, origin, overrides, &d->addresses, &d->error) == LOOKUP_MORE;
 }
 
 void dial_end(struct dial *d)
@@ -40,7 +39,8 @@ static void attempt_failed(struct dial *d, unsigned i, int problem)
     char text[ADDRESS_TEXT_MAX];
     address_text(&d->addresses.list[i], text);
     error_clear(&d->error);
-    error_set(&d->error, REGTAG_NO_CONNECTION, "could not be reached at %s: %s%s", text, strerror(problem),
+    error_set(&d->error, REGTAG_NO_CONNECTION, "could not be reached at %s: %s%s", text,
+              strerror(problem),
               problem == ECONNREFUSED ? "; is the registry running, and is the port right?" : "");
     if (d->fds[i] >= 0)
         close(d->fds[i]);

@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "regtag.h"
 
-#define ADDRESSES_MAX 16  /* of one host; further ones are not tried */
-#define OVERRIDES_MAX 16  /* --resolve options */
+#define ADDRESSES_MAX 16 /* of one host; further ones are not tried */
+#define OVERRIDES_MAX 16 /* --resolve options */
 
 struct address {
     struct sockaddr_storage socket;

@@ -40,16 +40,13 @@ static void tell_connected(const struct net *net, const struct dial *d)
 static void step_dial(const struct net *net, struct net_connection *c)
 {
     switch (dial_step(&c->dial)) {
-    case DIAL_MORE:
-        break;
+    case DIAL_MORE: break;
     case DIAL_DONE:
         c->fd = c->dial.fd;
         c->state = NET_OPEN;
         tell_connected(net, &c->dial);
         break;
-    case DIAL_FAILED:
-        fail(c, c->dial.error.status, c->dial.error.text);
-        break;
+    case DIAL_FAILED: fail(c, c->dial.error.status, c->dial.error.text); break;
     }
 }
 
@@ -150,11 +147,8 @@ static bool add_connection(const struct net_connection *c, const struct regtag_w
         next = dial_until(&c->dial);
         *until = next < *until ? next : *until;
         return false;
-    case NET_OPEN:
-        list[(*count)++] = (struct pollfd){c->fd, (short)events, 0};
-        return false;
-    default:
-        return events != 0; /* the operation does not know yet that it failed */
+    case NET_OPEN: list[(*count)++] = (struct pollfd){c->fd, (short)events, 0}; return false;
+    default: return events != 0; /* the operation does not know yet that it failed */
     }
 }
 

@@ -27,7 +27,7 @@ struct document_memory {
     unsigned tokens_max;
 };
 
-#define DOCUMENT_MEMORY_SIZE(tokens_max)                                                               \
+#define DOCUMENT_MEMORY_SIZE(tokens_max)                                                                \
     ((tokens_max) * sizeof(jsmntok_t) + (tokens_max) / 2 * sizeof(struct document_key))
 
 struct document {

@@ -92,24 +92,16 @@ static void begin_string(struct json *j, bool key)
 /* The first character of a value. JSON_MORE: taken, nothing to tell yet. */
 static enum json_event begin_value(struct json *j, char c)
 {
-    switch (c) {
-    case '{':
-    case '[':
+    if (c == '{' || c == '[')
         return open_container(j, c == '{');
-    case '"':
+    if (c == ']' && j->state == FIRST_VALUE)
+        return close_container(j);
+    if (c == '"') {
         begin_string(j, false);
         return JSON_MORE;
-    case '-': case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
-    case 't': case 'f': case 'n':
-        return begin_scalar(j, c);
-    case ']':
-        if (j->state == FIRST_VALUE)
-            return close_container(j);
-        break;
-    default:
-        break;
     }
+    if (c == '-' || is_digit(c) || c == 't' || c == 'f' || c == 'n')
+        return begin_scalar(j, c);
     return broken(j, "a value is missing");
 }
 
@@ -140,8 +132,7 @@ static enum json_event structure(struct json *j, char c)
             return broken(j, "a ',' or the end of an object or array is missing");
         j->state = innermost_is_object(j) ? KEY : VALUE;
         return JSON_MORE;
-    default:
-        return begin_value(j, c);
+    default: return begin_value(j, c);
     }
 }
 
@@ -159,22 +150,16 @@ static unsigned char number_state(unsigned char s, char c)
 {
     bool digit = is_digit(c);
     switch (s) {
-    case MINUS:
-        return !digit ? VALUE : c == '0' ? ZERO : INTEGER;
+    case MINUS: return !digit ? VALUE : c == '0' ? ZERO : INTEGER;
     case INTEGER:
         if (digit)
             return INTEGER;
         /* fall through */
-    case ZERO:
-        return c == '.' ? POINT : c == 'e' || c == 'E' ? EXPONENT_SIGN : VALUE;
-    case POINT:
-        return digit ? FRACTION : VALUE;
-    case FRACTION:
-        return digit ? FRACTION : c == 'e' || c == 'E' ? EXPONENT_SIGN : VALUE;
-    case EXPONENT_SIGN:
-        return c == '+' || c == '-' ? EXPONENT_FIRST : digit ? EXPONENT : VALUE;
-    default:
-        return digit ? EXPONENT : VALUE;
+    case ZERO: return c == '.' ? POINT : c == 'e' || c == 'E' ? EXPONENT_SIGN : VALUE;
+    case POINT: return digit ? FRACTION : VALUE;
+    case FRACTION: return digit ? FRACTION : c == 'e' || c == 'E' ? EXPONENT_SIGN : VALUE;
+    case EXPONENT_SIGN: return c == '+' || c == '-' ? EXPONENT_FIRST : digit ? EXPONENT : VALUE;
+    default: return digit ? EXPONENT : VALUE;
     }
 }
 
@@ -263,7 +248,9 @@ static char escaped_character(char c)
     case 'n': return '\n';
     case 'r': return '\r';
     case 't': return '\t';
-    case '"': case '\\': case '/': return c;
+    case '"':
+    case '\\':
+    case '/': return c;
     default: return 0;
     }
 }
@@ -321,18 +308,10 @@ static enum json_event character(struct json *j, struct slice *in, struct slice 
     enum json_event event;
     char c = in->data[0];
     switch (j->state) {
-    case LITERAL:
-        event = literal(j, c);
-        break;
-    case ESCAPE:
-        event = escape(j, c, text);
-        break;
-    case HEX:
-        event = hex(j, c, text);
-        break;
-    default:
-        event = structure(j, c);
-        break;
+    case LITERAL: event = literal(j, c); break;
+    case ESCAPE: event = escape(j, c, text); break;
+    case HEX: event = hex(j, c, text); break;
+    default: event = structure(j, c); break;
     }
     if (event != JSON_BROKEN)
         take(j, in, 1);

@@ -28,13 +28,13 @@ struct json {
     uint64_t offset;     /* bytes taken so far; with JSON_BROKEN, of the bad one */
 
     unsigned char state;
-    unsigned char utf8_left;         /* continuation bytes that must follow */
+    unsigned char utf8_left;          /* continuation bytes that must follow */
     unsigned char utf8_min, utf8_max; /* between which the next of them must lie */
-    unsigned char hex_left;          /* digits of \uXXXX that must follow */
-    uint16_t unit;                   /* those read so far */
-    const char *literal;             /* what is left of true, false, null */
-    uint64_t objects;                /* bit 0: the innermost open one is an object, not an array */
-    char decoded[3];                 /* where JSON_TEXT points for an escape */
+    unsigned char hex_left;           /* digits of \uXXXX that must follow */
+    uint16_t unit;                    /* those read so far */
+    const char *literal;              /* what is left of true, false, null */
+    uint64_t objects;                 /* bit 0: the innermost open one is an object, not an array */
+    char decoded[3];                  /* where JSON_TEXT points for an escape */
 };
 
 /* Goes on to the next event. Takes what it has used off *in. For JSON_TEXT, *text is valid until the

@@ -127,14 +127,10 @@ static bool check_descriptors(const struct document *d, int array, struct slice 
 static bool check_rule(const struct document *d, const struct field *f, int value, struct error *e)
 {
     switch (f->rule) {
-    case DESCRIPTOR:
-        return check_descriptor(d, value, f->name, e);
-    case DESCRIPTORS:
-        return check_descriptors(d, value, f->name, e);
-    case TEXT:
-        return document_string(d, value).size > 0 || refuse(e, f->name, "is not a text");
-    default:
-        return document_is_array(d, value) || refuse(e, f->name, "is not an array");
+    case DESCRIPTOR: return check_descriptor(d, value, f->name, e);
+    case DESCRIPTORS: return check_descriptors(d, value, f->name, e);
+    case TEXT: return document_string(d, value).size > 0 || refuse(e, f->name, "is not a text");
+    default: return document_is_array(d, value) || refuse(e, f->name, "is not an array");
     }
 }
 

@@ -142,8 +142,8 @@ static bool is_host(struct slice first)
 
 static bool is_docker_hub(const struct reference *r)
 {
-    return r->port == 0 && (slice_equal(r->host, SLICE("docker.io")) ||
-                            slice_equal(r->host, SLICE("index.docker.io")));
+    return r->port == 0 &&
+           (slice_equal(r->host, SLICE("docker.io")) || slice_equal(r->host, SLICE("index.docker.io")));
 }
 
 /* Docker Hub's API lives under a name of its own. */

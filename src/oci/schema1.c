@@ -26,8 +26,7 @@ static bool read_format(struct slice encoded, char *tail, struct format *f)
     if (!base64_decode(encoded, decoded, sizeof decoded, &json) ||
         !document_index(&d, json, &memory, "", &ignored))
         return false;
-    struct slice length =
-        document_number(&d, document_member(&d, 0, SLICE("formatLength"), &alike));
+    struct slice length = document_number(&d, document_member(&d, 0, SLICE("formatLength"), &alike));
     int tail_value = document_member(&d, 0, SLICE("formatTail"), &alike);
     struct slice tail64 = document_string(&d, tail_value);
     return !alike && document_is_string(&d, tail_value) && slice_number(length, INT32_MAX, &f->length) &&

@@ -157,7 +157,8 @@ static struct meaning meaning_of(enum request_kind kind, unsigned http, const st
                                 "the registry redirects, which this version of regtag does not follow"};
     if (http < 300)
         return (struct meaning){http, REGTAG_PROTOCOL, "the answer is not one to this request"};
-    return (struct meaning){http, REGTAG_PROTOCOL, "the registry gives an answer that has no meaning here"};
+    return (struct meaning){http, REGTAG_PROTOCOL,
+                            "the registry gives an answer that has no meaning here"};
 }
 
 int answer_error(enum request_kind kind, const struct http_response *response,

@@ -226,16 +226,11 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *body)
             return EXCHANGE_WAIT;
         send_request(x);
         switch (http_response_take(&x->response, &x->input, body)) {
-        case HTTP_HEAD:
-            return answer_begun(x);
-        case HTTP_BODY:
-            return EXCHANGE_BODY;
-        case HTTP_END:
-            return answer_complete(x);
-        case HTTP_BROKEN:
-            return answer_broken(x);
-        default:
-            break;
+        case HTTP_HEAD: return answer_begun(x);
+        case HTTP_BODY: return EXCHANGE_BODY;
+        case HTTP_END: return answer_complete(x);
+        case HTTP_BROKEN: return answer_broken(x);
+        default: break;
         }
 
         if (x->reads_left == 0)

@@ -37,14 +37,14 @@ struct exchange {
     struct connection connection;
     struct writer request;
     struct slice body;
-    uint64_t sent;    /* bytes of the request and its body */
-    bool sent_all;    /* at least once all of it was sent: the server may have acted on it */
+    uint64_t sent; /* bytes of the request and its body */
+    bool sent_all; /* at least once all of it was sent: the server may have acted on it */
     bool sent_again;
     bool write_failed; /* no more can be sent; an answer may still come */
-    bool answered;    /* status and header have come */
+    bool answered;     /* status and header have come */
     struct http_response response;
     unsigned reads_left; /* in this step */
-    struct slice input; /* what was read and not used yet */
+    struct slice input;  /* what was read and not used yet */
     char request_memory[REQUEST_MAX];
     char input_memory[INPUT_MAX];
     char head_memory[HTTP_HEAD_MAX];

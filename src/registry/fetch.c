@@ -69,12 +69,9 @@ enum regtag_event phase_ask(struct regtag *r)
         operation_send(r, "HEAD", SLICE(""), r->deadline);
     }
     switch (operation_answer(r)) {
-    case EXCHANGE_WAIT:
-        return REGTAG_WAIT;
-    case EXCHANGE_FAILED:
-        return operation_failed(r, &r->exchange.error);
-    default:
-        return asked(r);
+    case EXCHANGE_WAIT: return REGTAG_WAIT;
+    case EXCHANGE_FAILED: return operation_failed(r, &r->exchange.error);
+    default: return asked(r);
     }
 }
 
@@ -115,8 +112,10 @@ static void check_media_type(struct regtag *r, struct error *e)
     else if (type.size == 0)
         error_set(e, REGTAG_REFUSED, "the registry does not say which media type the manifest has");
     else
-        error_set(e, REGTAG_PROTOCOL, "the answer is not a manifest, but %.*s; is a registry at this "
-                                      "address?", SLICE_ARG(type));
+        error_set(e, REGTAG_PROTOCOL,
+                  "the answer is not a manifest, but %.*s; is a registry at this "
+                  "address?",
+                  SLICE_ARG(type));
 }
 
 /* Everything that the header can tell, before the body is read. */
@@ -134,8 +133,9 @@ static bool check_header(struct regtag *r, struct error *e)
     if (!answer_digest(response, &digest))
         error_set(e, REGTAG_PROTOCOL, "the registry states a digest that is none");
     else if (digest.size && !digest_is_sha256(digest))
-        error_set(e, REGTAG_PROTOCOL, "the registry states a digest other than a SHA-256, which cannot "
-                                      "be checked");
+        error_set(e, REGTAG_PROTOCOL,
+                  "the registry states a digest other than a SHA-256, which cannot "
+                  "be checked");
     return e->status == 0;
 }
 
@@ -196,8 +196,7 @@ enum regtag_event phase_fetch(struct regtag *r)
     }
     for (;;) {
         switch (operation_step(r, &part)) {
-        case EXCHANGE_WAIT:
-            return REGTAG_WAIT;
+        case EXCHANGE_WAIT: return REGTAG_WAIT;
         case EXCHANGE_HEAD:
             if (r->exchange.response.status != 200)
                 return operation_go(r, PHASE_WORDS);
@@ -208,10 +207,8 @@ enum regtag_event phase_fetch(struct regtag *r)
             if (!keep_part(r, part, &problem))
                 return fetch_failed(r, &problem);
             break;
-        case EXCHANGE_END:
-            return fetched(r);
-        case EXCHANGE_FAILED:
-            return fetch_failed(r, &r->exchange.error);
+        case EXCHANGE_END: return fetched(r);
+        case EXCHANGE_FAILED: return fetch_failed(r, &r->exchange.error);
         }
     }
 }

@@ -161,8 +161,7 @@ static enum regtag_event take_tags(struct regtag *r)
             break;
         case TAG_LIST_BROKEN:
             return page_failed(r, "the answer is not a tag list: ", slice_of(l->tags.problem));
-        case TAG_LIST_MORE:
-            return GO_ON;
+        case TAG_LIST_MORE: return GO_ON;
         }
     }
 }
@@ -182,19 +181,14 @@ enum regtag_event phase_page(struct regtag *r)
         if (event != GO_ON || r->phase != PHASE_PAGE)
             return event;
         switch (operation_step(r, &part)) {
-        case EXCHANGE_WAIT:
-            return REGTAG_WAIT;
+        case EXCHANGE_WAIT: return REGTAG_WAIT;
         case EXCHANGE_HEAD:
             if (r->exchange.response.status != 200)
                 return operation_go(r, PHASE_WORDS);
             break;
-        case EXCHANGE_BODY:
-            l->unread = part;
-            break;
-        case EXCHANGE_END:
-            return page_complete(r);
-        case EXCHANGE_FAILED:
-            return operation_failed(r, &r->exchange.error);
+        case EXCHANGE_BODY: l->unread = part; break;
+        case EXCHANGE_END: return page_complete(r);
+        case EXCHANGE_FAILED: return operation_failed(r, &r->exchange.error);
         }
     }
 }

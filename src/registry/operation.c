@@ -173,15 +173,12 @@ enum exchange_event operation_answer(struct regtag *r)
                 return EXCHANGE_END;
             }
             break;
-        case EXCHANGE_HEAD:
-            break;
-        case EXCHANGE_WAIT:
-            return EXCHANGE_WAIT;
+        case EXCHANGE_HEAD: break;
+        case EXCHANGE_WAIT: return EXCHANGE_WAIT;
         case EXCHANGE_FAILED:
             /* Status and header have said it all; the words were extra. */
             return r->exchange.answered ? EXCHANGE_END : EXCHANGE_FAILED;
-        case EXCHANGE_END:
-            return EXCHANGE_END;
+        case EXCHANGE_END: return EXCHANGE_END;
         }
     }
 }
@@ -215,7 +212,8 @@ static enum regtag_status set_out_image(struct regtag *r, enum verb verb, const 
     return REGTAG_OK;
 }
 
-enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *const *names, size_t count)
+enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *const *names,
+                              size_t count)
 {
     if (set_out_image(r, VERB_TAG, image) != REGTAG_OK)
         return REGTAG_USAGE;
@@ -261,27 +259,16 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image)
 static enum regtag_event run_phase(struct regtag *r)
 {
     switch (r->phase) {
-    case PHASE_ASK:
-        return phase_ask(r);
-    case PHASE_FETCH:
-        return phase_fetch(r);
-    case PHASE_NEXT:
-        return phase_next(r);
-    case PHASE_ANNOUNCED:
-        return phase_announced(r);
-    case PHASE_UPLOAD:
-        return phase_upload(r);
-    case PHASE_LOOK:
-        return phase_look(r);
-    case PHASE_PAGE:
-        return phase_page(r);
-    case PHASE_WORDS:
-        return phase_words(r);
-    case PHASE_IDLE:
-        error_set(&r->error, REGTAG_USAGE, "nothing was asked for");
-        break;
-    case PHASE_OVER:
-        break;
+    case PHASE_ASK: return phase_ask(r);
+    case PHASE_FETCH: return phase_fetch(r);
+    case PHASE_NEXT: return phase_next(r);
+    case PHASE_ANNOUNCED: return phase_announced(r);
+    case PHASE_UPLOAD: return phase_upload(r);
+    case PHASE_LOOK: return phase_look(r);
+    case PHASE_PAGE: return phase_page(r);
+    case PHASE_WORDS: return phase_words(r);
+    case PHASE_IDLE: error_set(&r->error, REGTAG_USAGE, "nothing was asked for"); break;
+    case PHASE_OVER: break;
     }
     exchange_abandon(&r->exchange);
     return r->error.status ? REGTAG_ERROR : REGTAG_DONE;

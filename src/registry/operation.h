@@ -37,14 +37,14 @@ enum doubt {
 
 /* What a page was asked for with; pages are remembered by a hash of this. */
 struct listing {
-    uint64_t limit, listed;      /* tags wanted, 0 for all; tags handed out */
-    uint64_t first, mark;        /* hashes of the first page and of one that is compared with */
-    uint64_t pages, next_mark;   /* pages so far; at which of them the mark moves on */
-    unsigned empty;              /* pages without a tag, in a row */
-    uint64_t on_page;            /* tags on this page */
-    unsigned current;            /* which of the two URLs is that of this page */
+    uint64_t limit, listed;    /* tags wanted, 0 for all; tags handed out */
+    uint64_t first, mark;      /* hashes of the first page and of one that is compared with */
+    uint64_t pages, next_mark; /* pages so far; at which of them the mark moves on */
+    unsigned empty;            /* pages without a tag, in a row */
+    uint64_t on_page;          /* tags on this page */
+    unsigned current;          /* which of the two URLs is that of this page */
     char url[2][URL_MAX + 1];
-    struct slice unread;         /* of the page: points into the exchange */
+    struct slice unread; /* of the page: points into the exchange */
     struct tag_list tags;
 };
 

@@ -35,8 +35,7 @@ enum regtag_event phase_next(struct regtag *r)
     if (r->index == r->count)
         return operation_done(r);
 
-    r->result = (struct regtag_result){r->names[r->index], r->digest,     "",
-                                       REGTAG_PENDING,      REGTAG_OK, ""};
+    r->result = (struct regtag_result){r->names[r->index], r->digest, "", REGTAG_PENDING, REGTAG_OK, ""};
     if (r->fate.status) {
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return settle(r, REGTAG_NOT_SET, &whole);
@@ -102,8 +101,8 @@ static enum regtag_event compare(struct regtag *r, struct slice confirmed)
     struct error problem = {.status = 0};
     if (slice_equal(confirmed, slice_of(r->digest)))
         return settle(r, REGTAG_SET, NULL);
-    error_set(&problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s", r->digest,
-              SLICE_ARG(confirmed));
+    error_set(&problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
+              r->digest, SLICE_ARG(confirmed));
     return settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
@@ -134,12 +133,9 @@ static enum regtag_event uploaded(struct regtag *r)
 enum regtag_event phase_upload(struct regtag *r)
 {
     switch (operation_answer(r)) {
-    case EXCHANGE_WAIT:
-        return REGTAG_WAIT;
-    case EXCHANGE_END:
-        return uploaded(r);
-    default:
-        break;
+    case EXCHANGE_WAIT: return REGTAG_WAIT;
+    case EXCHANGE_END: return uploaded(r);
+    default: break;
     }
     /* What was not sent whole cannot have been taken. */
     return r->exchange.sent_all ? look(r, DOUBT_NO_ANSWER, &r->exchange.error)
@@ -189,11 +185,8 @@ enum regtag_event phase_look(struct regtag *r)
         operation_send(r, "HEAD", SLICE(""), r->deadline);
     }
     switch (operation_answer(r)) {
-    case EXCHANGE_WAIT:
-        return REGTAG_WAIT;
-    case EXCHANGE_END:
-        return looked(r);
-    default:
-        return not_seen(r, &r->exchange.error);
+    case EXCHANGE_WAIT: return REGTAG_WAIT;
+    case EXCHANGE_END: return looked(r);
+    default: return not_seen(r, &r->exchange.error);
     }
 }

@@ -23,7 +23,7 @@ _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c
 
 class Peak(NamedTuple):
     status: int
-    resident: int  # KiB at the end, from the page tables
+    own: int  # KiB at the end that are the process's alone; pages of files come and go by chance
     highest: int  # KiB at any time, as the kernel keeps count: it may be some pages off
 
 
@@ -59,7 +59,7 @@ def _wait(child, end):
 
 
 def _follow(child, end):
-    resident = highest = 0
+    own = highest = 0
     status = _wait(child, end)
     if not os.WIFSTOPPED(status):
         pytest.skip("programs cannot be traced here")
@@ -69,10 +69,10 @@ def _follow(child, end):
         _trace(CONTINUE, child, deliver)
         status = _wait(child, end)
         if not os.WIFSTOPPED(status):
-            return Peak(os.waitstatus_to_exitcode(status), resident, highest)
+            return Peak(os.waitstatus_to_exitcode(status), own, highest)
         deliver = 0
         if status >> 16 == EVENT_EXIT:
-            resident = _figure(f"/proc/{child}/smaps_rollup", "Rss")
+            own = _figure(f"/proc/{child}/smaps_rollup", "Anonymous")
             highest = _figure(f"/proc/{child}/status", "VmHWM")
         elif os.WSTOPSIG(status) != signal.SIGTRAP:
             deliver = os.WSTOPSIG(status)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from fake import STALL, Drip, Pause, answer, bodiless, errors
+from images import OCI_MANIFEST
 from recorder import Recorder
 
 REFUSALS = {
@@ -123,7 +124,7 @@ def test_a_server_that_fails_once_may_be_asked_again(regtag, serve, shelf, docum
 def test_a_registry_that_is_read_only_is_told(regtag, start_registry, tmp_path, document):
     writer = start_registry(tmp_path)
     digest = writer.push_image(
-        "repo", "old", "application/vnd.oci.image.manifest.v1+json", document
+        "repo", "old", OCI_MANIFEST, document
     )
     reader = start_registry(tmp_path, read_only=True)
 
@@ -174,7 +175,7 @@ def half_a_head(request):
 
 
 def half_a_body(request):
-    return [answer(200, b"{" * 100)[:-50], STALL]
+    return [answer(200, b"{" * 100, f"Content-Type: {OCI_MANIFEST}")[:-50], STALL]
 
 
 def a_byte_now_and_then(request):

@@ -44,8 +44,8 @@ static int run_ref(const struct layer_case *c)
         return reject(c);
     struct slice tag = reference_tag(&r);
     snprintf(c->out, c->out_size, "ok %.*s %s%.*s %.*s %.*s", SLICE_ARG(r.registry),
-             r.library ? "library/" : "", SLICE_ARG(r.repository), SLICE_ARG(tag.size ? tag : SLICE("-")),
-             SLICE_ARG(r.digest.size ? r.digest : SLICE("-")));
+             r.library ? "library/" : "", SLICE_ARG(r.repository),
+             SLICE_ARG(tag.size ? tag : SLICE("-")), SLICE_ARG(r.digest.size ? r.digest : SLICE("-")));
     return LAYER_ACCEPTED;
 }
 
@@ -172,8 +172,8 @@ static const struct {
     const char *name;
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
-    {"ref", run_ref}, {"json", run_json}, {"manifest", run_manifest}, {"http", run_http},
-    {"link", run_link},
+    {"ref", run_ref},   {"json", run_json}, {"manifest", run_manifest},
+    {"http", run_http}, {"link", run_link},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

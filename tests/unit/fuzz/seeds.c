@@ -1,4 +1,6 @@
-/* seeds LAYER DIRECTORY: writes the vectors of a layer as inputs for its fuzzer. */
+/* seeds LAYER|operation DIRECTORY: writes the vectors of a layer, or some answers of registries to an
+ * operation, as inputs for a fuzzer. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +19,43 @@ static unsigned char choice_of(const struct vector *v)
     return 0;
 }
 
+/* ---- For the operation: four bytes of choices, then answers with 0xff between ------------------------ */
+
+#define MANIFEST                                                                                    \
+    "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a/b\",\"size\":1,\"digest\":\"sha256:"                \
+    "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"},\"layers\":[]}"
+#define DIGEST "Docker-Content-Digest: sha256:de6598764e86ed7a2d6208a3b02365b8e55370226f135db0de6ba082598dd178\r\n"
+#define TYPE "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n"
+#define GOT "HTTP/1.1 200 OK\r\n" TYPE "Content-Length: 152\r\n\r\n" MANIFEST
+#define PUT "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
+#define LOOKED "HTTP/1.1 200 OK\r\n" DIGEST "\r\n"
+#define ERROR "HTTP/1.1 404 Not Found\r\nContent-Length: 56\r\n\r\n" \
+              "{\"errors\":[{\"code\":\"NAME_UNKNOWN\",\"message\":\"no such\"}]}"
+#define PAGE(link) "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" link "\r\n" \
+                   "d\r\n{\"tags\":[\"a\",\r\n10\r\n\"b\",\"c\",null]} \n\r\n0\r\n\r\n"
+#define NEXT "Link: </v2/a/tags/list?n=2&last=b>; rel=\"next\"\r\n"
+
+static const char *const operations[] = {
+    "\4\4\4\4" GOT "\xff" PUT "\xff" LOOKED "\xff" PUT "\xff" LOOKED,
+    "\4\4\4\4" GOT "\xff" ERROR "\xff" PUT "\xff" LOOKED,
+    "\4\4\4\4" GOT "\xff" "HTTP/1.1 500 x\r\n\r\n" "\xff" LOOKED,
+    "\4\4\4\4" ERROR,
+    "\1\4\4\4" PAGE(NEXT) "\xff" PAGE(""),
+    "\1\4\4\4" PAGE(NEXT) "\xff" PAGE(NEXT) "\xff" PAGE(NEXT),
+    "\1\4\4\4" ERROR,
+    "\2\4\4\4" LOOKED,
+    "\2\4\4\4" "HTTP/1.1 200 OK\r\n\r\n" "\xff" GOT,
+    "\3\4\4\4" GOT,
+    "\3\4\4\4" "HTTP/1.1 200 OK\r\n" DIGEST TYPE "\r\n" MANIFEST,
+};
+
+static struct vector operation(size_t i)
+{
+    return (struct vector){.input = (char *)operations[i], .size = strlen(operations[i])};
+}
+
+/* ---- Files ------------------------------------------------------------------------------------------ */
+
 static int write_seed(const char *directory, size_t number, const struct vector *v)
 {
     char path[1024];
@@ -24,25 +63,43 @@ static int write_seed(const char *directory, size_t number, const struct vector 
     FILE *file = fopen(path, "wb");
     if (!file)
         return 1;
-    fputc(choice_of(v) | (unsigned char)(number % FUZZ_STEPS), file);
+    if (v->layer)
+        fputc(choice_of(v) | (unsigned char)(number % FUZZ_STEPS), file);
     fwrite(v->input, 1, v->size, file);
     return fclose(file) != 0;
+}
+
+static int write_operations(const char *directory)
+{
+    int failed = 0;
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        struct vector v = operation(i);
+        failed |= write_seed(directory, i, &v);
+    }
+    return failed;
+}
+
+static int write_vectors(const char *layer, const char *directory)
+{
+    const char *const layers[] = {layer};
+    struct vectors all = vectors_read("tests/vectors", layers, 1);
+    int failed = 0;
+    for (size_t i = 0; i < all.count; i++) {
+        if (all.list[i].size < SEED_MAX)
+            failed |= write_seed(directory, i, &all.list[i]);
+    }
+    vectors_free(&all);
+    return failed;
 }
 
 int main(int argc, char **argv)
 {
     if (argc != 3) {
-        fprintf(stderr, "usage: seeds LAYER DIRECTORY\n");
+        fprintf(stderr, "usage: seeds LAYER|operation DIRECTORY\n");
         return 2;
     }
-    const char *const layers[] = {argv[1]};
-    struct vectors all = vectors_read("tests/vectors", layers, 1);
-    int failed = 0;
-    for (size_t i = 0; i < all.count; i++) {
-        if (all.list[i].size < SEED_MAX)
-            failed |= write_seed(argv[2], i, &all.list[i]);
-    }
-    vectors_free(&all);
+    bool whole = strcmp(argv[1], "operation") == 0;
+    int failed = whole ? write_operations(argv[2]) : write_vectors(argv[1], argv[2]);
     if (failed)
         perror(argv[2]);
     return failed;
