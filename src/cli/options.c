@@ -22,38 +22,43 @@ static const struct verb_info VERBS[] = {
      "Nothing is printed unless the manifest is valid and has the digest that it should have.\n", 1, 1},
 };
 
-enum option_id {
-    OPTION_HELP,
-    OPTION_JSON,
-    OPTION_LIMIT,
-    OPTION_PLAIN_HTTP,
-    OPTION_QUIET,
-    OPTION_RESOLVE,
-    OPTION_TIMEOUT,
-    OPTION_TLS,
-    OPTION_VERBOSE
+enum option_kind {
+    FLAG,    /* sets a bool */
+    TEXT,    /* sets a const char * */
+    LIST,    /* adds to a struct words */
+    NUMBER,  /* sets a uint64_t, from 1 to `most` */
+    PLAIN,   /* --plain-http */
+    TLS,     /* --tls */
+    RESOLVE, /* --resolve */
 };
 
 #define ALL_VERBS (VERB_ID_TAG | VERB_ID_LS | VERB_ID_DIGEST | VERB_ID_MANIFEST)
+#define AT(member) offsetof(struct options, member)
 
 struct option {
-    enum option_id id;
     const char *name, *letter, *value; /* "" where there is none */
+    enum option_kind kind;
+    size_t at;     /* where in struct options it is kept */
+    uint64_t most; /* with NUMBER */
     int verbs;
     const char *summary;
 };
 
+/* In the order of the help. */
 static const struct option OPTIONS[] = {
-    {OPTION_JSON, "json", "", "", VERB_ID_TAG | VERB_ID_LS | VERB_ID_DIGEST, "one JSON object a line"},
-    {OPTION_LIMIT, "limit", "", "N", VERB_ID_LS, "list at most N tags"},
-    {OPTION_TIMEOUT, "timeout", "", "SECONDS", ALL_VERBS, "how long all of it may take (60)"},
-    {OPTION_PLAIN_HTTP, "plain-http", "", "", ALL_VERBS, "speak plain HTTP, whatever the host"},
-    {OPTION_TLS, "tls", "", "", ALL_VERBS, "speak TLS, whatever the host"},
-    {OPTION_RESOLVE, "resolve", "", "HOST:PORT:ADDRESS", ALL_VERBS,
+    {"json", "", "", FLAG, AT(json), 0, VERB_ID_TAG | VERB_ID_LS | VERB_ID_DIGEST,
+     "one JSON object a line"},
+    {"limit", "", "N", NUMBER, AT(limit), INT64_MAX, VERB_ID_LS, "list at most N tags"},
+    {"timeout", "", "SECONDS", NUMBER, AT(timeout), TIMEOUT_MAX, ALL_VERBS,
+     "how long all of it may take (60)"},
+    {"resolve", "", "HOST:PORT:ADDRESS", RESOLVE, 0, 0, ALL_VERBS,
      "the address of a host; may be repeated"},
-    {OPTION_VERBOSE, "verbose", "v", "", ALL_VERBS, "show requests, answers and timings on stderr"},
-    {OPTION_QUIET, "quiet", "q", "", ALL_VERBS, "say nothing on stderr but errors"},
-    {OPTION_HELP, "help", "h", "", ALL_VERBS, "show this text"},
+    {"plain-http", "", "", PLAIN, 0, 0, ALL_VERBS, "speak plain HTTP, whatever the host"},
+    {"tls", "", "", TLS, 0, 0, ALL_VERBS, "speak TLS, whatever the host"},
+    {"verbose", "v", "", FLAG, AT(verbose), 0, ALL_VERBS,
+     "show requests, answers and timings on stderr"},
+    {"quiet", "q", "", FLAG, AT(quiet), 0, ALL_VERBS, "say nothing on stderr but errors"},
+    {"help", "h", "", FLAG, AT(help), 0, ALL_VERBS, "show this text"},
 };
 
 static const struct verb_info *find_verb(const char *name)
@@ -178,23 +183,33 @@ static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct erro
     return e->status == 0;
 }
 
+static bool add_word(struct words *words, const struct option *option, const char *value,
+                     struct error *e)
+{
+    if (words->count == WORDS_MAX)
+        return bad_value(e, option->name, value, "it is given more often than 8 times");
+    words->list[words->count++] = value;
+    return true;
+}
+
+static bool set_number(uint64_t *number, const struct option *option, const char *value, struct error *e)
+{
+    return (slice_number(slice_of(value), option->most, number) && *number > 0) ||
+           bad_value(e, option->name, value, "it takes a whole number from 1");
+}
+
 static bool set_option(struct options *o, const struct option *option, const char *value,
                        struct error *e)
 {
-    switch (option->id) {
-    case OPTION_HELP: o->help = true; return true;
-    case OPTION_JSON: o->json = true; return true;
-    case OPTION_PLAIN_HTTP: return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
-    case OPTION_TLS: return set_scheme(o, REGTAG_SCHEME_TLS, e);
-    case OPTION_QUIET: o->quiet = true; return true;
-    case OPTION_VERBOSE: o->verbose = true; return true;
-    case OPTION_RESOLVE: return set_resolve(o, value, e);
-    case OPTION_LIMIT:
-        return (slice_number(slice_of(value), INT64_MAX, &o->limit) && o->limit > 0) ||
-               bad_value(e, "limit", value, "it takes a whole number from 1");
-    case OPTION_TIMEOUT:
-        return (slice_number(slice_of(value), TIMEOUT_MAX, &o->timeout) && o->timeout > 0) ||
-               bad_value(e, "timeout", value, "it takes a whole number of seconds from 1");
+    void *at = (char *)o + option->at;
+    switch (option->kind) {
+    case FLAG: *(bool *)at = true; return true;
+    case TEXT: *(const char **)at = value; return true;
+    case LIST: return add_word(at, option, value, e);
+    case NUMBER: return set_number(at, option, value, e);
+    case PLAIN: return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
+    case TLS: return set_scheme(o, REGTAG_SCHEME_TLS, e);
+    case RESOLVE: return set_resolve(o, value, e);
     }
     return false;
 }

@@ -4,6 +4,14 @@
 
 #include "net/resolve.h"
 
+#define WORDS_MAX 8
+
+/* The values of an option that may be given several times. */
+struct words {
+    unsigned count;
+    const char *list[WORDS_MAX];
+};
+
 struct options {
     const struct verb_info *verb; /* NULL: only help or the version is wanted */
     char **arguments;             /* what is not an option, `count` of them; points into argv */

@@ -173,8 +173,9 @@ static void numbers_beyond_their_maximum_are_refused(void **state)
 
 static void what_is_no_number_is_refused(void **state)
 {
-    static const char *const texts[] = {"",    " ",   "+1",  "-1",  "-0", " 1", "1 ",  "1\n", "\t1", "0x1",
-                                        "1.0", "1e3", "1,0", "1_0", "a",  "1a", "\xd9\xa1", ":",   "/"};
+    static const char *const texts[] = {"",    " ",   "+1",       "-1",  "-0",  " 1",  "1 ",
+                                        "1\n", "\t1", "0x1",      "1.0", "1e3", "1,0", "1_0",
+                                        "a",   "1a",  "\xd9\xa1", ":",   "/"};
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++)
         assert_no_number(texts[i], UINT64_MAX);
@@ -260,9 +261,9 @@ static void a_writer_without_memory_takes_nothing(void **state)
 
 static void numbers_are_written_in_full(void **state)
 {
-    static const uint64_t numbers[] = {0,          1,          9,          10,        99,
-                                       100,        4294967295, 4294967296, INT64_MAX, UINT64_MAX,
-                                       1000000000, 10000000000000000000u};
+    static const uint64_t numbers[] = {0,         1,          9,          10,
+                                       99,        100,        4294967295, 4294967296,
+                                       INT64_MAX, UINT64_MAX, 1000000000, 10000000000000000000u};
     (void)state;
     for (size_t i = 0; i < COUNT(numbers); i++) {
         char expected[32];
@@ -417,9 +418,9 @@ static void base64_is_decoded_in_both_alphabets(void **state)
 
 static void what_is_no_base64_is_refused(void **state)
 {
-    static const char *const texts[] = {"Z",     "Zm9vY", "=",      "==",    "Z===",  "Zg=",    "Zg===",   "Zm9v=",
-                                        "Zm9v==", "Zg==Zg", "Zm=v",  "Zm 9v", " Zm9v", "Zm9v\n", "Zm9v\r\n", "Zm9*",
-                                        "Zm9\xff", "Zm9\x80", "Zm9.",  "Zm9:"};
+    static const char *const texts[] = {
+        "Z",    "Zm9vY", "=",     "==",     "Z===",     "Zg=",  "Zg===",   "Zm9v=",   "Zm9v==", "Zg==Zg",
+        "Zm=v", "Zm 9v", " Zm9v", "Zm9v\n", "Zm9v\r\n", "Zm9*", "Zm9\xff", "Zm9\x80", "Zm9.",   "Zm9:"};
     char memory[64];
     struct slice decoded;
     (void)state;

@@ -61,14 +61,37 @@ static void a_url_is_taken_apart(void **state)
 
 static void what_is_no_url_is_refused(void **state)
 {
-    static const char *const texts[] = {
-        "",                    "http",          "http:",         "http:/",          "http://",
-        "http:///a",           "example.com",   "/a",            "//example.com/a", "ftp://example.com/",
-        "http://:80/",         "http://a:0/",   "http://a:65536/", "http://a:x/",   "http://a:-1/",
-        "http://u@a/",         "http://u:p@a/", "http://[::1/",  "http://::1/",     "http://[]/",
-        "http://[x]/",         "http://a b/",   "http://a/b c",  "http://a/\r\n",   "http://a/\x7f",
-        "http://a/\xc3\xa9",   " http://a/",    "http://a/ ",    "http://a:80:80/", "http://[::1]x/",
-        "http://a:4294967376/"};
+    static const char *const texts[] = {"",
+                                        "http",
+                                        "http:",
+                                        "http:/",
+                                        "http://",
+                                        "http:///a",
+                                        "example.com",
+                                        "/a",
+                                        "//example.com/a",
+                                        "ftp://example.com/",
+                                        "http://:80/",
+                                        "http://a:0/",
+                                        "http://a:65536/",
+                                        "http://a:x/",
+                                        "http://a:-1/",
+                                        "http://u@a/",
+                                        "http://u:p@a/",
+                                        "http://[::1/",
+                                        "http://::1/",
+                                        "http://[]/",
+                                        "http://[x]/",
+                                        "http://a b/",
+                                        "http://a/b c",
+                                        "http://a/\r\n",
+                                        "http://a/\x7f",
+                                        "http://a/\xc3\xa9",
+                                        " http://a/",
+                                        "http://a/ ",
+                                        "http://a:80:80/",
+                                        "http://[::1]x/",
+                                        "http://a:4294967376/"};
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
         struct guard g = guard_end(texts[i], strlen(texts[i]));
@@ -178,8 +201,9 @@ static void an_authority_names_the_port_where_it_matters(void **state)
         const char *host;
         unsigned port;
         const char *text;
-    } cases[] = {{false, "a", 80, "a"},       {false, "a", 443, "a:443"},      {true, "a", 443, "a"},
-                 {true, "a", 80, "a:80"},     {false, "::1", 80, "[::1]"},     {true, "::1", 5000, "[::1]:5000"},
+    } cases[] = {{false, "a", 80, "a"},        {false, "a", 443, "a:443"},
+                 {true, "a", 443, "a"},        {true, "a", 80, "a:80"},
+                 {false, "::1", 80, "[::1]"},  {true, "::1", 5000, "[::1]:5000"},
                  {true, "a", 65535, "a:65535"}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -234,9 +258,9 @@ static void a_request_that_does_not_fit_is_poisoned(void **state)
 
 static void nothing_is_smuggled_into_a_request(void **state)
 {
-    static const struct slice texts[] = {SLICE_INIT("/a\r\nB: c"), SLICE_INIT("/a\nB"), SLICE_INIT("/a\r"),
-                                         SLICE_INIT("/a b"),       SLICE_INIT("/\0"),   SLICE_INIT("/\t"),
-                                         SLICE_INIT("/\x1b"),      SLICE_INIT("/\x7f")};
+    static const struct slice texts[] = {
+        SLICE_INIT("/a\r\nB: c"), SLICE_INIT("/a\nB"), SLICE_INIT("/a\r"),  SLICE_INIT("/a b"),
+        SLICE_INIT("/\0"),        SLICE_INIT("/\t"),   SLICE_INIT("/\x1b"), SLICE_INIT("/\x7f")};
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
         char memory[256];
@@ -248,8 +272,8 @@ static void nothing_is_smuggled_into_a_request(void **state)
 
 static void nothing_is_smuggled_into_a_field(void **state)
 {
-    static const struct slice texts[] = {SLICE_INIT("a\r\nB: c"), SLICE_INIT("a\nB: c"), SLICE_INIT("a\r"),
-                                         SLICE_INIT("\n"), SLICE_INIT("a\0b")};
+    static const struct slice texts[] = {SLICE_INIT("a\r\nB: c"), SLICE_INIT("a\nB: c"),
+                                         SLICE_INIT("a\r"), SLICE_INIT("\n"), SLICE_INIT("a\0b")};
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++) {
         char memory[256];
@@ -305,8 +329,9 @@ static struct http_response head_of(const char *text)
 
 static void fields_are_found_whatever_their_case(void **state)
 {
-    struct http_response r = head_of("HTTP/1.1 200 All fine\r\nA: 1\r\nDocker-Content-Digest: \t x y\t \r\n"
-                                     "Empty:\r\n\r\n");
+    struct http_response r =
+        head_of("HTTP/1.1 200 All fine\r\nA: 1\r\nDocker-Content-Digest: \t x y\t \r\n"
+                "Empty:\r\n\r\n");
     struct slice value;
     (void)state;
     assert_slice(http_response_status_line(&r), "HTTP/1.1 200 All fine");

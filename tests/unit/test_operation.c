@@ -23,17 +23,20 @@
 #define TOKENS_MAX 256
 #define TIMEOUT 60000
 
-#define CONFIG                                                                                                   \
-    "{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"size\":2,"                                    \
+#define CONFIG                                                                                          \
+    "{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"size\":2,"                           \
     "\"digest\":\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"}"
 
 static const char OCI[] = "application/vnd.oci.image.manifest.v1+json";
 static const char SCHEMA1[] = "application/vnd.docker.distribution.manifest.v1+json";
-static const char NEW[] = "{\r\n  \"schemaVersion\": 2,\r\n  \"config\": " CONFIG ",\r\n  \"layers\": []\r\n}\r\n";
-static const char OLD[] = "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"annotations\":{\"a\":\"old\"}}";
+static const char NEW[] =
+    "{\r\n  \"schemaVersion\": 2,\r\n  \"config\": " CONFIG ",\r\n  \"layers\": []\r\n}\r\n";
+static const char OLD[] =
+    "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"annotations\":{\"a\":\"old\"}}";
 
-static const char IN_SCHEMA1[] = "{\"schemaVersion\":1,\"name\":\"a\",\"tag\":\"base\",\"architecture\":\"amd64\","
-                                 "\"fsLayers\":[],\"history\":[]}";
+static const char IN_SCHEMA1[] =
+    "{\"schemaVersion\":1,\"name\":\"a\",\"tag\":\"base\",\"architecture\":\"amd64\","
+    "\"fsLayers\":[],\"history\":[]}";
 
 /* An operation, its surroundings, and what it has told. */
 struct run {
@@ -44,8 +47,8 @@ struct run {
     struct regtag *regtag;
     struct regtag_want want;
     unsigned steps;
-    bool impatient;       /* calls more often than it must */
-    bool refuses_upload;  /* stops at the first REGTAG_UPLOAD */
+    bool impatient;      /* calls more often than it must */
+    bool refuses_upload; /* stops at the first REGTAG_UPLOAD */
 
     enum regtag_event end;
     size_t uploads, settled, listed;
@@ -388,7 +391,8 @@ static void two_operations_know_nothing_of_each_other(void **state)
         begin(&b);
         a.wire.seed = seed;
         b.wire.seed = seed * 7919;
-        b.wire.manners.claim_put = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+        b.wire.manners.claim_put =
+            "sha256:0000000000000000000000000000000000000000000000000000000000000000";
         assert_int_equal(regtag_tag(a.regtag, "localhost/a:base", names, 2), REGTAG_OK);
         assert_int_equal(regtag_tag(b.regtag, "localhost/a:new", names, 2), REGTAG_OK);
         while (a_goes_on || b_goes_on) {
@@ -585,13 +589,15 @@ static void lists_are_read_as_registries_write_them(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         char answer[512];
         struct run run;
-        snprintf(answer, sizeof answer, LIST_HEAD "Content-Length: %zu\r\n\r\n%s", strlen(cases[i].body), cases[i].body);
+        snprintf(answer, sizeof answer, LIST_HEAD "Content-Length: %zu\r\n\r\n%s", strlen(cases[i].body),
+                 cases[i].body);
         for (size_t split = 0; split < 4; split++) {
             list_raw(&run, answer);
             run.wire.step = split;
             run_on(&run);
             if (run.end != REGTAG_DONE || run.listed != cases[i].count)
-                fail_msg("%s: %zu tags, status %d", cases[i].body, run.listed, regtag_error(run.regtag, NULL));
+                fail_msg("%s: %zu tags, status %d", cases[i].body, run.listed,
+                         regtag_error(run.regtag, NULL));
             finish(&run);
         }
     }
@@ -623,7 +629,8 @@ static void what_is_no_list_is_refused(void **state)
     for (size_t i = 0; i < COUNT(bodies); i++) {
         char answer[512];
         struct run run;
-        snprintf(answer, sizeof answer, LIST_HEAD "Content-Length: %zu\r\n\r\n%s", strlen(bodies[i]), bodies[i]);
+        snprintf(answer, sizeof answer, LIST_HEAD "Content-Length: %zu\r\n\r\n%s", strlen(bodies[i]),
+                 bodies[i]);
         list_raw(&run, answer);
         run_on(&run);
         if (regtag_error(run.regtag, NULL) != REGTAG_PROTOCOL)
@@ -636,8 +643,8 @@ static void tags_have_128_bytes_at_most(void **state)
 {
     (void)state;
     for (size_t size = 100; size < 400; size++) {
-        char answer[2048];
-        char body[1024];
+        char answer[4096];
+        char body[2048];
         char tag[512];
         struct run run;
         memset(tag, 't', size);
@@ -692,14 +699,15 @@ static void nothing_is_uploaded_that_is_not_what_was_pinned(void **state)
 
 static void nothing_is_uploaded_that_is_no_manifest(void **state)
 {
-    static const char *const documents[] = {"",
-                                            "{}",
-                                            "[]",
-                                            "{\"schemaVersion\":2}",
-                                            "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[]",
-                                            "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"manifests\":[]}",
-                                            "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"Layers\":[]}",
-                                            "<html></html>"};
+    static const char *const documents[] = {
+        "",
+        "{}",
+        "[]",
+        "{\"schemaVersion\":2}",
+        "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[]",
+        "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"manifests\":[]}",
+        "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[],\"Layers\":[]}",
+        "<html></html>"};
     (void)state;
     for (size_t i = 0; i < COUNT(documents); i++) {
         struct run run;
@@ -816,9 +824,10 @@ static void statuses_of_uploads_have_their_meanings(void **state)
     static const struct {
         unsigned http;
         enum regtag_status status;
-    } cases[] = {{200, REGTAG_OK},        {201, REGTAG_OK},        {202, REGTAG_OK},        {400, REGTAG_IMMUTABLE},
-                 {401, REGTAG_DENIED},    {403, REGTAG_DENIED},    {405, REGTAG_IMMUTABLE}, {409, REGTAG_IMMUTABLE},
-                 {412, REGTAG_IMMUTABLE}, {413, REGTAG_REFUSED},   {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
+    } cases[] = {{200, REGTAG_OK},           {201, REGTAG_OK},        {202, REGTAG_OK},
+                 {400, REGTAG_IMMUTABLE},    {401, REGTAG_DENIED},    {403, REGTAG_DENIED},
+                 {405, REGTAG_IMMUTABLE},    {409, REGTAG_IMMUTABLE}, {412, REGTAG_IMMUTABLE},
+                 {413, REGTAG_REFUSED},      {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
                  {503, REGTAG_SERVER_FAILED}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -992,7 +1001,8 @@ static void slow_is_not_too_slow(void **state)
 
 static void the_clock_may_begin_anywhere(void **state)
 {
-    static const uint64_t starts[] = {0, 1, 1000, UINT32_MAX - 5u, (uint64_t)UINT32_MAX + 1, UINT64_MAX / 2};
+    static const uint64_t starts[] = {
+        0, 1, 1000, UINT32_MAX - 5u, (uint64_t)UINT32_MAX + 1, UINT64_MAX / 2};
     (void)state;
     for (size_t i = 0; i < COUNT(starts); i++) {
         struct run run;
@@ -1025,7 +1035,8 @@ static void a_timeout_without_bounds_is_no_timeout_at_once(void **state)
 /* ---- Faults at every byte ---------------------------------------------------------------------------- */
 
 /* Tags "new" with a fault, and the manners of the registry. */
-static enum regtag_event tag_with_fault(struct wire_fault fault, struct wire_manners manners, const char *when)
+static enum regtag_event tag_with_fault(struct wire_fault fault, struct wire_manners manners,
+                                        const char *when)
 {
     struct run run;
     begin(&run);
@@ -1099,7 +1110,8 @@ static void behave_by_chance(struct run *run, uint64_t seed)
     m->delay = (x >> 26 & 3) * 10000;
     run->wire.refused = (unsigned)(x >> 28 & 7) == 0;
     run->wire.connecting = x >> 31 & 1023;
-    run->wire.fault = (struct wire_fault){x >> 41 & 1, x >> 42 & 1, (x >> 43) % 2500, x >> 60 & 1, x >> 61 & 1};
+    run->wire.fault =
+        (struct wire_fault){x >> 41 & 1, x >> 42 & 1, (x >> 43) % 2500, x >> 60 & 1, x >> 61 & 1};
     run->wire.seed = seed;
     run->impatient = (x >> 62 & 3) == 0;
 }
@@ -1125,8 +1137,9 @@ static void whatever_happens_by_chance_is_told_truly(void **state)
 
 static void bad_references_and_names_are_refused_before_anything_is_sent(void **state)
 {
-    static const char *const images[] = {"", " ", "A", "localhost/", "localhost/a:", "localhost/a@sha256:0",
-                                         "http://localhost/a", "../../x", "a\n"};
+    static const char *const images[] = {
+        "",        " ",  "A", "localhost/", "localhost/a:", "localhost/a@sha256:0", "http://localhost/a",
+        "../../x", "a\n"};
     static const char *const names[] = {"", ".", "-a", "a/b", "a:b", "a b", "a\n", "../x", "\xc3\xa9"};
     (void)state;
     for (size_t i = 0; i < COUNT(images); i++) {

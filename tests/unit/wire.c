@@ -162,7 +162,8 @@ static void end_answer(struct wire *w, const char *body, size_t size)
 static void answer_error(struct wire *w, unsigned status, const char *code)
 {
     char body[256];
-    int size = snprintf(body, sizeof body, "{\"errors\":[{\"code\":\"%s\",\"message\":\"no\"}]}\n", code);
+    int size =
+        snprintf(body, sizeof body, "{\"errors\":[{\"code\":\"%s\",\"message\":\"no\"}]}\n", code);
     begin_answer(w, status);
     add_text(&w->out, "Content-Type: application/json\r\n");
     end_answer(w, body, (size_t)size);

@@ -24,14 +24,14 @@ struct wire_tag {
 
 /* How the registry behaves; all zeros is well. */
 struct wire_manners {
-    bool no_digest;          /* GET and PUT do not state one */
-    bool no_head_digest;     /* HEAD neither */
-    const char *claim;       /* the digest that is stated for everything */
-    const char *claim_put;   /* the digest that is stated after a PUT */
-    unsigned put_status;     /* instead of 201; from 300 on nothing is stored */
-    unsigned head_status;    /* instead of 200 */
-    bool stores_anyway;      /* though put_status says otherwise */
-    bool put_unanswered;     /* PUT is stored; then nothing, or the end of the connection */
+    bool no_digest;        /* GET and PUT do not state one */
+    bool no_head_digest;   /* HEAD neither */
+    const char *claim;     /* the digest that is stated for everything */
+    const char *claim_put; /* the digest that is stated after a PUT */
+    unsigned put_status;   /* instead of 201; from 300 on nothing is stored */
+    unsigned head_status;  /* instead of 200 */
+    bool stores_anyway;    /* though put_status says otherwise */
+    bool put_unanswered;   /* PUT is stored; then nothing, or the end of the connection */
     bool head_unanswered;
     bool close_after_each;   /* with Connection: close */
     bool close_silently;     /* after each answer, without saying so */
@@ -39,24 +39,24 @@ struct wire_manners {
     bool hang_up_unanswered; /* ends the connection where an answer is left out */
     bool chunked;
     bool until_close;
-    bool interim;            /* 100 before each answer */
-    bool refuses_early;      /* PUT: 413 when the header is there; takes no more bytes */
-    bool garbage;            /* no HTTP at all */
-    bool endless;            /* a body that never ends */
-    const char *raw;         /* NULL, or all that it ever says: one part, up to a byte 0xff, a request */
+    bool interim;       /* 100 before each answer */
+    bool refuses_early; /* PUT: 413 when the header is there; takes no more bytes */
+    bool garbage;       /* no HTTP at all */
+    bool endless;       /* a body that never ends */
+    const char *raw;    /* NULL, or all that it ever says: one part, up to a byte 0xff, a request */
     size_t raw_size;
-    unsigned page;           /* tags on one page of a list; 0: all */
-    uint64_t delay;          /* milliseconds before an answer begins */
-    uint64_t pace;           /* milliseconds between two bytes of it */
+    unsigned page;  /* tags on one page of a list; 0: all */
+    uint64_t delay; /* milliseconds before an answer begins */
+    uint64_t pace;  /* milliseconds between two bytes of it */
 };
 
 /* Where the way breaks, once; counted in bytes of all connections together. */
 struct wire_fault {
     bool armed;
-    bool writing;   /* counted in what the client sends; else in what it receives */
-    uint64_t at;    /* so many bytes still come through */
-    bool orderly;   /* reading: REGTAG_CLOSED; else REGTAG_FAILED */
-    bool lasting;   /* no connection succeeds after that */
+    bool writing; /* counted in what the client sends; else in what it receives */
+    uint64_t at;  /* so many bytes still come through */
+    bool orderly; /* reading: REGTAG_CLOSED; else REGTAG_FAILED */
+    bool lasting; /* no connection succeeds after that */
 };
 
 struct wire {
@@ -77,7 +77,7 @@ struct wire {
     const char *misuse;      /* NULL, or what the client did that it must not */
     char put_type[128];      /* of the last PUT, and its body */
     struct wire_bytes put_body;
-    struct wire_bytes log;   /* all that the client has sent */
+    struct wire_bytes log; /* all that the client has sent */
 
     /* The connection. */
     bool open, ended, stale, dead, head_request;

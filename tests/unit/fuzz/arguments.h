@@ -16,14 +16,16 @@ static const struct {
     {"json", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"manifest",
      {"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
-      "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
-      "application/vnd.oci.artifact.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws",
+      "application/vnd.docker.distribution.manifest.v2+json",
+      "application/vnd.docker.distribution.manifest.list.v2+json",
+      "application/vnd.oci.artifact.manifest.v1+json",
+      "application/vnd.docker.distribution.manifest.v1+prettyjws",
       "application/vnd.docker.distribution.manifest.v1+json", "text/html"}},
     {"http", {"GET", "HEAD", "PUT", "GET", "GET", "GET", "GET", "GET"}},
     {"link",
      {"http://localhost:5000/v2/a/tags/list?n=2", "http://example.com/v2/a", "https://example.com/v2/a",
-      "http://[::1]:5000/v2/a", "http://localhost:5000", "http://example.com:80/v2/a", "http://localhost:5000/v2/a/tags/",
-      "https://example.com/v2/a?x/../y"}},
+      "http://[::1]:5000/v2/a", "http://localhost:5000", "http://example.com:80/v2/a",
+      "http://localhost:5000/v2/a/tags/", "https://example.com/v2/a?x/../y"}},
 };
 
 #define FUZZ_LAYER_COUNT (sizeof(FUZZ_LAYERS) / sizeof(FUZZ_LAYERS[0]))

@@ -18,12 +18,14 @@ static void expect(int condition, const char *what)
     }
 }
 
-static int answer(const char *layer, const char *argument, const char *input, size_t size, size_t step, char *out)
+static int answer(const char *layer, const char *argument, const char *input, size_t size, size_t step,
+                  char *out)
 {
     memset(out, 'x', LAYER_ANSWER_MAX);
     int result = layer_run(layer, argument, input, size, step, out, LAYER_ANSWER_MAX);
     expect(memchr(out, '\0', LAYER_ANSWER_MAX) != NULL, "the answer has no end");
-    expect(result == (strcmp(out, "reject") == 0 ? LAYER_REJECTED : LAYER_ACCEPTED), "result and answer differ");
+    expect(result == (strcmp(out, "reject") == 0 ? LAYER_REJECTED : LAYER_ACCEPTED),
+           "result and answer differ");
     return result;
 }
 
@@ -31,10 +33,11 @@ static int answer(const char *layer, const char *argument, const char *input, si
 static void check_ref(const char *said)
 {
     char registry[1024], repository[512], tag[256], digest[256], full[4096], again[LAYER_ANSWER_MAX];
-    expect(sscanf(said, "ok %1023s %511s %255s %255s", registry, repository, tag, digest) == 4, "not four words");
+    expect(sscanf(said, "ok %1023s %511s %255s %255s", registry, repository, tag, digest) == 4,
+           "not four words");
     int has_tag = strcmp(tag, "-") != 0, has_digest = strcmp(digest, "-") != 0;
-    snprintf(full, sizeof full, "%s/%s%s%s%s%s", registry, repository, has_tag ? ":" : "", has_tag ? tag : "",
-             has_digest ? "@" : "", has_digest ? digest : "");
+    snprintf(full, sizeof full, "%s/%s%s%s%s%s", registry, repository, has_tag ? ":" : "",
+             has_tag ? tag : "", has_digest ? "@" : "", has_digest ? digest : "");
     answer("ref", NULL, full, strlen(full), 0, again);
     expect(strcmp(said, again) == 0, "a reference in full means another image");
 }
@@ -47,7 +50,8 @@ static void check_link(const char *said)
         return;
     for (const char *p = said + 5; *p; p++)
         expect(*p > ' ' && *p < 0x7f, "a character that no URL has");
-    expect(strncmp(said + 5, "http://", 7) == 0 || strncmp(said + 5, "https://", 8) == 0, "not an absolute URL");
+    expect(strncmp(said + 5, "http://", 7) == 0 || strncmp(said + 5, "https://", 8) == 0,
+           "not an absolute URL");
     snprintf(link, sizeof link, "<%s>; rel=next", said + 5);
     answer("link", said + 5, link, strlen(link), 0, again);
     expect(strcmp(again, "end") == 0, "a URL that does not lead to itself");

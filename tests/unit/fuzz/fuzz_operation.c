@@ -53,11 +53,13 @@ static void check_result(const struct regtag_result *result, enum regtag_event e
     expect(result && result->name && result->digest && result->error, "a result without its texts");
     if (event == REGTAG_SETTLED) {
         expect(result->outcome != REGTAG_PENDING, "settled, and pending");
-        expect((result->outcome == REGTAG_SET) == (result->status == REGTAG_OK), "outcome and status differ");
+        expect((result->outcome == REGTAG_SET) == (result->status == REGTAG_OK),
+               "outcome and status differ");
         expect((result->status == REGTAG_OK) == (*result->error == '\0'), "status and message differ");
     }
     if (event == REGTAG_LISTED)
-        expect(strlen(result->name) >= 1 && strlen(result->name) <= 128, "a tag of no length that a tag has");
+        expect(strlen(result->name) >= 1 && strlen(result->name) <= 128,
+               "a tag of no length that a tag has");
 }
 
 static void check_upload(const struct wire *w)
@@ -65,7 +67,8 @@ static void check_upload(const struct wire *w)
     static char answer[LAYER_ANSWER_MAX];
     if (w->puts == 0)
         return;
-    int result = layer_run("manifest", w->put_type, w->put_body.data, w->put_body.size, 0, answer, sizeof answer);
+    int result =
+        layer_run("manifest", w->put_type, w->put_body.data, w->put_body.size, 0, answer, sizeof answer);
     expect(result == LAYER_ACCEPTED, "what was uploaded is no valid manifest");
 }
 

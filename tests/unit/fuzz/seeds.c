@@ -21,32 +21,40 @@ static unsigned char choice_of(const struct vector *v)
 
 /* ---- For the operation: four bytes of choices, then answers with 0xff between ------------------------ */
 
-#define MANIFEST                                                                                    \
-    "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a/b\",\"size\":1,\"digest\":\"sha256:"                \
+#define MANIFEST                                                                                        \
+    "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a/b\",\"size\":1,\"digest\":\"sha256:"            \
     "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"},\"layers\":[]}"
-#define DIGEST "Docker-Content-Digest: sha256:de6598764e86ed7a2d6208a3b02365b8e55370226f135db0de6ba082598dd178\r\n"
+#define DIGEST                                                                                          \
+    "Docker-Content-Digest: sha256:de6598764e86ed7a2d6208a3b02365b8e55370226f135db0de6ba082598dd178\r\n"
 #define TYPE "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n"
 #define GOT "HTTP/1.1 200 OK\r\n" TYPE "Content-Length: 152\r\n\r\n" MANIFEST
 #define PUT "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
 #define LOOKED "HTTP/1.1 200 OK\r\n" DIGEST "\r\n"
-#define ERROR "HTTP/1.1 404 Not Found\r\nContent-Length: 56\r\n\r\n" \
-              "{\"errors\":[{\"code\":\"NAME_UNKNOWN\",\"message\":\"no such\"}]}"
-#define PAGE(link) "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" link "\r\n" \
-                   "d\r\n{\"tags\":[\"a\",\r\n10\r\n\"b\",\"c\",null]} \n\r\n0\r\n\r\n"
+#define ERROR                                                                                           \
+    "HTTP/1.1 404 Not Found\r\nContent-Length: 56\r\n\r\n"                                              \
+    "{\"errors\":[{\"code\":\"NAME_UNKNOWN\",\"message\":\"no such\"}]}"
+#define PAGE(link)                                                                                      \
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" link "\r\n"                                     \
+    "d\r\n{\"tags\":[\"a\",\r\n10\r\n\"b\",\"c\",null]} \n\r\n0\r\n\r\n"
 #define NEXT "Link: </v2/a/tags/list?n=2&last=b>; rel=\"next\"\r\n"
 
 static const char *const operations[] = {
     "\4\4\4\4" GOT "\xff" PUT "\xff" LOOKED "\xff" PUT "\xff" LOOKED,
     "\4\4\4\4" GOT "\xff" ERROR "\xff" PUT "\xff" LOOKED,
-    "\4\4\4\4" GOT "\xff" "HTTP/1.1 500 x\r\n\r\n" "\xff" LOOKED,
+    "\4\4\4\4" GOT "\xff"
+    "HTTP/1.1 500 x\r\n\r\n"
+    "\xff" LOOKED,
     "\4\4\4\4" ERROR,
     "\1\4\4\4" PAGE(NEXT) "\xff" PAGE(""),
     "\1\4\4\4" PAGE(NEXT) "\xff" PAGE(NEXT) "\xff" PAGE(NEXT),
     "\1\4\4\4" ERROR,
     "\2\4\4\4" LOOKED,
-    "\2\4\4\4" "HTTP/1.1 200 OK\r\n\r\n" "\xff" GOT,
+    "\2\4\4\4"
+    "HTTP/1.1 200 OK\r\n\r\n"
+    "\xff" GOT,
     "\3\4\4\4" GOT,
-    "\3\4\4\4" "HTTP/1.1 200 OK\r\n" DIGEST TYPE "\r\n" MANIFEST,
+    "\3\4\4\4"
+    "HTTP/1.1 200 OK\r\n" DIGEST TYPE "\r\n" MANIFEST,
 };
 
 static struct vector operation(size_t i)
