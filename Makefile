@@ -70,9 +70,9 @@ SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
 includes := -Isrc -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
-defines  := -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
-            -DMBEDTLS_CONFIG_FILE='"mbedtls_config.h"'
-language := -std=c99 $(defines) $(includes)
+defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
+            -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"'
+language  = -std=c99 $(defines) $(includes)
 compile   = $(CC) $(language) $(SMALL) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 link      = $(CC) $(SMALL) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS)
 
@@ -83,13 +83,23 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 library := $(foreach room,base oci http registry,$(wildcard src/$(room)/*.c))
 hash    := src/net/hash_mbedtls.c
 
-# One file of these two is linked; whoever calls it does not know which.
-tls_with    := $(wildcard src/net/tls_mbedtls.c)
-tls_without := src/net/tls_none.c
-tls         := $(firstword $(if $(filter 0,$(TLS)),,$(tls_with)) $(tls_without))
-program     := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(wildcard src/cli/*.c)
-
-mbedtls := $(patsubst %,$(OBJ)/mbedtls/%.o,sha256 platform_util)
+# TLS or none: this chooses, and whoever calls it does not know which it is.
+ifeq ($(TLS),0)
+tls            := src/net/tls_none.c
+mbedtls_config := mbedtls_config.h
+mbedtls        := sha256 platform_util
+else
+tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c))
+mbedtls_config := mbedtls_config_tls.h
+mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod bignum_mod_raw chacha20 \
+    chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm hkdf md oid pem pk \
+    pk_ecc pk_wrap pkparse platform platform_util poly1305 psa_crypto psa_crypto_aead \
+    psa_crypto_cipher psa_crypto_client psa_crypto_driver_wrappers_no_static psa_crypto_ecp \
+    psa_crypto_hash psa_crypto_mac psa_crypto_rsa psa_crypto_slot_management psa_util rsa \
+    rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
+    ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
+endif
+program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(wildcard src/cli/*.c)
 
 tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
@@ -100,21 +110,24 @@ unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 all: $(OUT)/regtag
 probe: $(OUT)/probe
 
-$(OUT)/regtag: $(call objects,$(program)) $(mbedtls) $(OUT)/libregtag.a
+$(OUT)/regtag: $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	$(link) -o $@ $^ $(LDLIBS)
 
-$(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(hash)) $(mbedtls) $(OUT)/libregtag.a
+$(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(hash)) $(OUT)/libregtag.a \
+              $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	$(link) -o $@ $^ $(LDLIBS)
 
-$(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(hash)) $(mbedtls) \
-         $(OUT)/libregtag.a
+$(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(hash)) \
+         $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	mkdir -p $(@D)
 	$(link) -o $@ $^ -lcmocka $(LDLIBS)
 
 $(OUT)/libregtag.a: $(call objects,$(library))
+$(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
+%.a:
 	echo '  AR  $@'
 	rm -f $@
 	$(AR) rcs $@ $^
@@ -131,6 +144,15 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags | packages $(third_party)
 	echo '  CC  mbedtls $*.c'
 	mkdir -p $(@D)
 	$(call compile,-w) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
+
+# The clock of a device is not believed when it is before this.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+$(OBJ)/src/net/tls_clock.o: CPPFLAGS += -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
+$(OBJ)/src/net/tls_clock.o: $(OBJ)/epoch
+$(OBJ)/epoch: FORCE
+	mkdir -p $(@D)
+	echo '$(SOURCE_DATE_EPOCH)' >$@.new
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Everything is made again when the compiler or a flag has changed.
 $(OBJ)/flags: FORCE
@@ -154,8 +176,9 @@ $(filter-out build/third_party/%,$(third_party)):
 
 # Debian's packages for what is to be made. A compiler that works is good enough, wherever it is from.
 goal     = $(filter $(1),$(MAKECMDGOALS))
-packages = $(if $(call goal,check figures),binutils libcmocka-dev openssl python3 python3-pytest strace) \
-           $(if $(call goal,demo figures),curl)
+packages = $(if $(call goal,check),binutils libcmocka-dev openssl python3 python3-pytest strace) \
+           $(if $(call goal,figures),binutils curl python3 python3-pytest valgrind) \
+           $(if $(call goal,demo),curl)
 packages:
 	compiler=; \
 	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'; \
@@ -169,8 +192,8 @@ check: $(OUT)/regtag $(OUT)/probe $(unit)
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
 
-figures: $(OUT)/regtag $(OUT)/probe
-	tests/figures
+figures: $(OUT)/regtag
+	CC='$(CC)' tests/figures $(OUT)/regtag
 
 lint:
 	MAKE='$(MAKE)' tests/lint

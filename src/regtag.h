@@ -74,13 +74,15 @@ struct regtag_origin {
     char host[256]; /* a name, an IPv4 address, or an IPv6 address without brackets */
 };
 
-/* How many connections an operation may hold at a time; they are numbered from 0. */
-#define REGTAG_CONNECTIONS 1
+/* How many connections an operation may hold at a time. Number 0 leads to the registry, number 1 to
+ * whatever else the registry sends it to: a token server, or the target of a redirection. */
+#define REGTAG_CONNECTIONS 2
 
 /* What read and write return when they moved no byte. */
 #define REGTAG_AGAIN (-1)  /* nothing to be had now: still connecting, or it would block */
 #define REGTAG_CLOSED (-2) /* read: the peer has ended its side in good order; there will be no more */
 #define REGTAG_FAILED (-3) /* the connection is unusable or could not be had; failure() says why */
+#define REGTAG_CUT (-4)    /* read: as REGTAG_CLOSED, but TLS did not say that it was meant to end */
 
 /* The connections. A connection may be read and written from the moment that regtag_step has asked
  * for it to be opened: until it is up, both return REGTAG_AGAIN. */
@@ -90,7 +92,8 @@ struct regtag_transport {
     ptrdiff_t (*read)(void *context, unsigned connection, void *bytes, size_t size);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size);
     /* Why REGTAG_FAILED was returned: a status and, in *text, what follows "HOST:PORT: " in the
-     * message. The text stays until the connection is opened again. */
+     * message. The text stays until the connection is opened again. Also called when time is over
+     * and the connection is not up yet: then it tells what it was waiting for. */
     enum regtag_status (*failure)(void *context, unsigned connection, const char **text);
 };
 

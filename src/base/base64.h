@@ -4,8 +4,8 @@
 
 #include "base/slice.h"
 
-/* Decodes s, in the ordinary or the URL's alphabet, padded or not, into memory of `max` bytes.
- * False when s is not Base64 or does not fit. */
+/* Decodes s, in the ordinary or the URL's alphabet, padded or not, into memory of `max` bytes,
+ * which may be where s itself lies. False when s is not Base64 or does not fit. */
 bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decoded);
 
 #endif

@@ -5,6 +5,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/tls_options.h"
 #include "net/clock.h"
 #include "net/hash_mbedtls.h"
 #include "net/transport.h"
@@ -25,6 +26,7 @@ static struct options options;
 static struct net net;
 static mbedtls_sha256_context hash_context;
 static struct report_trace trace;
+static struct tls_settings tls;
 
 static struct regtag *make_operation(void)
 {
@@ -41,6 +43,9 @@ static struct regtag *make_operation(void)
     trace.options = &options;
     trace.start = clock_now();
     net.overrides = &options.overrides;
+    net.tls = &tls;
+    tls.trace = report_trace;
+    tls.trace_context = &trace;
     net.trace = report_trace;
     net.trace_context = &trace;
     return regtag_init(memory.bytes, sizeof memory, &config);
@@ -114,7 +119,7 @@ int main(int argc, char **argv)
     bool has_output = output_claim();
     signal(SIGPIPE, SIG_IGN);
 
-    if (!options_parse(&options, argc, argv, &e)) {
+    if (!options_parse(&options, argc, argv, &e) || !tls_options(&tls, &options, &e)) {
         output_error(e.text);
         return e.status;
     }
@@ -126,7 +131,10 @@ int main(int argc, char **argv)
         options_help(options.verb);
     else if (options.version)
         output_write(SLICE("regtag " REGTAG_VERSION "\n"));
-    else
+    else {
+        if (options.insecure)
+            output_error("--insecure: the registry's certificate is not verified");
         return check_output((int)run(make_operation()));
+    }
     return check_output(0);
 }

@@ -55,6 +55,15 @@ static const struct option OPTIONS[] = {
      "the address of a host; may be repeated"},
     {"plain-http", "", "", PLAIN, 0, 0, ALL_VERBS, "speak plain HTTP, whatever the host"},
     {"tls", "", "", TLS, 0, 0, ALL_VERBS, "speak TLS, whatever the host"},
+    {"cacert", "", "FILE", LIST, AT(cacert), 0, ALL_VERBS,
+     "trust these CAs only: a file or a directory"},
+    {"cert", "", "FILE", TEXT, AT(cert), 0, ALL_VERBS, "the client's certificate (PEM)"},
+    {"key", "", "FILE", TEXT, AT(key), 0, ALL_VERBS, "its key; where it is not in the same file"},
+    {"pin", "", "sha256//BASE64", LIST, AT(pin), 0, ALL_VERBS, "the registry's key must be this one"},
+    {"pin-only", "", "", FLAG, AT(pin_only), 0, ALL_VERBS, "... and that is all the trust there is"},
+    {"time-floor", "", "DATE|FILE", TEXT, AT(time_floor), 0, ALL_VERBS,
+     "it is not earlier than this, whatever the clock says"},
+    {"insecure", "", "", FLAG, AT(insecure), 0, ALL_VERBS, "do not verify the registry's certificate"},
     {"verbose", "v", "", FLAG, AT(verbose), 0, ALL_VERBS,
      "show requests, answers and timings on stderr"},
     {"quiet", "q", "", FLAG, AT(quiet), 0, ALL_VERBS, "say nothing on stderr but errors"},
@@ -93,7 +102,7 @@ static void print_option(const struct option *o)
     write_format(&w, "  %s%s%s--%s%s%s", *o->letter ? "-" : "    ", o->letter, *o->letter ? ", " : "",
                  o->name, *o->value ? " " : "", o->value);
     text[w.used] = '\0';
-    print_column(text, 34);
+    print_column(text, 36);
     print(o->summary);
     print("\n");
 }
@@ -194,8 +203,13 @@ static bool add_word(struct words *words, const struct option *option, const cha
 
 static bool set_number(uint64_t *number, const struct option *option, const char *value, struct error *e)
 {
-    return (slice_number(slice_of(value), option->most, number) && *number > 0) ||
-           bad_value(e, option->name, value, "it takes a whole number from 1");
+    char text[64];
+    struct writer w = writer_to(text, sizeof text - 1);
+    if (slice_number(slice_of(value), option->most, number) && *number > 0)
+        return true;
+    write_format(&w, "it takes a whole number from 1 to %llu", (unsigned long long)option->most);
+    text[w.used] = '\0';
+    return bad_value(e, option->name, value, text);
 }
 
 static bool set_option(struct options *o, const struct option *option, const char *value,

@@ -23,6 +23,10 @@ struct options {
     uint64_t limit;   /* 0: none */
     enum regtag_scheme scheme;
     struct overrides overrides;
+
+    struct words cacert, pin;
+    const char *cert, *key, *time_floor; /* NULL: not given */
+    bool pin_only, insecure;
 };
 
 enum verb_id { VERB_ID_TAG = 1, VERB_ID_LS = 2, VERB_ID_DIGEST = 4, VERB_ID_MANIFEST = 8 };

@@ -152,7 +152,7 @@ void report_trace(void *context, enum regtag_trace kind, const char *text, size_
     if (kind == REGTAG_TRACE_WARNING) {
         if (!t->options->quiet)
             output_note("regtag: ", line);
-    } else if (t->options->verbose) {
+    } else if (t->options->verbose && !t->options->quiet) {
         char before[40];
         struct writer w = writer_to(before, sizeof before - 1);
         write_format(&w, "%llu ms %s ", (unsigned long long)(clock_now() - t->start), MARKS[kind]);

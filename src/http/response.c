@@ -279,11 +279,11 @@ enum http_event http_response_take(struct http_response *r, struct slice *in, st
     return event;
 }
 
-enum http_event http_response_eof(struct http_response *r)
+enum http_event http_response_eof(struct http_response *r, bool cut)
 {
     if (r->problem)
         return HTTP_BROKEN;
-    if (r->state == COMPLETE || (r->state == BODY && r->framing == HTTP_UNTIL_CLOSE) ||
+    if (r->state == COMPLETE || (r->state == BODY && r->framing == HTTP_UNTIL_CLOSE && !cut) ||
         (r->state == BODY && r->framing == HTTP_NO_BODY))
         return complete(r);
     return broken(r, "the answer was cut off");

@@ -41,8 +41,9 @@ void http_response_start(struct http_response *r, bool head_request, char head[H
 /* Goes on to the next event. Takes what it has used off *in; *body points into it. */
 enum http_event http_response_take(struct http_response *r, struct slice *in, struct slice *body);
 
-/* The connection has ended: HTTP_END when the answer is complete with that, else HTTP_BROKEN. */
-enum http_event http_response_eof(struct http_response *r);
+/* The connection has ended: HTTP_END when the answer is complete with that, else HTTP_BROKEN. `cut` says
+ * that nobody said that it was meant to end, so that it completes nothing. */
+enum http_event http_response_eof(struct http_response *r, bool cut);
 
 /* Whether anything of an answer has come yet. */
 bool http_response_begun(const struct http_response *r);

@@ -12,6 +12,7 @@
 void dial_begin(struct dial *d, const struct regtag_origin *origin, const struct overrides *overrides)
 {
     d->looking_up = false;
+    d->numeric = false;
     d->next = 0;
     d->next_at = 0;
     d->fd = -1;
@@ -20,6 +21,11 @@ void dial_begin(struct dial *d, const struct regtag_origin *origin, const struct
     for (unsigned i = 0; i < ADDRESSES_MAX; i++)
         d->fds[i] = -1;
     d->looking_up = lookup_begin(&d->lookup, origin, overrides, &d->addresses, &d->error) == LOOKUP_MORE;
+    if (d->addresses.count == 1) {
+        char text[ADDRESS_TEXT_MAX];
+        address_text(&d->addresses.list[0], text);
+        d->numeric = slice_equal(slice_of(text), slice_of(origin->host));
+    }
 }
 
 void dial_end(struct dial *d)
@@ -38,9 +44,8 @@ static void attempt_failed(struct dial *d, unsigned i, int problem)
 {
     char text[ADDRESS_TEXT_MAX];
     address_text(&d->addresses.list[i], text);
-    error_clear(&d->error);
-    error_set(&d->error, REGTAG_NO_CONNECTION, "could not be reached at %s: %s%s", text,
-              strerror(problem),
+    error_set(&d->error, REGTAG_NO_CONNECTION, "could not be reached%s%s: %s%s",
+              d->numeric ? "" : " at ", d->numeric ? "" : text, strerror(problem),
               problem == ECONNREFUSED ? "; is the registry running, and is the port right?" : "");
     if (d->fds[i] >= 0)
         close(d->fds[i]);

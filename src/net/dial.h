@@ -16,12 +16,13 @@ struct dial {
     struct lookup lookup;
     struct addresses addresses;
     bool looking_up;
+    bool numeric;           /* the host is an address itself: there is no other to tell of */
     unsigned next;          /* the address that is tried next */
     uint64_t next_at;       /* when */
     int fds[ADDRESSES_MAX]; /* of the attempts under way; -1 for none */
     int fd;                 /* with DIAL_DONE: the connected socket, the caller's from then on */
     unsigned chosen;        /* with DIAL_DONE: its address */
-    struct error error;     /* with DIAL_FAILED; of the attempt that failed last */
+    struct error error;     /* with DIAL_FAILED; of the attempt that failed first */
 };
 
 /* Begins. Call dial_step at once, then whenever something of dial_poll is ready or dial_until is over. */

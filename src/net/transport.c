@@ -5,58 +5,122 @@
 #include <unistd.h>
 
 #include "net/clock.h"
-#include "net/tls.h"
 
 /* ---- One connection ------------------------------------------------------------------------------------- */
 
-static void close_connection(struct net_connection *c)
+static unsigned number_of(const struct net *net, const struct net_connection *c)
+{
+    return (unsigned)(c - net->connections);
+}
+
+static bool has_socket(const struct net_connection *c)
+{
+    return c->state == NET_TUNNEL || c->state == NET_HANDSHAKE || c->state == NET_OPEN;
+}
+
+static void close_connection(struct net *net, struct net_connection *c)
 {
     if (c->state == NET_DIALING)
         dial_end(&c->dial);
-    if (c->state == NET_OPEN)
+    if (c->tls)
+        tls_close(number_of(net, c));
+    if (has_socket(c))
         close(c->fd);
+    c->tls = false;
     c->state = NET_CLOSED;
 }
 
 /* There will be no connection. */
-static void fail(struct net_connection *c, int status, const char *text)
+static void fail(struct net *net, struct net_connection *c, const struct error *problem)
 {
-    close_connection(c);
+    close_connection(net, c);
     c->state = NET_FAILED;
-    error_set(&c->error, status, "%s", text);
+    error_set(&c->error, problem->status, "%s", problem->text);
 }
 
-static void tell_connected(const struct net *net, const struct dial *d)
+static void tell(const struct net *net, const char *what, const char *more)
 {
-    char address[ADDRESS_TEXT_MAX], text[ADDRESS_TEXT_MAX + 32];
+    char text[160];
     struct writer w = writer_to(text, sizeof text);
     if (!net->trace)
         return;
-    address_text(&d->addresses.list[d->chosen], address);
-    write_format(&w, "connected to %s", address);
+    write_format(&w, "%s%s", what, more);
     net->trace(net->trace_context, REGTAG_TRACE_NOTE, text, w.used);
 }
 
-static void step_dial(const struct net *net, struct net_connection *c)
+/* ---- Getting it up: dialing, then a proxy's tunnel, then TLS -------------------------------------------------- */
+
+static void step_handshake(struct net *net, struct net_connection *c)
 {
-    switch (dial_step(&c->dial)) {
-    case DIAL_MORE: break;
-    case DIAL_DONE:
-        c->fd = c->dial.fd;
+    struct error problem = {.status = 0};
+    c->wants = tls_handshake(number_of(net, c), &problem);
+    if (c->wants == TLS_FAILED)
+        fail(net, c, &problem);
+    else if (c->wants == TLS_DONE) {
         c->state = NET_OPEN;
-        tell_connected(net, &c->dial);
-        break;
-    case DIAL_FAILED: fail(c, c->dial.error.status, c->dial.error.text); break;
+        tell(net, "TLS is up", "");
     }
 }
 
-static void open_connection(const struct net *net, struct net_connection *c,
+static void begin_handshake(struct net *net, struct net_connection *c)
+{
+    struct error problem = {.status = 0};
+    unsigned number = number_of(net, c);
+    c->state = NET_HANDSHAKE;
+    c->tls = tls_open(number, c->fd, &c->origin, net->tls, number == 0, &problem);
+    if (c->tls)
+        step_handshake(net, c);
+    else
+        fail(net, c, &problem);
+}
+
+static void socket_ready(struct net *net, struct net_connection *c)
+{
+    if (c->origin.tls)
+        begin_handshake(net, c);
+    else
+        c->state = NET_OPEN;
+}
+
+static void dialed(struct net *net, struct net_connection *c)
+{
+    char address[ADDRESS_TEXT_MAX];
+    address_text(&c->dial.addresses.list[c->dial.chosen], address);
+    tell(net, "connected to ", address);
+    c->fd = c->dial.fd;
+    socket_ready(net, c);
+}
+
+static void step_dial(struct net *net, struct net_connection *c)
+{
+    switch (dial_step(&c->dial)) {
+    case DIAL_MORE: break;
+    case DIAL_DONE: dialed(net, c); break;
+    case DIAL_FAILED: fail(net, c, &c->dial.error); break;
+    }
+}
+
+/* Goes on with a connection that is not up yet. */
+static void step_connection(struct net *net, struct net_connection *c)
+{
+    if (c->state == NET_DIALING)
+        step_dial(net, c);
+    else if (c->state == NET_HANDSHAKE)
+        step_handshake(net, c);
+}
+
+static void open_connection(struct net *net, struct net_connection *c,
                             const struct regtag_origin *origin)
 {
-    close_connection(c);
+    close_connection(net, c);
     error_clear(&c->error);
+    c->origin = *origin;
+    c->read_wants = TLS_READ;
+    c->write_wants = TLS_WRITE;
     if (origin->tls && tls_missing()) {
-        fail(c, REGTAG_UNTRUSTED, tls_missing());
+        struct error problem = {.status = 0};
+        error_set(&problem, REGTAG_UNTRUSTED, "%s", tls_missing());
+        fail(net, c, &problem);
         return;
     }
     c->state = NET_DIALING;
@@ -66,10 +130,10 @@ static void open_connection(const struct net *net, struct net_connection *c,
 
 /* ---- The transport ---------------------------------------------------------------------------------------- */
 
-/* What reading and writing answer when there is no open socket. */
-static ptrdiff_t not_open(const struct net_connection *c)
+/* What reading and writing answer when the connection is not up. */
+static ptrdiff_t not_up(const struct net_connection *c)
 {
-    return c->state == NET_DIALING ? REGTAG_AGAIN : REGTAG_FAILED;
+    return c->state == NET_FAILED || c->state == NET_CLOSED ? REGTAG_FAILED : REGTAG_AGAIN;
 }
 
 /* What a system call that failed means. The connection stays as it is: when it takes no more there may
@@ -82,50 +146,132 @@ static ptrdiff_t io_failed(struct net_connection *c)
     return REGTAG_FAILED;
 }
 
-static ptrdiff_t read_socket(void *context, unsigned connection, void *bytes, size_t size)
+static ptrdiff_t read_connection(void *context, unsigned connection, void *bytes, size_t size)
 {
     struct net *net = context;
     struct net_connection *c = &net->connections[connection];
     if (c->state != NET_OPEN)
-        return not_open(c);
+        return not_up(c);
+    if (c->tls)
+        return tls_read(connection, bytes, size, &c->read_wants, &c->error);
     ssize_t n = recv(c->fd, bytes, size, 0);
     if (n == 0)
         return REGTAG_CLOSED;
     return n > 0 ? n : io_failed(c);
 }
 
-static ptrdiff_t write_socket(void *context, unsigned connection, const void *bytes, size_t size)
+static ptrdiff_t write_connection(void *context, unsigned connection, const void *bytes, size_t size)
 {
     struct net *net = context;
     struct net_connection *c = &net->connections[connection];
     if (c->state != NET_OPEN)
-        return not_open(c);
+        return not_up(c);
+    if (c->tls)
+        return tls_write(connection, bytes, size, &c->write_wants, &c->error);
     ssize_t n = send(c->fd, bytes, size, MSG_NOSIGNAL);
     return n > 0 ? n : io_failed(c);
+}
+
+/* What a connection that is not up yet waits for. */
+static enum regtag_status still_waiting(const struct net_connection *c, const char **text)
+{
+    switch (c->state) {
+    case NET_HANDSHAKE: *text = "connected, but TLS did not come to an end"; return REGTAG_TIMEOUT;
+    case NET_TUNNEL: *text = "the proxy did not answer"; return REGTAG_NO_CONNECTION;
+    default:
+        *text = c->dial.looking_up ? "its name could not be looked up" : "it could not be reached";
+        return REGTAG_NO_CONNECTION;
+    }
 }
 
 static enum regtag_status failure(void *context, unsigned connection, const char **text)
 {
     const struct net *net = context;
-    const struct error *e = &net->connections[connection].error;
-    *text = e->text;
-    return (enum regtag_status)e->status;
+    const struct net_connection *c = &net->connections[connection];
+    if (!c->error.status)
+        return still_waiting(c, text);
+    *text = c->error.text;
+    return (enum regtag_status)c->error.status;
 }
 
 struct regtag_transport net_transport(struct net *net)
 {
-    return (struct regtag_transport){net, read_socket, write_socket, failure};
+    return (struct regtag_transport){net, read_connection, write_connection, failure};
 }
 
 /* ---- Waiting -------------------------------------------------------------------------------------------- */
 
 #define POLL_ENTRIES (REGTAG_CONNECTIONS * (ADDRESSES_MAX + 1))
 
+struct waiting {
+    struct pollfd list[POLL_ENTRIES];
+    nfds_t count;
+    uint64_t until;
+    bool at_once; /* there is something to do already */
+};
+
+static short events_of(enum tls_progress wants)
+{
+    return wants == TLS_WRITE ? POLLOUT : POLLIN;
+}
+
+static void add_socket(struct waiting *waiting, int fd, short events)
+{
+    waiting->list[waiting->count++] = (struct pollfd){fd, events, 0};
+}
+
+/* Adds an open connection; in TLS, reading may wait for writing and the other way round. */
+static void add_open(struct waiting *waiting, const struct net_connection *c, unsigned number, bool read,
+                     bool write)
+{
+    short events = 0;
+    if (read)
+        events |= c->tls ? events_of(c->read_wants) : POLLIN;
+    if (write)
+        events |= c->tls ? events_of(c->write_wants) : POLLOUT;
+    add_socket(waiting, c->fd, events);
+    waiting->at_once |= read && c->tls && tls_pending(number);
+}
+
+/* Adds what a connection waits for. */
+static void add_connection(struct waiting *waiting, const struct net_connection *c, unsigned number,
+                           const struct regtag_want *want)
+{
+    bool read = want->connection[number].read, write = want->connection[number].write;
+    uint64_t next;
+    switch (c->state) {
+    case NET_DIALING:
+        waiting->count += dial_poll(&c->dial, waiting->list + waiting->count);
+        next = dial_until(&c->dial);
+        waiting->until = next < waiting->until ? next : waiting->until;
+        break;
+    case NET_TUNNEL:
+    case NET_HANDSHAKE: add_socket(waiting, c->fd, events_of(c->wants)); break;
+    case NET_OPEN:
+        if (read || write)
+            add_open(waiting, c, number, read, write);
+        break;
+    default: waiting->at_once |= read || write; /* the operation does not know yet that it failed */
+    }
+}
+
+/* Waits until something that is wanted can be done. */
+static void wait_for(struct net *net, const struct regtag_want *want)
+{
+    struct waiting waiting = {.count = 0, .until = want->until, .at_once = false};
+    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
+        add_connection(&waiting, &net->connections[i], i, want);
+    if (!waiting.at_once)
+        poll(waiting.list, waiting.count, clock_until(waiting.until));
+    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
+        step_connection(net, &net->connections[i]);
+}
+
 static void close_unwanted(struct net *net, const struct regtag_want *want)
 {
     for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
         if (want->connection[i].close)
-            close_connection(&net->connections[i]);
+            close_connection(net, &net->connections[i]);
 }
 
 static void open_wanted(struct net *net, const struct regtag_want *want)
@@ -133,40 +279,6 @@ static void open_wanted(struct net *net, const struct regtag_want *want)
     for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
         if (want->connection[i].open)
             open_connection(net, &net->connections[i], want->connection[i].origin);
-}
-
-/* Adds what an open connection waits for. Returns whether there is something to do without waiting. */
-static bool add_connection(const struct net_connection *c, const struct regtag_want *want, unsigned i,
-                           struct pollfd *list, nfds_t *count, uint64_t *until)
-{
-    int events = (want->connection[i].read ? POLLIN : 0) | (want->connection[i].write ? POLLOUT : 0);
-    uint64_t next;
-    switch (c->state) {
-    case NET_DIALING:
-        *count += dial_poll(&c->dial, list + *count);
-        next = dial_until(&c->dial);
-        *until = next < *until ? next : *until;
-        return false;
-    case NET_OPEN: list[(*count)++] = (struct pollfd){c->fd, (short)events, 0}; return false;
-    default: return events != 0; /* the operation does not know yet that it failed */
-    }
-}
-
-/* Waits until something that is wanted can be done. */
-static void wait_for(struct net *net, const struct regtag_want *want)
-{
-    struct pollfd list[POLL_ENTRIES];
-    nfds_t count = 0;
-    uint64_t until = want->until;
-    bool at_once = false;
-
-    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
-        at_once |= add_connection(&net->connections[i], want, i, list, &count, &until);
-    if (!at_once)
-        poll(list, count, clock_until(until));
-    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
-        if (net->connections[i].state == NET_DIALING)
-            step_dial(net, &net->connections[i]);
 }
 
 enum regtag_event net_step(struct net *net, struct regtag *operation)
@@ -185,5 +297,5 @@ enum regtag_event net_step(struct net *net, struct regtag *operation)
 void net_end(struct net *net)
 {
     for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
-        close_connection(&net->connections[i]);
+        close_connection(net, &net->connections[i]);
 }

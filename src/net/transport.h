@@ -3,18 +3,23 @@
 #define REGTAG_NET_TRANSPORT_H
 
 #include "net/dial.h"
+#include "net/tls.h"
 
-enum net_state { NET_CLOSED, NET_DIALING, NET_OPEN, NET_FAILED };
+enum net_state { NET_CLOSED, NET_DIALING, NET_TUNNEL, NET_HANDSHAKE, NET_OPEN, NET_FAILED };
 
 struct net_connection {
     enum net_state state;
+    struct regtag_origin origin;
     int fd;
+    bool tls;                                         /* there is a TLS session on it */
+    enum tls_progress wants, read_wants, write_wants; /* what the socket must be ready for */
     struct dial dial;
     struct error error; /* the first problem: what failure() tells */
 };
 
 struct net {
     const struct overrides *overrides; /* the caller's; may be NULL */
+    const struct tls_settings *tls;    /* the caller's */
     void (*trace)(void *context, enum regtag_trace kind, const char *text, size_t size); /* or NULL */
     void *trace_context;
     struct net_connection connections[REGTAG_CONNECTIONS];

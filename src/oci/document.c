@@ -217,8 +217,34 @@ bool document_is_text(const struct document *d, int value, struct slice text)
     return document_is_string(d, value) && compare_name(token_text(d, value), text) == SAME;
 }
 
+static void write_utf8(struct writer *w, uint32_t c)
+{
+    unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes behind the first */
+    static const unsigned char FIRST[] = {0, 0xc0, 0xe0, 0xf0};
+    write_char(w, (char)(FIRST[more] | c >> 6 * more));
+    while (more-- > 0)
+        write_char(w, (char)(0x80 | (c >> 6 * more & 0x3f)));
+}
+
+bool document_write(const struct document *d, int value, struct writer *w)
+{
+    struct slice raw = document_string(d, value);
+    uint32_t c;
+    while (json_character(&raw, &c)) {
+        if (c >= 0xd800 && c <= 0xdfff)
+            return false;
+        write_utf8(w, c);
+    }
+    return document_is_string(d, value) && !w->overflow;
+}
+
+int document_first_key(const struct document *d, int object)
+{
+    return document_is_object(d, object) ? document_first(d, object) : NO_VALUE;
+}
+
 /* A key is followed by its value, and the value by the next key. */
-static int next_key(const struct document *d, int key)
+int document_next_key(const struct document *d, int key)
 {
     return sibling_behind(d, key + 1, d->tokens[key].parent);
 }
@@ -226,9 +252,7 @@ static int next_key(const struct document *d, int key)
 int document_member(const struct document *d, int object, struct slice name, bool *alike)
 {
     int value = NO_VALUE;
-    if (!document_is_object(d, object))
-        return NO_VALUE;
-    for (int key = document_first(d, object); key != NO_VALUE; key = next_key(d, key)) {
+    for (int key = document_first_key(d, object); key != NO_VALUE; key = document_next_key(d, key)) {
         enum likeness likeness = compare_name(token_text(d, key), name);
         if (likeness == SAME)
             value = key + 1;

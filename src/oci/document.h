@@ -54,6 +54,11 @@ int document_member(const struct document *d, int object, struct slice name, boo
 int document_first(const struct document *d, int array);
 int document_next(const struct document *d, int value);
 
+/* The first key of an object and the one behind `key` in it, or NO_VALUE. A key is a string; its value has
+ * the number key + 1. */
+int document_first_key(const struct document *d, int object);
+int document_next_key(const struct document *d, int key);
+
 bool document_is_object(const struct document *d, int value);
 bool document_is_array(const struct document *d, int value);
 bool document_is_string(const struct document *d, int value);
@@ -65,5 +70,9 @@ struct slice document_number(const struct document *d, int value);
 
 /* Whether a value is a string that means this text, however it is written. */
 bool document_is_text(const struct document *d, int value, struct slice text);
+
+/* Writes the text that a string means, in UTF-8. False when it is no string, when it has half a surrogate
+ * pair in it, or when it does not fit; a part of it may then have been written. */
+bool document_write(const struct document *d, int value, struct writer *w);
 
 #endif

@@ -174,13 +174,6 @@ static const char *name_parse(struct reference *r, struct slice name)
                "between them, in parts that '/' separates";
     if (r->repository.size + (r->library ? 8 : 0) > REPOSITORY_MAX)
         return "the repository's name is longer than 255 bytes";
-    if (name.size == 64 && slice_find(name, '/') == 64) {
-        size_t hex = 0;
-        while (hex < 64 && hex_digit(name.data[hex]) >= 0)
-            hex++;
-        if (hex == 64)
-            return "64 hexadecimal digits are an image's ID, not its name";
-    }
     return NULL;
 }
 
@@ -197,6 +190,15 @@ static bool split_tag(struct slice *text, struct slice *tag)
     return false;
 }
 
+/* What Docker prints as an image's ID. */
+static bool is_image_id(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (!is_digit(text.data[i]) && (text.data[i] < 'a' || text.data[i] > 'f'))
+            return false;
+    return text.size == 64;
+}
+
 static const char *parse(struct reference *r, struct slice text)
 {
     size_t at = slice_find(text, '@');
@@ -206,6 +208,8 @@ static const char *parse(struct reference *r, struct slice text)
     text = slice_head(text, at);
     if (text.size == 0)
         return "there is no name in it";
+    if (!digested && is_image_id(text))
+        return "64 hexadecimal digits are an image's ID, not its name";
     if (slice_contains(text, SLICE("://")))
         return "an image is named without http:// or https://; --plain-http and --tls choose";
     bool tagged = split_tag(&text, &r->tag);

@@ -6,6 +6,7 @@ void exchange_init(struct exchange *x, const struct regtag_config *config)
 {
     memset(x, 0, offsetof(struct exchange, request_memory));
     x->config = config;
+    x->connection = x->connections;
 }
 
 /* ---- Telling what goes over the wire ------------------------------------------------------------ */
@@ -32,22 +33,28 @@ static void trace_answer(const struct exchange *x)
 
 /* ---- The connection ----------------------------------------------------------------------------- */
 
+/* Which one is in use. */
+static unsigned number_of(const struct exchange *x)
+{
+    return (unsigned)(x->connection - x->connections);
+}
+
 /* Whatever was read and not used goes with the connection: it must never answer a later request. */
 static void close_connection(struct exchange *x)
 {
-    if (x->connection.open)
-        x->connection.want_close = true;
-    x->connection.open = false;
-    x->connection.want_open = false;
+    if (x->connection->open && !x->connection->want_open) /* else the caller does not know of it yet */
+        x->connection->want_close = true;
+    x->connection->open = false;
+    x->connection->want_open = false;
     x->input = SLICE("");
 }
 
 static void open_connection(struct exchange *x)
 {
-    x->connection.open = true;
-    x->connection.want_open = true;
-    x->connection.up = false;
-    x->connection.reused = false;
+    x->connection->open = true;
+    x->connection->want_open = true;
+    x->connection->up = false;
+    x->connection->reused = false;
 }
 
 static bool same_origin(const struct regtag_origin *a, const struct regtag_origin *b)
@@ -59,14 +66,14 @@ static bool same_origin(const struct regtag_origin *a, const struct regtag_origi
 static ptrdiff_t read_connection(struct exchange *x)
 {
     const struct regtag_transport *t = &x->config->transport;
-    return t->read(t->context, 0, x->input_memory, sizeof x->input_memory);
+    return t->read(t->context, number_of(x), x->input_memory, sizeof x->input_memory);
 }
 
 /* A connection that nobody is talking on has nothing to say. If it has ended meanwhile, or something
  * came that was not asked for, it is of no use any more. */
 static bool is_quiet(struct exchange *x)
 {
-    return x->connection.up && read_connection(x) == REGTAG_AGAIN;
+    return x->connection->up && read_connection(x) == REGTAG_AGAIN;
 }
 
 void exchange_begin_step(struct exchange *x)
@@ -79,22 +86,23 @@ void exchange_begin_step(struct exchange *x)
 /* Puts the request at its beginning, on a connection that is open or being opened. */
 static void begin_attempt(struct exchange *x, bool head_request)
 {
-    if (!x->connection.open)
+    if (!x->connection->open)
         open_connection(x);
     x->sent = 0;
     x->write_failed = false;
     http_response_start(&x->response, head_request, x->head_memory);
 }
 
-void exchange_begin(struct exchange *x, const struct regtag_origin *origin, const char *method,
-                    struct slice target)
+void exchange_begin(struct exchange *x, unsigned connection, const struct regtag_origin *origin,
+                    const char *method, struct slice target)
 {
     char memory[sizeof origin->host + 8];
     struct writer authority = writer_to(memory, sizeof memory);
 
-    if (x->connection.open && (!same_origin(&x->connection.origin, origin) || !is_quiet(x)))
+    x->connection = &x->connections[connection];
+    if (x->connection->open && (!same_origin(&x->connection->origin, origin) || !is_quiet(x)))
         close_connection(x);
-    x->connection.origin = *origin;
+    x->connection->origin = *origin;
     x->request = writer_to(x->request_memory, sizeof x->request_memory);
     write_authority(&authority, origin->tls, slice_of(origin->host), origin->port);
     write_request(&x->request, method, target, written(&authority));
@@ -109,7 +117,6 @@ void exchange_send(struct exchange *x, const char *method, struct slice body)
     x->sent_again = false;
     x->answered = false;
     begin_attempt(x, strcmp(method, "HEAD") == 0);
-    trace_lines(x, REGTAG_TRACE_REQUEST, written(&x->request));
 }
 
 /* What is left to be sent: of the header first, then of the body. */
@@ -127,14 +134,16 @@ static void send_request(struct exchange *x)
     const struct regtag_transport *t = &x->config->transport;
     struct slice rest = unsent(x);
     while (rest.size && !x->write_failed) {
-        ptrdiff_t n = t->write(t->context, 0, rest.data, rest.size);
+        ptrdiff_t n = t->write(t->context, number_of(x), rest.data, rest.size);
         if (n == REGTAG_AGAIN)
             return;
         if (n <= 0) {
             x->write_failed = true;
             return;
         }
-        x->connection.up = true;
+        x->connection->up = true;
+        if (x->sent == 0)
+            trace_lines(x, REGTAG_TRACE_REQUEST, written(&x->request));
         x->sent += (uint64_t)n;
         rest = unsent(x);
     }
@@ -145,7 +154,7 @@ static void send_request(struct exchange *x)
 
 static enum exchange_event failed(struct exchange *x, int status, const char *problem)
 {
-    const struct regtag_origin *o = &x->connection.origin;
+    const struct regtag_origin *o = &x->connection->origin;
     struct slice host = slice_of(o->host);
     bool ipv6 = slice_find(host, ':') < host.size;
     error_set(&x->error, status, "%s%s%s:%u: %s", ipv6 ? "[" : "", o->host, ipv6 ? "]" : "", o->port,
@@ -158,7 +167,7 @@ static enum exchange_event failed(struct exchange *x, int status, const char *pr
  * grown tired of waiting. */
 static bool try_again(struct exchange *x)
 {
-    if (!x->connection.reused || x->sent_again || http_response_begun(&x->response))
+    if (!x->connection->reused || x->sent_again || http_response_begun(&x->response))
         return false;
     close_connection(x);
     x->sent_again = true;
@@ -179,7 +188,7 @@ static bool reusable(const struct exchange *x)
 static enum exchange_event answer_complete(struct exchange *x)
 {
     if (reusable(x))
-        x->connection.reused = true;
+        x->connection->reused = true;
     else
         close_connection(x);
     return EXCHANGE_END;
@@ -203,26 +212,26 @@ static enum exchange_event answer_broken(struct exchange *x)
     return failed(x, REGTAG_PROTOCOL, text);
 }
 
-/* The peer has ended its side. */
-static enum exchange_event input_ended(struct exchange *x)
+/* The peer has ended its side; `cut` says that it may not have meant to. */
+static enum exchange_event input_ended(struct exchange *x, bool cut)
 {
     if (!http_response_begun(&x->response))
         return failed(x, REGTAG_NO_CONNECTION, "the connection was closed before an answer came");
-    return http_response_eof(&x->response) == HTTP_END ? answer_complete(x) : answer_broken(x);
+    return http_response_eof(&x->response, cut) == HTTP_END ? answer_complete(x) : answer_broken(x);
 }
 
 static enum exchange_event input_failed(struct exchange *x)
 {
     const struct regtag_transport *t = &x->config->transport;
     const char *text = "";
-    int status = (int)t->failure(t->context, 0, &text);
+    int status = (int)t->failure(t->context, number_of(x), &text);
     return failed(x, status, text);
 }
 
 enum exchange_event exchange_step(struct exchange *x, struct slice *body)
 {
     for (;;) {
-        if (x->connection.want_open) /* the caller does not know of it yet */
+        if (x->connection->want_open) /* the caller does not know of it yet */
             return EXCHANGE_WAIT;
         send_request(x);
         switch (http_response_take(&x->response, &x->input, body)) {
@@ -238,12 +247,13 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *body)
         x->reads_left--;
         ptrdiff_t n = read_connection(x);
         if (n > 0) {
-            x->connection.up = true;
+            x->connection->up = true;
             x->input = (struct slice){x->input_memory, (size_t)n};
-        } else if (n == REGTAG_AGAIN)
+        } else if (n == REGTAG_AGAIN && !x->write_failed)
             return EXCHANGE_WAIT;
         else if (!try_again(x))
-            return n == REGTAG_CLOSED ? input_ended(x) : input_failed(x);
+            return n == REGTAG_CLOSED || n == REGTAG_CUT ? input_ended(x, n == REGTAG_CUT)
+                                                         : input_failed(x);
     }
 }
 
@@ -252,26 +262,41 @@ void exchange_abandon(struct exchange *x)
     close_connection(x);
 }
 
+void exchange_end(struct exchange *x)
+{
+    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++) {
+        x->connection = &x->connections[i];
+        close_connection(x);
+    }
+}
+
 void exchange_time_out(struct exchange *x, uint64_t timeout)
 {
-    bool up = x->connection.up;
-    char text[96];
+    const struct regtag_transport *t = &x->config->transport;
+    const char *waiting = "no complete answer came";
+    int status = REGTAG_TIMEOUT;
+    char text[200];
     struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "%s within %llu s; --timeout sets the limit",
-                 up ? "no complete answer" : "could not be reached",
+
+    if (!x->connection->up && !x->connection->want_open)
+        status = (int)t->failure(t->context, number_of(x), &waiting);
+    write_format(&w, "%s in time; --timeout (%llu s) sets it", waiting,
                  (unsigned long long)(timeout / 1000));
     text[w.used] = '\0';
-    failed(x, up ? REGTAG_TIMEOUT : REGTAG_NO_CONNECTION, text);
+    failed(x, status, text);
 }
 
 void exchange_want(struct exchange *x, struct regtag_want *want)
 {
-    struct connection *c = &x->connection;
-    want->connection[0].close = c->want_close;
-    want->connection[0].open = c->want_open;
-    want->connection[0].origin = &c->origin;
-    want->connection[0].read = c->open;
-    want->connection[0].write = c->open && !x->write_failed && unsent(x).size > 0;
-    c->want_close = false;
-    c->want_open = false;
+    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++) {
+        struct connection *c = &x->connections[i];
+        bool active = c == x->connection && c->open;
+        want->connection[i].close = c->want_close;
+        want->connection[i].open = c->want_open;
+        want->connection[i].origin = &c->origin;
+        want->connection[i].read = active;
+        want->connection[i].write = active && !x->write_failed && unsent(x).size > 0;
+        c->want_close = false;
+        c->want_open = false;
+    }
 }

@@ -34,13 +34,14 @@ struct connection {
 struct exchange {
     const struct regtag_config *config;
     struct error error;
-    struct connection connection;
+    struct connection connections[REGTAG_CONNECTIONS];
+    struct connection *connection; /* the one in use */
     struct writer request;
     struct slice body;
     uint64_t sent; /* bytes of the request and its body */
     bool sent_all; /* at least once all of it was sent: the server may have acted on it */
     bool sent_again;
-    bool write_failed; /* no more can be sent; an answer may still come */
+    bool write_failed; /* no more can be sent; an answer may have come already */
     bool answered;     /* status and header have come */
     struct http_response response;
     unsigned reads_left; /* in this step */
@@ -56,10 +57,10 @@ void exchange_init(struct exchange *x, const struct regtag_config *config);
  * that the clock is looked at. */
 void exchange_begin_step(struct exchange *x);
 
-/* Begins a request to `origin`; its header is then written to x->request, up to but without the empty
- * line. A connection to the same origin is used again. */
-void exchange_begin(struct exchange *x, const struct regtag_origin *origin, const char *method,
-                    struct slice target);
+/* Begins a request to `origin`, over the connection of that number; its header is then written to
+ * x->request, up to but without the empty line. An open connection is used again if it leads there. */
+void exchange_begin(struct exchange *x, unsigned connection, const struct regtag_origin *origin,
+                    const char *method, struct slice target);
 
 /* The request is written; it is sent with `body`, which must stay until the end. `method` as above. */
 void exchange_send(struct exchange *x, const char *method, struct slice body);
@@ -68,6 +69,9 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *body);
 
 /* No more of this exchange is wanted: closes the connection. */
 void exchange_abandon(struct exchange *x);
+
+/* Closes all connections. */
+void exchange_end(struct exchange *x);
 
 /* Ends the exchange because its time is over: sets the error, closes the connection. */
 void exchange_time_out(struct exchange *x, uint64_t timeout);

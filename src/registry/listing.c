@@ -166,6 +166,13 @@ static enum regtag_event take_tags(struct regtag *r)
     }
 }
 
+static bool is_web_page(const struct http_response *response)
+{
+    struct slice type;
+    return http_response_field(response, SLICE("content-type"), &type) &&
+           slice_equal_nocase(slice_trim(slice_split(&type, ';')), SLICE("text/html"));
+}
+
 enum regtag_event phase_page(struct regtag *r)
 {
     struct listing *l = &r->listing;
@@ -185,6 +192,9 @@ enum regtag_event phase_page(struct regtag *r)
         case EXCHANGE_HEAD:
             if (r->exchange.response.status != 200)
                 return operation_go(r, PHASE_WORDS);
+            if (is_web_page(&r->exchange.response))
+                return page_failed(r, "the answer is a web page; is a registry at this address?",
+                                   SLICE(""));
             break;
         case EXCHANGE_BODY: l->unread = part; break;
         case EXCHANGE_END: return page_complete(r);

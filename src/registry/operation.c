@@ -120,7 +120,7 @@ enum regtag_event operation_failed(struct regtag *r, const struct error *problem
 void operation_request(struct regtag *r, const char *method, struct slice target)
 {
     struct exchange *x = &r->exchange;
-    exchange_begin(x, &r->origin, method, target);
+    exchange_begin(x, 0, &r->origin, method, target);
     write_field(&x->request, "User-Agent", SLICE("regtag/" REGTAG_VERSION));
     write_field(&x->request, "Accept-Encoding", SLICE("identity"));
 }
@@ -185,12 +185,24 @@ enum exchange_event operation_answer(struct regtag *r)
 
 /* ---- What is to be done ------------------------------------------------------------------------------- */
 
+/* By Docker's rules localhost:5000 is the tag 5000 of an image of Docker Hub's. Nobody means that. */
+static bool looks_like_host(const struct reference *f)
+{
+    uint64_t port;
+    bool host = slice_find(f->name, '.') < f->name.size || slice_equal(f->name, SLICE("localhost"));
+    return host && slice_find(f->name, '/') == f->name.size && slice_number(f->tag, 65535, &port);
+}
+
 static enum regtag_status set_out(struct regtag *r, enum verb verb, const char *text)
 {
     struct reference *f = &r->reference;
     r->verb = verb;
     if (!reference_parse(f, slice_of(text), &r->error))
         return REGTAG_USAGE;
+    if (looks_like_host(f))
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE, "\"%s\" is a host and a port; the repository is missing behind it",
+            text);
 
     bool plain = r->config.scheme == REGTAG_SCHEME_PLAIN ||
                  (r->config.scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
@@ -270,7 +282,7 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_IDLE: error_set(&r->error, REGTAG_USAGE, "nothing was asked for"); break;
     case PHASE_OVER: break;
     }
-    exchange_abandon(&r->exchange);
+    exchange_end(&r->exchange);
     return r->error.status ? REGTAG_ERROR : REGTAG_DONE;
 }
 
@@ -279,7 +291,7 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
     enum regtag_event event = GO_ON;
     r->now = now;
     if (!r->started)
-        r->deadline = now + r->config.timeout;
+        r->deadline = r->config.timeout < UINT64_MAX - now ? now + r->config.timeout : UINT64_MAX;
     r->started = true;
     exchange_begin_step(&r->exchange);
     while (event == GO_ON)

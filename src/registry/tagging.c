@@ -1,4 +1,6 @@
 /* Giving an image its new tags, one after the other. */
+#include <string.h>
+
 #include "registry/operation.h"
 
 /* ---- From name to name ------------------------------------------------------------------------------ */
@@ -48,7 +50,7 @@ enum regtag_event phase_next(struct regtag *r)
 static void decide_fate(struct regtag *r)
 {
     const struct exchange *x = &r->exchange;
-    bool cut_off = !x->answered && !x->connection.up;
+    bool cut_off = !x->answered && !x->connection->up;
     if (x->error.status && (cut_off || r->now >= r->deadline))
         r->fate = x->error;
     else if (r->now >= r->deadline)
@@ -153,7 +155,7 @@ static enum regtag_event not_seen(struct regtag *r, const struct error *seen)
         return settle_badly(r, REGTAG_NOT_SET, &r->cause);
     error_set(&problem, REGTAG_UNCERTAIN,
               "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",
-              r->cause.text, seen->text);
+              r->cause.text, strcmp(r->cause.text, seen->text) == 0 ? "the same" : seen->text);
     return settle_badly(r, REGTAG_MAYBE_SET, &problem);
 }
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from images import (  # noqa: E402
     docker_style,
     oci_manifest,
 )
+from memory import LEAVE_OUT_OF_TRACE  # noqa: E402
 from program import Program  # noqa: E402
 from recorder import Recorder  # noqa: E402
 from registry import Registry  # noqa: E402
@@ -36,6 +38,24 @@ def regtag():
     if not os.access(path, os.X_OK):
         pytest.exit(f"no program to test at {path}: run make first", returncode=2)
     return Program(Path(path).resolve())
+
+
+@pytest.fixture(scope="session")
+def strace(regtag, tmp_path_factory):
+    """Runs the program under strace; skips where that is not there or not allowed."""
+    if shutil.which("strace") is None:
+        pytest.skip("there is no strace")
+    log = tmp_path_factory.mktemp("strace") / "log"
+
+    def run(options, args):
+        command = ["strace", "-qq", "-o", log, *options, regtag.path, *args]
+        result = regtag.run(command, env=LEAVE_OUT_OF_TRACE)
+        return result, log.read_text(errors="replace") if log.exists() else ""
+
+    result, trace = run(["-e", "trace=execve"], ["--version"])
+    if result.status != 0 or "execve" not in trace:
+        pytest.skip(f"programs cannot be traced here: {result.err.decode(errors='replace')}")
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,8 @@ class Program:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 pytest.fail(f"{command} did not end within {limit} seconds")
+        for found in (b"Sanitizer", b"runtime error: "):
+            assert found not in err, err.decode(errors="replace")
         return Result(process.returncode, out or b"", err)
 
 

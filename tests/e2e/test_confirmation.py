@@ -178,6 +178,22 @@ def test_an_upload_that_is_never_answered_is_uncertain(regtag, serve, shelf):
     assert [row[2] for row in result.rows] == ["uncertain"]
 
 
+def test_an_upload_that_was_stored_but_stalls_is_found_out(regtag, serve, shelf, document):
+    def put(request):
+        stored(shelf, request)
+        return [STALL]
+
+    shelf.instead["PUT"] = put
+    server = serve(shelf)
+
+    result = tag_new(regtag, server, "--timeout", "4")
+
+    assert result.rows == [(f"{server.host}/repo:new", digest_of(document), "set", "-")]
+    assert result.status == 0
+    assert server.request_lines[-1] == "HEAD /v2/repo/manifests/new"
+    assert server.connections == 2
+
+
 def test_an_answer_in_chunks_confirms_as_well(regtag, serve, shelf, document):
     def put(request):
         stored(shelf, request)

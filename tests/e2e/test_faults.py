@@ -1,7 +1,6 @@
 """Whatever fails, and wherever: the tag is old or new, 0 means new, and a second run succeeds."""
 
 import re
-import shutil
 import signal
 import time
 from collections import Counter
@@ -9,7 +8,6 @@ from collections import Counter
 import pytest
 from fake import CLOSE, READ_BODY, RESET, Take, answer
 from images import LIMIT, OCI_MANIFEST, digest_of, oci_manifest, padded
-from memory import LEAVE_OUT_OF_TRACE
 
 TIMEOUT = 30  # seconds; nothing here has to wait for it
 CALL = re.compile(r"^(?:\d+ +)?([a-z0-9_]+)\(")
@@ -36,37 +34,25 @@ EVERY_FAULT = sorted({fault for faults in FAULTS.values() for fault in faults}) 
 NO_FAULT_AT_ALL = {"poll", "ppoll", "recvfrom", "recvmsg", "sendto", "sendmsg"}  # for EINTR, EAGAIN
 
 
-@pytest.fixture(scope="module")
-def strace(regtag, tmp_path_factory):
-    """Runs the program under strace; skips where that is not there or not allowed."""
-    if shutil.which("strace") is None:
-        pytest.skip("there is no strace")
-    log = tmp_path_factory.mktemp("strace") / "log"
-
-    def run(options, args):
-        command = ["strace", "-qq", "-o", log, *options, regtag.path, *args]
-        result = regtag.run(command, env=LEAVE_OUT_OF_TRACE)
-        return result, log.read_text(errors="replace") if log.exists() else ""
-
-    result, trace = run(["-e", "trace=execve"], ["--version"])
-    if result.status != 0 or "execve" not in trace:
-        pytest.skip(f"programs cannot be traced here: {result.err.decode(errors='replace')}")
-    return run
-
-
 def tag_new(host):
     return ["tag", "--timeout", str(TIMEOUT), f"{host}/repo:old", "new"]
 
 
 @pytest.fixture
 def calls(strace, serve, shelf, document):
-    """How often a run without a fault makes each call."""
+    """The calls of a run without a fault, from the first socket on: name and how many-th of it."""
     server = serve(shelf)
     names = ",".join(f"?{name}" for name in FAULTS)
     result, trace = strace(["-e", f"trace={names}"], tag_new(server.host))
     assert result.status == 0 and shelf.document("repo", "new") == document
-    found = Counter(match[1] for line in trace.splitlines() if (match := CALL.match(line)))
-    assert found["connect"] and sum(found.values()) < 1000, found
+    count = Counter()
+    found = []
+    for line in trace.splitlines():
+        if match := CALL.match(line):
+            count[match[1]] += 1
+            if count["socket"]:
+                found.append((match[1], count[match[1]]))
+    assert count["connect"] and len(found) < 200, found
     return found
 
 
@@ -78,30 +64,28 @@ def test_a_failing_call_leaves_the_tag_old_or_new(
     old = other_document if earlier == "another_image" else None
     server = serve(shelf)
     runs = 0
-    for name, count in calls.items():
+    for name, number in calls:
         if fault != "KILL" and fault not in FAULTS[name]:
             continue
         kind = "signal=KILL" if fault == "KILL" else f"error={fault}"
-        for number in range(1, count + 1):
-            shelf.manifests.pop(("repo", "new"), None)
-            if old:
-                shelf.put("repo", "new", OCI_MANIFEST, old)
-            where = f"{fault} at {name} number {number}"
+        where = f"{fault} at {name} number {number}"
+        shelf.manifests.pop(("repo", "new"), None)
+        if old:
+            shelf.put("repo", "new", OCI_MANIFEST, old)
+        before = time.monotonic()
 
-            before = time.monotonic()
+        result, _ = strace(["-e", f"inject={name}:{kind}:when={number}"], tag_new(server.host))
 
-            result, _ = strace(["-e", f"inject={name}:{kind}:when={number}"], tag_new(server.host))
-
-            assert time.monotonic() - before < TIMEOUT - 5, (where, result)
-            now = shelf.document("repo", "new")
-            assert now in (old, document), where
-            assert result.status == -signal.SIGKILL or 0 <= result.status < 128, (where, result)
-            assert result.status != 0 or now == document, (where, result)
-            if fault in ("EINTR", "EAGAIN") and name in NO_FAULT_AT_ALL:
-                assert result.status == 0, (where, result)
-            again = regtag(*tag_new(server.host))
-            assert (again.status, shelf.document("repo", "new")) == (0, document), where
-            runs += 1
+        assert time.monotonic() - before < TIMEOUT - 5, (where, result)
+        now = shelf.document("repo", "new")
+        assert now in (old, document), where
+        assert result.status == -signal.SIGKILL or 0 <= result.status < 20, (where, result)
+        assert result.status != 0 or now == document, (where, result)
+        if fault in ("EINTR", "EAGAIN") and name in NO_FAULT_AT_ALL:
+            assert result.status == 0, (where, result)
+        again = regtag(*tag_new(server.host))
+        assert (again.status, shelf.document("repo", "new")) == (0, document), where
+        runs += 1
     if not runs:
         pytest.skip(f"no call that is made fails with {fault}")
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from fake import Fake
+from images import digest_of
 
 NAME = "registry.test"
 
@@ -36,6 +37,15 @@ def test_the_name_is_compared_without_case(regtag, serve, shelf):
     )
 
     assert result.status == 0, result
+
+
+@pytest.mark.parametrize("name", ["localhost", "LocalHost"])
+def test_localhost_is_known_and_spoken_to_in_plain_http(regtag, serve, shelf, document, name):
+    server = serve(shelf)
+
+    result = regtag("digest", f"{name}:{server.port}/repo:old")
+
+    assert (result.status, result.lines, result.err) == (0, [digest_of(document)], b"")
 
 
 def test_another_port_of_the_name_is_not_meant(regtag, serve, shelf, dead_port):
@@ -154,3 +164,28 @@ def test_a_host_that_never_answers_is_left_at_the_deadline(regtag, half_dead):
     assert result.status == 5, result
     result.complaint(f"{NAME}:{half_dead.port}")
     assert time.monotonic() - before < 20
+
+
+def look_up_and(strace, what, timeout):
+    """Looks a name up, while this is done to whoever opens the file of the hosts."""
+    options = ["-f", "-P", "/etc/hosts", "-e", "trace=?open,openat"]
+    args = ["digest", "--plain-http", "--timeout", timeout, "registry.invalid:5000/repo:old"]
+    result, log = strace([*options, "-e", f"inject=?open,openat:{what}"], args)
+    if "/etc/hosts" not in log:
+        pytest.skip("names are looked up without /etc/hosts here")
+    return result, log
+
+
+def test_looking_up_a_name_ends_at_the_deadline(strace):
+    result, log = look_up_and(strace, "delay_enter=5000000", "1")
+
+    assert result.status == 5, result
+    assert "registry.invalid:5000: its name could not be looked up in time" in result.err.decode()
+    assert "killed by SIGKILL" in log
+
+
+def test_a_look_up_that_is_killed_is_told(strace):
+    result, _ = look_up_and(strace, "signal=KILL", "20")
+
+    assert result.status == 5, result
+    result.complaint("registry.invalid:5000")

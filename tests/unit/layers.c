@@ -124,7 +124,7 @@ static int run_http(const struct layer_case *c)
     while (rest.size && event == HTTP_MORE)
         event = feed(&r, next_piece(&rest, c->step), &sum);
     if (event == HTTP_MORE)
-        event = http_response_eof(&r);
+        event = http_response_eof(&r, false);
     sum.hash.finish(sum.hash.context, digest);
     if (event != HTTP_END)
         return reject(c);

@@ -418,7 +418,7 @@ static void what_follows_an_answer_is_left_in_the_input(void **state)
         assert_slice(in, "REST");
         assert_int_equal(http_response_take(&r, &in, &body), HTTP_END);
         assert_slice(in, "REST");
-        assert_int_equal(http_response_eof(&r), HTTP_END);
+        assert_int_equal(http_response_eof(&r, false), HTTP_END);
     }
 }
 
@@ -433,7 +433,7 @@ static void a_broken_answer_stays_broken(void **state)
     assert_int_equal(http_response_take(&r, &in, &body), HTTP_BROKEN);
     assert_non_null(r.problem);
     assert_int_equal(http_response_take(&r, &good, &body), HTTP_BROKEN);
-    assert_int_equal(http_response_eof(&r), HTTP_BROKEN);
+    assert_int_equal(http_response_eof(&r, false), HTTP_BROKEN);
 }
 
 static void an_answer_has_begun_with_its_first_byte(void **state)
@@ -489,7 +489,7 @@ static void tls_instead_of_http_is_recognised(void **state)
                 event = http_response_take(&r, &in, &body);
             }
             if (event == HTTP_MORE)
-                event = http_response_eof(&r);
+                event = http_response_eof(&r, false);
             assert_int_equal(event, HTTP_BROKEN);
             if (http_response_is_tls(&r) != cases[i].tls)
                 fail_msg("case %zu in steps of %zu", i, step);

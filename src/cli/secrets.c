@@ -1,0 +1,92 @@
+#include "cli/secrets.h"
+
+#include <string.h>
+
+#include "base/wipe.h"
+
+#define TEXT_OF(number) #number
+#define LONGER_THAN(max) "is longer than " TEXT_OF(max) " bytes"
+#define FIELD(name, member, max, token)                                                                 \
+    {                                                                                                   \
+        name, offsetof(struct credentials, member), max, LONGER_THAN(max), token                        \
+    }
+
+static const struct field {
+    const char *name;
+    size_t at, max;
+    const char *too_long;
+    bool token; /* is sent as it is */
+} FIELDS[] = {
+    [SECRET_USER] = FIELD("user name", user, USER_MAX, false),
+    [SECRET_PASSWORD] = FIELD("password", password, PASSWORD_MAX, false),
+    [SECRET_IDENTITY_TOKEN] = FIELD("identity token", identity_token, SECRET_TOKEN_MAX, true),
+    [SECRET_REGISTRY_TOKEN] = FIELD("registry token", registry_token, SECRET_TOKEN_MAX, true),
+};
+
+static char *field_text(struct credentials *c, enum secret which)
+{
+    return (char *)c + FIELDS[which].at;
+}
+
+static void wipe_text(char *text)
+{
+    wipe(text, strlen(text));
+}
+
+void credentials_wipe(struct credentials *c)
+{
+    wipe_text(c->source);
+    wipe_text(c->user);
+    wipe_text(c->password);
+    wipe_text(c->identity_token);
+    wipe_text(c->registry_token);
+}
+
+bool credentials_any(const struct credentials *c)
+{
+    return *c->user || *c->identity_token || *c->registry_token;
+}
+
+const char *secret_name(enum secret which)
+{
+    return FIELDS[which].name;
+}
+
+struct writer secret_begin(struct credentials *c, enum secret which)
+{
+    wipe_text(field_text(c, which));
+    return writer_to(field_text(c, which), FIELDS[which].max);
+}
+
+/* NULL, or why a text cannot be sent as what it is (RFC 7617, 2; RFC 6750, 2.1). */
+static const char *bad_character(struct slice text, enum secret which)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x20 || c == 0x7f)
+            return "has a control character in it, a line end perhaps";
+        if (FIELDS[which].token && (c == ' ' || c > 0x7f))
+            return "has a space in it, or a character that is not ASCII";
+        if (which == SECRET_USER && c == ':')
+            return "has a colon in it";
+    }
+    return NULL;
+}
+
+const char *secret_end(struct credentials *c, enum secret which, const struct writer *w)
+{
+    const char *problem = w->overflow ? FIELDS[which].too_long : bad_character(written(w), which);
+    if (problem)
+        wipe(w->data, w->used);
+    else if (w->used)
+        w->data[w->used] = '\0';
+    (void)c;
+    return problem;
+}
+
+const char *secret_set(struct credentials *c, enum secret which, struct slice text)
+{
+    struct writer w = secret_begin(c, which);
+    write_slice(&w, text);
+    return secret_end(c, which, &w);
+}

@@ -1,0 +1,135 @@
+#include "net/tls_arena.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/wipe.h"
+
+/* Blocks lie one behind the other; each begins with this, and the last one ends the arena. */
+union block {
+    struct {
+        uint32_t size : 31; /* bytes, this header included; a multiple of it */
+        uint32_t used : 1;
+        uint32_t before; /* size of the block before; 0 for the first */
+    } head;
+    uint64_t number; /* what follows is aligned for anything that mbedTLS keeps */
+    void *pointer;
+};
+
+#define BLOCKS (TLS_ARENA_SIZE / sizeof(union block))
+
+static union block arena[BLOCKS];
+static union block *hint; /* no block before it is free; NULL: nothing has been given out yet */
+static size_t in_use, peak;
+static bool exhausted;
+
+static union block *next(union block *b)
+{
+    return b + b->head.size / sizeof *b;
+}
+
+static bool is_last(const union block *b)
+{
+    return b + b->head.size / sizeof *b == arena + BLOCKS;
+}
+
+static void start(void)
+{
+    arena[0].head.size = sizeof arena;
+    hint = arena;
+}
+
+/* Makes two blocks of one, the first of `size` bytes, if it is worth it. */
+static void split(union block *b, size_t size)
+{
+    if (b->head.size - size < 2 * sizeof *b)
+        return;
+    union block *rest = b + size / sizeof *b;
+    rest->head.size = (uint32_t)(b->head.size - size) & 0x7fffffff;
+    rest->head.used = 0;
+    rest->head.before = (uint32_t)size;
+    if (!is_last(b))
+        next(b)->head.before = rest->head.size;
+    b->head.size = (uint32_t)size & 0x7fffffff;
+}
+
+/* Makes one block of a free one and the free one behind it. */
+static void merge(union block *b)
+{
+    if (is_last(b) || next(b)->head.used)
+        return;
+    b->head.size = (b->head.size + next(b)->head.size) & 0x7fffffff;
+    if (!is_last(b))
+        next(b)->head.before = b->head.size;
+}
+
+/* The first free block that is large enough. */
+static union block *find(size_t size)
+{
+    union block *b = hint;
+    while (b->head.used || b->head.size < size) {
+        if (is_last(b))
+            return NULL;
+        b = next(b);
+    }
+    return b;
+}
+
+void *tls_arena_calloc(size_t count, size_t size)
+{
+    if (!hint)
+        start();
+    if (count == 0 || size == 0)
+        return NULL;
+    if (size > TLS_ARENA_SIZE / count) {
+        exhausted = true;
+        return NULL;
+    }
+    size_t bytes = count * size;
+    size_t needed = (bytes + 2 * sizeof(union block) - 1) / sizeof(union block) * sizeof(union block);
+    union block *b = find(needed);
+    if (!b) {
+        exhausted = true;
+        return NULL;
+    }
+    split(b, needed);
+    b->head.used = 1;
+    while (hint->head.used && !is_last(hint))
+        hint = next(hint);
+    in_use += b->head.size;
+    peak = in_use > peak ? in_use : peak;
+    return memset(b + 1, 0, bytes);
+}
+
+/* What is given back may have held a key. */
+void tls_arena_free(void *memory)
+{
+    if (!memory)
+        return;
+    union block *b = (union block *)memory - 1;
+    in_use -= b->head.size;
+    b->head.used = 0;
+    wipe(b + 1, b->head.size - sizeof *b);
+    merge(b);
+    if (b->head.before) {
+        union block *before = b - b->head.before / sizeof *b;
+        if (!before->head.used) {
+            merge(before);
+            b = before;
+        }
+    }
+    if (b < hint)
+        hint = b;
+}
+
+bool tls_arena_exhausted(void)
+{
+    bool was = exhausted;
+    exhausted = false;
+    return was;
+}
+
+size_t tls_arena_peak(void)
+{
+    return peak;
+}

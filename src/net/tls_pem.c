@@ -1,0 +1,163 @@
+#include "net/tls_pem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+
+/* ---- The file, byte by byte ---------------------------------------------------------------------------- */
+
+bool tls_pem_open(struct tls_pem *p, const char *path)
+{
+    p->used = p->size = 0;
+    p->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (p->fd < 0)
+        return false;
+    /* A directory can be opened, but not read. */
+    ssize_t n = read(p->fd, p->buffer, sizeof p->buffer);
+    if (n < 0) {
+        int problem = errno;
+        close(p->fd);
+        errno = problem;
+        return false;
+    }
+    p->size = (size_t)n;
+    return true;
+}
+
+void tls_pem_close(struct tls_pem *p)
+{
+    close(p->fd);
+}
+
+/* The next byte, or -1. */
+static int next_byte(struct tls_pem *p)
+{
+    if (p->used == p->size) {
+        ssize_t n;
+        do
+            n = read(p->fd, p->buffer, sizeof p->buffer);
+        while (n < 0 && errno == EINTR);
+        if (n <= 0)
+            return -1;
+        p->used = 0;
+        p->size = (size_t)n;
+    }
+    return (unsigned char)p->buffer[p->used++];
+}
+
+/* The next line without its end and the spaces there; of a long one its beginning. False at the end of
+ * the file. */
+static bool next_line(struct tls_pem *p, struct slice *line)
+{
+    size_t size = 0;
+    int c = next_byte(p);
+    if (c < 0)
+        return false;
+    for (; c >= 0 && c != '\n'; c = next_byte(p))
+        if (size < sizeof p->line)
+            p->line[size++] = (char)c;
+    while (size && (p->line[size - 1] == '\r' || p->line[size - 1] == ' ' || p->line[size - 1] == '\t'))
+        size--;
+    *line = (struct slice){p->line, size};
+    return true;
+}
+
+/* ---- Certificates ---------------------------------------------------------------------------------------- */
+
+/* "TRUSTED CERTIFICATE" is OpenSSL's, with more behind the certificate; it is passed over. */
+static bool is_begin(struct slice line)
+{
+    return slice_equal(line, SLICE("-----BEGIN CERTIFICATE-----")) ||
+           slice_equal(line, SLICE("-----BEGIN X509 CERTIFICATE-----"));
+}
+
+/* Decodes the lines up to the end of a certificate. False when they are not one. Lines of Base64 are
+ * decoded four characters at a time, so one that does not divide by four must be the last. */
+static bool read_body(struct tls_pem *p, struct slice *der)
+{
+    struct slice line, part;
+    size_t size = 0;
+    while (next_line(p, &line)) {
+        if (slice_starts(line, SLICE("-----"))) {
+            *der = (struct slice){p->der, size};
+            return size > 0 && slice_starts(line, SLICE("-----END "));
+        }
+        if (!base64_decode(line, p->der + size, sizeof p->der - size, &part))
+            return false;
+        size += part.size;
+    }
+    return false;
+}
+
+/* A file that begins with an ASN.1 sequence is one certificate in DER. */
+static bool read_der(struct tls_pem *p, struct slice *der)
+{
+    size_t size = 0;
+    for (int c = next_byte(p); c >= 0; c = next_byte(p)) {
+        if (size == sizeof p->der)
+            return false;
+        p->der[size++] = (char)c;
+    }
+    *der = (struct slice){p->der, size};
+    return size > 0;
+}
+
+bool tls_pem_next(struct tls_pem *p, struct slice *der)
+{
+    struct slice line;
+    if (p->used == 0 && p->size && p->buffer[0] == 0x30)
+        return read_der(p, der);
+    while (next_line(p, &line))
+        if (is_begin(line) && read_body(p, der))
+            return true;
+    return false;
+}
+
+/* ---- DER: just enough to find a name ----------------------------------------------------------------------- */
+
+/* Takes one element off *in. */
+static bool take_element(struct slice *in, unsigned char *tag, struct slice *whole,
+                         struct slice *content)
+{
+    size_t at = 2, size;
+    if (in->size < 2)
+        return false;
+    *tag = (unsigned char)in->data[0];
+    size = (unsigned char)in->data[1];
+    if (size > 0x80) {
+        size_t digits = size - 0x80;
+        if (digits > 3 || in->size < 2 + digits)
+            return false;
+        for (size = 0; digits > 0; digits--)
+            size = size << 8 | (unsigned char)in->data[at++];
+    } else if (size == 0x80)
+        return false;
+    if (size > in->size - at)
+        return false;
+    *whole = slice_head(*in, at + size);
+    *content = slice_from(*whole, at);
+    *in = slice_from(*in, at + size);
+    return true;
+}
+
+struct slice tls_certificate_subject(struct slice der)
+{
+    /* Certificate and tbsCertificate, then: [0] version, serial number, algorithm, issuer, validity, subject */
+    static const unsigned char TAGS[] = {0x02, 0x30, 0x30, 0x30, 0x30};
+    struct slice whole = {NULL, 0}, content, rest = der;
+    unsigned char tag;
+    for (int i = 0; i < 2; i++) {
+        if (!take_element(&rest, &tag, &whole, &content) || tag != 0x30)
+            return SLICE("");
+        rest = content;
+    }
+    if (rest.size && (unsigned char)rest.data[0] == 0xa0)
+        take_element(&rest, &tag, &whole, &content);
+    for (size_t i = 0; i < sizeof TAGS; i++)
+        if (!take_element(&rest, &tag, &whole, &content) || tag != TAGS[i])
+            return SLICE("");
+    return whole;
+}

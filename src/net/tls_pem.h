@@ -1,0 +1,30 @@
+/* Certificates in a file, one after the other, in memory that does not grow with the file: PEM (RFC 7468)
+ * with whatever stands between the certificates, or one in DER. */
+#ifndef REGTAG_NET_TLS_PEM_H
+#define REGTAG_NET_TLS_PEM_H
+
+#include "base/slice.h"
+
+#define TLS_CERTIFICATE_MAX 8192 /* bytes of a certificate; larger ones are passed over */
+
+struct tls_pem {
+    int fd;
+    size_t used, size; /* of the buffer */
+    char buffer[4096];
+    char line[128]; /* of text; Base64 lines are 64 or 76 long */
+    char der[TLS_CERTIFICATE_MAX];
+};
+
+/* Opens the file. False: errno tells why. */
+bool tls_pem_open(struct tls_pem *p, const char *path);
+
+/* Goes on to the next certificate; *der points into *p. False at the end of the file. */
+bool tls_pem_next(struct tls_pem *p, struct slice *der);
+
+void tls_pem_close(struct tls_pem *p);
+
+/* The DER of the subject's name of a certificate, as it stands there (RFC 5280, 4.1). Empty where the
+ * bytes are no certificate. */
+struct slice tls_certificate_subject(struct slice der);
+
+#endif

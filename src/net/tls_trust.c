@@ -1,0 +1,225 @@
+#include "net/tls_trust.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Places ---------------------------------------------------------------------------------------------- */
+
+/* Where the usual systems have their trusted certificates: the first of these that can be read. */
+static const char *const SYSTEM[] = {
+    "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, OpenWrt, buildroot */
+    "/etc/ssl/cert.pem",                                 /* Alpine, musl systems, OpenWrt */
+    "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora */
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* Fedora, newer */
+    "/etc/ssl/ca-bundle.pem",                            /* openSUSE */
+    "/etc/ssl/certs",
+};
+
+/* Docker's and podman's directories, by host, of certificates for registries. */
+static const char *const HOSTS[] = {"/etc/docker/certs.d", "/etc/containers/certs.d"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Writes "DIRECTORY/NAME" and a NUL. False when it is too long. */
+static bool join(char text[PATH_TEXT_MAX], const char *directory, const char *name)
+{
+    struct writer w = writer_to(text, PATH_TEXT_MAX - 1);
+    write_format(&w, "%s/%s", directory, name);
+    text[w.used] = '\0';
+    return !w.overflow;
+}
+
+/* The directory for a host: HOST:PORT, and HOST alone where the port is that of https. */
+static bool host_directory(char text[PATH_TEXT_MAX], const char *base,
+                           const struct regtag_origin *origin, bool with_port)
+{
+    struct writer w = writer_to(text, PATH_TEXT_MAX - 1);
+    struct slice host = slice_of(origin->host);
+    bool ipv6 = slice_find(host, ':') < host.size;
+    if (!with_port && origin->port != 443)
+        return false;
+    write_format(&w, "%s/%s%s%s", base, ipv6 ? "[" : "", origin->host, ipv6 ? "]" : "");
+    if (with_port)
+        write_format(&w, ":%u", (unsigned)origin->port);
+    text[w.used] = '\0';
+    return !w.overflow;
+}
+
+static bool ends_with(const char *name, const char *ending)
+{
+    size_t size = strlen(name), end = strlen(ending);
+    return size > end && strcmp(name + size - end, ending) == 0;
+}
+
+/* ---- Looking through them --------------------------------------------------------------------------------- */
+
+struct search {
+    struct slice subject;
+    tls_trust_visit *visit;
+    void *context;
+    bool own; /* the user named the place */
+    bool over;
+    struct tls_pem pem;
+};
+
+/* Returns whether the file could be read. */
+static bool search_file(struct search *s, const char *path)
+{
+    struct slice der;
+    if (!tls_pem_open(&s->pem, path))
+        return false;
+    while (!s->over && tls_pem_next(&s->pem, &der))
+        if (slice_equal(tls_certificate_subject(der), s->subject))
+            s->over = !s->visit(s->context, der, s->own);
+    tls_pem_close(&s->pem);
+    return true;
+}
+
+/* All files of a directory whose name ends so; "" means all. Returns whether it could be read. */
+static bool search_directory(struct search *s, const char *path, const char *ending)
+{
+    char file[PATH_TEXT_MAX];
+    struct dirent *entry;
+    DIR *directory = opendir(path);
+    if (!directory)
+        return false;
+    while (!s->over && (entry = readdir(directory)) != NULL)
+        if ((*ending == '\0' || ends_with(entry->d_name, ending)) && join(file, path, entry->d_name))
+            search_file(s, file);
+    closedir(directory);
+    return true;
+}
+
+static bool search_place(struct search *s, const char *path)
+{
+    return search_file(s, path) || search_directory(s, path, "");
+}
+
+/* Returns whether any directory for the host is there. */
+static bool search_host(struct search *s, const struct regtag_origin *origin)
+{
+    char path[PATH_TEXT_MAX];
+    bool any = false;
+    for (size_t i = 0; i < COUNT(HOSTS); i++)
+        for (int with_port = 1; with_port >= 0; with_port--)
+            if (host_directory(path, HOSTS[i], origin, with_port) && search_directory(s, path, ".crt"))
+                any = true;
+    return any;
+}
+
+static bool is_set(const char *text)
+{
+    return text && *text;
+}
+
+/* Goes through the places in their order. Returns whether any of them could be read. */
+static bool search_all(struct search *s, const struct tls_settings *settings,
+                       const struct regtag_origin *origin)
+{
+    bool any = false;
+    s->own = true;
+    for (unsigned i = 0; i < settings->authorities; i++)
+        any = search_place(s, settings->authority[i]) || any;
+    if (settings->authorities)
+        return any;
+
+    any = search_host(s, origin);
+    if (is_set(settings->env_file))
+        any = search_file(s, settings->env_file) || any;
+    if (is_set(settings->env_dir))
+        any = search_directory(s, settings->env_dir, "") || any;
+    if (is_set(settings->env_file) || is_set(settings->env_dir))
+        return any;
+
+    s->own = false;
+    for (size_t i = 0; i < COUNT(SYSTEM); i++)
+        if (search_place(s, SYSTEM[i]))
+            return true;
+    return any;
+}
+
+void tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,
+                    struct slice subject, tls_trust_visit *visit, void *context)
+{
+    struct search s;
+    s.subject = subject;
+    s.visit = visit;
+    s.context = context;
+    s.over = false;
+    search_all(&s, settings, origin);
+}
+
+/* ---- Whether there is anything ------------------------------------------------------------------------------ */
+
+static bool readable(const char *path)
+{
+    return access(path, R_OK) == 0;
+}
+
+/* Writes the name of a place that was looked at; tells whether it is there. */
+static bool look_at(struct writer *w, const char *path)
+{
+    write_format(w, "%s%s", w->used ? ", " : "", path);
+    return readable(path);
+}
+
+static bool look_at_hosts(struct writer *w, const struct regtag_origin *origin)
+{
+    char path[PATH_TEXT_MAX];
+    for (size_t i = 0; i < COUNT(HOSTS); i++)
+        if (host_directory(path, HOSTS[i], origin, true) && look_at(w, path))
+            return true;
+    return false;
+}
+
+bool tls_trust_any(const struct tls_settings *settings, const struct regtag_origin *origin,
+                   struct writer *w)
+{
+    bool any = false;
+    for (unsigned i = 0; i < settings->authorities; i++)
+        any = look_at(w, settings->authority[i]) || any;
+    if (settings->authorities)
+        return any;
+    any = look_at_hosts(w, origin);
+    if (is_set(settings->env_file))
+        any = look_at(w, settings->env_file) || any;
+    if (is_set(settings->env_dir))
+        any = look_at(w, settings->env_dir) || any;
+    if (is_set(settings->env_file) || is_set(settings->env_dir))
+        return any;
+    for (size_t i = 0; i < COUNT(SYSTEM) && !any; i++)
+        any = look_at(w, SYSTEM[i]);
+    return any;
+}
+
+/* ---- The client's certificate ------------------------------------------------------------------------------- */
+
+/* The first NAME.cert of a directory that has a NAME.key beside it. */
+static bool find_pair(const char *path, char *certificate, char *key)
+{
+    struct dirent *entry;
+    DIR *directory = opendir(path);
+    bool found = false;
+    while (directory && !found && (entry = readdir(directory)) != NULL) {
+        if (!ends_with(entry->d_name, ".cert") || !join(certificate, path, entry->d_name))
+            continue;
+        memcpy(key, certificate, PATH_TEXT_MAX);
+        memcpy(key + strlen(key) - 5, ".key", 5);
+        found = readable(certificate) && readable(key);
+    }
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
+bool tls_trust_client(const struct regtag_origin *origin, char *certificate, char *key)
+{
+    char path[PATH_TEXT_MAX];
+    for (size_t i = 0; i < COUNT(HOSTS); i++)
+        for (int with_port = 1; with_port >= 0; with_port--)
+            if (host_directory(path, HOSTS[i], origin, with_port) && find_pair(path, certificate, key))
+                return true;
+    return false;
+}

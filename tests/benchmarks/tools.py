@@ -1,0 +1,131 @@
+"""The programs that are compared, each with the commands by which its users do the same thing.
+
+A task is a list of command lines, run one after the other: a program that takes one name at a time
+needs as many of them as there are names.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from images import DOCKER_MANIFEST
+
+TOP = Path(__file__).resolve().parent.parent.parent
+PEERS = ("crane", "oras")  # in Debian's forky; older releases have none or only one of them
+
+
+class Tool(NamedTuple):
+    name: str
+    path: str
+    tag: Callable  # from (host, repository, old tag, names) to a task
+    ls: Callable = None  # from (host, repository) to a task
+
+
+def regtag(path):
+    return Tool(
+        "regtag",
+        path,
+        lambda host, repository, old, names: [[path, "tag", f"{host}/{repository}:{old}", *names]],
+        lambda host, repository: [[path, "ls", f"{host}/{repository}"]],
+    )
+
+
+def curl(path, folder):
+    """The recipe as it has to be for the manifest to stay the same: most copies of it are wrong."""
+    saved = f"{folder}/manifest.json"
+
+    def tag(host, repository, old, names):
+        api = f"http://{host}/v2/{repository}/manifests"
+        get = [path, "-fsS", "-H", f"Accept: {DOCKER_MANIFEST}", "-o", saved, f"{api}/{old}"]
+        put = [path, "-fsS", "-X", "PUT", "-H", f"Content-Type: {DOCKER_MANIFEST}"]
+        put += ["--data-binary", f"@{saved}"]
+        return [get, *([*put, f"{api}/{name}"] for name in names)]
+
+    return Tool("curl recipe", path, tag)
+
+
+def crane(path):
+    return Tool(
+        "crane",
+        path,
+        lambda host, repository, old, names: [
+            [path, "tag", f"{host}/{repository}:{old}", name] for name in names
+        ],
+        lambda host, repository: [[path, "ls", f"{host}/{repository}"]],
+    )
+
+
+def oras(path):
+    return Tool(
+        "oras",
+        path,
+        lambda host, repository, old, names: [
+            [path, "tag", "--plain-http", f"{host}/{repository}:{old}", *names]
+        ],
+        lambda host, repository: [[path, "repo", "tags", "--plain-http", f"{host}/{repository}"]],
+    )
+
+
+def skopeo(path):
+    def tag(host, repository, old, names):
+        command = [path, "--insecure-policy", "copy", "-q", "--all", "--preserve-digests"]
+        command += ["--src-tls-verify=false", "--dest-tls-verify=false"]
+        image = f"docker://{host}/{repository}"
+        return [[*command, f"{image}:{old}", f"{image}:{name}"] for name in names]
+
+    return Tool(
+        "skopeo",
+        path,
+        tag,
+        lambda host, repository: [
+            [path, "list-tags", "--tls-verify=false", f"docker://{host}/{repository}"]
+        ],
+    )
+
+
+def find(program, folder, variables):
+    """The tools that there are, and a word on each that there is not."""
+    tools = [regtag(program)]
+    missing = []
+    if shutil.which("curl"):
+        tools.append(curl(shutil.which("curl"), folder))
+    else:
+        missing.append("curl: it is not installed")
+    for name, make in zip(PEERS, (crane, oras)):
+        path = _unpacked(name)
+        if path is None:
+            missing.append(f"{name}: Debian forky's package is not to be had from this mirror")
+        elif not _starts(path, variables):
+            missing.append(f"{name}: Debian forky's program does not run on this release")
+        else:
+            tools.append(make(path))
+    if shutil.which("skopeo"):
+        tools.append(skopeo(shutil.which("skopeo")))
+    else:
+        missing.append("skopeo: it is not installed, and its package brings too much to unpack")
+    return tools, missing
+
+
+def _unpacked(name):
+    """The path of a program in forky's package, which is fetched the first time."""
+    done = subprocess.run(
+        [TOP / "third_party/unpack", name, "forky"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    path = f"{done.stdout.strip()}/usr/bin/{name}"
+    return path if done.returncode == 0 and Path(path).exists() else None
+
+
+def _starts(path, variables):
+    done = subprocess.run([path, "--help"], env=variables, capture_output=True)
+    return done.returncode == 0
+
+
+def shared_libraries(path):
+    """The files that the dynamic loader adds to a program."""
+    done = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+)", done.stdout, re.MULTILINE)))
