@@ -86,11 +86,11 @@ hash    := src/net/hash_mbedtls.c
 # TLS or none: this chooses, and whoever calls it does not know which it is.
 ifeq ($(TLS),0)
 tls            := src/net/tls_none.c
-mbedtls_config := mbedtls_config.h
+mbedtls_config := regtag_mbedtls.h
 mbedtls        := sha256 platform_util
 else
 tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c))
-mbedtls_config := mbedtls_config_tls.h
+mbedtls_config := regtag_mbedtls_tls.h
 mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod bignum_mod_raw chacha20 \
     chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm hkdf md oid pem pk \
     pk_ecc pk_wrap pkparse platform platform_util poly1305 psa_crypto psa_crypto_aead \
@@ -104,6 +104,9 @@ program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(wildcard
 tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
+probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
+tested       := $(patsubst %,src/cli/%.c,credentials helper output proxy_env) \
+                $(patsubst %,src/net/%.c,clock no_proxy proxy tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------
 
@@ -114,12 +117,12 @@ $(OUT)/regtag: $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	$(link) -o $@ $^ $(LDLIBS)
 
-$(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(hash)) $(OUT)/libregtag.a \
+$(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(probed)) $(OUT)/libregtag.a \
               $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	$(link) -o $@ $^ $(LDLIBS)
 
-$(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(hash)) \
+$(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(probed) $(tested)) \
          $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	mkdir -p $(@D)
@@ -176,7 +179,7 @@ $(filter-out build/third_party/%,$(third_party)):
 
 # Debian's packages for what is to be made. A compiler that works is good enough, wherever it is from.
 goal     = $(filter $(1),$(MAKECMDGOALS))
-packages = $(if $(call goal,check),binutils libcmocka-dev openssl python3 python3-pytest strace) \
+packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest strace) \
            $(if $(call goal,figures),binutils curl python3 python3-pytest valgrind) \
            $(if $(call goal,demo),curl)
 packages:

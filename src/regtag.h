@@ -95,6 +95,9 @@ struct regtag_transport {
      * message. The text stays until the connection is opened again. Also called when time is over
      * and the connection is not up yet: then it tells what it was waiting for. */
     enum regtag_status (*failure)(void *context, unsigned connection, const char **text);
+    /* May be NULL. Tells whether requests to an origin without TLS go through a proxy: NULL when they
+     * don't, else the value of Proxy-Authorization, "" for none. */
+    const char *(*proxy)(void *context, const struct regtag_origin *origin);
 };
 
 /* What the operation tells on its way, one line a call, without a newline; text of a server in it is
@@ -105,6 +108,19 @@ enum regtag_trace {
     REGTAG_TRACE_NOTE,    /* a decision */
     REGTAG_TRACE_WARNING  /* something that the user should know even if all ends well */
 };
+
+/* Who asks. The strings are the caller's and must stay; NULL and "" mean that there is none. They are sent
+ * to the registry's origin, and to the token server that it names, and nowhere else. */
+struct regtag_credentials {
+    const char *user, *password;
+    const char *identity_token; /* changed into access tokens by the token server (OAuth 2) */
+    const char *bearer_token;   /* an access token itself: sent as it is, never renewed */
+};
+
+/* The longest of each that are taken, in bytes. */
+#define REGTAG_USER_MAX 255
+#define REGTAG_PASSWORD_MAX 4096
+#define REGTAG_TOKEN_MAX 16384
 
 enum regtag_scheme {
     REGTAG_SCHEME_DEFAULT, /* plain HTTP for localhost, 127.0.0.0/8 and ::1, TLS for all others */
@@ -119,7 +135,7 @@ enum regtag_scheme {
 /* Enough memory for an operation with these limits, for those who want to set it aside when the program
  * is built; regtag_size() is exact. */
 #define REGTAG_SIZE(manifest_max, tokens_max) ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX)
-#define REGTAG_STATE_MAX (72u * 1024) /* bytes, all buffers but the manifest and its index */
+#define REGTAG_STATE_MAX (144u * 1024) /* bytes, all buffers but the manifest and its index */
 
 struct regtag_config {
     size_t size; /* sizeof(struct regtag_config), so that header and library can be told apart */
@@ -129,6 +145,11 @@ struct regtag_config {
     void *trace_context;
     uint64_t timeout; /* milliseconds for the whole operation, counted from the first step */
     enum regtag_scheme scheme;
+    struct regtag_credentials credentials;
+    /* HOST or HOST:PORT of token servers that are trusted with the credentials although they are spoken
+     * to in plain HTTP, or have a private address and the registry has none. */
+    const char *const *allowed_realms;
+    size_t allowed_realms_count;
     size_t manifest_max; /* bytes; 0 means REGTAG_MANIFEST_MAX */
     size_t tokens_max;   /* 0 means REGTAG_TOKENS_MAX */
 };

@@ -48,3 +48,22 @@ bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decod
     /* What is left over is less than a digit's worth, and zero. */
     return count < 6 && (bits & ((1u << count) - 1)) == 0;
 }
+
+/* Four digits for the first one to three bytes of s; '=' where nothing is left to be said. */
+static void write_group(struct writer *w, struct slice s)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char group[4];
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; i++)
+        bits = bits << 8 | (i < s.size ? (unsigned char)s.data[i] : 0u);
+    for (size_t i = 0; i < 4; i++)
+        group[i] = i <= s.size ? DIGITS[bits >> (18 - 6 * i) & 63] : '=';
+    write_slice(w, (struct slice){group, sizeof group});
+}
+
+void write_base64(struct writer *w, struct slice s)
+{
+    for (; s.size; s = slice_from(s, 3))
+        write_group(w, s);
+}

@@ -2,10 +2,13 @@
 #ifndef REGTAG_BASE_BASE64_H
 #define REGTAG_BASE_BASE64_H
 
-#include "base/slice.h"
+#include "base/writer.h"
 
 /* Decodes s, in the ordinary or the URL's alphabet, padded or not, into memory of `max` bytes,
  * which may be where s itself lies. False when s is not Base64 or does not fit. */
 bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decoded);
+
+/* Writes s in the ordinary alphabet, padded. */
+void write_base64(struct writer *w, struct slice s);
 
 #endif

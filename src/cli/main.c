@@ -1,9 +1,12 @@
 /* regtag: the command. */
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#include "cli/credentials.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/proxy_env.h"
 #include "cli/report.h"
 #include "cli/tls_options.h"
 #include "net/clock.h"
@@ -27,6 +30,8 @@ static struct net net;
 static mbedtls_sha256_context hash_context;
 static struct report_trace trace;
 static struct tls_settings tls;
+static struct proxy_settings proxies;
+static struct credentials credentials;
 
 static struct regtag *make_operation(void)
 {
@@ -39,11 +44,18 @@ static struct regtag *make_operation(void)
     config.trace_context = &trace;
     config.timeout = options.timeout * 1000;
     config.scheme = options.scheme;
+    config.allowed_realms = options.allow_realm.list;
+    config.allowed_realms_count = options.allow_realm.count;
+    config.credentials.user = credentials.user;
+    config.credentials.password = credentials.password;
+    config.credentials.identity_token = credentials.identity_token;
+    config.credentials.bearer_token = credentials.registry_token;
 
     trace.options = &options;
     trace.start = clock_now();
     net.overrides = &options.overrides;
     net.tls = &tls;
+    net.proxies = &proxies;
     tls.trace = report_trace;
     tls.trace_context = &trace;
     net.trace = report_trace;
@@ -113,11 +125,40 @@ static int check_output(int status)
     return status ? status : REGTAG_OTHER;
 }
 
+/* No core has a secret in it: a crash must not leave one on a disk. */
+static void no_core(void)
+{
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+}
+
+/* What goes wrong with the reference or the credentials is told before anything is sent. */
+static int run_verb(void)
+{
+    struct error e = {.status = 0};
+    struct reference reference;
+    uint64_t deadline = clock_now() + options.timeout * 1000;
+
+    proxies = proxy_settings(&options);
+    if (reference_parse(&reference, slice_of(options.arguments[0]), &e) &&
+        credentials_find(&credentials, &options, &reference, deadline, &e) == REGTAG_OK) {
+        if (options.insecure)
+            output_error("--insecure: the registry's certificate is not verified");
+        int status = (int)run(make_operation());
+        credentials_wipe(&credentials);
+        return status;
+    }
+    credentials_wipe(&credentials);
+    output_error(e.text);
+    return e.status;
+}
+
 int main(int argc, char **argv)
 {
     struct error e = {.status = 0};
     bool has_output = output_claim();
     signal(SIGPIPE, SIG_IGN);
+    no_core();
 
     if (!options_parse(&options, argc, argv, &e) || !tls_options(&tls, &options, &e)) {
         output_error(e.text);
@@ -131,10 +172,7 @@ int main(int argc, char **argv)
         options_help(options.verb);
     else if (options.version)
         output_write(SLICE("regtag " REGTAG_VERSION "\n"));
-    else {
-        if (options.insecure)
-            output_error("--insecure: the registry's certificate is not verified");
-        return check_output((int)run(make_operation()));
-    }
+    else
+        return check_output(run_verb());
     return check_output(0);
 }

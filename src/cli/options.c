@@ -53,8 +53,19 @@ static const struct option OPTIONS[] = {
      "how long all of it may take (60)"},
     {"resolve", "", "HOST:PORT:ADDRESS", RESOLVE, 0, 0, ALL_VERBS,
      "the address of a host; may be repeated"},
+    {"user", "", "NAME", TEXT, AT(user), 0, ALL_VERBS, "log in with this name"},
+    {"password-stdin", "", "", FLAG, AT(password_stdin), 0, ALL_VERBS, "... and the password on stdin"},
+    {"password-file", "", "FILE", TEXT, AT(password_file), 0, ALL_VERBS, "... or the one in a file"},
+    {"authfile", "", "FILE", TEXT, AT(authfile), 0, ALL_VERBS,
+     "a config.json of Docker, or auth.json of podman"},
+    {"anonymous", "", "", FLAG, AT(anonymous), 0, ALL_VERBS, "use no credentials, whatever there is"},
+    {"proxy", "", "URL", TEXT, AT(proxy), 0, ALL_VERBS, "the HTTP proxy to go through; \"\" for none"},
+    {"no-proxy", "", "LIST", TEXT, AT(no_proxy), 0, ALL_VERBS,
+     "hosts, domains and blocks to reach without it"},
     {"plain-http", "", "", PLAIN, 0, 0, ALL_VERBS, "speak plain HTTP, whatever the host"},
     {"tls", "", "", TLS, 0, 0, ALL_VERBS, "speak TLS, whatever the host"},
+    {"allow-realm", "", "HOST[:PORT]", LIST, AT(allow_realm), 0, ALL_VERBS,
+     "a token server to trust although it looks wrong"},
     {"cacert", "", "FILE", LIST, AT(cacert), 0, ALL_VERBS,
      "trust these CAs only: a file or a directory"},
     {"cert", "", "FILE", TEXT, AT(cert), 0, ALL_VERBS, "the client's certificate (PEM)"},
@@ -165,9 +176,11 @@ static const struct option *find_option(struct slice name, bool letter)
 
 static bool usage(const struct options *o, struct error *e, const char *what, const char *text)
 {
+    struct slice shown = slice_of(text);
+    if (slice_starts(shown, SLICE("--"))) /* what follows a '=' may be a password */
+        shown = slice_split(&shown, '=');
     error_set(e, REGTAG_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
-              SLICE_ARG(slice_head(slice_of(text), 200)), o->verb ? " " : "",
-              o->verb ? o->verb->name : "");
+              SLICE_ARG(slice_head(shown, 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
     return false;
 }
 
@@ -254,8 +267,9 @@ static bool read_letters(struct options *o, const char *argument, struct error *
 {
     for (const char *letter = argument + 1; *letter; letter++) {
         const struct option *option = find_option((struct slice){letter, 1}, true);
+        char shown[] = {'-', *letter, '\0'}; /* what follows may be a password */
         if (!option || !set_option(o, option, "", e))
-            return usage(o, e, "there is no option", argument);
+            return usage(o, e, "there is no option", shown);
     }
     return true;
 }
@@ -287,6 +301,24 @@ static bool check_count(const struct options *o, struct error *e)
     return false;
 }
 
+static bool check_login(const struct options *o, struct error *e)
+{
+    bool password = o->password_stdin || o->password_file;
+    const char *problem = NULL;
+    if (o->anonymous && (o->user || password || o->authfile))
+        problem = "--anonymous cannot be meant together with --user, --password-... or --authfile";
+    else if (o->password_stdin && o->password_file)
+        problem = "--password-stdin and --password-file cannot both be meant";
+    else if (password && !o->user)
+        problem = "--password-stdin and --password-file need --user NAME";
+    else if (o->user && !password)
+        problem = "--user needs --password-stdin or --password-file FILE";
+    if (!problem || o->help)
+        return true;
+    error_set(e, REGTAG_USAGE, "%s", problem);
+    return false;
+}
+
 /* "help", "help VERB", "--help", "--version": what stands instead of a verb. */
 static bool read_instead(struct options *o, int argc, char **argv, struct error *e)
 {
@@ -303,7 +335,7 @@ static bool read_instead(struct options *o, int argc, char **argv, struct error 
 
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
 {
-    memset(o, 0, sizeof *o);
+    memset(o, 0, offsetof(struct options, overrides));
     o->timeout = TIMEOUT_DEFAULT;
     if (argc < 2) {
         error_set(e, REGTAG_USAGE, "a command is missing; \"regtag help\" shows what there is");
@@ -312,5 +344,5 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->verb = find_verb(argv[1]);
     if (!o->verb)
         return read_instead(o, argc, argv, e);
-    return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e);
+    return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e);
 }

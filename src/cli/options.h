@@ -22,11 +22,16 @@ struct options {
     uint64_t timeout; /* seconds */
     uint64_t limit;   /* 0: none */
     enum regtag_scheme scheme;
-    struct overrides overrides;
+    const char *proxy, *no_proxy; /* NULL: not given */
 
-    struct words cacert, pin;
+    const char *user, *password_file, *authfile; /* NULL: not given */
+    bool password_stdin, anonymous;
+
+    struct words cacert, pin, allow_realm;
     const char *cert, *key, *time_floor; /* NULL: not given */
     bool pin_only, insecure;
+
+    struct overrides overrides; /* large, and left alone unless it is used: it must be zero at first */
 };
 
 enum verb_id { VERB_ID_TAG = 1, VERB_ID_LS = 2, VERB_ID_DIGEST = 4, VERB_ID_MANIFEST = 8 };

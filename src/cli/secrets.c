@@ -17,10 +17,10 @@ static const struct field {
     const char *too_long;
     bool token; /* is sent as it is */
 } FIELDS[] = {
-    [SECRET_USER] = FIELD("user name", user, USER_MAX, false),
-    [SECRET_PASSWORD] = FIELD("password", password, PASSWORD_MAX, false),
-    [SECRET_IDENTITY_TOKEN] = FIELD("identity token", identity_token, SECRET_TOKEN_MAX, true),
-    [SECRET_REGISTRY_TOKEN] = FIELD("registry token", registry_token, SECRET_TOKEN_MAX, true),
+    [SECRET_USER] = FIELD("user name", user, REGTAG_USER_MAX, false),
+    [SECRET_PASSWORD] = FIELD("password", password, REGTAG_PASSWORD_MAX, false),
+    [SECRET_IDENTITY_TOKEN] = FIELD("identity token", identity_token, REGTAG_TOKEN_MAX, true),
+    [SECRET_REGISTRY_TOKEN] = FIELD("registry token", registry_token, REGTAG_TOKEN_MAX, true),
 };
 
 static char *field_text(struct credentials *c, enum secret which)
@@ -73,14 +73,13 @@ static const char *bad_character(struct slice text, enum secret which)
     return NULL;
 }
 
-const char *secret_end(struct credentials *c, enum secret which, const struct writer *w)
+const char *secret_end(enum secret which, const struct writer *w)
 {
     const char *problem = w->overflow ? FIELDS[which].too_long : bad_character(written(w), which);
     if (problem)
         wipe(w->data, w->used);
     else if (w->used)
         w->data[w->used] = '\0';
-    (void)c;
     return problem;
 }
 
@@ -88,5 +87,13 @@ const char *secret_set(struct credentials *c, enum secret which, struct slice te
 {
     struct writer w = secret_begin(c, which);
     write_slice(&w, text);
-    return secret_end(c, which, &w);
+    return secret_end(which, &w);
+}
+
+const char *secret_read(struct credentials *c, enum secret which, const struct document *d, int value)
+{
+    struct writer w = secret_begin(c, which);
+    bool whole = document_write(d, value, &w) || w.overflow;
+    const char *problem = secret_end(which, &w);
+    return whole ? problem : "has half a character in it";
 }

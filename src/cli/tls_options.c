@@ -24,6 +24,13 @@ static int64_t days_before(int64_t year, int64_t month, int64_t day)
     return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
 }
 
+static int64_t days_in(int64_t year, int64_t month)
+{
+    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return DAYS[month - 1] + (month == 2 && leap);
+}
+
 /* Takes a number of exactly `digits` digits, from `least` to `most`, and the character behind it. */
 static bool take_number(struct slice *s, size_t digits, uint64_t least, uint64_t most, char behind,
                         int64_t *number)
@@ -46,7 +53,7 @@ static bool parse_date(struct slice s, int64_t *seconds)
 {
     int64_t year, month, day, hour = 0, minute = 0, second = 0;
     if (!take_number(&s, 4, 1970, 9999, '-', &year) || !take_number(&s, 2, 1, 12, '-', &month) ||
-        !take_number(&s, 2, 1, 31, '\0', &day))
+        !take_number(&s, 2, 1, 31, '\0', &day) || day > days_in(year, month))
         return false;
     if (s.size) {
         if (s.data[0] != 'T' && s.data[0] != 't' && s.data[0] != ' ')

@@ -2,21 +2,7 @@
 
 #include <string.h>
 
-#include "http/fields.h"
-
-static void skip_spaces(struct slice *s)
-{
-    while (s->size && (s->data[0] == ' ' || s->data[0] == '\t'))
-        *s = slice_from(*s, 1);
-}
-
-static bool skip_char(struct slice *s, char c)
-{
-    if (s->size == 0 || s->data[0] != c)
-        return false;
-    *s = slice_from(*s, 1);
-    return true;
-}
+#include "http/quoted.h"
 
 /* A value without quotes: more than a token is seen there, type=text/plain for one. */
 static struct slice take_bare(struct slice *s)
@@ -27,29 +13,6 @@ static struct slice take_bare(struct slice *s)
     struct slice bare = slice_head(*s, n);
     *s = slice_from(*s, n);
     return bare;
-}
-
-static struct slice take_token(struct slice *s)
-{
-    size_t n = 0;
-    while (n < s->size && is_token_char(s->data[n]))
-        n++;
-    struct slice token = slice_head(*s, n);
-    *s = slice_from(*s, n);
-    return token;
-}
-
-/* Takes a quoted string; what is between the quotes is left as written, escapes included. */
-static bool take_quoted(struct slice *s, struct slice *text)
-{
-    size_t n = 1;
-    while (n < s->size && s->data[n] != '"')
-        n += s->data[n] == '\\' ? 2 : 1;
-    if (n >= s->size)
-        return false;
-    *text = slice_from(slice_head(*s, n), 1);
-    *s = slice_from(*s, n + 1);
-    return true;
 }
 
 /* Whether a relation type, escapes of a quoted string and case aside, is "next". */

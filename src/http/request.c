@@ -17,9 +17,12 @@ void write_field(struct writer *w, const char *name, struct slice value)
     write_text(w, "\r\n");
 }
 
-void write_request(struct writer *w, const char *method, struct slice target, struct slice authority)
+void write_request(struct writer *w, const char *method, struct slice proxied, struct slice target,
+                   struct slice authority)
 {
-    write_format(w, "%s %s", method, target.size && target.data[0] == '/' ? "" : "/");
+    write_format(w, "%s %s", method, proxied.size ? "http://" : "");
+    write_checked(w, proxied, '!');
+    write_text(w, target.size && target.data[0] == '/' ? "" : "/");
     write_checked(w, target, '!');
     write_text(w, " HTTP/1.1\r\n");
     write_field(w, "Host", authority);

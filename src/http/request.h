@@ -4,9 +4,10 @@
 
 #include "base/writer.h"
 
-/* METHOD TARGET HTTP/1.1 and the Host field. The target may be empty, meaning "/". A target with a
- * control character or space in it poisons the writer. */
-void write_request(struct writer *w, const char *method, struct slice target, struct slice authority);
+/* METHOD TARGET HTTP/1.1 and the Host field. The target may be empty, meaning "/"; behind "http://" and
+ * `proxied`, an authority, if that isn't empty. A control character or space poisons the writer. */
+void write_request(struct writer *w, const char *method, struct slice proxied, struct slice target,
+                   struct slice authority);
 
 /* One header line. A value that could end the line early poisons the writer. */
 void write_field(struct writer *w, const char *name, struct slice value);

@@ -81,6 +81,20 @@ bool url_same_origin(const struct url *a, const struct url *b)
     return a->tls == b->tls && a->port == b->port && slice_equal_nocase(a->host, b->host);
 }
 
+void url_origin(const struct url *u, struct regtag_origin *origin)
+{
+    origin->tls = u->tls;
+    origin->port = (uint16_t)u->port;
+    memcpy(origin->host, u->host.data, u->host.size); /* url_parse has seen to its size */
+    origin->host[u->host.size] = '\0';
+}
+
+bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b)
+{
+    return a->tls == b->tls && a->port == b->port &&
+           slice_equal_nocase(slice_of(a->host), slice_of(b->host));
+}
+
 void write_authority(struct writer *w, bool tls, struct slice host, unsigned port)
 {
     bool ipv6 = slice_find(host, ':') < host.size;

@@ -4,6 +4,7 @@
 #define REGTAG_HTTP_URL_H
 
 #include "base/writer.h"
+#include "regtag.h"
 
 #define URL_MAX 4096 /* bytes of a URL that is accepted from a server */
 
@@ -25,6 +26,12 @@ bool url_resolve(struct slice base, struct slice reference, struct writer *w);
 
 /* Whether two URLs have the same scheme, host and port. */
 bool url_same_origin(const struct url *a, const struct url *b);
+
+/* Where a URL leads. */
+void url_origin(const struct url *u, struct regtag_origin *origin);
+
+/* Whether two origins are one. */
+bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b);
 
 /* "HOST", "HOST:PORT" where the port isn't the scheme's own; IPv6 in brackets. */
 void write_authority(struct writer *w, bool tls, struct slice host, unsigned port);

@@ -31,20 +31,24 @@
 #define USES (MBEDTLS_X509_BADCERT_EXT_KEY_USAGE | MBEDTLS_X509_BADCERT_KEY_USAGE)
 #define DATES (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)
 
+#define READS_A_CALL 64u
+
 struct session {
-    bool open, registry;
+    bool open, registry, up; /* up: the handshake is over */
     int fd, io_error;
+    unsigned reads_left; /* before the clock is looked at again, however fast the peer talks */
     struct regtag_origin origin;
     const struct tls_settings *settings;
-    uint32_t flags;             /* what is wrong with the certificates, MBEDTLS_X509_BADCERT_* */
-    mbedtls_x509_time from, to; /* of the one whose dates are wrong */
-    bool self_trusted;          /* the user names the server's own certificate */
-    bool shown;                 /* a certificate of the client's was at hand */
+    uint32_t flags;                /* what is wrong with the certificates, MBEDTLS_X509_BADCERT_* */
+    mbedtls_x509_time from, to;    /* of the one whose dates are wrong */
+    const mbedtls_x509_crt *named; /* one of the peer's that the user trusts as such, CA or not */
+    bool shown;                    /* a certificate of the client's was at hand */
     mbedtls_ssl_context ssl;
     mbedtls_ssl_config config;
 };
 
 static struct session sessions[REGTAG_CONNECTIONS];
+static bool random_failed;
 
 /* The client's certificate and key, read once. */
 static struct {
@@ -83,7 +87,8 @@ static bool random_bytes(unsigned char *bytes, size_t size)
     ssize_t n = fd < 0 ? -1 : read(fd, bytes, size);
     if (fd >= 0)
         close(fd);
-    return n == (ssize_t)size;
+    random_failed = n != (ssize_t)size;
+    return !random_failed;
 }
 
 psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context,
@@ -118,12 +123,17 @@ static int send_bytes(void *context, const unsigned char *bytes, size_t size)
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return MBEDTLS_ERR_SSL_WANT_WRITE;
     s->io_error = errno;
-    return CONNECTION_LOST;
+    /* A server that does not like what it was shown says so and closes; then sending fails, and reading on
+     * tells why. */
+    return s->up ? CONNECTION_LOST : (int)size;
 }
 
 static int receive_bytes(void *context, unsigned char *bytes, size_t size)
 {
     struct session *s = context;
+    if (s->reads_left == 0)
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    s->reads_left--;
     ssize_t n = recv(s->fd, bytes, size, 0);
     if (n >= 0)
         return (int)n;
@@ -188,6 +198,15 @@ static bool is_for_host(const mbedtls_x509_crt *certificate, const char *host)
     return false;
 }
 
+/* mbedTLS looks at this too, but after the callback, when the flags are judged already. */
+static bool is_for_servers(const mbedtls_x509_crt *certificate)
+{
+    static const char SERVER_AUTH[] = MBEDTLS_OID_SERVER_AUTH;
+    return mbedtls_x509_crt_check_extended_key_usage(certificate, SERVER_AUTH, sizeof SERVER_AUTH - 1) ==
+               0 &&
+           mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0;
+}
+
 /* ---- Verification ------------------------------------------------------------------------------------------------ */
 
 /* What is left of what is wrong, once the user's wishes are known. */
@@ -218,7 +237,9 @@ static int verify(void *context, mbedtls_x509_crt *certificate, int depth, uint3
     bool pinned = has_pins(s) && key_is_pinned(s, certificate);
     if (!is_for_host(certificate, s->origin.host))
         s->flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
-    if (s->self_trusted)
+    if (!is_for_servers(certificate))
+        s->flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+    if (s->named == certificate) /* the server's own, and none that it merely sends along */
         s->flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_NOT_TRUSTED;
     s->flags = judged(s, s->flags, pinned);
     if (has_pins(s) && !pinned)
@@ -240,7 +261,7 @@ static bool add_candidate(void *context, struct slice der, bool own)
     struct candidates *c = context;
     struct slice child = {(const char *)c->child->raw.p, c->child->raw.len};
     if (own && slice_equal(der, child))
-        c->session->self_trusted = true;
+        c->session->named = c->child;
     if (!c->list) {
         c->list = mbedtls_calloc(1, sizeof *c->list);
         c->failed = c->list == NULL;
@@ -327,7 +348,8 @@ static const struct {
     unsigned char number;
     const char *text;
 } ALERTS[] = {
-    {MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE, "it knows no way to speak that is safe enough"},
+    {MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE,
+     "it knows no way to speak that is safe enough, or wants a client's certificate: --cert and --key"},
     {MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION, "it speaks neither TLS 1.2 nor 1.3"},
     {MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED, "it wants a client's certificate: --cert and --key"},
     {MBEDTLS_SSL_ALERT_MSG_BAD_CERT, "it does not take the client's certificate: --cert and --key"},
@@ -353,12 +375,18 @@ static void explain_alert(const struct session *s, struct error *e)
 /* An error that has no sentence of its own; mbedTLS's documentation lists them so. */
 static void explain_number(int result, struct error *e)
 {
+    bool certificate =
+        (result <= -0x2080 && result >= -0x2980) || result == MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
     static const char HEX[] = "0123456789ABCDEF";
     unsigned number = (unsigned)-result;
     char digits[5] = {HEX[number >> 12 & 15], HEX[number >> 8 & 15], HEX[number >> 4 & 15],
                       HEX[number & 15]};
-    error_set(e, REGTAG_UNTRUSTED, "TLS failed, with mbedTLS's error -0x%s", digits);
+    error_set(e, REGTAG_UNTRUSTED, "%s, with mbedTLS's error -0x%s",
+              certificate ? "its certificate cannot be understood" : "TLS failed", digits);
 }
+
+static const char NO_RANDOMNESS[] =
+    "TLS needs randomness, and neither getrandom nor /dev/urandom gives any";
 
 /* Sets e to what an error of mbedTLS's means. */
 static void explain(struct session *s, int result, struct error *e)
@@ -367,6 +395,8 @@ static void explain(struct session *s, int result, struct error *e)
         error_set(e, REGTAG_OTHER,
                   "the %u bytes of memory for TLS are not enough for this server's certificates",
                   (unsigned)TLS_ARENA_SIZE);
+    else if (random_failed)
+        error_set(e, REGTAG_OTHER, "%s", NO_RANDOMNESS);
     else if (s->flags)
         explain_flags(s, e);
     else if (result == CONNECTION_LOST)
@@ -552,8 +582,10 @@ void tls_close(unsigned connection)
 enum tls_progress tls_handshake(unsigned connection, struct error *e)
 {
     struct session *s = &sessions[connection];
+    s->reads_left = READS_A_CALL;
     int result = mbedtls_ssl_handshake(&s->ssl);
-    if (result == 0)
+    s->up = result == 0;
+    if (s->up)
         return TLS_DONE;
     if (result == MBEDTLS_ERR_SSL_WANT_READ)
         return TLS_READ;
@@ -583,6 +615,7 @@ ptrdiff_t tls_read(unsigned connection, void *bytes, size_t size, enum tls_progr
                    struct error *e)
 {
     struct session *s = &sessions[connection];
+    s->reads_left = READS_A_CALL;
     int result = mbedtls_ssl_read(&s->ssl, bytes, size);
     return result > 0 ? result : nothing_moved(s, result, wants, e);
 }
@@ -591,6 +624,7 @@ ptrdiff_t tls_write(unsigned connection, const void *bytes, size_t size, enum tl
                     struct error *e)
 {
     struct session *s = &sessions[connection];
+    s->reads_left = READS_A_CALL;
     int result = mbedtls_ssl_write(&s->ssl, bytes, size);
     return result > 0 ? result : nothing_moved(s, result, wants, e);
 }

@@ -11,7 +11,7 @@
 
 bool tls_pem_open(struct tls_pem *p, const char *path)
 {
-    p->used = p->size = 0;
+    p->used = p->size = p->total = 0;
     p->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (p->fd < 0)
         return false;
@@ -37,6 +37,8 @@ static int next_byte(struct tls_pem *p)
 {
     if (p->used == p->size) {
         ssize_t n;
+        if (p->total >= TLS_FILE_MAX)
+            return -1;
         do
             n = read(p->fd, p->buffer, sizeof p->buffer);
         while (n < 0 && errno == EINTR);
@@ -44,6 +46,7 @@ static int next_byte(struct tls_pem *p)
             return -1;
         p->used = 0;
         p->size = (size_t)n;
+        p->total += (size_t)n;
     }
     return (unsigned char)p->buffer[p->used++];
 }
@@ -81,13 +84,15 @@ static bool read_body(struct tls_pem *p, struct slice *der)
     struct slice line, part;
     size_t size = 0;
     while (next_line(p, &line)) {
-        if (slice_starts(line, SLICE("-----"))) {
+        if (is_begin(line)) /* the one before has no end */
+            size = 0;
+        else if (slice_starts(line, SLICE("-----"))) {
             *der = (struct slice){p->der, size};
             return size > 0 && slice_starts(line, SLICE("-----END "));
-        }
-        if (!base64_decode(line, p->der + size, sizeof p->der - size, &part))
+        } else if (!base64_decode(line, p->der + size, sizeof p->der - size, &part))
             return false;
-        size += part.size;
+        else
+            size += part.size;
     }
     return false;
 }

@@ -22,12 +22,15 @@ static void close_connection(struct net *net, struct net_connection *c)
 {
     if (c->state == NET_DIALING)
         dial_end(&c->dial);
+    if (c->state == NET_TUNNEL)
+        tunnel_end(&c->tunnel);
     if (c->tls)
         tls_close(number_of(net, c));
     if (has_socket(c))
         close(c->fd);
     c->tls = false;
     c->state = NET_CLOSED;
+    proxy_wipe(&c->proxy);
 }
 
 /* There will be no connection. */
@@ -74,12 +77,48 @@ static void begin_handshake(struct net *net, struct net_connection *c)
         fail(net, c, &problem);
 }
 
+static void step_tunnel(struct net *net, struct net_connection *c)
+{
+    struct error problem = {.status = 0};
+    switch (tunnel_step(&c->tunnel, c->fd, &problem)) {
+    case TUNNEL_READ: c->wants = TLS_READ; break;
+    case TUNNEL_WRITE: c->wants = TLS_WRITE; break;
+    case TUNNEL_DONE:
+        tell(net, "the proxy lets through", "");
+        begin_handshake(net, c);
+        break;
+    case TUNNEL_FAILED: fail(net, c, &problem); break;
+    }
+}
+
+static void begin_tunnel(struct net *net, struct net_connection *c)
+{
+    c->state = NET_TUNNEL;
+    tunnel_begin(&c->tunnel, &c->proxy, &c->origin, net->tunnel_memory);
+    step_tunnel(net, c);
+}
+
 static void socket_ready(struct net *net, struct net_connection *c)
 {
-    if (c->origin.tls)
-        begin_handshake(net, c);
-    else
+    if (!c->origin.tls)
         c->state = NET_OPEN;
+    else if (c->proxy.used)
+        begin_tunnel(net, c);
+    else
+        begin_handshake(net, c);
+}
+
+/* The address that could not be reached may be that of a proxy. */
+static void dial_failed(struct net *net, struct net_connection *c)
+{
+    char host_port[HOST_PORT_MAX];
+    struct writer w = writer_to(host_port, sizeof host_port);
+    struct error problem = {.status = 0};
+    if (c->proxy.used)
+        write_host_port(&w, &c->proxy.origin);
+    error_set(&problem, c->dial.error.status, "%s%.*s%s%s", c->proxy.used ? "the proxy " : "",
+              SLICE_ARG(written(&w)), c->proxy.used ? ": " : "", c->dial.error.text);
+    fail(net, c, &problem);
 }
 
 static void dialed(struct net *net, struct net_connection *c)
@@ -96,7 +135,7 @@ static void step_dial(struct net *net, struct net_connection *c)
     switch (dial_step(&c->dial)) {
     case DIAL_MORE: break;
     case DIAL_DONE: dialed(net, c); break;
-    case DIAL_FAILED: fail(net, c, &c->dial.error); break;
+    case DIAL_FAILED: dial_failed(net, c); break;
     }
 }
 
@@ -105,6 +144,8 @@ static void step_connection(struct net *net, struct net_connection *c)
 {
     if (c->state == NET_DIALING)
         step_dial(net, c);
+    else if (c->state == NET_TUNNEL)
+        step_tunnel(net, c);
     else if (c->state == NET_HANDSHAKE)
         step_handshake(net, c);
 }
@@ -112,19 +153,21 @@ static void step_connection(struct net *net, struct net_connection *c)
 static void open_connection(struct net *net, struct net_connection *c,
                             const struct regtag_origin *origin)
 {
+    struct error problem = {.status = 0};
     close_connection(net, c);
     error_clear(&c->error);
+    error_clear(&c->write_error);
     c->origin = *origin;
     c->read_wants = TLS_READ;
     c->write_wants = TLS_WRITE;
-    if (origin->tls && tls_missing()) {
-        struct error problem = {.status = 0};
+    if (origin->tls && tls_missing())
         error_set(&problem, REGTAG_UNTRUSTED, "%s", tls_missing());
+    if (problem.status || !proxy_choose(&c->proxy, net->proxies, origin, &problem)) {
         fail(net, c, &problem);
         return;
     }
     c->state = NET_DIALING;
-    dial_begin(&c->dial, origin, net->overrides);
+    dial_begin(&c->dial, c->proxy.used ? &c->proxy.origin : origin, net->overrides);
     step_dial(net, c);
 }
 
@@ -138,11 +181,11 @@ static ptrdiff_t not_up(const struct net_connection *c)
 
 /* What a system call that failed means. The connection stays as it is: when it takes no more there may
  * still be an answer in it, for a server that refuses an upload says why, closes, and lets writes fail. */
-static ptrdiff_t io_failed(struct net_connection *c)
+static ptrdiff_t io_failed(struct error *e)
 {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return REGTAG_AGAIN;
-    error_set(&c->error, REGTAG_NO_CONNECTION, "the connection was lost: %s", strerror(errno));
+    error_set(e, REGTAG_NO_CONNECTION, "the connection was lost: %s", strerror(errno));
     return REGTAG_FAILED;
 }
 
@@ -157,7 +200,7 @@ static ptrdiff_t read_connection(void *context, unsigned connection, void *bytes
     ssize_t n = recv(c->fd, bytes, size, 0);
     if (n == 0)
         return REGTAG_CLOSED;
-    return n > 0 ? n : io_failed(c);
+    return n > 0 ? n : io_failed(&c->error);
 }
 
 static ptrdiff_t write_connection(void *context, unsigned connection, const void *bytes, size_t size)
@@ -167,9 +210,9 @@ static ptrdiff_t write_connection(void *context, unsigned connection, const void
     if (c->state != NET_OPEN)
         return not_up(c);
     if (c->tls)
-        return tls_write(connection, bytes, size, &c->write_wants, &c->error);
+        return tls_write(connection, bytes, size, &c->write_wants, &c->write_error);
     ssize_t n = send(c->fd, bytes, size, MSG_NOSIGNAL);
-    return n > 0 ? n : io_failed(c);
+    return n > 0 ? n : io_failed(&c->write_error);
 }
 
 /* What a connection that is not up yet waits for. */
@@ -188,15 +231,24 @@ static enum regtag_status failure(void *context, unsigned connection, const char
 {
     const struct net *net = context;
     const struct net_connection *c = &net->connections[connection];
-    if (!c->error.status)
+    const struct error *e = c->error.status ? &c->error : &c->write_error;
+    if (!e->status)
         return still_waiting(c, text);
-    *text = c->error.text;
-    return (enum regtag_status)c->error.status;
+    *text = e->text;
+    return (enum regtag_status)e->status;
+}
+
+static const char *proxy_for(void *context, const struct regtag_origin *origin)
+{
+    struct net *net = context;
+    struct error ignored = {.status = 0}; /* opening the connection will meet it again */
+    bool chosen = proxy_choose(&net->asked, net->proxies, origin, &ignored);
+    return chosen && net->asked.used ? net->asked.authorization : NULL;
 }
 
 struct regtag_transport net_transport(struct net *net)
 {
-    return (struct regtag_transport){net, read_connection, write_connection, failure};
+    return (struct regtag_transport){net, read_connection, write_connection, failure, proxy_for};
 }
 
 /* ---- Waiting -------------------------------------------------------------------------------------------- */
@@ -246,6 +298,10 @@ static void add_connection(struct waiting *waiting, const struct net_connection 
         waiting->until = next < waiting->until ? next : waiting->until;
         break;
     case NET_TUNNEL:
+        next = tunnel_until(&c->tunnel);
+        waiting->until = next < waiting->until ? next : waiting->until;
+        add_socket(waiting, c->fd, events_of(c->wants));
+        break;
     case NET_HANDSHAKE: add_socket(waiting, c->fd, events_of(c->wants)); break;
     case NET_OPEN:
         if (read || write)
@@ -298,4 +354,5 @@ void net_end(struct net *net)
 {
     for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
         close_connection(net, &net->connections[i]);
+    proxy_wipe(&net->asked);
 }

@@ -4,9 +4,11 @@
 
 static bool is_lower_hex(struct slice s)
 {
-    for (size_t i = 0; i < s.size; i++)
-        if (hex_digit(s.data[i]) < 0 || (s.data[i] >= 'A' && s.data[i] <= 'F'))
+    for (size_t i = 0; i < s.size; i++) {
+        char c = s.data[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
             return false;
+    }
     return true;
 }
 

@@ -7,10 +7,22 @@
 
 /* ---- Duplicate keys: sorted by object, hash and characters, equal ones stand side by side ---- */
 
+#define FEW_KEYS 8 /* in an object, as in a descriptor: for these sorting is not worth it */
+
 static struct slice token_text(const struct document *d, int token)
 {
     const jsmntok_t *t = &d->tokens[token];
     return (struct slice){d->text.data + t->start, (size_t)(t->end - t->start)};
+}
+
+/* The token behind a value and all that lies within it. */
+static int token_behind(const struct document *d, int value)
+{
+    int end = d->tokens[value].end;
+    int next = value + 1;
+    while (next < d->count && d->tokens[next].start < end)
+        next++;
+    return next;
 }
 
 static bool is_key(const struct document *d, int token)
@@ -81,18 +93,45 @@ static void sort_keys(const struct document *d, struct document_key *keys, size_
     }
 }
 
-/* A key that stands in its object twice, or NO_VALUE. */
-static int duplicate_key(const struct document *d, struct document_key *keys)
+/* An object with few keys: each is compared with those before it. */
+static int duplicate_among_few(const struct document *d, int object)
+{
+    struct document_key few[FEW_KEYS];
+    int count = d->tokens[object].size, key = object + 1;
+    for (int i = 0; i < count; i++) {
+        few[i] = (struct document_key){key, key_hash(token_text(d, key))};
+        for (int before = 0; before < i; before++)
+            if (compare_keys(d, few[before], few[i]) == 0)
+                return key;
+        key = token_behind(d, key + 1);
+    }
+    return NO_VALUE;
+}
+
+/* The keys of all larger objects, sorted together. */
+static int duplicate_among_many(const struct document *d, struct document_key *keys)
 {
     size_t count = 0;
     for (int i = 0; i < d->count; i++)
-        if (is_key(d, i))
+        if (is_key(d, i) && d->tokens[d->tokens[i].parent].size > FEW_KEYS)
             keys[count++] = (struct document_key){i, key_hash(token_text(d, i))};
     sort_keys(d, keys, count);
     for (size_t i = 1; i < count; i++)
         if (compare_keys(d, keys[i - 1], keys[i]) == 0)
             return keys[i].token;
     return NO_VALUE;
+}
+
+/* A key that stands in its object twice, or NO_VALUE. */
+static int duplicate_key(const struct document *d, struct document_key *keys)
+{
+    for (int i = 0; i < d->count; i++) {
+        bool few = d->tokens[i].type == JSMN_OBJECT && d->tokens[i].size <= FEW_KEYS;
+        int key = few ? duplicate_among_few(d, i) : NO_VALUE;
+        if (key != NO_VALUE)
+            return key;
+    }
+    return duplicate_among_many(d, keys);
 }
 
 /* ---- The index ---------------------------------------------------------------------------- */
@@ -147,6 +186,11 @@ bool document_is_string(const struct document *d, int value)
     return is_type(d, value, JSMN_STRING);
 }
 
+bool document_is_null(const struct document *d, int value)
+{
+    return is_type(d, value, JSMN_PRIMITIVE) && slice_equal(token_text(d, value), SLICE("null"));
+}
+
 struct slice document_string(const struct document *d, int value)
 {
     return document_is_string(d, value) ? token_text(d, value) : SLICE("");
@@ -161,16 +205,6 @@ struct slice document_number(const struct document *d, int value)
 int document_first(const struct document *d, int array)
 {
     return array != NO_VALUE && d->tokens[array].size > 0 ? array + 1 : NO_VALUE;
-}
-
-/* The token behind a value and all that lies within it. */
-static int token_behind(const struct document *d, int value)
-{
-    int end = d->tokens[value].end;
-    int next = value + 1;
-    while (next < d->count && d->tokens[next].start < end)
-        next++;
-    return next;
 }
 
 /* That token, if it has this parent. */
@@ -204,10 +238,11 @@ static enum likeness compare_name(struct slice raw, struct slice name)
     size_t i = 0;
     for (; json_character(&raw, &c); i++) {
         uint32_t expected = i < name.size ? (unsigned char)name.data[i] : 0;
+        if (c == expected && c != 0)
+            continue;
         if (fold(c) != fold(expected) || expected == 0)
             return DIFFERENT;
-        if (c != expected)
-            likeness = ALIKE;
+        likeness = ALIKE;
     }
     return i == name.size ? likeness : DIFFERENT;
 }

@@ -62,6 +62,7 @@ int document_next_key(const struct document *d, int key);
 bool document_is_object(const struct document *d, int value);
 bool document_is_array(const struct document *d, int value);
 bool document_is_string(const struct document *d, int value);
+bool document_is_null(const struct document *d, int value);
 
 /* The text of a string without its quotes, escapes as written; that of a number, as written; empty
  * for anything else. */

@@ -29,7 +29,10 @@ static enum json_event broken(struct json *j, const char *problem)
 
 static void take(struct json *j, struct slice *in, size_t size)
 {
-    *in = slice_from(*in, size);
+    if (size == 0)
+        return;
+    in->data += size;
+    in->size -= size;
     j->offset += size;
 }
 
@@ -216,8 +219,12 @@ static enum json_event string(struct json *j, struct slice *in, struct slice *te
     size_t n = 0;
     for (; n < in->size; n++) {
         unsigned char c = (unsigned char)in->data[n];
-        if (j->utf8_left == 0 && (c == '"' || c == '\\'))
-            break;
+        if (j->utf8_left == 0) {
+            if (c == '"' || c == '\\')
+                break;
+            if (c >= 0x20 && c < 0x80)
+                continue;
+        }
         if (!string_byte(j, c)) {
             j->offset += n;
             return broken(j, c < 0x20 ? "a string holds a raw control character"
@@ -396,7 +403,8 @@ bool json_character(struct slice *raw, uint32_t *code)
     if (raw->size == 0)
         return false;
     uint32_t c = (unsigned char)raw->data[0];
-    *raw = slice_from(*raw, 1);
+    raw->data++;
+    raw->size--;
     if (c == '\\') {
         *code = take_escape(raw);
         return true;
@@ -406,7 +414,8 @@ bool json_character(struct slice *raw, uint32_t *code)
         c &= 0x3fu >> follow;
         for (; follow > 0; follow--) {
             c = c << 6 | ((unsigned char)raw->data[0] & 0x3fu);
-            *raw = slice_from(*raw, 1);
+            raw->data++;
+            raw->size--;
         }
     }
     *code = c;

@@ -62,6 +62,16 @@ static void read_first_error(struct first_error *f, struct slice body)
     } while (event != JSON_MORE && event != JSON_BROKEN && event != JSON_CLOSE);
 }
 
+/* What stands between the first <title> and the tag behind it. */
+static struct slice title(struct slice body)
+{
+    static const struct slice TITLE = SLICE_INIT("<title>");
+    while (body.size && !slice_equal_nocase(slice_head(body, TITLE.size), TITLE))
+        body = slice_from(body, 1);
+    body = slice_from(body, TITLE.size);
+    return slice_head(body, slice_find(body, '<'));
+}
+
 static bool is_text(struct slice body)
 {
     return body.size > 0 && body.data[0] != '<' && body.data[0] != '{';
@@ -76,7 +86,10 @@ static void write_words(struct writer *w, const struct first_error *f, struct sl
                      SLICE_ARG(message));
         return;
     }
+    struct slice page_title = title(body);
     struct slice line = slice_trim(slice_split(&body, '\n'));
+    if (page_title.size)
+        line = page_title;
     if (is_text(line))
         write_format(w, ": %.*s", SLICE_ARG(slice_head(line, 200)));
 }
@@ -89,7 +102,7 @@ struct meaning {
     const char *text;
 };
 
-#define DENIED "the registry wants to know who asks, and this version of regtag cannot tell it"
+#define DENIED "not authenticated"
 #define NOT_ALLOWED "the registry does not allow it"
 #define SLOW_DOWN "the registry asks to slow down; try again later"
 #define FIXED "the registry does not let this tag be moved"
@@ -97,6 +110,7 @@ struct meaning {
 static const struct meaning MEANINGS[] = {
     {401, REGTAG_DENIED, DENIED},
     {403, REGTAG_DENIED, NOT_ALLOWED},
+    {407, REGTAG_DENIED, "the proxy wants a user and a password, or others"},
     {408, REGTAG_TIMEOUT, "the registry waited too long for the request"},
     {429, REGTAG_SLOW_DOWN, SLOW_DOWN},
 };
@@ -141,10 +155,14 @@ static struct meaning meaning_of(enum request_kind kind, unsigned http, const st
         m = find_meaning(UPLOAD_MEANINGS, COUNT(UPLOAD_MEANINGS), http);
     if (!m)
         m = find_meaning(MEANINGS, COUNT(MEANINGS), http);
+    if (kind == REQUEST_TOKEN && http >= 400 && http < 404)
+        return (struct meaning){http, REGTAG_DENIED, "it does not take these credentials"};
     if (m)
         return *m;
     if (http == 400)
         return bad_request(kind, f, body);
+    if (http == 404 && kind == REQUEST_TOKEN)
+        return (struct meaning){404, REGTAG_PROTOCOL, "there is no token server at that address"};
     if (http == 404)
         return (struct meaning){404, REGTAG_NOT_FOUND,
                                 kind == REQUEST_LIST ? "there is no such repository"
@@ -154,7 +172,7 @@ static struct meaning meaning_of(enum request_kind kind, unsigned http, const st
         return (struct meaning){http, REGTAG_SERVER_FAILED, "the registry failed; try again later"};
     if (http >= 300 && http < 400)
         return (struct meaning){http, REGTAG_PROTOCOL,
-                                "the registry redirects, which this version of regtag does not follow"};
+                                "the registry redirects in a way that cannot be followed"};
     if (http < 300)
         return (struct meaning){http, REGTAG_PROTOCOL, "the answer is not one to this request"};
     return (struct meaning){http, REGTAG_PROTOCOL,

@@ -11,7 +11,8 @@
 enum request_kind {
     REQUEST_MANIFEST, /* GET or HEAD of a manifest */
     REQUEST_UPLOAD,   /* PUT of a manifest */
-    REQUEST_LIST      /* GET of a tag list */
+    REQUEST_LIST,     /* GET of a tag list */
+    REQUEST_TOKEN     /* to a token server */
 };
 
 /* The body of an answer that is not what was asked for: its beginning. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/wipe.h"
+
 void exchange_init(struct exchange *x, const struct regtag_config *config)
 {
     memset(x, 0, offsetof(struct exchange, request_memory));
@@ -13,8 +15,13 @@ void exchange_init(struct exchange *x, const struct regtag_config *config)
 
 static void trace_line(const struct exchange *x, enum regtag_trace kind, struct slice line)
 {
+    struct slice name = slice_head(line, slice_find(line, ':'));
     if (line.size && line.data[line.size - 1] == '\r')
         line.size--;
+    if (slice_equal(name, SLICE("Authorization")))
+        line = SLICE("Authorization: ***");
+    if (slice_equal(name, SLICE("Proxy-Authorization")))
+        line = SLICE("Proxy-Authorization: ***");
     if (line.size)
         x->config->trace(x->config->trace_context, kind, line.data, line.size);
 }
@@ -23,12 +30,6 @@ static void trace_lines(const struct exchange *x, enum regtag_trace kind, struct
 {
     while (x->config->trace && lines.data)
         trace_line(x, kind, slice_split(&lines, '\n'));
-}
-
-static void trace_answer(const struct exchange *x)
-{
-    trace_lines(x, REGTAG_TRACE_ANSWER, http_response_status_line(&x->response));
-    trace_lines(x, REGTAG_TRACE_ANSWER, http_response_fields(&x->response));
 }
 
 /* ---- The connection ----------------------------------------------------------------------------- */
@@ -55,12 +56,6 @@ static void open_connection(struct exchange *x)
     x->connection->want_open = true;
     x->connection->up = false;
     x->connection->reused = false;
-}
-
-static bool same_origin(const struct regtag_origin *a, const struct regtag_origin *b)
-{
-    return a->tls == b->tls && a->port == b->port &&
-           slice_equal_nocase(slice_of(a->host), slice_of(b->host));
 }
 
 static ptrdiff_t read_connection(struct exchange *x)
@@ -93,6 +88,18 @@ static void begin_attempt(struct exchange *x, bool head_request)
     http_response_start(&x->response, head_request, x->head_memory);
 }
 
+/* Writes the beginning of a request: in absolute-form where a proxy is to take it on (RFC 9112, 3.2.2). */
+static void begin_request(struct exchange *x, const char *method, struct slice target,
+                          struct slice authority)
+{
+    const struct regtag_transport *t = &x->config->transport;
+    const struct regtag_origin *origin = &x->connection->origin;
+    const char *proxy = t->proxy && !origin->tls ? t->proxy(t->context, origin) : NULL;
+    write_request(&x->request, method, proxy ? authority : SLICE(""), target, authority);
+    if (proxy && *proxy)
+        write_field(&x->request, "Proxy-Authorization", slice_of(proxy));
+}
+
 void exchange_begin(struct exchange *x, unsigned connection, const struct regtag_origin *origin,
                     const char *method, struct slice target)
 {
@@ -100,12 +107,12 @@ void exchange_begin(struct exchange *x, unsigned connection, const struct regtag
     struct writer authority = writer_to(memory, sizeof memory);
 
     x->connection = &x->connections[connection];
-    if (x->connection->open && (!same_origin(&x->connection->origin, origin) || !is_quiet(x)))
+    if (x->connection->open && (!origin_equal(&x->connection->origin, origin) || !is_quiet(x)))
         close_connection(x);
     x->connection->origin = *origin;
     x->request = writer_to(x->request_memory, sizeof x->request_memory);
     write_authority(&authority, origin->tls, slice_of(origin->host), origin->port);
-    write_request(&x->request, method, target, written(&authority));
+    begin_request(x, method, target, written(&authority));
 }
 
 void exchange_send(struct exchange *x, const char *method, struct slice body)
@@ -197,7 +204,6 @@ static enum exchange_event answer_complete(struct exchange *x)
 static enum exchange_event answer_begun(struct exchange *x)
 {
     x->answered = true;
-    trace_answer(x);
     return EXCHANGE_HEAD;
 }
 
@@ -264,6 +270,8 @@ void exchange_abandon(struct exchange *x)
 
 void exchange_end(struct exchange *x)
 {
+    wipe(x->request_memory, x->request.used); /* an Authorization may be in it */
+    x->request.used = 0;
     for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++) {
         x->connection = &x->connections[i];
         close_connection(x);

@@ -10,15 +10,16 @@
 #include "http/url.h"
 #include "regtag.h"
 
-#define REQUEST_MAX (URL_MAX + 2048) /* bytes of a request's line and header */
-#define INPUT_MAX 8192               /* bytes read at a time */
-#define READS_A_STEP 64u             /* before the clock is looked at again */
+#define REQUEST_MAX (URL_MAX + 6144 + REGTAG_TOKEN_MAX) /* bytes of a request's line and header */
+#define INPUT_MAX 8192                                  /* bytes read at a time */
+#define READS_A_STEP 64u                                /* before the clock is looked at again */
 
 enum exchange_event {
     EXCHANGE_WAIT,  /* nothing to do until the connection is ready: exchange_want() */
     EXCHANGE_HEAD,  /* the answer's status and header are there: `response` */
     EXCHANGE_BODY,  /* *body is the next part of the answer's content */
     EXCHANGE_END,   /* the answer is complete */
+    EXCHANGE_MOVED, /* never from here: the operation is in another phase now */
     EXCHANGE_FAILED /* there is no answer, or not a whole one; `error` is set */
 };
 

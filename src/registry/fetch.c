@@ -24,13 +24,14 @@ static enum regtag_event answer_failed(struct regtag *r)
 {
     struct error problem = {.status = 0};
     enum request_kind kind = r->verb == VERB_LIST ? REQUEST_LIST : REQUEST_MANIFEST;
-    answer_error(kind, &r->exchange.response, &r->words, &problem);
+    operation_explain(r, kind, &problem);
     return fetch_failed(r, &problem);
 }
 
 enum regtag_event phase_words(struct regtag *r)
 {
-    return operation_answer(r) == EXCHANGE_WAIT ? REGTAG_WAIT : answer_failed(r);
+    enum exchange_event event = operation_answer(r);
+    return event == EXCHANGE_WAIT ? REGTAG_WAIT : answer_failed(r);
 }
 
 /* ---- HEAD ------------------------------------------------------------------------------------------ */
@@ -70,6 +71,7 @@ enum regtag_event phase_ask(struct regtag *r)
     }
     switch (operation_answer(r)) {
     case EXCHANGE_WAIT: return REGTAG_WAIT;
+    case EXCHANGE_MOVED: return GO_ON;
     case EXCHANGE_FAILED: return operation_failed(r, &r->exchange.error);
     default: return asked(r);
     }
@@ -197,6 +199,7 @@ enum regtag_event phase_fetch(struct regtag *r)
     for (;;) {
         switch (operation_step(r, &part)) {
         case EXCHANGE_WAIT: return REGTAG_WAIT;
+        case EXCHANGE_MOVED: return GO_ON;
         case EXCHANGE_HEAD:
             if (r->exchange.response.status != 200)
                 return operation_go(r, PHASE_WORDS);

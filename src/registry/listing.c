@@ -189,6 +189,7 @@ enum regtag_event phase_page(struct regtag *r)
             return event;
         switch (operation_step(r, &part)) {
         case EXCHANGE_WAIT: return REGTAG_WAIT;
+        case EXCHANGE_MOVED: return GO_ON;
         case EXCHANGE_HEAD:
             if (r->exchange.response.status != 200)
                 return operation_go(r, PHASE_WORDS);

@@ -2,10 +2,6 @@
 
 #include <string.h>
 
-#ifndef REGTAG_VERSION
-#define REGTAG_VERSION "unknown"
-#endif
-
 #define DRAIN_MAX (64u * 1024) /* bytes of an unwanted body that are read to keep the connection */
 
 /* ---- Memory ---------------------------------------------------------------------------------------- */
@@ -62,12 +58,13 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
     r->manifest_max = manifest_max(config);
     r->result = (struct regtag_result){"", r->digest, "", REGTAG_PENDING, REGTAG_OK, ""};
     exchange_init(&r->exchange, &r->config);
+    auth_init(&r->auth, &r->config.credentials);
     return r;
 }
 
 /* ---- Errors and notes -------------------------------------------------------------------------------- */
 
-void operation_tell(const struct regtag *r, enum regtag_trace kind, const char *format, ...)
+void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format, ...)
 {
     char text[512];
     struct writer w = writer_to(text, sizeof text);
@@ -77,10 +74,11 @@ void operation_tell(const struct regtag *r, enum regtag_trace kind, const char *
     va_start(arguments, format);
     write_arguments(&w, format, arguments);
     va_end(arguments);
+    auth_mask(&r->auth, &r->config.credentials, text, w.used);
     r->config.trace(r->config.trace_context, kind, text, w.used);
 }
 
-void operation_describe(const struct regtag *r, const char *tag, const struct error *problem,
+void operation_describe(struct regtag *r, const char *tag, const struct error *problem,
                         struct error *whole)
 {
     const struct reference *f = &r->reference;
@@ -93,12 +91,48 @@ void operation_describe(const struct regtag *r, const char *tag, const struct er
     error_clear(whole);
     error_set(whole, problem->status, "%.*s%s%.*s: %s", SLICE_ARG(f->name), separator,
               SLICE_ARG(reference), problem->text);
+    auth_mask(&r->auth, &r->config.credentials, whole->text, strlen(whole->text));
+}
+
+/* Where a redirection has led, it is not the registry that speaks. */
+void operation_explain(struct regtag *r, enum request_kind kind, struct error *e)
+{
+    const struct exchange *x = &r->exchange;
+    const struct regtag_origin *o = &x->connection->origin;
+    char text[300] = "";
+    struct writer w = writer_to(text, sizeof text - 1);
+    struct error meaning = {.status = 0};
+
+    answer_error(kind, &x->response, &r->words, &meaning);
+    if (r->redirects && x->connection != x->connections) {
+        write_authority(&w, o->tls, slice_of(o->host), o->port);
+        write_text(&w, ": ");
+    }
+    text[w.used] = '\0';
+    error_set(e, meaning.status, "%s%s", text, meaning.text);
 }
 
 enum regtag_event operation_go(struct regtag *r, enum phase phase)
 {
     r->phase = phase;
     r->begun = false;
+    r->redirects = 0;
+    r->auth.fresh = false;
+    return GO_ON;
+}
+
+enum regtag_event operation_repeat(struct regtag *r)
+{
+    r->phase = r->back;
+    r->begun = false;
+    return GO_ON;
+}
+
+enum regtag_event operation_refuse(struct regtag *r, const struct error *problem)
+{
+    r->phase = r->back;
+    r->begun = true;
+    r->refusal = *problem;
     return GO_ON;
 }
 
@@ -115,12 +149,24 @@ enum regtag_event operation_failed(struct regtag *r, const struct error *problem
     return operation_done(r);
 }
 
-/* ---- Requests ----------------------------------------------------------------------------------------- */
+/* ---- Requests, which differ by who is asked ----------------------------------------------------------------------------------------- */
 
 void operation_request(struct regtag *r, const char *method, struct slice target)
 {
     struct exchange *x = &r->exchange;
-    exchange_begin(x, 0, &r->origin, method, target);
+    struct url location;
+    struct regtag_origin origin = r->origin;
+    bool home = true;
+
+    if (r->redirects) {
+        url_parse(&location, slice_of(r->location));
+        url_origin(&location, &origin);
+        target = location.target;
+        home = origin_equal(&origin, &r->origin);
+    }
+    exchange_begin(x, home ? 0 : 1, &origin, method, target);
+    if (home) /* nothing secret goes anywhere else */
+        auth_write(&r->auth, &r->config.credentials, &x->request);
     write_field(&x->request, "User-Agent", SLICE("regtag/" REGTAG_VERSION));
     write_field(&x->request, "Accept-Encoding", SLICE("identity"));
 }
@@ -146,13 +192,41 @@ void operation_send(struct regtag *r, const char *method, struct slice body, uin
     exchange_send(&r->exchange, method, body);
 }
 
+/* Shows the header of an answer, without what it may repeat of our secrets. */
+static void tell_answer(struct regtag *r)
+{
+    struct slice name, value, section = http_response_fields(&r->exchange.response);
+    operation_tell(r, REGTAG_TRACE_ANSWER, "%.*s",
+                   SLICE_ARG(http_response_status_line(&r->exchange.response)));
+    while (http_field_next(&section, &name, &value))
+        operation_tell(r, REGTAG_TRACE_ANSWER, "%.*s: %.*s", SLICE_ARG(name), SLICE_ARG(value));
+}
+
 enum exchange_event operation_step(struct regtag *r, struct slice *body)
 {
-    if (r->now >= r->until) {
-        exchange_time_out(&r->exchange, r->config.timeout);
+    struct exchange *x = &r->exchange;
+    if (r->refusal.status) {
+        x->error = r->refusal;
+        x->answered = false;
+        x->sent_all = false; /* a request that was refused has done nothing */
+        error_clear(&r->refusal);
         return EXCHANGE_FAILED;
     }
-    return exchange_step(&r->exchange, body);
+    if (r->now >= r->until) {
+        exchange_time_out(x, r->config.timeout);
+        return EXCHANGE_FAILED;
+    }
+    enum exchange_event event = exchange_step(x, body);
+    enum phase detour = PHASE_IDLE;
+    if (event == EXCHANGE_HEAD) {
+        tell_answer(r);
+        detour = detour_for(r);
+    }
+    if (detour == PHASE_IDLE)
+        return event;
+    r->back = r->phase;
+    r->phase = detour;
+    return EXCHANGE_MOVED;
 }
 
 void operation_drain(struct regtag *r, struct slice body)
@@ -175,6 +249,7 @@ enum exchange_event operation_answer(struct regtag *r)
             break;
         case EXCHANGE_HEAD: break;
         case EXCHANGE_WAIT: return EXCHANGE_WAIT;
+        case EXCHANGE_MOVED: return EXCHANGE_MOVED;
         case EXCHANGE_FAILED:
             /* Status and header have said it all; the words were extra. */
             return r->exchange.answered ? EXCHANGE_END : EXCHANGE_FAILED;
@@ -209,6 +284,7 @@ static enum regtag_status set_out(struct regtag *r, enum verb verb, const char *
     r->origin.tls = !plain;
     r->origin.port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
     memcpy(r->origin.host, f->host.data, f->host.size);
+    r->auth.pull_only = verb != VERB_TAG;
     return REGTAG_OK;
 }
 
@@ -279,10 +355,15 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_LOOK: return phase_look(r);
     case PHASE_PAGE: return phase_page(r);
     case PHASE_WORDS: return phase_words(r);
+    case PHASE_CHALLENGE: return phase_challenge(r);
+    case PHASE_PING: return phase_ping(r);
+    case PHASE_TOKEN: return phase_token(r);
+    case PHASE_REDIRECT: return phase_redirect(r);
     case PHASE_IDLE: error_set(&r->error, REGTAG_USAGE, "nothing was asked for"); break;
     case PHASE_OVER: break;
     }
     exchange_end(&r->exchange);
+    auth_wipe(&r->auth);
     return r->error.status ? REGTAG_ERROR : REGTAG_DONE;
 }
 

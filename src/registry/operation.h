@@ -5,6 +5,7 @@
 #include "oci/manifest.h"
 #include "oci/reference.h"
 #include "registry/answer.h"
+#include "registry/auth.h"
 #include "registry/exchange.h"
 #include "registry/tag_list.h"
 #include "regtag.h"
@@ -23,6 +24,10 @@ enum phase {
     PHASE_LOOK,      /* tag: HEAD of the new tag, because the PUT left room for doubt */
     PHASE_PAGE,      /* list: GET of a page */
     PHASE_WORDS,     /* the rest of an answer that was not the one hoped for */
+    PHASE_CHALLENGE, /* the rest of a 401, and what to do about it */
+    PHASE_PING,      /* GET of /v2/, for a challenge */
+    PHASE_TOKEN,     /* the token server's answer */
+    PHASE_REDIRECT,  /* the rest of a redirection */
     PHASE_OVER
 };
 
@@ -32,6 +37,10 @@ enum doubt {
     DOUBT_NO_DIGEST, /* it was taken, but not confirmed */
     DOUBT_ERROR      /* the answer was an error that may not be the whole truth */
 };
+
+#ifndef REGTAG_VERSION
+#define REGTAG_VERSION "unknown"
+#endif
 
 #define GO_ON ((enum regtag_event)(-1))
 
@@ -58,7 +67,12 @@ struct regtag {
     uint64_t until;         /* when this phase's patience ends */
 
     struct reference reference;
-    struct regtag_origin origin;
+    struct regtag_origin origin; /* the registry's */
+
+    enum phase back;            /* the phase whose request is to be sent again */
+    struct error refusal;       /* or why it has failed without being answered itself */
+    unsigned redirects;         /* of the request at hand, so far */
+    char location[URL_MAX + 1]; /* where the last one leads */
 
     const char *const *names;
     size_t count, index;
@@ -78,6 +92,7 @@ struct regtag {
 
     uint64_t drained; /* bytes of an answer's body that nobody wants */
     struct answer_words words;
+    struct auth auth;
     struct listing listing;
     struct exchange exchange;
 };
@@ -93,30 +108,38 @@ void operation_manifest_request(struct regtag *r, const char *method, struct sli
 /* Sends what was begun. It has until `until` to be answered. */
 void operation_send(struct regtag *r, const char *method, struct slice body, uint64_t until);
 
-/* exchange_step, with the deadline. */
+/* exchange_step, with the deadline. Where the answer is a challenge or a redirection that can be followed,
+ * that becomes the phase, and this answers EXCHANGE_MOVED; the request is sent again later. */
 enum exchange_event operation_step(struct regtag *r, struct slice *body);
 
 /* Takes a part of a body that is read for its words only, if at all. A long one is not waited for. */
 void operation_drain(struct regtag *r, struct slice body);
 
 /* The next step of a request of whose answer only status, header and words count: EXCHANGE_WAIT,
- * EXCHANGE_END, or EXCHANGE_FAILED when there was none. */
+ * EXCHANGE_MOVED, EXCHANGE_END, or EXCHANGE_FAILED when there was none. */
 enum exchange_event operation_answer(struct regtag *r);
 
 /* Goes on to another phase. */
 enum regtag_event operation_go(struct regtag *r, enum phase phase);
+
+/* Goes back to the phase that was left: its request is sent again, or has failed. */
+enum regtag_event operation_repeat(struct regtag *r);
+enum regtag_event operation_refuse(struct regtag *r, const struct error *problem);
 
 /* The operation ends, well or with this problem. */
 enum regtag_event operation_done(struct regtag *r);
 enum regtag_event operation_failed(struct regtag *r, const struct error *problem);
 
 /* Sets `whole` to a problem with what it is about in front: the reference as the user wrote it, with
- * `tag` instead of its own unless that is NULL. */
-void operation_describe(const struct regtag *r, const char *tag, const struct error *problem,
+ * `tag` instead of its own unless that is NULL. What a server repeats of our secrets is masked. */
+void operation_describe(struct regtag *r, const char *tag, const struct error *problem,
                         struct error *whole);
 
-/* Tells something on the way, if anyone listens. */
-void operation_tell(const struct regtag *r, enum regtag_trace kind, const char *format, ...)
+/* Sets e to what the answer at hand means, which is not the one that was hoped for. */
+void operation_explain(struct regtag *r, enum request_kind kind, struct error *e);
+
+/* Tells something on the way, if anyone listens; secrets are masked, and long lines are cut. */
+void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format, ...)
     WRITER_FORMAT(3, 4);
 
 /* ---- The phases ----------------------------------------------------------------------------------- */
@@ -129,6 +152,13 @@ enum regtag_event phase_announced(struct regtag *r); /* tagging.c */
 enum regtag_event phase_upload(struct regtag *r);    /* tagging.c */
 enum regtag_event phase_look(struct regtag *r);      /* tagging.c */
 enum regtag_event phase_page(struct regtag *r);      /* listing.c */
+enum regtag_event phase_challenge(struct regtag *r); /* detour.c */
+enum regtag_event phase_ping(struct regtag *r);      /* detour.c */
+enum regtag_event phase_token(struct regtag *r);     /* detour.c */
+enum regtag_event phase_redirect(struct regtag *r);  /* detour.c */
+
+/* Whether an answer's header sends the operation on a detour: the phase, or PHASE_IDLE. */
+enum phase detour_for(const struct regtag *r);
 
 /* Makes ready for the first page. */
 void listing_begin(struct regtag *r, uint64_t limit);

@@ -77,15 +77,17 @@ static uint64_t upload_until(const struct regtag *r)
 
 enum regtag_event phase_announced(struct regtag *r)
 {
+    return operation_go(r, PHASE_UPLOAD);
+}
+
+static void begin_upload(struct regtag *r)
+{
     struct slice manifest = {r->manifest, r->manifest_size};
     struct writer *w = &r->exchange.request;
-
-    operation_go(r, PHASE_UPLOAD);
     operation_manifest_request(r, "PUT", slice_of(r->result.name));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
     operation_send(r, "PUT", manifest, upload_until(r));
-    return GO_ON;
 }
 
 /* The tag is looked at, because the upload left this doubt; `cause` says more. */
@@ -127,15 +129,18 @@ static enum regtag_event uploaded(struct regtag *r)
         error_set(&problem, REGTAG_UNCERTAIN, "the registry took the upload without stating a digest");
         return look(r, DOUBT_NO_DIGEST, &problem);
     }
-    answer_error(REQUEST_UPLOAD, response, &r->words, &problem);
+    operation_explain(r, REQUEST_UPLOAD, &problem);
     return leaves_doubt(&problem) ? look(r, DOUBT_ERROR, &problem)
                                   : settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
 enum regtag_event phase_upload(struct regtag *r)
 {
+    if (!r->begun)
+        begin_upload(r);
     switch (operation_answer(r)) {
     case EXCHANGE_WAIT: return REGTAG_WAIT;
+    case EXCHANGE_MOVED: return GO_ON;
     case EXCHANGE_END: return uploaded(r);
     default: break;
     }
@@ -168,7 +173,7 @@ static enum regtag_event looked(struct regtag *r)
     if (response->status == 404)
         error_set(&seen, REGTAG_NOT_FOUND, "there is no such tag");
     else if (response->status != 200)
-        answer_error(REQUEST_MANIFEST, response, &r->words, &seen);
+        operation_explain(r, REQUEST_MANIFEST, &seen);
     else if (!answer_digest(response, &digest) || !digest_is_sha256(digest))
         error_set(&seen, REGTAG_PROTOCOL, "the registry states no digest");
     else if (slice_equal(digest, slice_of(r->digest)) && r->cause.status == REGTAG_IMMUTABLE)
@@ -188,6 +193,7 @@ enum regtag_event phase_look(struct regtag *r)
     }
     switch (operation_answer(r)) {
     case EXCHANGE_WAIT: return REGTAG_WAIT;
+    case EXCHANGE_MOVED: return GO_ON;
     case EXCHANGE_END: return looked(r);
     default: return not_seen(r, &r->exchange.error);
     }

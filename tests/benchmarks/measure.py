@@ -17,6 +17,11 @@ class Failed(Exception):
     """A program did not do what it was measured at."""
 
 
+def brief(command):
+    words = [os.path.basename(command[0]), *command[1:]]
+    return " ".join(words[:8]) + (" ..." if len(words) > 8 else "")
+
+
 class Cost(NamedTuple):
     seconds: float
     cpu: float  # user and system, of the programs alone, not of the server
@@ -33,7 +38,7 @@ def run(task, variables):
         _, status, used = os.wait4(child, 0)
         cpu += used.ru_utime + used.ru_stime
         if status != 0:
-            raise Failed(" ".join(command))
+            raise Failed(brief(command))
     return Cost(time.perf_counter() - start, cpu)
 
 
@@ -43,7 +48,7 @@ def memory(task, variables):
     for command in task:
         status, residence = at_end(command, variables)
         if status != 0:
-            raise Failed(" ".join(command))
+            raise Failed(brief(command))
         found.append(residence)
     return max(found, key=lambda one: one.total)
 
@@ -79,7 +84,7 @@ def instructions(task, variables, whole=False):
                 timeout=LIMIT,
             )
             if done.returncode != 0:
-                raise Failed(f"{' '.join(command)}: {done.stderr.decode(errors='replace')}")
+                raise Failed(f"{brief(command)}: {done.stderr.decode(errors='replace')}")
         for file in Path(folder).iterdir():
             for name, count in _by_object(file.read_text()).items():
                 if re.search(r"/ld-[^/]*\.so[.0-9]*$|/ld\.so[.0-9]*$", name):

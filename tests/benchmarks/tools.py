@@ -127,5 +127,7 @@ def _starts(path, variables):
 
 def shared_libraries(path):
     """The files that the dynamic loader adds to a program."""
-    done = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    done = subprocess.run(
+        ["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+)", done.stdout, re.MULTILINE)))

@@ -5,10 +5,6 @@ import json
 import os
 import stat
 
-import pytest
-
-NOT_OURS = ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"]
-
 
 class Account:
     """Runs the program as somebody with this home: account("tag", …)."""
@@ -74,11 +70,3 @@ def entry(user, password):
 def auths(host, user, password):
     """A file of credentials with one entry."""
     return {"auths": {host: entry(user, password)}}
-
-
-@pytest.fixture
-def account(regtag, tmp_path, monkeypatch):
-    for name in list(os.environ):
-        if name in NOT_OURS or name.startswith("REGTAG_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    return Account(regtag, tmp_path)

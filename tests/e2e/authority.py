@@ -63,27 +63,42 @@ class Certificate:
 
 
 class Workshop:
-    """Makes certificates, in a folder of its own."""
+    """Makes certificates, in a folder of its own. The keys that take long to make, of these owners,
+    are begun at once."""
+
+    SLOW = [("rsa:4096", "authority"), ("rsa:4096", "server")]
 
     def __init__(self, folder):
         self._folder = folder
         self._count = 0
         self._keys = {}
+        self._slow = {}
         (folder / "index").touch()
+
+    def __enter__(self):
+        for kind, owner in self.SLOW:
+            self._keys[kind, owner] = self._file("key")
+            command = _key_command(kind, self._keys[kind, owner])
+            self._slow[self._keys[kind, owner]] = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        return self
+
+    def __exit__(self, *_):
+        for process in self._slow.values():
+            process.kill()
+            process.wait()
 
     def key(self, kind, owner=""):
         """A key of this kind: "P-256", "rsa:2048" and such; the same one for the same owner."""
-        if owner and (kind, owner) in self._keys:
-            return self._keys[kind, owner]
-        algorithm, _, bits = kind.partition(":")
-        options = (
-            ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{bits}"]
-            if algorithm == "rsa"
-            else ["-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
-        )
-        file = self._file("key")
-        openssl("genpkey", *options, "-out", file)
-        self._keys[kind, owner] = file
+        file = self._keys.get((kind, owner))
+        if file in self._slow and self._slow.pop(file).wait() != 0:
+            raise RuntimeError(f"openssl makes no key of {kind}")
+        if not file:
+            file = self._file("key")
+            openssl(*_key_command(kind, file)[1:])
+            if owner:
+                self._keys[kind, owner] = file
         return file
 
     def root(self, subject="The root", **options):
@@ -115,7 +130,8 @@ class Workshop:
         """`names` are alternative ones, as openssl writes them; `key` is a kind or a file; `days`
         are its dates, counted from now; `depth` is how many authorities may stand between this one
         and a server; no `issuer`: it is signed by itself."""
-        key = key if isinstance(key, Path) else self.key(key)
+        made_before = isinstance(key, Path)
+        kind, key = ("", key) if made_before else (key, self._file("key"))
         start, end = (moment(day) for day in days)
         made = Certificate(self._file("crt"), key, issuer, start, end)
         lines = [f"basicConstraints = critical,CA:{str(authority).upper()}"]
@@ -126,13 +142,11 @@ class Workshop:
         lines += ["subjectKeyIdentifier = hash", *extensions]
 
         settings = self._file("cnf")
-        settings.write_text(
-            CONFIGURATION.format(folder=self._folder, extensions="\n".join(lines))
-        )
+        settings.write_text(CONFIGURATION.format(folder=self._folder, extensions="\n".join(lines)))
         request = self._file("csr")
         openssl(
-            *["req", "-new", "-config", settings, "-key", key],
-            *["-subj", f"/CN={subject}", "-out", request],
+            *["req", "-new", "-config", settings, "-subj", f"/CN={subject}", "-out", request],
+            *(["-key", key] if made_before else [*_new_key(kind), "-nodes", "-keyout", key]),
         )
         signer = ["-cert", issuer.file, "-keyfile", issuer.key] if issuer else ["-selfsign"]
         openssl(
@@ -144,27 +158,39 @@ class Workshop:
         return made
 
     def strangers(self, count):
-        """So many other authorities, with the keys that those of a system have: all in PEM."""
-        keys = [
-            self.key(kind, "strangers") for kind in ("rsa:4096", "rsa:2048", "P-384", "P-256")
+        """So many other authorities, with the keys that those of a system have: all in PEM. After
+        a while they are the same again."""
+        keys = [self.key(kind, "authority") for kind in ("rsa:4096", "rsa:2048", "P-384", "P-256")]
+        made = [
+            openssl(
+                *["req", "-x509", "-new", "-key", keys[number % len(keys)], "-days", 30],
+                *["-subj", f"/C=AQ/O=Strangers/CN=Stranger number {number:03}"],
+            ).decode()
+            for number in range(20)
         ]
-        made = []
-        for number in range(count):
-            made.append(
-                openssl(
-                    *["req", "-x509", "-new", "-key", keys[number % len(keys)], "-days", "30"],
-                    *["-subj", f"/C=AQ/O=Strangers/CN=Stranger number {number:03}"],
-                ).decode()
-            )
-        return made
+        return [made[number % len(made)] for number in range(count)]
 
     def _file(self, ending):
         self._count += 1
         return self._folder / f"{self._count}.{ending}"
 
 
-_AUTHORITY = {"authority": True, "uses": CERTIFICATES, "purposes": ""}
+_AUTHORITY = {"authority": True, "uses": CERTIFICATES, "purposes": "", "days": (-10, 400)}
 _CLIENT = {"purposes": "clientAuth"}
+
+
+def _new_key(kind):
+    """For `openssl req`."""
+    if kind.startswith("rsa:"):
+        return ["-newkey", kind]
+    return ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
+
+
+def _key_command(kind, file):
+    algorithm, _, bits = kind.partition(":")
+    option = f"rsa_keygen_bits:{bits}" if algorithm == "rsa" else f"ec_paramgen_curve:{kind}"
+    name = "RSA" if algorithm == "rsa" else "EC"
+    return ["openssl", "genpkey", "-algorithm", name, "-pkeyopt", option, "-out", str(file)]
 
 
 def moment(days):

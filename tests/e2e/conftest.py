@@ -30,14 +30,21 @@ from registry import Registry  # noqa: E402
 TOP = HERE.parent.parent
 
 
+def program_path():
+    builds = [TOP / "build/regtag", TOP / "build/plain/regtag"]
+    path = os.environ.get("REGTAG") or next((one for one in builds if one.exists()), builds[0])
+    return Path(path).resolve()
+
+
+def pytest_configure():
+    if not os.access(program_path(), os.X_OK):
+        raise pytest.UsageError(f"no program to test at {program_path()}: run make first")
+
+
 @pytest.fixture(scope="session")
 def regtag():
     """The program under test: regtag("ls", …) runs it."""
-    builds = [TOP / "build/regtag", TOP / "build/plain/regtag"]
-    path = os.environ.get("REGTAG") or next((one for one in builds if one.exists()), builds[0])
-    if not os.access(path, os.X_OK):
-        pytest.exit(f"no program to test at {path}: run make first", returncode=2)
-    return Program(Path(path).resolve())
+    return Program(program_path())
 
 
 @pytest.fixture(scope="session")

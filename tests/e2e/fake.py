@@ -231,6 +231,8 @@ class Shelf:
         return self.instead.get(request.method, self.usual)(request)
 
     def usual(self, request):
+        if request.path == "/v2/":
+            return answer(200, b"{}")
         repository, kind, reference = request.path.removeprefix("/v2/").rsplit("/", 2)
         if kind != "manifests":
             return errors(404, "UNSUPPORTED")

@@ -17,7 +17,7 @@ REFUSALS = {
     "404_in_plain_text": (answer(404, b"404 page not found\n", "Content-Type: text/plain"), 3),
     "404_without_body": (answer(404), 3),
     "401_with_a_challenge": (
-        errors(401, "UNAUTHORIZED", "", 'WWW-Authenticate: Bearer realm="https://auth.test/token"'),
+        errors(401, "UNAUTHORIZED", "", 'WWW-Authenticate: Basic realm="a registry"'),
         4,
     ),
     "401_without_a_challenge": (errors(401, "UNAUTHORIZED"), 4),

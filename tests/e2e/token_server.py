@@ -1,8 +1,8 @@
 """A token server of the tests' own, and registries that want what it gives out.
 
-`Tokens` is a function from a request to an answer, for `serve` of conftest.py. Its tokens are made-up
-words that `Gate` asks for; with a `Signer` they are signed with a made-up key, for a docker-registry
-that trusts its certificate.
+`Tokens` is a function from a request to an answer, for `serve` of conftest.py. Its tokens are
+made-up words that `Gate` asks for; with a `Signer` they are signed with a made-up key, for a
+docker-registry that trusts its certificate.
 """
 
 import base64
@@ -18,7 +18,6 @@ from fake import answer, bodiless, errors
 FORM = "application/x-www-form-urlencoded"
 SERVICE = "registry of the tests"
 ISSUER = "token server of the tests"
-KIB = 1024
 
 
 def secret(kind):
@@ -114,6 +113,7 @@ class Tokens:
         self.lifetime = 300  # seconds, that a signed token really lives
         self.size = 0  # bytes that a token is made long
         self.post = 200  # or 404, 405
+        self.service = SERVICE  # what it wants to be called; None: nothing at all
         self.grant = lambda user, actions: actions if user else actions & {"pull"}
         self.instead = None  # a function from a request to an answer
         self._make = make
@@ -130,8 +130,8 @@ class Tokens:
     def _by_refresh_token(self, request):
         if request.value("Content-Type") != FORM:
             return errors(400, "UNSUPPORTED", "no form")
-        form = _single(request.body.decode())
-        if form.get("grant_type") != "refresh_token" or form.get("service") != SERVICE:
+        form = parameters(request.body.decode())
+        if form.get("grant_type") != "refresh_token" or form.get("service") != self.service:
             return errors(400, "UNSUPPORTED", "another grant or service")
         if not form.get("client_id"):
             return errors(400, "UNSUPPORTED", "no client_id")
@@ -141,8 +141,8 @@ class Tokens:
         return self._give(user, form["scope"], "refresh")
 
     def _by_password(self, request):
-        query = _single(request.query)
-        if query.get("service") != SERVICE:
+        query = parameters(request.query)
+        if query.get("service") != self.service:
             return errors(400, "UNSUPPORTED", "another service")
         named = user_and_password(request.value("Authorization"))
         if named is None:
@@ -165,6 +165,13 @@ class Tokens:
             told["expires_in"] = self.expires_in
         return answer(200, json.dumps(told).encode(), "Content-Type: application/json")
 
+    def give_whatever(self, token=None):
+        """An answer with a token for everything in `repo`, whatever was asked for."""
+        token = token or self._make([])
+        rights = {"type": "repository", "name": "repo", "actions": ["pull", "push"]}
+        self.issued[token] = Issued("", [rights], "anonymous")
+        return answer(200, json.dumps({"token": token}).encode(), "Content-Type: application/json")
+
     def allows(self, authorization, repository, action):
         """Whether there is a token in the field, for that."""
         issued = self.issued.get(bearer(authorization))
@@ -178,7 +185,7 @@ class Tokens:
         self.issued.clear()
 
 
-def _single(text):
+def parameters(text):
     """The parameters of a query or a form, each of which may stand there once."""
     found = parse_qs(text, keep_blank_values=True, strict_parsing=True, errors="strict")
     for name, values in found.items():
@@ -209,9 +216,15 @@ class Gate:
 
 
 def bearer_challenge(realm, service=SERVICE, **more):
-    parameters = {"realm": realm, "service": service, **more}
-    told = (f'{name}="{value}"' for name, value in parameters.items() if value is not None)
-    return "Bearer " + ",".join(told)
+    told = {"realm": realm, "service": service, **more}
+    return "Bearer " + ",".join(
+        f"{name}={quoted(value)}" for name, value in told.items() if value is not None
+    )
+
+
+def quoted(text):
+    """A quoted-string of HTTP."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def token_gate(registry, tokens, server, **more):

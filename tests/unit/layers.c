@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/authfile.h"
+#include "http/challenge.h"
 #include "http/link.h"
 #include "http/response.h"
 #include "http/url.h"
@@ -10,6 +12,7 @@
 #include "oci/json.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
+#include "registry/token.h"
 #include "regtag.h"
 
 struct layer_case {
@@ -166,6 +169,93 @@ static int run_link(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
+/* ---- challenge, token ---------------------------------------------------------------------------------- */
+
+/* Writes the lines of one WWW-Authenticate value. */
+static bool write_challenges(struct writer *w, struct slice value)
+{
+    struct slice name, text;
+    bool inside = false;
+    for (;;) {
+        switch (challenge_next(&value, &inside, &name, &text)) {
+        case CHALLENGE_SCHEME:
+            write_format(w, "%s%.*s", w->used ? "\n" : "", SLICE_ARG(name));
+            break;
+        case CHALLENGE_PARAMETER:
+            write_format(w, "\n%.*s=", SLICE_ARG(name));
+            write_unquoted(w, text);
+            break;
+        case CHALLENGE_END:
+            return true;
+        default:
+            return false;
+        }
+    }
+}
+
+static int run_challenge(const struct layer_case *c)
+{
+    struct slice rest = c->input;
+    struct writer w = writer_to(c->out, c->out_size - 1);
+    while (rest.data)
+        if (!write_challenges(&w, slice_split(&rest, '\n')))
+            return reject(c);
+    c->out[w.used] = '\0';
+    return w.used && !w.overflow ? LAYER_ACCEPTED : reject(c);
+}
+
+static int run_token(const struct layer_case *c)
+{
+    static struct token_answer answer;
+    struct slice rest = c->input;
+    memset(&answer, 0, sizeof answer);
+    while (rest.size)
+        token_answer_take(&answer, next_piece(&rest, c->step));
+    if (!token_answer_end(&answer))
+        return reject(c);
+    snprintf(c->out, c->out_size, "ok %s", answer.token);
+    return LAYER_ACCEPTED;
+}
+
+/* ---- creds ------------------------------------------------------------------------------------------ */
+
+static void add_line(const struct layer_case *c, const char *name, const char *value)
+{
+    size_t used = strlen(c->out);
+    if (*value)
+        snprintf(c->out + used, c->out_size - used, "%s%s=%s", used ? "\n" : "", name, value);
+}
+
+static int run_creds(const struct layer_case *c)
+{
+    static jsmntok_t tokens[AUTHFILE_TOKENS];
+    static struct document_key keys[AUTHFILE_TOKENS / 2];
+    static struct credentials credentials;
+    const struct document_memory memory = {tokens, keys, AUTHFILE_TOKENS};
+    const struct authfile file = {"the file", c->input, c->argument, &memory};
+    struct authfile_answer answer;
+    struct error e = {.status = 0};
+
+    if (c->argument.size == 0)
+        return LAYER_BAD_CALL;
+    if (c->input.size > AUTHFILE_MAX)
+        return reject(c);
+    c->out[0] = '\0';
+    switch (authfile_find(&file, &answer, &credentials, &e)) {
+    case AUTHFILE_NOTHING: snprintf(c->out, c->out_size, "none"); break;
+    case AUTHFILE_HELPER: add_line(c, "helper", answer.helper); break;
+    case AUTHFILE_SECRETS:
+        add_line(c, "username", credentials.user);
+        add_line(c, "password", credentials.password);
+        add_line(c, "identitytoken", credentials.identity_token);
+        add_line(c, "registrytoken", credentials.registry_token);
+        break;
+    case AUTHFILE_BROKEN: return reject(c);
+    }
+    credentials_wipe(&credentials);
+    return LAYER_ACCEPTED;
+}
+
 /* ----------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -173,7 +263,8 @@ static const struct {
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
     {"ref", run_ref},   {"json", run_json}, {"manifest", run_manifest},
-    {"http", run_http}, {"link", run_link},
+    {"http", run_http}, {"link", run_link}, {"challenge", run_challenge}, {"token", run_token},
+    {"creds", run_creds},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

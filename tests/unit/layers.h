@@ -8,7 +8,7 @@
 #define LAYER_REJECTED 1
 #define LAYER_BAD_CALL 2 /* no such layer, or an argument that it cannot use */
 
-#define LAYER_ANSWER_MAX 8192 /* bytes; every answer fits, its NUL included */
+#define LAYER_ANSWER_MAX 40960 /* bytes; every answer fits, its NUL included */
 
 /* Runs one case through one layer, as `probe LAYER [ARGUMENT]` does with its standard input. The
  * input is fed in steps of `step` bytes (0: all at once) to layers that are streaming; the others
@@ -20,6 +20,8 @@
  *     manifest CONTENT-TYPE  reject | ok DIGEST
  *     http METHOD            reject | ok STATUS BODY-LENGTH BODY-SHA256
  *     link REQUEST-URL       reject | end | next URL
+ *     creds QUERY            reject | none | helper=NAME | lines username=, password=, identitytoken=,
+ *                            registrytoken=, those that there are
  *
  * Returns one of the three values above. */
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

@@ -23,7 +23,7 @@ static void assert_slice(struct slice got, const char *expected)
         assert_memory_equal(got.data, expected, got.size);
 }
 
-/* ---- Slices -------------------------------------------------------------------------------- */
+/* ---- Slices ---------------------------------------------------------------------------------- */
 
 static void a_slice_of_nothing_is_empty(void **state)
 {
@@ -121,7 +121,7 @@ static void splitting_tells_an_empty_last_part_from_none(void **state)
     assert_null(rest.data);
 }
 
-/* ---- Numbers and characters ---------------------------------------------------------------- */
+/* ---- Numbers and characters ------------------------------------------------------------------ */
 
 static void assert_number(const char *text, uint64_t max, uint64_t expected)
 {
@@ -210,7 +210,7 @@ static void hexadecimal_digits_have_either_case(void **state)
     }
 }
 
-/* ---- The writer ---------------------------------------------------------------------------- */
+/* ---- The writer ------------------------------------------------------------------------------ */
 
 static void a_writer_fills_its_memory_to_the_last_byte(void **state)
 {
@@ -347,7 +347,7 @@ static void json_strings_are_quoted(void **state)
     assert_slice(written(&w), "\"a\\\"b\\\\c\\\\x0a\\\\xc3\\\\xa9\\\\x00\"");
 }
 
-/* ---- Errors -------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 static void the_first_error_stays(void **state)
 {
@@ -381,7 +381,7 @@ static void a_long_message_is_cut_and_ended(void **state)
     }
 }
 
-/* ---- Base64 -------------------------------------------------------------------------------- */
+/* ---- Base64 ---------------------------------------------------------------------------------- */
 
 static void assert_decoded(const char *text, struct slice expected)
 {
@@ -441,6 +441,59 @@ static void base64_that_does_not_fit_is_refused(void **state)
     guard_free(&out);
 }
 
+static void base64_is_written_padded(void **state)
+{
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"},
+                                           {"\xfb\xef\xff", "++//"},
+                                           {"user:pa:ss", "dXNlcjpwYTpzcw=="}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct guard in = guard_end(cases[i][0], strlen(cases[i][0]));
+        struct guard out = guard_end(NULL, strlen(cases[i][1]));
+        struct writer w = writer_to(out.data, out.size);
+        write_base64(&w, (struct slice){in.data, in.size});
+        assert_false(w.overflow);
+        assert_slice(written(&w), cases[i][1]);
+        guard_free(&in);
+        guard_free(&out);
+    }
+}
+
+static void base64_of_all_bytes_is_read_back(void **state)
+{
+    char bytes[256], text[344], back[256];
+    struct slice decoded;
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)i;
+    for (size_t size = 0; size <= sizeof bytes; size++) {
+        struct writer w = writer_to(text, sizeof text);
+        write_base64(&w, (struct slice){bytes, size});
+        assert_int_equal(w.used, (size + 2) / 3 * 4);
+        assert_true(base64_decode(written(&w), back, sizeof back, &decoded));
+        assert_int_equal(decoded.size, size);
+        assert_memory_equal(back, bytes, size);
+    }
+}
+
+static void base64_that_does_not_fit_poisons(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 8; size++) {
+        struct guard out = guard_end(NULL, size);
+        struct writer w = writer_to(out.data, out.size);
+        write_base64(&w, SLICE("fooba"));
+        assert_true(w.overflow);
+        guard_free(&out);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -472,6 +525,9 @@ int main(void)
         cmocka_unit_test(base64_is_decoded_in_both_alphabets),
         cmocka_unit_test(what_is_no_base64_is_refused),
         cmocka_unit_test(base64_that_does_not_fit_is_refused),
+        cmocka_unit_test(base64_is_written_padded),
+        cmocka_unit_test(base64_of_all_bytes_is_read_back),
+        cmocka_unit_test(base64_that_does_not_fit_poisons),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

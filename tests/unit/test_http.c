@@ -23,7 +23,7 @@ static void assert_slice(struct slice got, const char *expected)
         fail_msg("expected \"%s\", got \"%.*s\"", expected, SLICE_ARG(got));
 }
 
-/* ---- URLs ---------------------------------------------------------------------------------- */
+/* ---- URLs ------------------------------------------------------------------------------------ */
 
 static void a_url_is_taken_apart(void **state)
 {
@@ -214,7 +214,7 @@ static void an_authority_names_the_port_where_it_matters(void **state)
     }
 }
 
-/* ---- Requests ------------------------------------------------------------------------------ */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static void a_request_is_written_to_the_byte(void **state)
 {
@@ -225,7 +225,7 @@ static void a_request_is_written_to_the_byte(void **state)
     struct guard g = guard_end(NULL, sizeof expected - 1);
     struct writer w = writer_to(g.data, g.size);
     (void)state;
-    write_request(&w, "PUT", SLICE("/v2/a/manifests/b"), SLICE("localhost:5000"));
+    write_request(&w, "PUT", SLICE(""), SLICE("/v2/a/manifests/b"), SLICE("localhost:5000"));
     write_field(&w, "Content-Type", SLICE("text/plain"));
     write_fields_end(&w);
     assert_false(w.overflow);
@@ -238,7 +238,7 @@ static void a_request_without_a_path_asks_for_the_root(void **state)
     char memory[64];
     struct writer w = writer_to(memory, sizeof memory);
     (void)state;
-    write_request(&w, "GET", SLICE(""), SLICE("a"));
+    write_request(&w, "GET", SLICE(""), SLICE(""), SLICE("a"));
     assert_slice(written(&w), "GET / HTTP/1.1\r\nHost: a\r\n");
 }
 
@@ -248,7 +248,7 @@ static void a_request_that_does_not_fit_is_poisoned(void **state)
     for (size_t size = 0; size < 36; size++) {
         struct guard g = guard_end(NULL, size);
         struct writer w = writer_to(g.data, g.size);
-        write_request(&w, "GET", SLICE("/"), SLICE("a"));
+        write_request(&w, "GET", SLICE(""), SLICE("/"), SLICE("a"));
         write_field(&w, "B", SLICE("cdef"));
         write_fields_end(&w);
         assert_int_equal(w.overflow, size < 25 + 9 + 2);
@@ -265,7 +265,7 @@ static void nothing_is_smuggled_into_a_request(void **state)
     for (size_t i = 0; i < COUNT(texts); i++) {
         char memory[256];
         struct writer w = writer_to(memory, sizeof memory);
-        write_request(&w, "GET", texts[i], SLICE("a"));
+        write_request(&w, "GET", SLICE(""), texts[i], SLICE("a"));
         assert_true(w.overflow);
     }
 }
@@ -283,7 +283,7 @@ static void nothing_is_smuggled_into_a_field(void **state)
     }
 }
 
-/* ---- Fields and lists ---------------------------------------------------------------------- */
+/* ---- Fields and lists ------------------------------------------------------------------------ */
 
 static void lists_are_taken_apart(void **state)
 {
@@ -310,7 +310,7 @@ static void token_characters_are_those_of_the_standard(void **state)
     }
 }
 
-/* ---- Answers ------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static char head[HTTP_HEAD_MAX];
 

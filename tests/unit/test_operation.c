@@ -1,5 +1,5 @@
-/* The whole operation of regtag.h, step by step, against a registry in memory: whatever the way to it does,
- * the outcome that is told is what has happened, and nothing but the caller's block is touched. */
+/* The whole operation of regtag.h, step by step, against a registry in memory: whatever the way to it
+ * does, the outcome that is told is what has happened, and nothing but the caller's block is touched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ struct run {
     char digest[72];
 };
 
-/* ---- Running --------------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 /* The block ends where the guard page begins, so its size has to keep it aligned. */
 static void make_block(struct run *run)
@@ -206,7 +206,7 @@ static void expect_truth(const struct run *run, const char *when)
         fail_msg("%s: the end is %d, the outcome %d", when, run->end, run->outcome[0]);
 }
 
-/* ---- What goes well --------------------------------------------------------------------------------- */
+/* ---- What goes well -------------------------------------------------------------------------- */
 
 static void one_tag_takes_two_requests_and_one_connection(void **state)
 {
@@ -408,7 +408,7 @@ static void two_operations_know_nothing_of_each_other(void **state)
     }
 }
 
-/* ---- Digest, manifest, list -------------------------------------------------------------------------- */
+/* ---- Digest, manifest, list ------------------------------------------------------------------ */
 
 static void the_digest_is_asked_for_with_head(void **state)
 {
@@ -556,7 +556,7 @@ static void a_list_ends_at_its_limit(void **state)
     }
 }
 
-/* ---- Documents of lists ------------------------------------------------------------------------------ */
+/* ---- Documents of lists ---------------------------------------------------------------------- */
 
 #define LIST_HEAD "HTTP/1.1 200 OK\r\nConnection: close\r\n"
 
@@ -663,7 +663,7 @@ static void tags_have_128_bytes_at_most(void **state)
     }
 }
 
-/* ---- What the registry says wrongly ------------------------------------------------------------------- */
+/* ---- What the registry says wrongly ---------------------------------------------------------- */
 
 static const char ZEROS[] = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -908,7 +908,359 @@ static void what_is_no_http_is_told(void **state)
     finish(&run);
 }
 
-/* ---- Time ------------------------------------------------------------------------------------------- */
+/* ---- Answers word by word -------------------------------------------------------------------- */
+
+#define GOT_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\n"
+#define ANSWERS_MAX 8192
+
+/* Lets the registry say this, one part up to a byte 0xff a request. `memory` has to stay. */
+static void say(struct run *run, char memory[ANSWERS_MAX], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(memory, ANSWERS_MAX, format, arguments);
+    va_end(arguments);
+    assert_true(size > 0 && size < ANSWERS_MAX);
+    run->wire.manners.raw = memory;
+    run->wire.manners.raw_size = (size_t)size;
+}
+
+static void an_upload_is_confirmed_by_the_header_alone(void **state)
+{
+    struct run run;
+    char answers[ANSWERS_MAX], digest[72];
+    (void)state;
+    begin(&run);
+    wire_digest(OLD, sizeof OLD - 1, digest);
+    say(&run, answers,
+        GOT_HEAD "Content-Length: %zu\r\n\r\n%s\xff"
+                 "HTTP/1.1 201 Created\r\nDocker-Content-Digest: %s\r\nContent-Length: 99\r\n\r\nshort",
+        sizeof OLD - 1, OLD, digest);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.requests, 2);
+    finish(&run);
+}
+
+static void an_error_is_told_though_its_words_are_cut(void **state)
+{
+    struct run run;
+    char answers[ANSWERS_MAX];
+    (void)state;
+    begin(&run);
+    say(&run, answers, "HTTP/1.1 404 Not Found\r\nContent-Length: 99\r\n\r\n{\"errors\":[{\"code\":");
+    tag_one(&run);
+    expect_end(&run, REGTAG_NOT_FOUND);
+    finish(&run);
+}
+
+static void a_compressed_manifest_is_refused(void **state)
+{
+    static const char *const fields[] = {"Content-Encoding: gzip\r\n",
+                                         "content-encoding: identity, gzip\r\n",
+                                         "Content-Encoding: identity\r\nContent-Encoding: br\r\n"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        struct run run;
+        char answers[ANSWERS_MAX];
+        begin(&run);
+        say(&run, answers, GOT_HEAD "%sContent-Length: %zu\r\n\r\n%s", fields[i], sizeof OLD - 1, OLD);
+        tag_one(&run);
+        expect_end(&run, REGTAG_PROTOCOL);
+        assert_int_equal(run.wire.puts, 0);
+        finish(&run);
+    }
+}
+
+static void a_manifest_without_a_known_type_is_not_uploaded(void **state)
+{
+    static const char *const fields[] = {"", "Content-Type:\r\n", "Content-Type: text/html\r\n",
+                                         "Content-Type: application/json\r\n",
+                                         "Content-Type: application/vnd.oci.image.index.v1+json\r\n"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        struct run run;
+        char answers[ANSWERS_MAX];
+        begin(&run);
+        say(&run, answers, "HTTP/1.1 200 OK\r\n%sContent-Length: %zu\r\n\r\n%s", fields[i],
+            sizeof OLD - 1, OLD);
+        tag_one(&run);
+        assert_int_equal(run.end, REGTAG_ERROR);
+        assert_int_equal(run.wire.puts, 0);
+        finish(&run);
+    }
+}
+
+static void a_stated_digest_that_is_none_is_refused(void **state)
+{
+    static const char *const digests[] = {"x", "sha256:", "sha256:00", "md5:00", "sha256:00, sha256:00"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(digests); i++) {
+        struct run run;
+        char answers[ANSWERS_MAX];
+        begin(&run);
+        say(&run, answers, GOT_HEAD "Docker-Content-Digest: %s\r\nContent-Length: %zu\r\n\r\n%s",
+            digests[i], sizeof OLD - 1, OLD);
+        tag_one(&run);
+        expect_end(&run, REGTAG_PROTOCOL);
+        assert_int_equal(run.wire.puts, 0);
+        finish(&run);
+    }
+}
+
+/* A page of a list with one tag, and a Link field. */
+#define PAGE(link, tag)                                                                                 \
+    "HTTP/1.1 200 OK\r\nLink: " link "\r\nContent-Length: 15\r\n\r\n{\"tags\":[\"" tag "\"]}\xff"
+#define EMPTY_PAGE(link)                                                                                \
+    "HTTP/1.1 200 OK\r\nLink: " link "\r\nContent-Length: 11\r\n\r\n{\"tags\":[]}\xff"
+
+static void list_pages(const char *pages, enum regtag_status status, size_t listed, unsigned requests)
+{
+    struct run run;
+    char answers[ANSWERS_MAX];
+    begin(&run);
+    say(&run, answers, "%s", pages);
+    assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, status);
+    if (run.listed != listed || run.wire.requests != requests)
+        fail_msg("%zu tags, %u requests: %s", run.listed, run.wire.requests, pages);
+    finish(&run);
+}
+
+static void pages_that_lead_in_a_circle_end(void **state)
+{
+    (void)state;
+    list_pages(PAGE("</v2/a/tags/list?n=1000>; rel=next", "aa") PAGE("<>; rel=next", "bb"), REGTAG_OK, 1,
+               1);
+    list_pages(PAGE("<?p=2>; rel=next", "aa") PAGE("<?p=2>; rel=next", "bb") PAGE("", "cc"), REGTAG_OK,
+               2, 2);
+    list_pages(PAGE("<?p=2>; rel=next", "aa") PAGE("<?n=1000>; rel=next", "bb") PAGE("", "cc"),
+               REGTAG_OK, 2, 2);
+    list_pages(PAGE("<?p=2>; rel=next", "aa") PAGE("<?p=3>; rel=next", "bb")
+                   PAGE("<?p=3>; rel=next", "cc") PAGE("", "dd"),
+               REGTAG_OK, 3, 3);
+}
+
+static void pages_that_lead_elsewhere_are_refused(void **state)
+{
+    (void)state;
+    list_pages(PAGE("<http://example.com/v2/a/tags/list>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
+    list_pages(PAGE("<https://localhost/v2/a/tags/list>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
+    list_pages(PAGE("<http://localhost:81/v2/a/tags/list>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
+    list_pages(PAGE("</v2/a b>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
+    list_pages(PAGE("<x; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
+}
+
+static void several_link_fields_are_all_looked_at(void **state)
+{
+    (void)state;
+    list_pages(PAGE("</x>; rel=prev\r\nlink: <?p=2>; rel=\"next\"\r\nLink: </y>; rel=last", "aa")
+                   PAGE("", "bb"),
+               REGTAG_OK, 2, 2);
+}
+
+static void empty_pages_do_not_go_on_for_ever(void **state)
+{
+    struct run run;
+    char answers[ANSWERS_MAX];
+    size_t size = 0;
+    (void)state;
+    for (unsigned i = 0; i < 60; i++)
+        size +=
+            (size_t)snprintf(answers + size, sizeof answers - size, EMPTY_PAGE("<?p=%u>; rel=next"), i);
+    begin(&run);
+    run.wire.manners.raw = answers;
+    run.wire.manners.raw_size = size;
+    assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_true(run.wire.requests >= 2 && run.wire.requests < 60);
+    finish(&run);
+}
+
+static void a_repository_that_is_not_there_is_not_found(void **state)
+{
+    struct run run;
+    char answers[ANSWERS_MAX];
+    const char *text;
+    (void)state;
+    begin(&run);
+    say(&run, answers, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_NOT_FOUND);
+    regtag_error(run.regtag, &text);
+    assert_non_null(strstr(text, "repository"));
+    finish(&run);
+}
+
+static void where_head_is_not_allowed_get_is_used(void **state)
+{
+    (void)state;
+    for (unsigned status = 405; status <= 501; status += 96) {
+        struct run run;
+        char digest[72];
+        begin(&run);
+        run.wire.manners.head_status = status;
+        assert_int_equal(regtag_digest(run.regtag, "localhost/a:new"), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        wire_digest(OLD, sizeof OLD - 1, digest);
+        assert_string_equal(run.digest, digest);
+        assert_int_equal(run.wire.requests, 2);
+        finish(&run);
+    }
+}
+
+static void a_pinned_digest_is_compared_with_the_stated_one(void **state)
+{
+    struct run run;
+    char image[128], digest[72];
+    (void)state;
+    begin(&run);
+    wire_digest(OLD, sizeof OLD - 1, digest);
+    snprintf(image, sizeof image, "localhost/a:base@%s", digest);
+    run.wire.manners.claim = ZEROS;
+    assert_int_equal(regtag_digest(run.regtag, image), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_REFUSED);
+    assert_non_null(strstr(run.wire.log.data, "/v2/a/manifests/sha256:"));
+    finish(&run);
+}
+
+/* ---- What is sent ---------------------------------------------------------------------------- */
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (const char *p = text; (p = strstr(p, part)); p += strlen(part))
+        count++;
+    return count;
+}
+
+static void the_requests_are_what_registries_want(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    tag_one(&run);
+    const char *log = run.wire.log.data;
+    assert_int_equal(strncmp(log, "GET /v2/a/manifests/base HTTP/1.1\r\nHost: localhost\r\n", 51), 0);
+    assert_int_equal(count_of(log, "\r\nAccept: "), 1);
+    assert_int_equal(count_of(log, "\r\nAccept-Encoding: identity\r\n"), 2);
+    assert_int_equal(count_of(log, "q="), 0);
+    assert_int_equal(count_of(log, "*/*"), 0);
+    assert_int_equal(count_of(log, "application/vnd."), 7 + 1 + 1);
+    assert_int_equal(count_of(log, "\r\nUser-Agent: regtag/"), 2);
+    assert_int_equal(count_of(log, "PUT /v2/a/manifests/new HTTP/1.1\r\nHost: localhost\r\n"), 1);
+    assert_int_equal(count_of(log, "\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\n"),
+                     1);
+    assert_int_equal(count_of(log, "\r\nContent-Length: "), 1);
+    assert_int_equal(count_of(log, "Transfer-Encoding"), 0);
+    finish(&run);
+}
+
+static void the_type_is_sent_without_its_parameters(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    snprintf(run.wire.tags[0].type, sizeof run.wire.tags[0].type, "%s; charset=utf-8", OCI);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_string_equal(run.wire.put_type, OCI);
+    finish(&run);
+}
+
+struct traced {
+    char text[8192];
+    size_t size;
+};
+
+static void trace(void *context, enum regtag_trace kind, const char *text, size_t size)
+{
+    static const char marks[] = "><-!";
+    struct traced *t = context;
+    assert_true(t->size + size + 2 < sizeof t->text);
+    t->text[t->size++] = marks[kind];
+    memcpy(t->text + t->size, text, size);
+    t->size += size;
+    t->text[t->size++] = '\n';
+    t->text[t->size] = '\0';
+}
+
+static void requests_and_answers_can_be_followed(void **state)
+{
+    struct run run;
+    struct traced traced = {.size = 0};
+    (void)state;
+    begin(&run);
+    run.config.trace = trace;
+    run.config.trace_context = &traced;
+    assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(strncmp(traced.text, ">GET /v2/a/manifests/base HTTP/1.1\n>Host: localhost\n", 52),
+                     0);
+    assert_int_equal(count_of(traced.text, "\n>PUT /v2/a/manifests/new HTTP/1.1\n"), 1);
+    assert_int_equal(count_of(traced.text, "\n<HTTP/1.1 200 Whatever\n"), 1);
+    assert_int_equal(count_of(traced.text, "\n<HTTP/1.1 201 Whatever\n"), 1);
+    assert_int_equal(count_of(traced.text, "\n<Docker-Content-Digest: sha256:"), 2);
+    assert_int_equal(count_of(traced.text, "schemaVersion"), 0);
+    finish(&run);
+}
+
+static void a_connection_that_is_to_be_closed_is_not_used_again(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.says_close = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.requests, 2);
+    assert_int_equal(run.wire.connections, 2);
+    finish(&run);
+}
+
+/* A manifest with `count` members in an object, or elements in an array, that no one knows. */
+static void push_tokens(struct run *run, bool array, unsigned count)
+{
+    char text[8192];
+    size_t size =
+        (size_t)snprintf(text, sizeof text, "{\"schemaVersion\":2,\"config\":%s,\"layers\":[],\"x\":%s",
+                         CONFIG, array ? "[" : "{");
+    for (unsigned i = 0; i < count; i++)
+        size +=
+            (size_t)(array ? snprintf(text + size, sizeof text - size, "%s0", i ? "," : "")
+                           : snprintf(text + size, sizeof text - size, "%s\"k%u\":0", i ? "," : "", i));
+    size += (size_t)snprintf(text + size, sizeof text - size, "%s}", array ? "]" : "}");
+    wire_push(&run->wire, "base", OCI, text, size);
+}
+
+static void tokens_fill_their_memory_to_the_last_one(void **state)
+{
+    static const struct {
+        bool array;
+        unsigned count;
+        enum regtag_status status;
+    } cases[] = {
+        {true, TOKENS_MAX - 15, REGTAG_OK},        {true, TOKENS_MAX - 14, REGTAG_REFUSED},
+        {false, (TOKENS_MAX - 15) / 2, REGTAG_OK}, {false, (TOKENS_MAX - 15) / 2 + 1, REGTAG_REFUSED},
+        {true, 2 * TOKENS_MAX, REGTAG_REFUSED},    {false, 2 * TOKENS_MAX, REGTAG_REFUSED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        push_tokens(&run, cases[i].array, cases[i].count);
+        tag_one(&run);
+        expect_end(&run, cases[i].status);
+        finish(&run);
+    }
+}
+
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void expect_time(const struct run *run, enum regtag_status status)
 {
@@ -1032,7 +1384,7 @@ static void a_timeout_without_bounds_is_no_timeout_at_once(void **state)
     }
 }
 
-/* ---- Faults at every byte ---------------------------------------------------------------------------- */
+/* ---- Faults at every byte -------------------------------------------------------------------- */
 
 /* Tags "new" with a fault, and the manners of the registry. */
 static enum regtag_event tag_with_fault(struct wire_fault fault, struct wire_manners manners,
@@ -1133,7 +1485,7 @@ static void whatever_happens_by_chance_is_told_truly(void **state)
     }
 }
 
-/* ---- The caller --------------------------------------------------------------------------------------- */
+/* ---- The caller ------------------------------------------------------------------------------ */
 
 static void bad_references_and_names_are_refused_before_anything_is_sent(void **state)
 {
@@ -1365,6 +1717,23 @@ int main(void)
         cmocka_unit_test(every_name_has_its_line_when_there_is_no_image),
         cmocka_unit_test(an_early_refusal_is_read_while_the_upload_is_held_up),
         cmocka_unit_test(what_is_no_http_is_told),
+        cmocka_unit_test(an_upload_is_confirmed_by_the_header_alone),
+        cmocka_unit_test(an_error_is_told_though_its_words_are_cut),
+        cmocka_unit_test(a_compressed_manifest_is_refused),
+        cmocka_unit_test(a_manifest_without_a_known_type_is_not_uploaded),
+        cmocka_unit_test(a_stated_digest_that_is_none_is_refused),
+        cmocka_unit_test(pages_that_lead_in_a_circle_end),
+        cmocka_unit_test(pages_that_lead_elsewhere_are_refused),
+        cmocka_unit_test(several_link_fields_are_all_looked_at),
+        cmocka_unit_test(empty_pages_do_not_go_on_for_ever),
+        cmocka_unit_test(a_repository_that_is_not_there_is_not_found),
+        cmocka_unit_test(where_head_is_not_allowed_get_is_used),
+        cmocka_unit_test(a_pinned_digest_is_compared_with_the_stated_one),
+        cmocka_unit_test(the_requests_are_what_registries_want),
+        cmocka_unit_test(the_type_is_sent_without_its_parameters),
+        cmocka_unit_test(requests_and_answers_can_be_followed),
+        cmocka_unit_test(a_connection_that_is_to_be_closed_is_not_used_again),
+        cmocka_unit_test(tokens_fill_their_memory_to_the_last_one),
         cmocka_unit_test(a_connection_that_never_comes_up_ends_in_time),
         cmocka_unit_test(a_server_that_never_answers_ends_in_time),
         cmocka_unit_test(a_server_that_sends_a_byte_a_second_ends_in_time),

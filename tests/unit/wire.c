@@ -9,7 +9,7 @@
 #include "net/hash_mbedtls.h"
 #include "oci/digest.h"
 
-/* ---- Bytes --------------------------------------------------------------------------------------- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static void add(struct wire_bytes *b, const char *data, size_t size)
 {
@@ -74,7 +74,7 @@ static size_t chance(struct wire *w, size_t below)
     return (size_t)((w->seed * 2685821657736338717u) >> 33) % below;
 }
 
-/* ---- What is stored ------------------------------------------------------------------------------- */
+/* ---- What is stored -------------------------------------------------------------------------- */
 
 void wire_digest(const char *bytes, size_t size, char digest[72])
 {
@@ -116,14 +116,14 @@ void wire_push(struct wire *w, const char *tag, const char *type, const char *ma
     wire_digest(manifest, size, t->digest);
 }
 
-/* ---- Answers --------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void begin_answer(struct wire *w, unsigned status)
 {
     if (w->manners.interim)
         add_text(&w->out, "HTTP/1.1 100 Continue\r\n\r\n");
     add_text(&w->out, "HTTP/1.1 %u Whatever\r\n", status);
-    if (w->manners.close_after_each)
+    if (w->manners.close_after_each || w->manners.says_close)
         add_text(&w->out, "Connection: close\r\n");
 }
 
@@ -226,7 +226,7 @@ static void answer_list(struct wire *w, const char *target)
     drop(&body);
 }
 
-/* ---- Requests --------------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 struct request {
     char method[16];
@@ -330,7 +330,7 @@ static void serve(struct wire *w)
     }
 }
 
-/* ---- The connection --------------------------------------------------------------------------------- */
+/* ---- The connection -------------------------------------------------------------------------- */
 
 static bool is_usable(struct wire *w, unsigned connection, size_t size)
 {
@@ -456,7 +456,8 @@ static enum regtag_status wire_failure(void *context, unsigned connection, const
 
 struct regtag_transport wire_transport(struct wire *w)
 {
-    return (struct regtag_transport){w, wire_read, wire_write, wire_failure};
+    return (struct regtag_transport){
+        .context = w, .read = wire_read, .write = wire_write, .failure = wire_failure};
 }
 
 static void connect_anew(struct wire *w)

@@ -34,6 +34,7 @@ struct wire_manners {
     bool put_unanswered;   /* PUT is stored; then nothing, or the end of the connection */
     bool head_unanswered;
     bool close_after_each;   /* with Connection: close */
+    bool says_close;         /* the same, but the connection stays */
     bool close_silently;     /* after each answer, without saying so */
     bool close_late;         /* the same, but it shows only when something more is sent */
     bool hang_up_unanswered; /* ends the connection where an answer is left out */

@@ -1,5 +1,5 @@
 /* libFuzzer over the whole operation: the input is what a registry says. However it lies, the operation
- * ends, in time, and uploads nothing but a manifest that is valid and is what the registry said it was. */
+ * ends, in time, and uploads nothing but a manifest that is valid. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

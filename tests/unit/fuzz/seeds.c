@@ -19,7 +19,7 @@ static unsigned char choice_of(const struct vector *v)
     return 0;
 }
 
-/* ---- For the operation: four bytes of choices, then answers with 0xff between ------------------------ */
+/* ---- For the operation: four bytes of choices, then answers with 0xff between ---------------- */
 
 #define MANIFEST                                                                                        \
     "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a/b\",\"size\":1,\"digest\":\"sha256:"            \
@@ -62,7 +62,7 @@ static struct vector operation(size_t i)
     return (struct vector){.input = (char *)operations[i], .size = strlen(operations[i])};
 }
 
-/* ---- Files ------------------------------------------------------------------------------------------ */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static int write_seed(const char *directory, size_t number, const struct vector *v)
 {

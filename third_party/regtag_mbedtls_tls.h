@@ -1,7 +1,7 @@
 /* What regtag uses of mbedTLS in a build with TLS: a client of TLS 1.2 and 1.3, and no more. Everything
  * that isn't named here is left out; the files that are compiled stand in the Makefile. */
 
-#include "mbedtls_config.h" /* SHA-256 */
+#include "regtag_mbedtls.h" /* SHA-256 */
 
 /* The platform: Linux, with an arena instead of malloc (src/net/tls_arena.h), the kernel's randomness
  * instead of a generator in here, and a clock that may be corrected (src/net/tls_clock.h). */

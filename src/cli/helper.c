@@ -1,0 +1,266 @@
+#include "cli/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/wipe.h"
+#include "cli/authfile.h"
+#include "net/clock.h"
+
+#define PROGRAM_MAX 1024   /* bytes of its path; directories with longer names are passed over */
+#define FILES_MAX 1024     /* files that are open here are below this number */
+#define PAUSE 20           /* milliseconds between two looks whether it has ended */
+#define COMPLAINT_MAX 200  /* bytes of what it says that are shown */
+#define STATUS_NOT_RUN 127 /* of a child that could not become the program */
+
+static const char PATH_DEFAULT[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+static const char *const OUR_SECRETS[] = {"REGTAG_USER", "REGTAG_PASSWORD", "REGTAG_TOKEN"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A helper at work. */
+struct run {
+    const struct helper *h;
+    pid_t child;
+    int fd; /* its standard output */
+    bool ended;
+    int status; /* waitpid's, once it has ended */
+    struct writer answer;
+};
+
+static enum helper_verdict failed(const struct helper *h, struct error *e, const char *what,
+                                  const char *more)
+{
+    error_set(e, REGTAG_CREDENTIALS, "docker-credential-%s, asked for %.*s, %s%s", h->name,
+              SLICE_ARG(h->server), what, more);
+    return HELPER_FAILED;
+}
+
+/* ---- The program --------------------------------------------------------------------------------------- */
+
+static bool is_program(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode) && access(path, X_OK) == 0;
+}
+
+/* Looks through PATH. What is relative there is passed over: whoever owns the working directory could put
+ * a helper in it. */
+static bool find_program(const char *name, char path[PROGRAM_MAX])
+{
+    const char *list = getenv("PATH");
+    struct slice rest = slice_of(list ? list : PATH_DEFAULT);
+    do {
+        struct slice directory = slice_split(&rest, ':');
+        struct writer w = writer_to(path, PROGRAM_MAX - 1);
+        write_format(&w, "%.*s/docker-credential-%s", SLICE_ARG(directory), name);
+        path[w.used] = '\0';
+        if (directory.size && directory.data[0] == '/' && !w.overflow && is_program(path))
+            return true;
+    } while (rest.data);
+    return false;
+}
+
+/* ---- The child ----------------------------------------------------------------------------------------- */
+
+/* Becomes the program. What goes wrong is said in its place. */
+static void become(char *path, const struct helper *h, int question, int answer)
+{
+    char get[] = "get";
+    char *arguments[] = {path, get, NULL};
+    int null = open("/dev/null", O_WRONLY);
+
+    setpgid(0, 0);
+    if (dup2(question, STDIN_FILENO) < 0 || dup2(answer, STDOUT_FILENO) < 0 ||
+        (!h->chatty && dup2(null, STDERR_FILENO) < 0))
+        _exit(STATUS_NOT_RUN);
+    for (int fd = STDERR_FILENO + 1; fd < FILES_MAX; fd++)
+        close(fd);
+    for (size_t i = 0; i < COUNT(OUR_SECRETS); i++)
+        unsetenv(OUR_SECRETS[i]);
+    signal(SIGPIPE, SIG_DFL);
+    execv(path, arguments);
+    const char *problem = strerror(errno);
+    ssize_t n = write(STDOUT_FILENO, problem, strlen(problem));
+    _exit(n < 0 ? STATUS_NOT_RUN - 1 : STATUS_NOT_RUN);
+}
+
+/* The question is small enough for a pipe to take it whole, before anybody reads it. */
+static bool put_question(const struct helper *h, int fd)
+{
+    ssize_t n = write(fd, h->server.data, h->server.size);
+    close(fd);
+    return n == (ssize_t)h->server.size;
+}
+
+/* Returns 0, or errno. */
+static int start(struct run *run, char *path)
+{
+    int question[2], answer[2];
+    if (pipe(question) != 0)
+        return errno;
+    if (!put_question(run->h, question[1]) || pipe(answer) != 0) {
+        int problem = errno;
+        close(question[0]);
+        return problem;
+    }
+    signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody learns how a child has ended */
+    run->child = fork();
+    int problem = run->child < 0 ? errno : 0;
+    if (run->child == 0)
+        become(path, run->h, question[0], answer[1]);
+    if (run->child > 0)
+        setpgid(run->child, run->child); /* the child does so too: whoever comes first */
+    close(question[0]);
+    close(answer[1]);
+    run->fd = answer[0];
+    if (problem)
+        close(run->fd);
+    return problem;
+}
+
+/* ---- Its answer ---------------------------------------------------------------------------------------- */
+
+/* Takes what there is. False at the end, and when it is too much. */
+static bool take(struct run *run)
+{
+    struct writer *w = &run->answer;
+    if (w->used == w->size) {
+        w->overflow = true;
+        return false;
+    }
+    ssize_t n = read(run->fd, w->data + w->used, w->size - w->used);
+    if (n > 0)
+        w->used += (size_t)n;
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+static int pause_until(uint64_t deadline)
+{
+    int left = clock_until(deadline);
+    return left < PAUSE ? left : PAUSE;
+}
+
+/* Listens until the helper has ended. What it leaves behind in the background may keep its standard output
+ * open for ever, and so is not waited for. False when the deadline comes first, or it says too much. */
+static bool listen_to(struct run *run)
+{
+    bool more = true;
+    while (more || !run->ended) {
+        struct pollfd ready = {more ? run->fd : -1, POLLIN, 0};
+        if (!run->ended)
+            run->ended = waitpid(run->child, &run->status, WNOHANG) == run->child;
+        int n = poll(&ready, 1, run->ended ? 0 : pause_until(run->h->deadline));
+        if (n > 0)
+            more = take(run);
+        else if (run->ended)
+            return true;
+        if (run->answer.overflow || (!run->ended && clock_now() >= run->h->deadline))
+            return false;
+    }
+    return true;
+}
+
+/* Makes sure that it is gone, and all that it has started with it if it is not. */
+static void finish(struct run *run)
+{
+    if (!run->ended) {
+        kill(-run->child, SIGKILL);
+        while (waitpid(run->child, &run->status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    close(run->fd);
+}
+
+static struct slice trim_lines(struct slice s)
+{
+    while (s.size && (unsigned char)s.data[0] <= ' ')
+        s = slice_from(s, 1);
+    while (s.size && (unsigned char)s.data[s.size - 1] <= ' ')
+        s.size--;
+    return s;
+}
+
+/* It has not ended well. What looks like an answer is not shown: there may be a secret in it. */
+static enum helper_verdict complain(const struct run *run, struct slice text, struct error *e)
+{
+    char problem[COMPLAINT_MAX + 64];
+    struct writer w = writer_to(problem, sizeof problem - 1);
+    if (WIFEXITED(run->status))
+        write_format(&w, "ended with status %u", (unsigned)WEXITSTATUS(run->status));
+    else
+        write_format(&w, "was ended by signal %u", (unsigned)WTERMSIG(run->status));
+    struct slice line = slice_split(&text, '\n');
+    if (line.size && line.data[0] != '{')
+        write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, COMPLAINT_MAX)));
+    problem[w.used] = '\0';
+    return failed(run->h, e, problem, "");
+}
+
+static enum helper_verdict take_login(const struct helper *h, const struct document *d,
+                                      struct credentials *c, struct error *e)
+{
+    bool alike = false;
+    int user = document_member(d, 0, SLICE("Username"), &alike);
+    int secret = document_member(d, 0, SLICE("Secret"), &alike);
+    bool token = document_is_text(d, user, SLICE("<token>"));
+
+    if (alike || !document_is_string(d, user) || !document_is_string(d, secret))
+        return failed(h, e, "gave no {\"Username\": \"...\", \"Secret\": \"...\"}", "");
+    if (document_string(d, user).size == 0 && document_string(d, secret).size == 0)
+        return HELPER_NOTHING;
+    if (document_string(d, user).size == 0 || document_string(d, secret).size == 0)
+        return failed(h, e, "gave only one of user name and secret", "");
+    const char *problem = secret_read(c, token ? SECRET_IDENTITY_TOKEN : SECRET_PASSWORD, d, secret);
+    if (problem)
+        return failed(h, e, "gave a secret that ", problem);
+    problem = token ? NULL : secret_read(c, SECRET_USER, d, user);
+    return problem ? failed(h, e, "gave a user name that ", problem) : HELPER_SECRETS;
+}
+
+static enum helper_verdict judge(const struct run *run, struct credentials *c, struct error *e)
+{
+    struct slice text = trim_lines(written(&run->answer));
+    bool exited = WIFEXITED(run->status);
+    struct document d;
+    struct error why = {.status = 0};
+
+    if (exited && WEXITSTATUS(run->status) == 0) {
+        if (document_index(&d, text, run->h->index, "it", &why))
+            return take_login(run->h, &d, c, e);
+        return failed(run->h, e, "gave an answer that is of no use: ", why.text);
+    }
+    if (exited && slice_equal(text, SLICE("credentials not found in native keychain")))
+        return HELPER_NOTHING;
+    return complain(run, text, e);
+}
+
+enum helper_verdict helper_get(const struct helper *h, struct credentials *c, struct error *e)
+{
+    char path[PROGRAM_MAX];
+    struct run run = {.h = h, .answer = writer_to(h->memory, HELPER_ANSWER_MAX)};
+
+    if (!helper_name_valid(slice_of(h->name)))
+        return failed(h, e, "has a name with other characters than letters, digits, - and _", "");
+    if (!find_program(h->name, path))
+        return HELPER_MISSING;
+    int problem = start(&run, path);
+    if (problem)
+        return failed(h, e, "cannot be started: ", strerror(problem));
+    bool whole = listen_to(&run);
+    finish(&run);
+    const char *why = run.answer.overflow ? "has too much to say" : "gave no answer in time";
+    enum helper_verdict verdict = whole ? judge(&run, c, e) : failed(h, e, why, "");
+    wipe(h->memory, run.answer.used);
+    if (verdict == HELPER_FAILED)
+        credentials_wipe(c);
+    return verdict;
+}

@@ -1,0 +1,548 @@
+"""Redirections: which are followed, and that nothing secret goes along to another origin."""
+
+import ssl
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from accounts import auths
+from fake import STALL, answer, bodiless, errors
+from fronts import needs_tls, reached
+from images import OCI_MANIFEST, digest_of
+from tls_server import Front, server_context
+from token_server import (
+    Gate,
+    Tokens,
+    basic,
+    bearer_challenge,
+    password_gate,
+    secret,
+    token_gate,
+)
+
+pytest_plugins = ["account_fixtures", "tls_fixtures"]
+USER = "somebody"
+FOLLOWED = [301, 302, 303, 307, 308]
+VERBS = {
+    "tag": ["tag", "{host}/repo:old", "new"],
+    "digest": ["digest", "{host}/repo:old"],
+    "manifest": ["manifest", "{host}/repo:old"],
+    "ls": ["ls", "{host}/repo"],
+}
+
+
+def called(verb, host):
+    return [word.format(host=host) for word in VERBS[verb]]
+
+
+def redirect(request, status, location, *fields):
+    fields = [f"Location: {location}", *fields] if location is not None else fields
+    whole = answer(status, b"over there\n", "Content-Type: text/plain", *fields)
+    return bodiless(whole) if request.method == "HEAD" else whole
+
+
+def proofs(server):
+    return [request.value("Authorization") for request in server.requests]
+
+
+@pytest.fixture
+def listing(shelf):
+    """The shelf, which has a list of tags as well."""
+
+    def respond(request):
+        if request.path.endswith("/tags/list"):
+            return answer(200, b'{"name":"repo","tags":["old"]}')
+        return shelf(request)
+
+    return respond
+
+
+class Moved:
+    """Sends questions on to another place, which has the same under /moved; uploads stay."""
+
+    def __init__(self, registry, status=307, where="", methods=("GET", "HEAD")):
+        self.registry = registry
+        self.status = status
+        self.where = where  # the origin, or nothing
+        self.methods = methods
+
+    def __call__(self, request):
+        if request.target.startswith("/moved/"):
+            return self.registry(replace(request, target=request.target.removeprefix("/moved")))
+        if request.method not in self.methods:
+            return self.registry(request)
+        return redirect(request, self.status, f"{self.where}/moved{request.target}")
+
+
+@pytest.fixture
+def elsewhere(serve, listing):
+    """The other place, which asks for nothing."""
+    return serve(Moved(listing, methods=()))
+
+
+# ---- What is followed
+
+
+@pytest.mark.parametrize("status", FOLLOWED)
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_question_is_asked_again_elsewhere(regtag, serve, shelf, document, listing, verb, status):
+    server = serve(Moved(listing, status))
+
+    result = regtag(*called(verb, server.host))
+
+    assert (result.status, result.err) == (0, b""), result
+    first, second, *others = server.request_lines
+    method, target = first.split(" ")
+    assert second == f"{method} /moved{target}"
+    assert others == (["PUT /v2/repo/manifests/new"] if verb == "tag" else [])
+    if verb == "tag":
+        assert shelf.document("repo", "new") == document
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_question_is_asked_again_at_another_host(regtag, serve, listing, elsewhere, verb):
+    server = serve(Moved(listing, where=f"http://{elsewhere.host}"))
+
+    result = regtag(*called(verb, server.host))
+
+    assert (result.status, result.err) == (0, b""), result
+    assert [request.value("Host") for request in elsewhere.requests] == [elsewhere.host]
+    assert elsewhere.uploads == []
+    assert len(server.requests) == (2 if verb == "tag" else 1)
+
+
+LOCATIONS = [
+    "/moved{target}",
+    "http://{host}/moved{target}",
+    "HTTP://{host}/moved{target}",
+    "//{host}/moved{target}",
+    "../../../moved{target}",
+    "/moved{target}?a=b&c=%2F",
+    "/moved{target}#part",
+    "/other/../moved{target}",
+]
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_a_location_may_be(regtag, serve, shelf, document, location):
+    moved = Moved(shelf, methods=())
+
+    def respond(request):
+        if request.target.startswith("/moved"):
+            return moved(replace(request, target=request.path))
+        where = location.format(host=server.host, target=request.target)
+        return redirect(request, 307, where)
+
+    server = serve(respond)
+
+    result = regtag("manifest", f"{server.host}/repo:old")
+
+    assert (result.status, result.out) == (0, document), result
+    assert "#" not in server.requests[-1].target
+
+
+def chain(shelf, length):
+    """Redirects so many times before it answers."""
+
+    def respond(request):
+        hops = int(request.query or 0)
+        if hops == length or request.method == "PUT":
+            return shelf(replace(request, target=request.path))
+        return redirect(request, 302, f"{request.path}?{hops + 1}")
+
+    return respond
+
+
+@pytest.mark.parametrize("verb", ["tag", "digest", "manifest"])
+def test_five_redirections_are_followed(regtag, serve, shelf, verb):
+    server = serve(chain(shelf, 5))
+
+    result = regtag(*called(verb, server.host))
+
+    assert result.status == 0, result
+
+
+@pytest.mark.parametrize("length", [6, 10**9], ids=["six", "endless"])
+@pytest.mark.parametrize("verb", ["tag", "digest", "manifest"])
+def test_more_than_five_are_not(regtag, serve, shelf, verb, length):
+    server = serve(chain(shelf, length))
+
+    result = regtag(*called(verb, server.host))
+
+    assert result.status == 9, result
+    result.complaint(server.host)
+    assert len(server.requests) == 6
+    assert server.uploads == []
+
+
+def test_a_redirection_to_itself_ends(regtag, serve):
+    server = serve(lambda request: redirect(request, 302, request.target))
+
+    result = regtag("digest", f"{server.host}/repo:old")
+
+    assert result.status == 9, result
+    assert len(server.requests) <= 6
+
+
+UNUSABLE = {
+    "none": None,
+    "no_host": "http://",
+    "another_scheme": "ftp://{host}/moved{target}",
+    "a_file": "file:///etc/passwd",
+    "a_user": "http://some:body@{host}/moved{target}",
+    "a_port_too_large": "http://127.0.0.1:65536/moved{target}",
+    "a_space": "/moved {target}",
+    "a_tab_in_the_host": "http://127.0.0.1\t.test/",
+    "an_endless_one": "/moved{target}?" + "x" * 20_000,
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_an_unusable_location_is_not_followed(regtag, serve, shelf, kind, method):
+    def away(request):
+        location = UNUSABLE[kind]
+        where = location and location.format(host=server.host, target=request.target)
+        return redirect(request, 307, where)
+
+    shelf.instead[method] = away
+    server = serve(shelf)
+
+    result = regtag("tag", f"{server.host}/repo:old", "new")
+
+    assert result.status == 9, result
+    result.complaint(server.host)
+    assert len(server.requests) == (1 if method == "GET" else 2)
+
+
+@pytest.mark.parametrize("status", [300, 304, 305, 306, 399])
+def test_what_is_no_redirection_is_not_followed(regtag, serve, listing, status):
+    server = serve(Moved(listing, status))
+
+    result = regtag("manifest", f"{server.host}/repo:old")
+
+    assert (result.status, result.out) == (9, b""), result
+    assert len(server.requests) == 1
+
+
+def test_the_digest_is_checked_after_a_redirection(regtag, serve, shelf, elsewhere, other_document):
+    other = elsewhere
+    server = serve(Moved(shelf, where=f"http://{other.host}"))
+    pin = digest_of(other_document)
+
+    result = regtag("tag", f"{server.host}/repo:old@{pin}", "new")
+
+    assert result.status in (3, 10), result
+    assert server.uploads == []
+
+
+# ---- Uploads
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("away", [False, True], ids=["here", "elsewhere"])
+def test_an_upload_is_sent_again_elsewhere(
+    regtag, serve, shelf, document, listing, elsewhere, status, away
+):
+    where = f"http://{elsewhere.host}" if away else ""
+    server = serve(Moved(listing, status, where, methods=("PUT",)))
+
+    result = regtag("tag", f"{server.host}/repo:old", "new", "more")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert [row[2] for row in result.rows] == ["set", "set"]
+    assert shelf.manifests["repo", "new"] == (OCI_MANIFEST, document)
+    assert shelf.document("repo", "more") == document
+    target = elsewhere if away else server
+    sent = [put for put in target.uploads if put.body and put.value("Host") == target.host]
+    assert [put.body for put in sent][-2:] == [document, document]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_an_upload_never_becomes_a_question(regtag, serve, shelf, listing, status):
+    server = serve(Moved(listing, status, methods=("PUT",)))
+
+    result = regtag("tag", f"{server.host}/repo:old", "new")
+
+    assert result.status == 9, result
+    result.complaint(f"{server.host}/repo:new")
+    assert [row[2] for row in result.rows] == ["failed"]
+    assert server.request_lines == ["GET /v2/repo/manifests/old", "PUT /v2/repo/manifests/new"]
+    assert shelf.document("repo", "new") is None
+
+
+def test_an_upload_is_not_sent_on_for_ever(regtag, serve, shelf):
+    shelf.instead["PUT"] = lambda request: redirect(request, 308, request.target)
+    server = serve(shelf)
+
+    result = regtag("tag", f"{server.host}/repo:old", "new")
+
+    assert result.status == 9, result
+    assert len(server.uploads) <= 6
+
+
+# ---- Secrets
+
+
+@pytest.fixture
+def password():
+    return secret("password")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+@pytest.mark.parametrize("kind", ["basic", "bearer"])
+def test_what_is_proven_to_one_is_not_to_another(
+    account, serve, shelf, listing, elsewhere, password, kind, method
+):
+    moved = Moved(listing, where=f"http://{elsewhere.host}", methods=(method,))
+    tokens = Tokens()
+    tokens.accounts[USER] = password
+    auth = serve(tokens)
+    gate = (
+        password_gate(moved, USER, password) if kind == "basic" else token_gate(moved, tokens, auth)
+    )
+    server = serve(gate)
+    account.docker_config(auths(server.host, USER, password))
+
+    result = account(*called("digest" if method == "HEAD" else "tag", server.host))
+
+    assert (result.status, result.err) == (0, b""), result
+    assert elsewhere.requests and set(proofs(elsewhere)) == {None}
+    for request in elsewhere.requests:
+        assert password.encode() not in request.head
+        assert request.value("Cookie") is None and request.value("Referer") is None
+    assert shelf.document("repo", "new") is not None or method == "HEAD"
+
+
+def test_another_name_of_the_same_server_is_another_origin(account, serve, shelf, password):
+    def respond(request):
+        if request.value("Host") == other:
+            return shelf(request)
+        if request.method == "GET" and request.value("Authorization"):
+            return redirect(request, 307, f"http://{other}{request.target}")
+        return password_gate(shelf, USER, password)(request)
+
+    server = serve(respond)
+    host, other = f"registry.test:{server.port}", f"registry2.test:{server.port}"
+    account.docker_config(auths(host, USER, password))
+
+    result = account(
+        "tag", "--plain-http", *reached(host), *reached(other), f"{host}/repo:old", "new"
+    )
+
+    assert result.status == 0, result
+    seen = [(request.value("Host"), request.value("Authorization")) for request in server.requests]
+    assert seen == [
+        (host, None),
+        (host, basic(USER, password)),
+        (other, None),
+        (host, basic(USER, password)),
+    ]
+
+
+def test_what_is_proven_stays_on_the_same_origin(account, serve, listing, password):
+    server = serve(password_gate(Moved(listing), USER, password))
+    account.docker_config(auths(server.host, USER, password))
+
+    result = account("tag", f"{server.host}/repo:old", "new")
+
+    assert result.status == 0, result
+    assert server.requests[-2].target.startswith("/moved/")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+@pytest.mark.parametrize("kind", ["basic", "bearer"])
+@pytest.mark.parametrize("proven", [False, True], ids=["open_registry", "closed_registry"])
+def test_whoever_one_is_sent_to_gets_no_proof(
+    account, serve, listing, password, kind, method, proven
+):
+    tokens = Tokens()
+    tokens.accounts[USER] = password
+    auth = serve(tokens)
+    challenge = (
+        'Basic realm="x"' if kind == "basic" else bearer_challenge(f"http://{auth.host}/token")
+    )
+    greedy = serve(Gate(listing, lambda *_: False, challenge))
+    moved = Moved(listing, where=f"http://{greedy.host}", methods=(method,))
+    server = serve(password_gate(moved, USER, password) if proven else moved)
+    account.docker_config(auths(server.host, USER, password))
+
+    result = account(*called("digest" if method == "HEAD" else "tag", server.host))
+
+    assert result.status == 4, result
+    result.complaint()
+    assert greedy.requests and set(proofs(greedy)) == {None}
+    assert auth.connections == 0
+
+
+def test_whoever_refuses_is_named(regtag, serve, listing):
+    greedy = serve(Gate(listing, lambda *_: False, 'Basic realm="x"'))
+    server = serve(Moved(listing, where=f"http://{greedy.host}"))
+
+    result = regtag("digest", f"{server.host}/repo:old")
+
+    assert result.status == 4, result
+    result.complaint(f"{server.host}/repo:old", greedy.host)
+
+
+def test_credentials_of_the_other_are_not_looked_up(account, serve, listing, password):
+    """The file knows the other host too; but nobody has asked for anything from there."""
+    greedy = serve(password_gate(listing, USER, password))
+    server = serve(Moved(listing, where=f"http://{greedy.host}"))
+    account.docker_config(auths(greedy.host, USER, password))
+
+    result = account("digest", f"{server.host}/repo:old")
+
+    assert result.status == 4, result
+    assert set(proofs(greedy)) == {None}
+
+
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("kind", ["password", "identity"])
+def test_a_token_server_that_has_moved_takes_nothing_along(
+    account, serve, shelf, password, status, kind
+):
+    tokens = Tokens()
+    auth, thief = serve(tokens), serve(Tokens())
+    tokens.instead = lambda request: redirect(request, status, f"http://{thief.host}/token")
+    server = serve(token_gate(shelf, tokens, auth))
+    if kind == "password":
+        account.docker_config(auths(server.host, USER, password))
+    else:
+        account.docker_config({"auths": {server.host: {"identitytoken": password}}})
+
+    result = account("digest", f"{server.host}/repo:old")
+
+    assert result.status in (4, 9), result
+    assert set(proofs(thief)) <= {None}
+    for request in thief.requests:
+        assert password.encode() not in request.head + request.body
+
+
+# ---- TLS
+
+
+@needs_tls
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+def test_tls_is_never_left(account, serve_tls, listing, root, elsewhere, method):
+    moved = Moved(listing, where=f"http://{elsewhere.host}", methods=(method,))
+    site = serve_tls(respond=moved)
+
+    result = account(
+        *called("digest" if method == "HEAD" else "tag", site.host),
+        *["--cacert", root.file, *site.options],
+    )
+
+    assert result.status in (4, 9), result
+    result.complaint("http")
+    assert elsewhere.connections == 0
+
+
+@needs_tls
+def test_tls_is_not_left_on_a_way_round(account, serve, serve_tls, listing, root, elsewhere):
+    """From plain to TLS, and back to plain."""
+    site = serve_tls(
+        respond=lambda request: redirect(request, 307, f"http://{elsewhere.host}{request.target}")
+    )
+    server = serve(Moved(listing, where=f"https://{site.host}"))
+
+    result = account(
+        "digest", "--cacert", root.file, *reached(site.host), f"{server.host}/repo:old"
+    )
+
+    assert result.status in (4, 9), result
+    assert elsewhere.connections == 0
+
+
+@needs_tls
+def test_tls_may_be_entered_without_a_proof(account, serve, serve_tls, listing, root, password):
+    site = serve_tls(respond=Moved(listing, methods=()))
+    moved = Moved(listing, where=f"https://{site.host}")
+    server = serve(password_gate(moved, USER, password))
+    account.docker_config(auths(server.host, USER, password))
+
+    result = account(
+        "digest", "--cacert", root.file, *reached(site.host), f"{server.host}/repo:old"
+    )
+
+    assert result.status == 0, result
+    assert set(proofs(site.server)) == {None}
+
+
+@pytest.fixture
+def asking(serve, listing, tmp_path, root):
+    """Starts a server behind TLS that asks for a certificate, and does without one."""
+    with ExitStack() as stack:
+
+        def start(shown, respond):
+            context = server_context(tmp_path, shown)
+            context.load_verify_locations(root.file)
+            context.verify_mode = ssl.CERT_OPTIONAL
+            server = serve(respond)
+            front = stack.enter_context(Front(server.port, context))
+            front.talks = []
+            context.sni_callback = lambda session, *_: front.talks.append(session)
+            front.server = server
+            return front
+
+        yield start
+
+
+@needs_tls
+def test_the_certificate_of_the_client_is_for_the_registry(
+    account, listing, workshop, root, client_certificate, asking
+):
+    shown = workshop.server(root, names=["DNS:registry.test", "DNS:elsewhere.test"])
+    other = asking(shown, Moved(listing, methods=()))
+    host = f"elsewhere.test:{other.port}"
+    front = asking(shown, Moved(listing, where=f"https://{host}"))
+    registry = f"registry.test:{front.port}"
+
+    result = account(
+        *["tag", "--cacert", root.file, *reached(registry), *reached(host)],
+        *["--cert", client_certificate.file, "--key", client_certificate.key],
+        *[f"{registry}/repo:old", "new"],
+    )
+
+    assert result.status == 0, result
+    front.settled(), other.settled()
+    assert [bool(talk.getpeercert()) for talk in front.talks] == [True] * len(front.talks)
+    assert [bool(talk.getpeercert()) for talk in other.talks] == [False]
+
+
+@needs_tls
+@pytest.mark.parametrize("option", ["--insecure", "--pin", "--pin-only"])
+def test_what_is_said_of_the_registry_is_not_said_of_others(
+    account, listing, workshop, root, other_root, serve_tls, option
+):
+    shown = workshop.server(root)
+    stranger = workshop.server(other_root, names=["DNS:elsewhere.test"])
+    other = serve_tls(stranger, Moved(listing, methods=()), name="elsewhere.test")
+    site = serve_tls(shown, Moved(listing, where=f"https://{other.host}"))
+    options = {
+        "--insecure": ["--cacert", root.file, "--insecure"],
+        "--pin": ["--cacert", root.file, "--pin", shown.pin],
+        "--pin-only": ["--cacert", root.file, "--pin-only", "--pin", shown.pin],
+    }[option]
+
+    result = account("tag", *options, *site.options, *other.options, site.image, "new")
+
+    assert result.status == 7, result
+    assert other.is_untouched
+    assert site.uploads == []
+
+
+@needs_tls
+def test_a_pin_of_the_registry_does_not_bind_others(account, listing, workshop, root, serve_tls):
+    shown = workshop.server(root)
+    trusted = workshop.server(root, names=["DNS:elsewhere.test"])
+    other = serve_tls(trusted, Moved(listing, methods=()), name="elsewhere.test")
+    site = serve_tls(shown, Moved(listing, where=f"https://{other.host}"))
+
+    result = account(
+        *["tag", "--cacert", root.file, "--pin", shown.pin],
+        *[*site.options, *other.options, site.image, "new"],
+    )
+
+    assert result.status == 0, result
+    assert len(other.server.requests) == 1
