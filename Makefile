@@ -179,7 +179,7 @@ $(filter-out build/third_party/%,$(third_party)):
 
 # Debian's packages for what is to be made. A compiler that works is good enough, wherever it is from.
 goal     = $(filter $(1),$(MAKECMDGOALS))
-packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest strace) \
+packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest python3-pytest-xdist strace) \
            $(if $(call goal,figures),binutils curl python3 python3-pytest valgrind) \
            $(if $(call goal,demo),curl)
 packages:

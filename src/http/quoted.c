@@ -26,11 +26,22 @@ struct slice take_token(struct slice *s)
     return token;
 }
 
+/* What may stand between the quotes: anything visible, spaces, tabs, and bytes beyond ASCII. */
+static bool is_quotable(char c)
+{
+    unsigned char byte = (unsigned char)c;
+    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+}
+
 bool take_quoted(struct slice *s, struct slice *text)
 {
     size_t n = 1;
-    while (n < s->size && s->data[n] != '"')
-        n += s->data[n] == '\\' ? 2 : 1;
+    for (; n < s->size && s->data[n] != '"'; n++) {
+        if (s->data[n] == '\\')
+            n++;
+        if (n < s->size && !is_quotable(s->data[n]))
+            return false;
+    }
     if (n >= s->size)
         return false;
     *text = slice_from(slice_head(*s, n), 1);

@@ -137,9 +137,11 @@ static int receive_bytes(void *context, unsigned char *bytes, size_t size)
     ssize_t n = recv(s->fd, bytes, size, 0);
     if (n >= 0)
         return (int)n;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (later && !s->io_error)
         return MBEDTLS_ERR_SSL_WANT_READ;
-    s->io_error = errno;
+    if (!later)
+        s->io_error = errno;
     return CONNECTION_LOST;
 }
 

@@ -86,10 +86,9 @@ static void write_words(struct writer *w, const struct first_error *f, struct sl
                      SLICE_ARG(message));
         return;
     }
-    struct slice page_title = title(body);
-    struct slice line = slice_trim(slice_split(&body, '\n'));
-    if (page_title.size)
-        line = page_title;
+    struct slice line = title(body);
+    if (line.size == 0)
+        line = slice_trim(slice_split(&body, '\n'));
     if (is_text(line))
         write_format(w, ": %.*s", SLICE_ARG(slice_head(line, 200)));
 }

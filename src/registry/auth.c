@@ -115,6 +115,21 @@ void auth_mask(const struct auth *a, const struct regtag_credentials *credential
         mask_basic(user, credentials->identity_token, text, size);
 }
 
+void auth_mask_encoded(struct slice basic, char *text, size_t size)
+{
+    char login[SECRET_LOOKED];
+    struct slice decoded, user;
+    struct slice head = slice_head(basic, SECRET_LOOKED / 3 * 4);
+    while (head.size && head.data[head.size - 1] == '=')
+        head.size--;
+    mask(head, text, size);
+    if (base64_decode(head, login, sizeof login, &decoded)) {
+        user = slice_split(&decoded, ':');
+        mask(decoded.data ? decoded : user, text, size);
+    }
+    wipe(login, sizeof login);
+}
+
 /* ---- Realms: whom the credentials may be shown ---------------------------------------------------------------- */
 
 static bool starts_with_number(struct slice host, uint64_t least, uint64_t most, struct slice *rest)

@@ -51,6 +51,9 @@ void auth_write_to_token_server(struct auth *a, const struct regtag_credentials 
 void auth_mask(const struct auth *a, const struct regtag_credentials *credentials, char *text,
                size_t size);
 
+/* The same for a login of which only its Base64 is known. */
+void auth_mask_encoded(struct slice basic, char *text, size_t size);
+
 /* Decides about a 401 of the registry at `origin`. */
 enum auth_step auth_challenged(struct auth *a, const struct regtag_config *config,
                                const struct regtag_origin *origin, const struct http_response *response,

@@ -64,6 +64,17 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
 
 /* ---- Errors and notes -------------------------------------------------------------------------------- */
 
+/* Servers, and proxies, may repeat what they were told. */
+static void mask_secrets(struct regtag *r, char *text, size_t size)
+{
+    const struct regtag_transport *t = &r->config.transport;
+    const char *proxy = t->proxy ? t->proxy(t->context, &r->origin) : NULL;
+    struct slice login = slice_of(proxy);
+    auth_mask(&r->auth, &r->config.credentials, text, size);
+    if (slice_starts(login, SLICE("Basic ")))
+        auth_mask_encoded(slice_from(login, 6), text, size);
+}
+
 void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format, ...)
 {
     char text[512];
@@ -74,7 +85,7 @@ void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format
     va_start(arguments, format);
     write_arguments(&w, format, arguments);
     va_end(arguments);
-    auth_mask(&r->auth, &r->config.credentials, text, w.used);
+    mask_secrets(r, text, w.used);
     r->config.trace(r->config.trace_context, kind, text, w.used);
 }
 
@@ -91,7 +102,7 @@ void operation_describe(struct regtag *r, const char *tag, const struct error *p
     error_clear(whole);
     error_set(whole, problem->status, "%.*s%s%.*s: %s", SLICE_ARG(f->name), separator,
               SLICE_ARG(reference), problem->text);
-    auth_mask(&r->auth, &r->config.credentials, whole->text, strlen(whole->text));
+    mask_secrets(r, whole->text, strlen(whole->text));
 }
 
 /* Where a redirection has led, it is not the registry that speaks. */

@@ -93,7 +93,7 @@ def test_tag_as_somebody(door, strict, client_certificate):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_key_of_the_client(door, nginx_door, workshop, root, kind):
-    client = workshop.client(root, key=workshop.key(kind, "client"))
+    client = workshop.client(root, key=workshop.key(kind, "server"))
 
     for one in (door, nginx_door):
         assert opened(one(*shown(client)))
@@ -101,7 +101,7 @@ def test_a_key_of_the_client(door, nginx_door, workshop, root, kind):
 
 @pytest.mark.parametrize("kind", ["P-256", "rsa:2048"])
 def test_a_key_as_older_programs_write_it(door, workshop, root, tmp_path, kind):
-    client = workshop.client(root, key=workshop.key(kind, "client"))
+    client = workshop.client(root, key=workshop.key(kind, "server"))
     old = tmp_path / "old.key"
     command = "rsa" if kind.startswith("rsa") else "ec"
     traditional = ["-traditional"] if command == "rsa" else []

@@ -178,17 +178,13 @@ static bool write_challenges(struct writer *w, struct slice value)
     bool inside = false;
     for (;;) {
         switch (challenge_next(&value, &inside, &name, &text)) {
-        case CHALLENGE_SCHEME:
-            write_format(w, "%s%.*s", w->used ? "\n" : "", SLICE_ARG(name));
-            break;
+        case CHALLENGE_SCHEME: write_format(w, "%s%.*s", w->used ? "\n" : "", SLICE_ARG(name)); break;
         case CHALLENGE_PARAMETER:
             write_format(w, "\n%.*s=", SLICE_ARG(name));
             write_unquoted(w, text);
             break;
-        case CHALLENGE_END:
-            return true;
-        default:
-            return false;
+        case CHALLENGE_END: return true;
+        default: return false;
         }
     }
 }
@@ -262,9 +258,8 @@ static const struct {
     const char *name;
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
-    {"ref", run_ref},   {"json", run_json}, {"manifest", run_manifest},
-    {"http", run_http}, {"link", run_link}, {"challenge", run_challenge}, {"token", run_token},
-    {"creds", run_creds},
+    {"ref", run_ref},   {"json", run_json},           {"manifest", run_manifest}, {"http", run_http},
+    {"link", run_link}, {"challenge", run_challenge}, {"token", run_token},       {"creds", run_creds},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

@@ -13,7 +13,9 @@ static char answer[LAYER_ANSWER_MAX];
 int main(int argc, char **argv)
 {
     if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: probe ref|json|manifest CTYPE|http METHOD|link REQUEST-URL|creds QUERY <INPUT\n");
+        fprintf(
+            stderr,
+            "usage: probe ref|json|manifest CTYPE|http METHOD|link REQUEST-URL|creds QUERY <INPUT\n");
         return 2;
     }
     size_t size = fread(input, 1, sizeof input, stdin);

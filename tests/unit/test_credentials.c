@@ -1,5 +1,5 @@
 /* src/cli: where credentials come from, helpers and what becomes of them, and that nothing of a secret is
- * left. What the files say is tested by tests/vectors/creds. */
+ * left. More of what files say is in tests/vectors/creds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -510,6 +510,98 @@ static void half_a_login_in_the_environment_is_refused(void **state)
     set("REGTAG_USER", "me");
     set("REGTAG_TOKEN", "token");
     assert_refused("REGTAG_TOKEN");
+}
+
+/* ---- What a file says ---------------------------------------------------------------------------------- */
+
+/* Asks a file: "USER PASSWORD", "none", "helper NAME", "broken". */
+static const char *say(const char *text, const char *query)
+{
+    static jsmntok_t tokens[64];
+    static struct document_key keys[32];
+    static char said[256];
+    const struct document_memory index = {tokens, keys, COUNT(tokens)};
+    const struct authfile file = {"file", slice_of(text), slice_of(query), &index};
+    struct authfile_answer a;
+
+    error_clear(&e);
+    credentials_wipe(&c);
+    enum authfile_verdict verdict = authfile_find(&file, &a, &c, &e);
+    if (verdict == AUTHFILE_SECRETS)
+        snprintf(said, sizeof said, "%s %s", c.user, c.password);
+    else
+        assert_empty();
+    if (verdict == AUTHFILE_HELPER)
+        snprintf(said, sizeof said, "helper %s", a.helper);
+    assert_int_equal(e.status, verdict == AUTHFILE_BROKEN ? REGTAG_CREDENTIALS : REGTAG_OK);
+    if (verdict == AUTHFILE_BROKEN)
+        return "broken";
+    return verdict == AUTHFILE_NOTHING ? "none" : said;
+}
+
+static void the_plainest_spelling_of_a_host_goes_first(void **state)
+{
+    static const char FILE1[] = "{\"auths\":{\"https://a.test\":" LOGIN("url", "x") ",\"A.test\":" LOGIN(
+        "other", "x") ",\"a.test/team/\":" LOGIN("team", "x") "}}";
+    static const char FILE2[] =
+        "{\"auths\":{\"A.test\":" LOGIN("other", "x") ",\"a.test\":" LOGIN("same", "x") "}}";
+    (void)state;
+    assert_string_equal(say(FILE1, "a.test"), "other x");
+    assert_string_equal(say(FILE1, "a.test/team/app"), "team x");
+    assert_string_equal(say(FILE1, "a.test/teams/app"), "other x");
+    assert_string_equal(say(FILE2, "a.test"), "same x");
+    assert_string_equal(say(FILE2, "A.test"), "other x");
+}
+
+static void keys_in_other_letters_are_refused(void **state)
+{
+    (void)state;
+    assert_string_equal(say("{\"Auths\":{}}", "a"), "broken");
+    assert_string_equal(say("{\"credhelpers\":{}}", "a"), "broken");
+    assert_string_equal(say("{\"credsstore\":\"\"}", "a"), "broken");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"Auth\":\"dTpw\"}}}", "a"), "broken");
+    assert_string_equal(say("{\"auths\":{\"b\":{\"Auth\":\"dTpw\"}}}", "a"), "none");
+}
+
+static void auth_is_a_user_and_a_password(void **state)
+{
+    (void)state;
+    assert_string_equal(say("{\"auths\":{\"a\":{\"auth\":\"dTpw\"}}}", "a"), "u p");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"auth\":\"dTpwAAA=\"}}}", "a"), "u p");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"auth\":\"dTpwAHA=\"}}}", "a"), "broken");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"auth\":\"dTo=\"}}}", "a"), "u ");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"auth\":\"Og==\"}}}", "a"), "broken");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"auth\":\"OnA=\"}}}", "a"), "broken");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"username\":\"u\"}}}", "a"), "u ");
+    assert_string_equal(say("{\"auths\":{\"a\":{\"password\":\"p\"}}}", "a"), "broken");
+}
+
+static void passwords_are_what_their_escapes_mean(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        say("{\"auths\":{\"a\":" LOGIN("u", "\\u0026\\u00e9\\u20ac\\ud83d\\udd11\\/") "}}", "a"),
+        "u &\xc3\xa9\xe2\x82\xac\xf0\x9f\x94\x91/");
+    assert_string_equal(say("{\"auths\":{\"a\":" LOGIN("u", "x\\ud83d") "}}", "a"), "broken");
+    assert_string_equal(say("{\"auths\":{\"a\":" LOGIN("u", "x\\u0000") "}}", "a"), "broken");
+}
+
+static void an_empty_helper_of_the_host_is_none(void **state)
+{
+    (void)state;
+    assert_string_equal(say("{\"credsStore\":\"x\",\"credHelpers\":{\"a\":\"\"}}", "a"), "none");
+    assert_string_equal(say("{\"credHelpers\":{\"a\":\"\"},\"auths\":{\"a\":" LOGIN("u", "p") "}}", "a"),
+                        "u p");
+    assert_string_equal(
+        say("{\"credHelpers\":{\"a\":\"x\"},\"auths\":{\"a\":" LOGIN("u", "p") "}}", "a"), "helper x");
+}
+
+static void helpers_are_for_hosts_only(void **state)
+{
+    (void)state;
+    assert_string_equal(say("{\"credHelpers\":{\"a/b\":\"x\"}}", "a/b"), "none");
+    assert_string_equal(say("{\"credHelpers\":{\"a\":\"x\"}}", "a/b"), "helper x");
+    assert_string_equal(say("{\"credHelpers\":{\"a\":null},\"credsStore\":\"y\"}", "a/b"), "helper y");
 }
 
 /* ---- Files --------------------------------------------------------------------------------------------- */
@@ -1099,6 +1191,12 @@ int main(void)
         TEST(a_password_may_come_from_stdin),
         TEST(a_token_comes_from_the_environment),
         TEST(half_a_login_in_the_environment_is_refused),
+        TEST(the_plainest_spelling_of_a_host_goes_first),
+        TEST(keys_in_other_letters_are_refused),
+        TEST(auth_is_a_user_and_a_password),
+        TEST(passwords_are_what_their_escapes_mean),
+        TEST(an_empty_helper_of_the_host_is_none),
+        TEST(helpers_are_for_hosts_only),
         TEST(a_file_that_was_named_must_be_there),
         TEST(usual_files_may_be_missing),
         TEST(usual_files_must_be_files),

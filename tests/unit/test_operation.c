@@ -272,7 +272,7 @@ static void any_split_of_the_bytes_gives_the_same(void **state)
         struct run run;
         begin(&run);
         run.wire.seed = seed;
-        run.wire.step = seed < 20 ? seed : 0;
+        run.wire.step = seed < 20 ? (size_t)seed : 0;
         run.wire.manners.chunked = seed % 2;
         run.wire.manners.interim = seed % 3 == 0;
         run.impatient = seed % 5 == 0;

@@ -187,7 +187,8 @@ static void a_list_has_commas_and_white_space(void **state)
         {" , ", "a", 443, false},
         {"<local>,http://a,a/", "a", 443, false},
         {"[,],:,/,[]:,10.0.0.0/99999999999999999999,a", "a", 443, true},
-        {"1111:2222:3333:4444:5555:6666:123.123.123.1234", "a", 443, false}, /* a byte too long */
+        {"1111:2222:3333:4444:5555:6666:123.123.123.1234", "192.0.2.1", 443,
+         false}, /* a byte too long */
         {"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd:eeee", "a", 443, false},
     };
     (void)state;

@@ -26,6 +26,9 @@ static const struct {
      {"http://localhost:5000/v2/a/tags/list?n=2", "http://example.com/v2/a", "https://example.com/v2/a",
       "http://[::1]:5000/v2/a", "http://localhost:5000", "http://example.com:80/v2/a",
       "http://localhost:5000/v2/a/tags/", "https://example.com/v2/a?x/../y"}},
+    {"creds",
+     {"a.test", "a.test:5000", "a.test/team/app", "A.test", "docker.io", "docker.io/library/app",
+      "[::1]:5000", "localhost/team"}},
 };
 
 #define FUZZ_LAYER_COUNT (sizeof(FUZZ_LAYERS) / sizeof(FUZZ_LAYERS[0]))
