@@ -143,6 +143,7 @@ struct regtag_config {
     struct regtag_transport transport;
     void (*trace)(void *context, enum regtag_trace kind, const char *text, size_t size); /* or NULL */
     void *trace_context;
+    bool trace_wire;  /* whether the lines of requests and answers are wanted, too */
     uint64_t timeout; /* milliseconds for the whole operation, counted from the first step */
     enum regtag_scheme scheme;
     struct regtag_credentials credentials;

@@ -33,7 +33,8 @@ static struct tls_settings tls;
 static struct proxy_settings proxies;
 static struct credentials credentials;
 
-static struct regtag *make_operation(void)
+/* What is left of the time when the credentials are known is the operation's. */
+static struct regtag *make_operation(uint64_t deadline)
 {
     struct regtag_config config;
     memset(&config, 0, sizeof config);
@@ -42,7 +43,9 @@ static struct regtag *make_operation(void)
     config.transport = net_transport(&net);
     config.trace = report_trace;
     config.trace_context = &trace;
-    config.timeout = options.timeout * 1000;
+    config.trace_wire = options.verbose;
+    uint64_t now = clock_now();
+    config.timeout = now < deadline ? deadline - now : 0;
     config.scheme = options.scheme;
     config.allowed_realms = options.allow_realm.list;
     config.allowed_realms_count = options.allow_realm.count;
@@ -143,8 +146,8 @@ static int run_verb(void)
     if (reference_parse(&reference, slice_of(options.arguments[0]), &e) &&
         credentials_find(&credentials, &options, &reference, deadline, &e) == REGTAG_OK) {
         if (options.insecure)
-            output_error("--insecure: the registry's certificate is not verified");
-        int status = (int)run(make_operation());
+            output_error("warning: --insecure: the registry's certificate is not verified");
+        int status = (int)run(make_operation(deadline));
         credentials_wipe(&credentials);
         return status;
     }

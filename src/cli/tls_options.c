@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
+
 static bool wrong(struct error *e, const char *option, const char *value, const char *problem)
 {
     error_set(e, REGTAG_USAGE, "--%s \"%.*s\": %s", option, SLICE_ARG(slice_head(slice_of(value), 200)),
@@ -93,10 +95,18 @@ static bool set_authorities(struct tls_settings *t, const struct words *files, s
     return true;
 }
 
+/* curl's spelling of a pin. */
+static bool parse_pin(struct slice text, unsigned char pin[32])
+{
+    struct slice decoded;
+    return slice_starts(text, SLICE("sha256//")) &&
+           base64_decode(slice_from(text, 8), (char *)pin, 32, &decoded) && decoded.size == 32;
+}
+
 static bool set_pins(struct tls_settings *t, const struct words *pins, struct error *e)
 {
     for (unsigned i = 0; i < pins->count; i++)
-        if (!tls_pin_parse(slice_of(pins->list[i]), t->pin[t->pins++]))
+        if (!parse_pin(slice_of(pins->list[i]), t->pin[t->pins++]))
             return wrong(e, "pin", pins->list[i], "it takes sha256// and the Base64 of a SHA-256");
     return true;
 }

@@ -13,6 +13,7 @@ void dial_begin(struct dial *d, const struct regtag_origin *origin, const struct
 {
     d->looking_up = false;
     d->numeric = false;
+    d->refused = false;
     d->next = 0;
     d->next_at = 0;
     d->fd = -1;
@@ -44,9 +45,10 @@ static void attempt_failed(struct dial *d, unsigned i, int problem)
 {
     char text[ADDRESS_TEXT_MAX];
     address_text(&d->addresses.list[i], text);
-    error_set(&d->error, REGTAG_NO_CONNECTION, "could not be reached%s%s: %s%s",
-              d->numeric ? "" : " at ", d->numeric ? "" : text, strerror(problem),
-              problem == ECONNREFUSED ? "; is the registry running, and is the port right?" : "");
+    if (!d->error.status)
+        d->refused = problem == ECONNREFUSED;
+    error_set(&d->error, REGTAG_NO_CONNECTION, "could not be reached%s%s: %s", d->numeric ? "" : " at ",
+              d->numeric ? "" : text, strerror(problem));
     if (d->fds[i] >= 0)
         close(d->fds[i]);
     d->fds[i] = -1;

@@ -16,6 +16,7 @@ struct dial {
     struct lookup lookup;
     struct addresses addresses;
     bool looking_up;
+    bool refused;           /* with DIAL_FAILED: nobody listens there */
     bool numeric;           /* the host is an address itself: there is no other to tell of */
     unsigned next;          /* the address that is tried next */
     uint64_t next_at;       /* when */

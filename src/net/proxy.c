@@ -63,6 +63,7 @@ static const char *set_authorization(struct proxy *p, struct slice userinfo)
     if (!problem) {
         write_text(&w, BASIC);
         write_base64(&w, written(&decoded));
+        p->secret = true;
     }
     p->authorization[w.used] = '\0';
     wipe(secret, sizeof secret);
@@ -152,7 +153,6 @@ static const char *read_url(struct proxy *p, struct slice url, bool everybody_se
     struct slice authority = slice_split(&path, '/');
     struct slice userinfo = take_userinfo(&authority);
 
-    p->authorization[0] = '\0';
     if (problem)
         return problem;
     if (path.size)
@@ -196,23 +196,23 @@ bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
                   const struct regtag_origin *origin, struct error *e)
 {
     struct choice choice = choose(settings, origin);
-    p->used = false;
+    proxy_wipe(p);
     if (!is_set(choice.url) || is_exempt(settings, origin))
         return true;
 
     const char *problem = read_url(p, slice_of(choice.url), choice.url == settings->proxy);
-    if (problem) {
-        proxy_wipe(p);
+    p->used = !problem;
+    if (problem)
         error_set(e, REGTAG_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
-        return false;
-    }
-    p->used = true;
-    return true;
+    return p->used;
 }
 
 void proxy_wipe(struct proxy *p)
 {
-    wipe(p, sizeof *p);
+    if (p->secret)
+        wipe(p->authorization, sizeof p->authorization);
+    p->secret = false;
+    p->used = false;
 }
 
 void write_host_port(struct writer *w, const struct regtag_origin *origin)

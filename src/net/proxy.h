@@ -23,8 +23,10 @@ struct proxy_settings {
     const char *env_no_proxy; /* applies to --proxy as well */
 };
 
+/* To begin, clear the whole struct. */
 struct proxy {
     bool used;                   /* false: the origin is spoken to directly, and nothing else is set */
+    bool secret;                 /* `authorization` has, or had, a secret in it */
     struct regtag_origin origin; /* where the proxy is: what is dialed */
     char authorization[PROXY_AUTHORIZATION_MAX]; /* of Proxy-Authorization; "" where there is none */
 };
@@ -36,7 +38,7 @@ struct proxy {
 bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
                   const struct regtag_origin *origin, struct error *e);
 
-/* Forgets the proxy and its secret; to be called when it is done with, and before choosing again. */
+/* Forgets the proxy and its secret. Memory that never had a secret in it is not touched. */
 void proxy_wipe(struct proxy *p);
 
 /* Whether text that the proxy sent has its password in it, plain or as it was sent; the first 8 bytes are

@@ -29,9 +29,6 @@ enum tls_progress { TLS_DONE, TLS_READ, TLS_WRITE, TLS_FAILED };
 /* NULL, or in one sentence why this build cannot speak TLS and what to do. */
 const char *tls_missing(void);
 
-/* Reads a "sha256//BASE64" of --pin. */
-bool tls_pin_parse(struct slice text, unsigned char pin[32]);
-
 /* Begins a session over a connected socket; the settings must stay. `registry` says that the peer is the
  * one that --pin, --cert, --key and --insecure are meant for. False: e says why. */
 bool tls_open(unsigned connection, int fd, const struct regtag_origin *origin,

@@ -21,7 +21,6 @@
 #include <mbedtls/x509_crt.h>
 #include <psa/crypto.h>
 
-#include "base/base64.h"
 #include "base/wipe.h"
 #include "net/tls_arena.h"
 #include "net/tls_clock.h"
@@ -146,15 +145,6 @@ static int receive_bytes(void *context, unsigned char *bytes, size_t size)
 }
 
 /* ---- Pins --------------------------------------------------------------------------------------------------- */
-
-bool tls_pin_parse(struct slice text, unsigned char pin[32])
-{
-    struct slice decoded;
-    if (!slice_starts(text, SLICE("sha256//")) ||
-        !base64_decode(slice_from(text, 8), (char *)pin, 32, &decoded))
-        return false;
-    return decoded.size == 32;
-}
 
 static bool has_pins(const struct session *s)
 {
@@ -314,7 +304,8 @@ static void dates_wrong(const struct session *s, struct error *e)
     error_set(e, REGTAG_BAD_DATES, "nothing but the dates of its certificate is wrong: %s; %s", text,
               s->flags & MBEDTLS_X509_BADCERT_FUTURE
                   ? "set the clock, or tell regtag a time that is over with --time-floor"
-                  : "the registry needs a new one");
+              : floored ? "the registry needs a new one, unless that time floor is wrong"
+                        : "the registry needs a new one");
 }
 
 static void not_trusted(const struct session *s, struct error *e)
@@ -431,7 +422,7 @@ static bool start_once(const struct tls_settings *settings, struct error *e)
     if (floored && settings->trace) {
         char text[128];
         struct writer w = writer_to(text, sizeof text);
-        write_text(&w, "the clock is behind; certificates are held against ");
+        write_text(&w, "the clock is before the time floor; certificates are held against ");
         write_moment(&w, tls_clock_now(&floored));
         settings->trace(settings->trace_context, REGTAG_TRACE_NOTE, text, w.used);
     }

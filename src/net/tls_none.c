@@ -9,13 +9,6 @@ const char *tls_missing(void)
     return MISSING;
 }
 
-bool tls_pin_parse(struct slice text, unsigned char pin[32])
-{
-    (void)text;
-    (void)pin;
-    return false;
-}
-
 bool tls_open(unsigned connection, int fd, const struct regtag_origin *origin,
               const struct tls_settings *settings, bool registry, struct error *e)
 {

@@ -169,8 +169,9 @@ static bool look_at_hosts(struct writer *w, const struct regtag_origin *origin)
 {
     char path[PATH_TEXT_MAX];
     for (size_t i = 0; i < COUNT(HOSTS); i++)
-        if (host_directory(path, HOSTS[i], origin, true) && look_at(w, path))
-            return true;
+        for (int with_port = 1; with_port >= 0; with_port--)
+            if (host_directory(path, HOSTS[i], origin, with_port) && look_at(w, path))
+                return true;
     return false;
 }
 

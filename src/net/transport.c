@@ -116,8 +116,10 @@ static void dial_failed(struct net *net, struct net_connection *c)
     struct error problem = {.status = 0};
     if (c->proxy.used)
         write_host_port(&w, &c->proxy.origin);
-    error_set(&problem, c->dial.error.status, "%s%.*s%s%s", c->proxy.used ? "the proxy " : "",
-              SLICE_ARG(written(&w)), c->proxy.used ? ": " : "", c->dial.error.text);
+    error_set(&problem, c->dial.error.status, "%s%.*s%s%s%s", c->proxy.used ? "the proxy " : "",
+              SLICE_ARG(written(&w)), c->proxy.used ? ": " : "", c->dial.error.text,
+              c->dial.refused && !c->proxy.used ? "; is the registry running, and is the port right?"
+                                                : "");
     fail(net, c, &problem);
 }
 

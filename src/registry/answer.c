@@ -102,6 +102,7 @@ struct meaning {
 };
 
 #define DENIED "not authenticated"
+#define PROXY_DENIED "the proxy wants a user and a password, or others"
 #define NOT_ALLOWED "the registry does not allow it"
 #define SLOW_DOWN "the registry asks to slow down; try again later"
 #define FIXED "the registry does not let this tag be moved"
@@ -109,7 +110,7 @@ struct meaning {
 static const struct meaning MEANINGS[] = {
     {401, REGTAG_DENIED, DENIED},
     {403, REGTAG_DENIED, NOT_ALLOWED},
-    {407, REGTAG_DENIED, "the proxy wants a user and a password, or others"},
+    {407, REGTAG_DENIED, PROXY_DENIED},
     {408, REGTAG_TIMEOUT, "the registry waited too long for the request"},
     {429, REGTAG_SLOW_DOWN, SLOW_DOWN},
 };
@@ -146,6 +147,22 @@ static struct meaning bad_request(enum request_kind kind, const struct first_err
     return (struct meaning){400, REGTAG_OTHER, "the registry does not understand the request"};
 }
 
+/* A token server's answer other than 200. */
+static struct meaning token_meaning(unsigned http)
+{
+    if (http == 404)
+        return (struct meaning){http, REGTAG_PROTOCOL, "there is no token server at that address"};
+    if (http == 429)
+        return (struct meaning){http, REGTAG_SLOW_DOWN, "it asks to slow down; try again later"};
+    if (http >= 400 && http < 404)
+        return (struct meaning){http, REGTAG_DENIED, "it does not take these credentials"};
+    if (http == 407)
+        return (struct meaning){http, REGTAG_DENIED, PROXY_DENIED};
+    if (http >= 500)
+        return (struct meaning){http, REGTAG_SERVER_FAILED, "it failed; try again later"};
+    return (struct meaning){http, REGTAG_PROTOCOL, "that is not the answer of a token server"};
+}
+
 static struct meaning meaning_of(enum request_kind kind, unsigned http, const struct first_error *f,
                                  struct slice body)
 {
@@ -154,14 +171,12 @@ static struct meaning meaning_of(enum request_kind kind, unsigned http, const st
         m = find_meaning(UPLOAD_MEANINGS, COUNT(UPLOAD_MEANINGS), http);
     if (!m)
         m = find_meaning(MEANINGS, COUNT(MEANINGS), http);
-    if (kind == REQUEST_TOKEN && http >= 400 && http < 404)
-        return (struct meaning){http, REGTAG_DENIED, "it does not take these credentials"};
+    if (kind == REQUEST_TOKEN)
+        return token_meaning(http);
     if (m)
         return *m;
     if (http == 400)
         return bad_request(kind, f, body);
-    if (http == 404 && kind == REQUEST_TOKEN)
-        return (struct meaning){404, REGTAG_PROTOCOL, "there is no token server at that address"};
     if (http == 404)
         return (struct meaning){404, REGTAG_NOT_FOUND,
                                 kind == REQUEST_LIST ? "there is no such repository"

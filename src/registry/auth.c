@@ -20,14 +20,18 @@ void auth_init(struct auth *a, const struct regtag_credentials *credentials)
     if (token.size == 0 || token.size > TOKEN_MAX)
         return;
     a->scheme = AUTH_BEARER;
+    a->secret = true;
     memcpy(a->answer.token, token.data, token.size);
     a->answer.size = token.size;
 }
 
 void auth_wipe(struct auth *a)
 {
-    wipe(&a->answer, sizeof a->answer);
-    wipe(a->form, sizeof a->form);
+    if (a->secret) {
+        wipe(&a->answer, sizeof a->answer);
+        wipe(a->form, sizeof a->form);
+    }
+    a->secret = false;
     a->scheme = AUTH_UNKNOWN;
 }
 
@@ -37,6 +41,7 @@ void auth_wipe(struct auth *a)
 static void write_basic(struct auth *a, const char *user, const char *secret, struct writer *w)
 {
     struct writer pair = writer_to(a->form, sizeof a->form);
+    a->secret = true;
     write_format(&pair, "%s:%s", user, secret ? secret : "");
     write_text(w, "Authorization: Basic ");
     write_base64(w, written(&pair));
@@ -186,6 +191,8 @@ static bool is_odd_ipv4(struct slice host)
 
 static bool is_private(struct slice host)
 {
+    if (host.size && host.data[host.size - 1] == '.') /* the root of all names, which changes nothing */
+        host.size--;
     return host_is_loopback(host) || is_private_ipv4(host) || is_private_ipv6(host) || is_odd_ipv4(host);
 }
 
@@ -227,7 +234,7 @@ static bool check_realm(const struct auth *a, const struct regtag_config *config
     const char *problem = is_allowed(config, &realm) ? NULL : realm_problem(registry, &realm);
     if (problem)
         error_set(e, REGTAG_DENIED,
-                  "no credentials for the token server %.*s: it %s; --allow-realm %.*s if that is meant",
+                  "the token server %.*s is not asked: it %s; --allow-realm %.*s if that is meant",
                   SLICE_ARG(slice_head(slice_of(a->realm), 300)), problem, SLICE_ARG(realm.authority));
     return problem == NULL;
 }
@@ -380,6 +387,7 @@ struct writer auth_form(struct auth *a, const struct regtag_credentials *credent
     struct writer w = writer_to(a->form, sizeof a->form);
     bool post = auth_by_post(a, credentials);
 
+    a->secret = true;
     if (post)
         write_text(&w, "grant_type=refresh_token&client_id=regtag&");
     else

@@ -25,8 +25,9 @@ struct auth {
     enum auth_scheme scheme; /* what is shown with every request to the registry */
     bool fresh;              /* for the request at hand it has been obtained already */
     bool pinged;
-    bool by_get;             /* the token server does not know POST */
-    bool pull_only;          /* what the scope asks for */
+    bool by_get;    /* the token server does not know POST */
+    bool pull_only; /* what the scope asks for */
+    bool secret;    /* there has been one in `answer` or `form`; else their pages stay untouched */
     char realm[URL_MAX + 1]; /* of the token server, absolute */
     char service[SERVICE_MAX + 1];
     struct token_answer answer; /* of the token server; its token is what is shown */

@@ -28,7 +28,7 @@ static void trace_line(const struct exchange *x, enum regtag_trace kind, struct 
 
 static void trace_lines(const struct exchange *x, enum regtag_trace kind, struct slice lines)
 {
-    while (x->config->trace && lines.data)
+    while (x->config->trace && x->config->trace_wire && lines.data)
         trace_line(x, kind, slice_split(&lines, '\n'));
 }
 
@@ -289,7 +289,7 @@ void exchange_time_out(struct exchange *x, uint64_t timeout)
     if (!x->connection->up && !x->connection->want_open)
         status = (int)t->failure(t->context, number_of(x), &waiting);
     write_format(&w, "%s in time; --timeout (%llu s) sets it", waiting,
-                 (unsigned long long)(timeout / 1000));
+                 (unsigned long long)((timeout + 999) / 1000));
     text[w.used] = '\0';
     failed(x, status, text);
 }

@@ -230,7 +230,8 @@ enum exchange_event operation_step(struct regtag *r, struct slice *body)
     enum exchange_event event = exchange_step(x, body);
     enum phase detour = PHASE_IDLE;
     if (event == EXCHANGE_HEAD) {
-        tell_answer(r);
+        if (r->config.trace_wire)
+            tell_answer(r);
         detour = detour_for(r);
     }
     if (detour == PHASE_IDLE)

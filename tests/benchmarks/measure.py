@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -40,6 +41,28 @@ def run(task, variables):
         if status != 0:
             raise Failed(brief(command))
     return Cost(time.perf_counter() - start, cpu)
+
+
+def attempt(function, *args):
+    """A figure, or nothing where a program fails; what went wrong is said on stderr."""
+    try:
+        return function(*args)
+    except Failed as failure:
+        print(f"figures: failed: {failure}", file=sys.stderr)
+        return None
+
+
+def rounds(tasks, count, variables):
+    """Costs by name, in rounds: every program once, then every program again."""
+    costs = {name: [] for name in tasks}
+    for task in tasks.values():
+        attempt(run, task, variables)  # files into the cache
+    for _ in range(count):
+        for name, task in tasks.items():
+            cost = attempt(run, task, variables)
+            if cost:
+                costs[name].append(cost)
+    return costs
 
 
 def memory(task, variables):

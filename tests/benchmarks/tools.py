@@ -1,7 +1,8 @@
 """The programs that are compared, each with the commands by which its users do the same thing.
 
 A task is a list of command lines, run one after the other: a program that takes one name at a time
-needs as many of them as there are names.
+needs as many of them as there are names. Behind TLS, all of them find the authority that they trust by
+SSL_CERT_FILE.
 """
 
 import re
@@ -15,19 +16,28 @@ from images import DOCKER_MANIFEST
 TOP = Path(__file__).resolve().parent.parent.parent
 PEERS = ("crane", "oras")  # in Debian's forky; older releases have none or only one of them
 
+# What they do: from the tag of an image they make new ones.
+REPOSITORY = "figures/image"
+ONE = ["new"]
+HUNDRED = [f"new-{number:03}" for number in range(100)]
+
 
 class Tool(NamedTuple):
     name: str
     path: str
-    tag: Callable  # from (host, repository, old tag, names) to a task
+    tag: Callable  # from (host, repository, old tag, names, whether by TLS) to a task
     ls: Callable = None  # from (host, repository) to a task
 
 
 def regtag(path):
+    def tag(host, repository, old, names, secure=False):
+        options = ["--tls"] if secure else []  # on this machine it does without, unless it is told
+        return [[path, "tag", *options, f"{host}/{repository}:{old}", *names]]
+
     return Tool(
         "regtag",
         path,
-        lambda host, repository, old, names: [[path, "tag", f"{host}/{repository}:{old}", *names]],
+        tag,
         lambda host, repository: [[path, "ls", f"{host}/{repository}"]],
     )
 
@@ -36,8 +46,8 @@ def curl(path, folder):
     """The recipe as it has to be for the manifest to stay the same: most copies of it are wrong."""
     saved = f"{folder}/manifest.json"
 
-    def tag(host, repository, old, names):
-        api = f"http://{host}/v2/{repository}/manifests"
+    def tag(host, repository, old, names, secure=False):
+        api = f"{'https' if secure else 'http'}://{host}/v2/{repository}/manifests"
         get = [path, "-fsS", "-H", f"Accept: {DOCKER_MANIFEST}", "-o", saved, f"{api}/{old}"]
         put = [path, "-fsS", "-X", "PUT", "-H", f"Content-Type: {DOCKER_MANIFEST}"]
         put += ["--data-binary", f"@{saved}"]
@@ -50,7 +60,7 @@ def crane(path):
     return Tool(
         "crane",
         path,
-        lambda host, repository, old, names: [
+        lambda host, repository, old, names, secure=False: [
             [path, "tag", f"{host}/{repository}:{old}", name] for name in names
         ],
         lambda host, repository: [[path, "ls", f"{host}/{repository}"]],
@@ -58,20 +68,22 @@ def crane(path):
 
 
 def oras(path):
+    def tag(host, repository, old, names, secure=False):
+        options = [] if secure else ["--plain-http"]
+        return [[path, "tag", *options, f"{host}/{repository}:{old}", *names]]
+
     return Tool(
         "oras",
         path,
-        lambda host, repository, old, names: [
-            [path, "tag", "--plain-http", f"{host}/{repository}:{old}", *names]
-        ],
+        tag,
         lambda host, repository: [[path, "repo", "tags", "--plain-http", f"{host}/{repository}"]],
     )
 
 
 def skopeo(path):
-    def tag(host, repository, old, names):
+    def tag(host, repository, old, names, secure=False):
         command = [path, "--insecure-policy", "copy", "-q", "--all", "--preserve-digests"]
-        command += ["--src-tls-verify=false", "--dest-tls-verify=false"]
+        command += [] if secure else ["--src-tls-verify=false", "--dest-tls-verify=false"]
         image = f"docker://{host}/{repository}"
         return [[*command, f"{image}:{old}", f"{image}:{name}"] for name in names]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from accounts import auths
-from fake import STALL, answer, bodiless, errors
+from fake import STALL, answer, bodiless
 from fronts import needs_tls, reached
 from images import OCI_MANIFEST, digest_of
 from tls_server import Front, server_context
@@ -236,6 +236,25 @@ def test_the_digest_is_checked_after_a_redirection(regtag, serve, shelf, elsewhe
     assert server.uploads == []
 
 
+def test_a_target_that_is_not_there_is_named(regtag, serve, listing, dead_port):
+    server = serve(Moved(listing, where=f"http://127.0.0.1:{dead_port}"))
+
+    result = regtag("digest", f"{server.host}/repo:old")
+
+    assert result.status == 5, result
+    result.complaint(f"127.0.0.1:{dead_port}")
+
+
+def test_a_target_that_stalls_is_left_at_the_deadline(regtag, serve, listing):
+    stalling = serve(lambda request: [STALL])
+    server = serve(Moved(listing, where=f"http://{stalling.host}"))
+
+    result = regtag("digest", "--timeout", "2", f"{server.host}/repo:old")
+
+    assert result.status == 6, result
+    result.complaint(stalling.host)
+
+
 # ---- Uploads
 
 
@@ -348,6 +367,31 @@ def test_what_is_proven_stays_on_the_same_origin(account, serve, listing, passwo
 
     assert result.status == 0, result
     assert server.requests[-2].target.startswith("/moved/")
+
+
+def test_a_token_may_expire_behind_a_redirection(account, serve, shelf, document, password):
+    def respond(request):
+        if request.target == "/moved/v2/repo/manifests/b" and not expired:
+            expired.append(request)
+            tokens.forget()
+        if tokens.allows(request.value("Authorization"), "repo", "push"):
+            return moved(request)
+        return gate.refusal(request)
+
+    expired = []
+    tokens = Tokens()
+    tokens.accounts[USER] = password
+    auth = serve(tokens)
+    moved = Moved(shelf, methods=("PUT",))
+    gate = token_gate(moved, tokens, auth)
+    server = serve(respond)
+    account.docker_config(auths(server.host, USER, password))
+
+    result = account("tag", f"{server.host}/repo:old", "a", "b", "c")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert all(shelf.document("repo", name) == document for name in "abc")
+    assert expired and len(auth.requests) == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])

@@ -512,6 +512,29 @@ def test_a_token_that_expires_on_the_way_is_renewed(
     assert methods(server).count("GET") == 2
 
 
+def test_tokens_that_expire_more_than_once_are_renewed_each_time(
+    known, serve, shelf, document, tokens, auth, password
+):
+    gate = token_gate(shelf, tokens, auth)
+    expired = []
+
+    def respond(request):
+        if request.path[-2:] in ("v1", "v3") and request.path not in expired:
+            expired.append(request.path)
+            tokens.forget()
+        return gate(request)
+
+    server = serve(respond)
+    known.docker_config(auths(server.host, USER, password))
+    names = [f"v{number}" for number in range(5)]
+
+    result = known("tag", f"{server.host}/repo:old", *names)
+
+    assert (result.status, result.err) == (0, b""), result
+    assert all(shelf.document("repo", name) == document for name in names)
+    assert len(auth.requests) == 3
+
+
 def test_a_token_that_expires_between_pages_is_renewed(account, serve, tokens, auth):
     def pages(request):
         number = int(request.query.partition("page=")[2] or 1)
@@ -697,15 +720,17 @@ def test_a_refused_identity_token_is_not_tried_otherwise(
     assert set(proofs(auth)) == {None}
 
 
-def test_an_identity_token_may_be_long(account, tokens, auth, server):
+@pytest.mark.parametrize("post", [200, 404], ids=["post", "get"])
+def test_an_identity_token_may_be_long(account, tokens, auth, server, post):
     identity = "x" * (16 * KIB)
     tokens.identities[identity] = USER
+    tokens.post = post
     identity_in_a_file(account, server, identity)
 
     result = account("digest", f"{server.host}/repo:old")
 
     assert result.status == 0, result
-    assert methods(auth) == ["POST"]
+    assert methods(auth) == (["POST"] if post == 200 else ["POST", "GET"])
 
 
 def test_an_identity_token_does_not_answer_basic(account, serve, shelf, identity):

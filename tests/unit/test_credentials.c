@@ -519,7 +519,7 @@ static const char *say(const char *text, const char *query)
 {
     static jsmntok_t tokens[64];
     static struct document_key keys[32];
-    static char said[256];
+    static char said[4608];
     const struct document_memory index = {tokens, keys, COUNT(tokens)};
     const struct authfile file = {"file", slice_of(text), slice_of(query), &index};
     struct authfile_answer a;

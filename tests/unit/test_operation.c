@@ -1198,6 +1198,7 @@ static void requests_and_answers_can_be_followed(void **state)
     begin(&run);
     run.config.trace = trace;
     run.config.trace_context = &traced;
+    run.config.trace_wire = true;
     assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
     tag_one(&run);
     expect_end(&run, REGTAG_OK);

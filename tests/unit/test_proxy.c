@@ -206,7 +206,6 @@ static const struct proxy *chosen(struct proxy_settings settings, bool tls, cons
 {
     struct error e = {.status = 0};
     struct regtag_origin origin = origin_of(tls, host, tls ? 443 : 80);
-    memset(&proxy, 'x', sizeof proxy);
     if (!proxy_choose(&proxy, &settings, &origin, &e))
         fail_msg("%s", e.text);
     assert_int_equal(e.status, 0);
@@ -319,7 +318,6 @@ static void assert_refused(struct proxy_settings settings, const char *words)
 {
     struct error e = {.status = 0};
     struct regtag_origin origin = origin_of(true, "example.com", 443);
-    memset(&proxy, 0, sizeof proxy);
     if (proxy_choose(&proxy, &settings, &origin, &e))
         fail_msg("%s was taken", settings.proxy ? settings.proxy : settings.env_https);
     assert_int_equal(e.status, REGTAG_USAGE);
@@ -360,6 +358,7 @@ static void what_is_no_proxy_is_refused_and_not_shown(void **state)
         {"http://u:canary%@a", "'%' in the password"},
         {"http://u:canary%4@a", "'%' in the password"},
         {"http://u:canary%4g@a", "'%' in the password"},
+        {"http://u:canary%g4@a", "'%' in the password"},
         {"http://u%:canary@a", "'%' in the user's name"},
         {"http://u%3a:canary@a", "':'"},
         {"http://u:canary%00@a", "control character"},
@@ -407,21 +406,36 @@ static void an_option_has_no_secret(void **state)
     assert_chosen((struct proxy_settings){.proxy = "http://a:3128"}, true, "a");
 }
 
+/* Asserts that nothing is left of it. */
+static void assert_no_secret(void)
+{
+    for (size_t i = 0; i < sizeof proxy.authorization; i++)
+        assert_int_equal(proxy.authorization[i], 0);
+}
+
 static void a_secret_is_wiped(void **state)
 {
+    static const struct proxy_settings good = {.env_https = "http://u:canary@a"};
+    static const struct proxy_settings bad = {.env_https = "http://u:canary@a:b"};
+    static const struct proxy_settings open_to_all = {.env_https = "http://a"};
+    struct regtag_origin origin = origin_of(true, "b", 443);
+    struct error e = {.status = 0};
     (void)state;
-    chosen((struct proxy_settings){.env_https = "http://u:canary@a"}, true, "b");
+    chosen(good, true, "b");
     assert_true(memory_has(&proxy, sizeof proxy, "dTpj"));
     proxy_wipe(&proxy);
-    for (size_t i = 0; i < sizeof proxy; i++)
-        assert_int_equal(((const char *)&proxy)[i], 0);
+    assert_false(proxy.used);
+    assert_no_secret();
 
-    struct error e = {.status = 0};
-    struct proxy_settings bad = {.env_https = "http://u:canary@a:b"};
-    struct regtag_origin origin = origin_of(true, "b", 443);
-    chosen((struct proxy_settings){.env_https = "http://u:canary@a"}, true, "b");
+    chosen(good, true, "b");
     assert_false(proxy_choose(&proxy, &bad, &origin, &e));
-    assert_false(memory_has(&proxy, sizeof proxy, "TpjYW5h")); /* Base64 of ":cana" */
+    assert_no_secret();
+    chosen(good, true, "b");
+    chosen(good, true, "localhost");
+    assert_no_secret();
+    chosen(good, true, "b");
+    chosen(open_to_all, true, "b");
+    assert_no_secret();
 }
 
 static void a_secret_is_recognised(void **state)
