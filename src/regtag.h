@@ -56,7 +56,7 @@ enum regtag_status {
     REGTAG_UNCERTAIN = 18      /* an upload was sent, no answer came, and a second look failed */
 };
 
-/* ---- What the caller provides -------------------------------------------------------------- */
+/* ---- What the caller provides ---------------------------------------------------------------- */
 
 /* SHA-256 (FIPS 180-4). Each function returns 0 when it worked. One context serves one operation;
  * it is started again for every digest. */
@@ -155,7 +155,7 @@ struct regtag_config {
     size_t tokens_max;   /* 0 means REGTAG_TOKENS_MAX */
 };
 
-/* ---- An operation -------------------------------------------------------------------------- */
+/* ---- An operation ---------------------------------------------------------------------------- */
 
 struct regtag;
 

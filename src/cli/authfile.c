@@ -25,7 +25,7 @@ struct search {
     struct error *e;
 };
 
-/* ---- Places -------------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 static bool take_prefix(struct slice *s, struct slice prefix)
 {
@@ -81,7 +81,7 @@ static size_t key_fit(struct slice key, const struct place *wanted)
     return p.path.size * 8 + spelling(key, p.url, wanted->host);
 }
 
-/* ---- Members ------------------------------------------------------------------------------------------- */
+/* ---- Members --------------------------------------------------------------------------------- */
 
 /* The value, which must be of that type; NO_VALUE where it is null. */
 static int of_type(struct search *s, int value, jsmntype_t type, struct slice name)
@@ -123,7 +123,7 @@ static int place_member(struct search *s, int object, const struct place *wanted
     return of_type(s, best, type, wanted->host);
 }
 
-/* ---- Logins -------------------------------------------------------------------------------------------- */
+/* ---- Logins ---------------------------------------------------------------------------------- */
 
 /* Sets the error if there is a problem. */
 static void bad_secret(struct search *s, enum secret which, const char *problem)
@@ -194,7 +194,7 @@ static void take_entry(struct search *s, int entry)
                   s->name, SLICE_ARG(s->wanted.host));
 }
 
-/* ---- Helpers ------------------------------------------------------------------------------------------- */
+/* ---- Helpers --------------------------------------------------------------------------------- */
 
 bool helper_name_valid(struct slice s)
 {
@@ -215,7 +215,7 @@ static void take_helper(struct search *s, int value, struct authfile_answer *a)
     a->helper[w.used] = '\0';
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static bool index_file(struct search *s, struct slice text, const struct document_memory *memory)
 {

@@ -52,7 +52,7 @@ static enum verdict found(struct quest *q, const char *where)
     return FOUND;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static void forget(void)
 {
@@ -107,7 +107,7 @@ static void warn_if_shared(const struct quest *q, int fd, const char *path)
     output_note("regtag: ", written(&w));
 }
 
-/* ---- --user -------------------------------------------------------------------------------------------- */
+/* ---- --user ---------------------------------------------------------------------------------- */
 
 /* A line end behind a password is not a part of it. */
 static struct slice without_line_end(struct slice s)
@@ -164,7 +164,7 @@ static enum verdict ask_user(struct quest *q)
     return verdict;
 }
 
-/* ---- The environment ----------------------------------------------------------------------------------- */
+/* ---- The environment ------------------------------------------------------------------------- */
 
 static const char *environment(const char *name)
 {
@@ -198,7 +198,7 @@ static enum verdict ask_environment(struct quest *q)
     return q->e->status ? FAILED : found(q, token ? "REGTAG_TOKEN" : "REGTAG_USER");
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static enum verdict ask_helper(struct quest *q, const char *path, const struct authfile_answer *a)
 {

@@ -44,7 +44,7 @@ static enum helper_verdict failed(const struct helper *h, struct error *e, const
     return HELPER_FAILED;
 }
 
-/* ---- The program --------------------------------------------------------------------------------------- */
+/* ---- The program ----------------------------------------------------------------------------- */
 
 static bool is_program(const char *path)
 {
@@ -69,7 +69,7 @@ static bool find_program(const char *name, char path[PROGRAM_MAX])
     return false;
 }
 
-/* ---- The child ----------------------------------------------------------------------------------------- */
+/* ---- The child ------------------------------------------------------------------------------- */
 
 /* Becomes the program. What goes wrong is said in its place. */
 static void become(char *path, const struct helper *h, int question, int answer)
@@ -127,7 +127,7 @@ static int start(struct run *run, char *path)
     return problem;
 }
 
-/* ---- Its answer ---------------------------------------------------------------------------------------- */
+/* ---- Its answer ------------------------------------------------------------------------------ */
 
 /* Takes what there is. False at the end, and when it is too much. */
 static bool take(struct run *run)

@@ -8,7 +8,7 @@
 #define TIMEOUT_MAX (366 * 86400) /* seconds */
 #define ARGUMENTS_MAX 1000000
 
-/* ---- What there is ------------------------------------------------------------------------------------- */
+/* ---- What there is --------------------------------------------------------------------------- */
 
 static const struct verb_info VERBS[] = {
     {VERB_ID_TAG, "tag", "IMAGE NAME...", "gives IMAGE the tags NAME, in its own repository",
@@ -88,7 +88,7 @@ static const struct verb_info *find_verb(const char *name)
     return NULL;
 }
 
-/* ---- Help ------------------------------------------------------------------------------------------------ */
+/* ---- Help ------------------------------------------------------------------------------------ */
 
 static void print(const char *text)
 {
@@ -163,7 +163,7 @@ void options_help(const struct verb_info *verb)
         help_all();
 }
 
-/* ---- Reading --------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static const struct option *find_option(struct slice name, bool letter)
 {

@@ -8,7 +8,7 @@
 
 #define ROW_MAX 8192 /* bytes of a line of the answer; an error in it may be escaped */
 
-/* ---- Rows: written here, then printed whole -------------------------------------------------------------- */
+/* ---- Rows: written here, then printed whole -------------------------------------------------- */
 
 struct row {
     struct writer w;
@@ -62,7 +62,7 @@ static void member_status(struct writer *w, enum regtag_status status, const cha
     write_char(w, '}');
 }
 
-/* ---- Answers --------------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static const char *outcome_word(enum regtag_outcome outcome)
 {
@@ -129,7 +129,7 @@ void report_digest(const struct options *o, const char *image, const struct regt
     }
 }
 
-/* ---- Words ------------------------------------------------------------------------------------------------ */
+/* ---- Words ----------------------------------------------------------------------------------- */
 
 void report_error(const char *text)
 {

@@ -15,7 +15,7 @@ static bool wrong(struct error *e, const char *option, const char *value, const 
     return false;
 }
 
-/* ---- Dates ------------------------------------------------------------------------------------------------- */
+/* ---- Dates ----------------------------------------------------------------------------------- */
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar. */
 static int64_t days_before(int64_t year, int64_t month, int64_t day)
@@ -83,7 +83,7 @@ static bool set_time_floor(struct tls_settings *t, const char *value, struct err
     return true;
 }
 
-/* ---- All of it ----------------------------------------------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 static bool set_authorities(struct tls_settings *t, const struct words *files, struct error *e)
 {

@@ -55,7 +55,7 @@ bool http_response_field(const struct http_response *r, struct slice name, struc
     return true;
 }
 
-/* ---- The status line ---------------------------------------------------------------------------- */
+/* ---- The status line ------------------------------------------------------------------------- */
 
 /* Whether what has come so far can begin a status line; said early, because a peer that does not
  * speak HTTP may never send the end of a line. */
@@ -115,7 +115,7 @@ static enum http_event take_status_line(struct http_response *r, struct slice *i
     return HTTP_MORE;
 }
 
-/* ---- Framing: where the body ends (RFC 9112, 6.3) ----------------------------------------------- */
+/* ---- Framing: where the body ends (RFC 9112, 6.3) -------------------------------------------- */
 
 struct framing_fields {
     bool has_length, has_coding;
@@ -204,7 +204,7 @@ static const char *decide_framing(struct http_response *r)
     return NULL;
 }
 
-/* ---- Header and body ---------------------------------------------------------------------------- */
+/* ---- Header and body ------------------------------------------------------------------------- */
 
 static enum http_event head_complete(struct http_response *r)
 {

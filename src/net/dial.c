@@ -39,7 +39,7 @@ void dial_end(struct dial *d)
     }
 }
 
-/* ---- Attempts ----------------------------------------------------------------------------------------- */
+/* ---- Attempts -------------------------------------------------------------------------------- */
 
 static void attempt_failed(struct dial *d, unsigned i, int problem)
 {
@@ -128,7 +128,7 @@ static enum dial_progress step_attempts(struct dial *d)
     return attempts(d) ? DIAL_MORE : DIAL_FAILED;
 }
 
-/* ---- All of it ---------------------------------------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 enum dial_progress dial_step(struct dial *d)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* ---- Addresses ---------------------------------------------------------------------------------------- */
+/* ---- Addresses ------------------------------------------------------------------------------- */
 
 /* IPv4 has 32 bits, IPv6 128; an IPv4 address that is written as IPv6 (::ffff:192.0.2.1) is IPv4. */
 struct number {
@@ -64,7 +64,7 @@ static bool same_address(struct slice text, const struct number *host)
     return same_bits(&n, host, host->bits);
 }
 
-/* ---- Names -------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 /* A name may have a dot at its end, and means the same. */
 static struct slice without_last_dot(struct slice name)
@@ -91,7 +91,7 @@ static bool same_name(struct slice pattern, struct slice host)
     return slice_equal_nocase(pattern, host) || is_under(host, pattern);
 }
 
-/* ---- The list ----------------------------------------------------------------------------------------- */
+/* ---- The list -------------------------------------------------------------------------------- */
 
 static bool is_separator(char c)
 {

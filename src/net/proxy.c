@@ -10,7 +10,7 @@
 
 #define BASIC "Basic "
 
-/* ---- USER:PASSWORD ------------------------------------------------------------------------------------ */
+/* ---- USER:PASSWORD --------------------------------------------------------------------------- */
 
 /* Writes s with each %XX resolved. False for a '%' that nothing of that kind follows. */
 static bool write_decoded(struct writer *w, struct slice s)
@@ -94,7 +94,7 @@ bool proxy_secret_in(const struct proxy *p, struct slice text)
     return found;
 }
 
-/* ---- The proxy's URL ---------------------------------------------------------------------------------- */
+/* ---- The proxy's URL ------------------------------------------------------------------------- */
 
 /* Takes "SCHEME://" off the front of *url, if there is one. Returns what is wrong with it, or NULL. */
 static const char *take_scheme(struct slice *url)
@@ -164,7 +164,7 @@ static const char *read_url(struct proxy *p, struct slice url, bool everybody_se
     return problem || userinfo.size == 0 ? problem : set_authorization(p, userinfo);
 }
 
-/* ---- Choosing ----------------------------------------------------------------------------------------- */
+/* ---- Choosing -------------------------------------------------------------------------------- */
 
 struct choice {
     const char *name, *url; /* url NULL or "": no proxy */

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- Addresses --------------------------------------------------------------------------------------- */
+/* ---- Addresses ------------------------------------------------------------------------------- */
 
 static bool add_address(struct addresses *a, const void *socket, size_t size)
 {
@@ -70,7 +70,7 @@ void addresses_interleave(struct addresses *a)
     }
 }
 
-/* ---- --resolve ---------------------------------------------------------------------------------------- */
+/* ---- --resolve ------------------------------------------------------------------------------- */
 
 static struct slice without_brackets(struct slice s)
 {
@@ -128,7 +128,7 @@ static bool find_override(const struct overrides *o, const struct regtag_origin 
     return false;
 }
 
-/* ---- The child ---------------------------------------------------------------------------------------- */
+/* ---- The child ------------------------------------------------------------------------------- */
 
 /* What the child answers; it is small enough for a pipe to take it whole. */
 struct child_answer {
@@ -192,7 +192,7 @@ static enum lookup_progress look_up_failed(int result, struct error *e)
     return LOOKUP_FAILED;
 }
 
-/* ---- A look-up ------------------------------------------------------------------------------------------ */
+/* ---- A look-up ------------------------------------------------------------------------------- */
 
 enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *origin,
                                   const struct overrides *overrides, struct addresses *addresses,

@@ -66,7 +66,7 @@ size_t tls_memory_peak(void)
     return tls_arena_peak();
 }
 
-/* ---- What mbedTLS asks of the platform ---------------------------------------------------------------------- */
+/* ---- What mbedTLS asks of the platform ------------------------------------------------------- */
 
 /* The kernel's randomness; by file where the kernel is too old for the call. */
 static bool random_bytes(unsigned char *bytes, size_t size)
@@ -144,7 +144,7 @@ static int receive_bytes(void *context, unsigned char *bytes, size_t size)
     return CONNECTION_LOST;
 }
 
-/* ---- Pins --------------------------------------------------------------------------------------------------- */
+/* ---- Pins ------------------------------------------------------------------------------------ */
 
 static bool has_pins(const struct session *s)
 {
@@ -163,7 +163,7 @@ static bool key_is_pinned(const struct session *s, const mbedtls_x509_crt *certi
     return false;
 }
 
-/* ---- Whom the certificate is for ------------------------------------------------------------------------------ */
+/* ---- Whom the certificate is for ------------------------------------------------------------- */
 
 /* The bytes of a numeric address: 4 or 16 of them, 0 for a name. */
 static size_t address_bytes(const char *host, unsigned char bytes[16])
@@ -199,7 +199,7 @@ static bool is_for_servers(const mbedtls_x509_crt *certificate)
            mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0;
 }
 
-/* ---- Verification ------------------------------------------------------------------------------------------------ */
+/* ---- Verification ---------------------------------------------------------------------------- */
 
 /* What is left of what is wrong, once the user's wishes are known. */
 static uint32_t judged(const struct session *s, uint32_t flags, bool pinned)
@@ -282,7 +282,7 @@ static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x50
     return c.failed ? MBEDTLS_ERR_X509_ALLOC_FAILED : 0;
 }
 
-/* ---- What went wrong -------------------------------------------------------------------------------------------- */
+/* ---- What went wrong ------------------------------------------------------------------------- */
 
 static void dates_wrong(const struct session *s, struct error *e)
 {
@@ -408,7 +408,7 @@ static void explain(struct session *s, int result, struct error *e)
         explain_number(result, e);
 }
 
-/* ---- Setting up -------------------------------------------------------------------------------------------------- */
+/* ---- Setting up ------------------------------------------------------------------------------ */
 
 static bool start_once(const struct tls_settings *settings, struct error *e)
 {
@@ -570,7 +570,7 @@ void tls_close(unsigned connection)
     s->open = false;
 }
 
-/* ---- Speaking ------------------------------------------------------------------------------------------------------ */
+/* ---- Speaking -------------------------------------------------------------------------------- */
 
 enum tls_progress tls_handshake(unsigned connection, struct error *e)
 {

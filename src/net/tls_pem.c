@@ -7,7 +7,7 @@
 
 #include "base/base64.h"
 
-/* ---- The file, byte by byte ---------------------------------------------------------------------------- */
+/* ---- The file, byte by byte ------------------------------------------------------------------ */
 
 bool tls_pem_open(struct tls_pem *p, const char *path)
 {
@@ -68,7 +68,7 @@ static bool next_line(struct tls_pem *p, struct slice *line)
     return true;
 }
 
-/* ---- Certificates ---------------------------------------------------------------------------------------- */
+/* ---- Certificates ---------------------------------------------------------------------------- */
 
 /* "TRUSTED CERTIFICATE" is OpenSSL's, with more behind the certificate; it is passed over. */
 static bool is_begin(struct slice line)
@@ -121,7 +121,7 @@ bool tls_pem_next(struct tls_pem *p, struct slice *der)
     return false;
 }
 
-/* ---- DER: just enough to find a name ----------------------------------------------------------------------- */
+/* ---- DER: just enough to find a name --------------------------------------------------------- */
 
 /* Takes one element off *in. */
 static bool take_element(struct slice *in, unsigned char *tag, struct slice *whole,

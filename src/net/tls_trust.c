@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- Places ---------------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 /* Where the usual systems have their trusted certificates: the first of these that can be read. */
 static const char *const SYSTEM[] = {
@@ -53,7 +53,7 @@ static bool ends_with(const char *name, const char *ending)
     return size > end && strcmp(name + size - end, ending) == 0;
 }
 
-/* ---- Looking through them --------------------------------------------------------------------------------- */
+/* ---- Looking through them -------------------------------------------------------------------- */
 
 struct search {
     struct slice subject;
@@ -151,7 +151,7 @@ void tls_trust_find(const struct tls_settings *settings, const struct regtag_ori
     search_all(&s, settings, origin);
 }
 
-/* ---- Whether there is anything ------------------------------------------------------------------------------ */
+/* ---- Whether there is anything --------------------------------------------------------------- */
 
 static bool readable(const char *path)
 {
@@ -195,7 +195,7 @@ bool tls_trust_any(const struct tls_settings *settings, const struct regtag_orig
     return any;
 }
 
-/* ---- The client's certificate ------------------------------------------------------------------------------- */
+/* ---- The client's certificate ---------------------------------------------------------------- */
 
 /* The first NAME.cert of a directory that has a NAME.key beside it. */
 static bool find_pair(const char *path, char *certificate, char *key)

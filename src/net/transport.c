@@ -6,7 +6,7 @@
 
 #include "net/clock.h"
 
-/* ---- One connection ------------------------------------------------------------------------------------- */
+/* ---- One connection -------------------------------------------------------------------------- */
 
 static unsigned number_of(const struct net *net, const struct net_connection *c)
 {
@@ -51,7 +51,7 @@ static void tell(const struct net *net, const char *what, const char *more)
     net->trace(net->trace_context, REGTAG_TRACE_NOTE, text, w.used);
 }
 
-/* ---- Getting it up: dialing, then a proxy's tunnel, then TLS -------------------------------------------------- */
+/* ---- Getting it up: dialing, then a proxy's tunnel, then TLS --------------------------------- */
 
 static void step_handshake(struct net *net, struct net_connection *c)
 {
@@ -173,7 +173,7 @@ static void open_connection(struct net *net, struct net_connection *c,
     step_dial(net, c);
 }
 
-/* ---- The transport ---------------------------------------------------------------------------------------- */
+/* ---- The transport --------------------------------------------------------------------------- */
 
 /* What reading and writing answer when the connection is not up. */
 static ptrdiff_t not_up(const struct net_connection *c)
@@ -253,7 +253,7 @@ struct regtag_transport net_transport(struct net *net)
     return (struct regtag_transport){net, read_connection, write_connection, failure, proxy_for};
 }
 
-/* ---- Waiting -------------------------------------------------------------------------------------------- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 #define POLL_ENTRIES (REGTAG_CONNECTIONS * (ADDRESSES_MAX + 1))
 

@@ -14,7 +14,7 @@
 
 #define READ_MAX 512 /* bytes read in one step */
 
-/* ---- The request -------------------------------------------------------------------------------------- */
+/* ---- The request ----------------------------------------------------------------------------- */
 
 static void write_connect(struct writer *w, const struct proxy *p, const struct regtag_origin *origin)
 {
@@ -53,7 +53,7 @@ uint64_t tunnel_until(const struct tunnel *t)
     return t->until;
 }
 
-/* ---- Failing ------------------------------------------------------------------------------------------ */
+/* ---- Failing --------------------------------------------------------------------------------- */
 
 static enum tunnel_progress fail(struct tunnel *t, struct error *e, int status, const char *what,
                                  const char *why)
@@ -98,7 +98,7 @@ static enum tunnel_progress refused(struct tunnel *t, struct error *e)
     return fail(t, e, status, verdict(t), text);
 }
 
-/* ---- The answer --------------------------------------------------------------------------------------- */
+/* ---- The answer ------------------------------------------------------------------------------ */
 
 static bool is_plain_text(const struct http_response *r)
 {
@@ -155,7 +155,7 @@ static enum tunnel_progress take(struct tunnel *t, struct slice in, struct error
     return progress;
 }
 
-/* ---- Steps -------------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static bool would_block(void)
 {

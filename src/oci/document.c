@@ -134,7 +134,7 @@ static int duplicate_key(const struct document *d, struct document_key *keys)
     return duplicate_among_many(d, keys);
 }
 
-/* ---- The index ---------------------------------------------------------------------------- */
+/* ---- The index ------------------------------------------------------------------------------- */
 
 bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
                     const char *what, struct error *e)

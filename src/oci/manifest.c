@@ -36,7 +36,7 @@ const struct media_type *media_type_find(struct slice content_type)
     return NULL;
 }
 
-/* ---- Fields: what each kind of document must, may and must not have --------------------------- */
+/* ---- Fields: what each kind of document must, may and must not have -------------------------- */
 
 enum rule {
     DESCRIPTOR,  /* an object with mediaType, size and digest */

@@ -20,7 +20,7 @@ bool answer_digest(const struct http_response *response, struct slice *digest)
            (digest->size == 0 || digest_valid(*digest));
 }
 
-/* ---- The server's own words --------------------------------------------------------------------- */
+/* ---- The server's own words ------------------------------------------------------------------ */
 
 /* The first error of {"errors": [{"code": …, "message": …}]}. */
 struct first_error {
@@ -93,7 +93,7 @@ static void write_words(struct writer *w, const struct first_error *f, struct sl
         write_format(w, ": %.*s", SLICE_ARG(slice_head(line, 200)));
 }
 
-/* ---- What it means ------------------------------------------------------------------------------ */
+/* ---- What it means --------------------------------------------------------------------------- */
 
 struct meaning {
     unsigned http;

@@ -35,7 +35,7 @@ void auth_wipe(struct auth *a)
     a->scheme = AUTH_UNKNOWN;
 }
 
-/* ---- What is shown ----------------------------------------------------------------------------------------- */
+/* ---- What is shown --------------------------------------------------------------------------- */
 
 /* Writes "user:secret" as Basic (RFC 7617). */
 static void write_basic(struct auth *a, const char *user, const char *secret, struct writer *w)
@@ -73,7 +73,7 @@ void auth_write_to_token_server(struct auth *a, const struct regtag_credentials 
         write_basic(a, credentials->user, credentials->password, w);
 }
 
-/* ---- What a server repeats of it ------------------------------------------------------------------------------ */
+/* ---- What a server repeats of it ------------------------------------------------------------- */
 
 #define SECRET_KNOWN 8 /* bytes of a secret that are enough to know it: the text may have been cut */
 #define SECRET_LOOKED                                                                                   \
@@ -135,7 +135,7 @@ void auth_mask_encoded(struct slice basic, char *text, size_t size)
     wipe(login, sizeof login);
 }
 
-/* ---- Realms: whom the credentials may be shown ---------------------------------------------------------------- */
+/* ---- Realms: whom the credentials may be shown ----------------------------------------------- */
 
 static bool starts_with_number(struct slice host, uint64_t least, uint64_t most, struct slice *rest)
 {
@@ -239,7 +239,7 @@ static bool check_realm(const struct auth *a, const struct regtag_config *config
     return problem == NULL;
 }
 
-/* ---- Challenges ------------------------------------------------------------------------------------------------ */
+/* ---- Challenges ------------------------------------------------------------------------------ */
 
 struct offers {
     bool basic, bearer;
@@ -340,7 +340,7 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     return AUTH_REPEAT;
 }
 
-/* ---- Asking for a token ------------------------------------------------------------------------------------------ */
+/* ---- Asking for a token ---------------------------------------------------------------------- */
 
 void auth_token_server(const struct auth *a, struct regtag_origin *origin, struct slice *target)
 {

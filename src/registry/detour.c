@@ -6,7 +6,7 @@
 
 #define REDIRECTS_MAX 5
 
-/* ---- Whether to take one ------------------------------------------------------------------------------------- */
+/* ---- Whether to take one --------------------------------------------------------------------- */
 
 /* Whether the answer at hand is the registry's own. */
 static bool at_home(const struct regtag *r)
@@ -33,7 +33,7 @@ enum phase detour_for(const struct regtag *r)
     return is_redirection(r) ? PHASE_REDIRECT : PHASE_IDLE;
 }
 
-/* ---- Challenges ------------------------------------------------------------------------------------------------ */
+/* ---- Challenges ------------------------------------------------------------------------------ */
 
 static enum regtag_event challenged(struct regtag *r)
 {
@@ -76,7 +76,7 @@ enum regtag_event phase_ping(struct regtag *r)
     }
 }
 
-/* ---- The token server --------------------------------------------------------------------------------------------- */
+/* ---- The token server ------------------------------------------------------------------------ */
 
 static void ask_for_token(struct regtag *r)
 {
@@ -157,7 +157,7 @@ enum regtag_event phase_token(struct regtag *r)
     }
 }
 
-/* ---- Redirections -------------------------------------------------------------------------------------------------- */
+/* ---- Redirections ---------------------------------------------------------------------------- */
 
 static const char *follow(struct regtag *r, struct slice base, struct slice reference)
 {

@@ -11,7 +11,7 @@ void exchange_init(struct exchange *x, const struct regtag_config *config)
     x->connection = x->connections;
 }
 
-/* ---- Telling what goes over the wire ------------------------------------------------------------ */
+/* ---- Telling what goes over the wire --------------------------------------------------------- */
 
 static void trace_line(const struct exchange *x, enum regtag_trace kind, struct slice line)
 {
@@ -32,7 +32,7 @@ static void trace_lines(const struct exchange *x, enum regtag_trace kind, struct
         trace_line(x, kind, slice_split(&lines, '\n'));
 }
 
-/* ---- The connection ----------------------------------------------------------------------------- */
+/* ---- The connection -------------------------------------------------------------------------- */
 
 /* Which one is in use. */
 static unsigned number_of(const struct exchange *x)
@@ -76,7 +76,7 @@ void exchange_begin_step(struct exchange *x)
     x->reads_left = READS_A_STEP;
 }
 
-/* ---- The request -------------------------------------------------------------------------------- */
+/* ---- The request ----------------------------------------------------------------------------- */
 
 /* Puts the request at its beginning, on a connection that is open or being opened. */
 static void begin_attempt(struct exchange *x, bool head_request)
@@ -157,7 +157,7 @@ static void send_request(struct exchange *x)
     x->sent_all = x->sent_all || rest.size == 0;
 }
 
-/* ---- The answer --------------------------------------------------------------------------------- */
+/* ---- The answer ------------------------------------------------------------------------------ */
 
 static enum exchange_event failed(struct exchange *x, int status, const char *problem)
 {
@@ -236,6 +236,8 @@ static enum exchange_event input_failed(struct exchange *x)
 
 enum exchange_event exchange_step(struct exchange *x, struct slice *body)
 {
+    if (x->request.overflow) /* not a byte of what is not whole is sent */
+        return failed(x, REGTAG_OTHER, "the request is longer than the memory for it");
     for (;;) {
         if (x->connection->want_open) /* the caller does not know of it yet */
             return EXCHANGE_WAIT;

@@ -34,7 +34,7 @@ enum regtag_event phase_words(struct regtag *r)
     return event == EXCHANGE_WAIT ? REGTAG_WAIT : answer_failed(r);
 }
 
-/* ---- HEAD ------------------------------------------------------------------------------------------ */
+/* ---- HEAD ------------------------------------------------------------------------------------ */
 
 static enum regtag_event asked(struct regtag *r)
 {
@@ -77,7 +77,7 @@ enum regtag_event phase_ask(struct regtag *r)
     }
 }
 
-/* ---- GET ------------------------------------------------------------------------------------------- */
+/* ---- GET ------------------------------------------------------------------------------------- */
 
 static void too_large(const struct regtag *r, struct error *e)
 {

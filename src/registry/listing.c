@@ -58,7 +58,7 @@ void listing_begin(struct regtag *r, uint64_t limit)
     begin_page(l);
 }
 
-/* ---- On to the next page ----------------------------------------------------------------------------- */
+/* ---- On to the next page --------------------------------------------------------------------- */
 
 /* Whether this page has been seen before: the first one, this very one, or that at the mark, which moves
  * on at every power of two (Brent), so that a circle of any length is found without remembering it. */
@@ -133,7 +133,7 @@ static enum regtag_event next_page(struct regtag *r)
     return operation_go(r, PHASE_PAGE);
 }
 
-/* ---- A page ------------------------------------------------------------------------------------------ */
+/* ---- A page ---------------------------------------------------------------------------------- */
 
 static enum regtag_event page_complete(struct regtag *r)
 {

@@ -4,7 +4,7 @@
 
 #define DRAIN_MAX (64u * 1024) /* bytes of an unwanted body that are read to keep the connection */
 
-/* ---- Memory ---------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* An operation's block holds the struct, the index of the manifest, and the manifest. */
 union alignment {
@@ -62,7 +62,7 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
     return r;
 }
 
-/* ---- Errors and notes -------------------------------------------------------------------------------- */
+/* ---- Errors and notes ------------------------------------------------------------------------ */
 
 /* Servers, and proxies, may repeat what they were told. */
 static void mask_secrets(struct regtag *r, char *text, size_t size)
@@ -160,7 +160,7 @@ enum regtag_event operation_failed(struct regtag *r, const struct error *problem
     return operation_done(r);
 }
 
-/* ---- Requests, which differ by who is asked ----------------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 void operation_request(struct regtag *r, const char *method, struct slice target)
 {
@@ -270,7 +270,7 @@ enum exchange_event operation_answer(struct regtag *r)
     }
 }
 
-/* ---- What is to be done ------------------------------------------------------------------------------- */
+/* ---- What is to be done ---------------------------------------------------------------------- */
 
 /* By Docker's rules localhost:5000 is the tag 5000 of an image of Docker Hub's. Nobody means that. */
 static bool looks_like_host(const struct reference *f)
@@ -354,7 +354,7 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image)
     return set_out_image(r, VERB_MANIFEST, image);
 }
 
-/* ---- Stepping ----------------------------------------------------------------------------------------- */
+/* ---- Stepping -------------------------------------------------------------------------------- */
 
 static enum regtag_event run_phase(struct regtag *r)
 {

@@ -97,7 +97,7 @@ struct regtag {
     struct exchange exchange;
 };
 
-/* ---- What all phases use (operation.c) ----------------------------------------------------------- */
+/* ---- What all phases use (operation.c) ------------------------------------------------------- */
 
 /* Writes the request line and the fields that every request has. */
 void operation_request(struct regtag *r, const char *method, struct slice target);
@@ -142,7 +142,7 @@ void operation_explain(struct regtag *r, enum request_kind kind, struct error *e
 void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format, ...)
     WRITER_FORMAT(3, 4);
 
-/* ---- The phases ----------------------------------------------------------------------------------- */
+/* ---- The phases ------------------------------------------------------------------------------ */
 
 enum regtag_event phase_ask(struct regtag *r);       /* fetch.c */
 enum regtag_event phase_fetch(struct regtag *r);     /* fetch.c */

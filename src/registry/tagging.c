@@ -3,7 +3,7 @@
 
 #include "registry/operation.h"
 
-/* ---- From name to name ------------------------------------------------------------------------------ */
+/* ---- From name to name ----------------------------------------------------------------------- */
 
 static bool had_before(const struct regtag *r, size_t index)
 {
@@ -67,7 +67,7 @@ static enum regtag_event settle_badly(struct regtag *r, enum regtag_outcome outc
     return settle(r, outcome, &whole);
 }
 
-/* ---- PUT --------------------------------------------------------------------------------------------- */
+/* ---- PUT ------------------------------------------------------------------------------------- */
 
 /* An upload that is not answered is looked at again, and that takes some of the time that is left. */
 static uint64_t upload_until(const struct regtag *r)
@@ -149,7 +149,7 @@ enum regtag_event phase_upload(struct regtag *r)
                                 : settle_badly(r, REGTAG_NOT_SET, &r->exchange.error);
 }
 
-/* ---- HEAD of the new tag ----------------------------------------------------------------------------- */
+/* ---- HEAD of the new tag --------------------------------------------------------------------- */
 
 /* The look has not shown the digest. An error is believed then; all else is uncertain, for an upload that
  * was sent may still be on its way through the registry. */

@@ -37,7 +37,7 @@ static struct slice next_piece(struct slice *rest, size_t step)
     return piece;
 }
 
-/* ---- ref, json, manifest --------------------------------------------------------------------------- */
+/* ---- ref, json, manifest --------------------------------------------------------------------- */
 
 static int run_ref(const struct layer_case *c)
 {
@@ -88,7 +88,7 @@ static int run_manifest(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
-/* ---- http ------------------------------------------------------------------------------------------- */
+/* ---- http ------------------------------------------------------------------------------------ */
 
 struct body_sum {
     struct regtag_hash hash;
@@ -138,7 +138,7 @@ static int run_http(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
-/* ---- link ------------------------------------------------------------------------------------------- */
+/* ---- link ------------------------------------------------------------------------------------ */
 
 static int run_link(const struct layer_case *c)
 {
@@ -169,7 +169,7 @@ static int run_link(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
-/* ---- challenge, token ---------------------------------------------------------------------------------- */
+/* ---- challenge, token ------------------------------------------------------------------------ */
 
 /* Writes the lines of one WWW-Authenticate value. */
 static bool write_challenges(struct writer *w, struct slice value)
@@ -213,7 +213,7 @@ static int run_token(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
-/* ---- creds ------------------------------------------------------------------------------------------ */
+/* ---- creds ----------------------------------------------------------------------------------- */
 
 static void add_line(const struct layer_case *c, const char *name, const char *value)
 {
@@ -252,7 +252,7 @@ static int run_creds(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
-/* ----------------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

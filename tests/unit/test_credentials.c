@@ -30,7 +30,7 @@
 #define LOGIN(user, password) "{\"username\":\"" user "\",\"password\":\"" password "\"}"
 #define HOST_FILE(host, user, password) "{\"auths\":{\"" host "\":" LOGIN(user, password) "}}"
 
-/* ---- A home of its own for every test ---------------------------------------------------------------- */
+/* ---- A home of its own for every test -------------------------------------------------------- */
 
 static char top[64];
 static char before[4096]; /* PATH */
@@ -160,7 +160,7 @@ static const char *listen_end(void)
     return content("stderr");
 }
 
-/* ---- What is expected ---------------------------------------------------------------------------------- */
+/* ---- What is expected ------------------------------------------------------------------------ */
 
 static void assert_empty(void)
 {
@@ -203,7 +203,7 @@ static void assert_refused(const char *words)
     assert_refused_as(REGTAG_CREDENTIALS, words);
 }
 
-/* ---- The order ----------------------------------------------------------------------------------------- */
+/* ---- The order ------------------------------------------------------------------------------- */
 
 /* Everything that can be there is there. */
 static void put_everything(void)
@@ -313,7 +313,7 @@ static void docker_hub_is_found_under_dockers_name_for_it(void **state)
     assert_nothing();
 }
 
-/* ---- Passwords ----------------------------------------------------------------------------------------- */
+/* ---- Passwords ------------------------------------------------------------------------------- */
 
 static void expect_password(const char *text, const char *password)
 {
@@ -481,7 +481,7 @@ static void a_password_may_come_from_stdin(void **state)
     with_input("never the end", false, assert_out_of_time);
 }
 
-/* ---- The environment ----------------------------------------------------------------------------------- */
+/* ---- The environment ------------------------------------------------------------------------- */
 
 static void a_token_comes_from_the_environment(void **state)
 {
@@ -512,7 +512,7 @@ static void half_a_login_in_the_environment_is_refused(void **state)
     assert_refused("REGTAG_TOKEN");
 }
 
-/* ---- What a file says ---------------------------------------------------------------------------------- */
+/* ---- What a file says ------------------------------------------------------------------------ */
 
 /* Asks a file: "USER PASSWORD", "none", "helper NAME", "broken". */
 static const char *say(const char *text, const char *query)
@@ -604,7 +604,7 @@ static void helpers_are_for_hosts_only(void **state)
     assert_string_equal(say("{\"credHelpers\":{\"a\":null},\"credsStore\":\"y\"}", "a/b"), "helper y");
 }
 
-/* ---- Files --------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static void a_file_that_was_named_must_be_there(void **state)
 {
@@ -740,7 +740,7 @@ static void files_without_secrets_of_the_registry_get_no_warning(void **state)
     assert_string_equal(c.source, "docker-credential-here");
 }
 
-/* ---- Helpers ------------------------------------------------------------------------------------------- */
+/* ---- Helpers --------------------------------------------------------------------------------- */
 
 #define BY_HELPER "{\"credHelpers\":{\"reg.example:5000\":\"x\"}}"
 
@@ -1033,7 +1033,7 @@ static void what_a_helper_says_aside_is_shown_with_verbose_only(void **state)
     assert_string_equal(listen_end(), "aside");
 }
 
-/* ---- Nothing is left ----------------------------------------------------------------------------------- */
+/* ---- Nothing is left ------------------------------------------------------------------------- */
 
 #define REGION_MAX (64u * 1024 * 1024)
 
@@ -1168,7 +1168,7 @@ static void refused_secrets_leave_nothing_either(void **state)
     expect_gone(CANARY, 0);
 }
 
-/* -------------------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------------------------- */
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 

@@ -1212,6 +1212,34 @@ static void requests_and_answers_can_be_followed(void **state)
     finish(&run);
 }
 
+static char long_login[16384];
+
+static const char *proxy_with_long_login(void *context, const struct regtag_origin *origin)
+{
+    (void)context;
+    (void)origin;
+    return long_login;
+}
+
+/* A proxy's login and a token, each as long as it may be and more: together they do not fit. */
+static void a_request_that_does_not_fit_is_not_sent_in_part(void **state)
+{
+    static char token[REGTAG_TOKEN_MAX + 1];
+    struct run run;
+    (void)state;
+    memset(long_login, 'l', sizeof long_login - 1);
+    memset(token, 't', sizeof token - 1);
+    begin(&run);
+    run.config.transport.proxy = proxy_with_long_login;
+    run.config.credentials.bearer_token = token;
+    assert_non_null(regtag_init(run.block.data, run.block.size, &run.config));
+    tag_one(&run);
+    expect_end(&run, REGTAG_OTHER);
+    assert_int_equal(run.wire.requests, 0);
+    assert_int_equal(run.wire.connections, 0);
+    finish(&run);
+}
+
 static void a_connection_that_is_to_be_closed_is_not_used_again(void **state)
 {
     struct run run;
@@ -1733,6 +1761,7 @@ int main(void)
         cmocka_unit_test(the_requests_are_what_registries_want),
         cmocka_unit_test(the_type_is_sent_without_its_parameters),
         cmocka_unit_test(requests_and_answers_can_be_followed),
+        cmocka_unit_test(a_request_that_does_not_fit_is_not_sent_in_part),
         cmocka_unit_test(a_connection_that_is_to_be_closed_is_not_used_again),
         cmocka_unit_test(tokens_fill_their_memory_to_the_last_one),
         cmocka_unit_test(a_connection_that_never_comes_up_ends_in_time),

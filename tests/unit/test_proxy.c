@@ -32,7 +32,7 @@ static bool memory_has(const void *memory, size_t size, const char *text)
     return slice_contains((struct slice){memory, size}, slice_of(text));
 }
 
-/* ---- no_proxy ------------------------------------------------------------------------------ */
+/* ---- no_proxy -------------------------------------------------------------------------------- */
 
 struct no_proxy_case {
     const char *list, *host;
@@ -197,7 +197,7 @@ static void a_list_has_commas_and_white_space(void **state)
     assert_false(no_proxy_names(slice_of(NULL), &a));
 }
 
-/* ---- Choosing ------------------------------------------------------------------------------ */
+/* ---- Choosing -------------------------------------------------------------------------------- */
 
 static struct proxy proxy;
 
@@ -268,7 +268,7 @@ static void loopback_is_never_proxied(void **state)
     }
 }
 
-/* ---- The URL ------------------------------------------------------------------------------- */
+/* ---- The URL --------------------------------------------------------------------------------- */
 
 static void a_proxy_is_taken_apart(void **state)
 {
@@ -465,7 +465,7 @@ static void a_secret_is_recognised(void **state)
     }
 }
 
-/* ---- The environment ----------------------------------------------------------------------- */
+/* ---- The environment ------------------------------------------------------------------------- */
 
 static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "http_proxy",
                                         "HTTP_PROXY",  "all_proxy",   "ALL_PROXY",
@@ -538,7 +538,7 @@ static void options_are_handed_on(void **state)
     assert_string_equal(s.env_https, "s");
 }
 
-/* ---- The tunnel ---------------------------------------------------------------------------- */
+/* ---- The tunnel ------------------------------------------------------------------------------ */
 
 #define SECRET "http://user:thecanary@proxy:3128"
 #define SECRET_BASE64 "dXNlcjp0aGVjYW5hcnk="
