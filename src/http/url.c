@@ -95,12 +95,30 @@ bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b)
            slice_equal_nocase(slice_of(a->host), slice_of(b->host));
 }
 
-void write_authority(struct writer *w, bool tls, struct slice host, unsigned port)
+/* An IPv6 address is told from a port by brackets. */
+static void write_host(struct writer *w, struct slice host)
 {
     bool ipv6 = slice_find(host, ':') < host.size;
     write_format(w, "%s%.*s%s", ipv6 ? "[" : "", SLICE_ARG(host), ipv6 ? "]" : "");
+}
+
+void write_authority(struct writer *w, bool tls, struct slice host, unsigned port)
+{
+    write_host(w, host);
     if (port != (tls ? 443 : 80))
         write_format(w, ":%u", port);
+}
+
+void write_host_port(struct writer *w, const struct regtag_origin *origin)
+{
+    write_host(w, slice_of(origin->host));
+    write_format(w, ":%u", (unsigned)origin->port);
+}
+
+void write_origin(struct writer *w, const struct regtag_origin *origin)
+{
+    write_text(w, origin->tls ? "https://" : "http://");
+    write_authority(w, origin->tls, slice_of(origin->host), origin->port);
 }
 
 /* Takes the "." and ".." parts out of a path that begins with '/' (RFC 3986, 5.2.4), in place: what is

@@ -33,6 +33,13 @@ void url_origin(const struct url *u, struct regtag_origin *origin);
 /* Whether two origins are one. */
 bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b);
 
+/* "HOST:PORT", with the port whatever it is; IPv6 in brackets. */
+void write_host_port(struct writer *w, const struct regtag_origin *origin);
+#define HOST_PORT_MAX 272 /* room for that */
+
+/* "http://HOST" or "https://HOST", with ":PORT" where it isn't the scheme's own. */
+void write_origin(struct writer *w, const struct regtag_origin *origin);
+
 /* "HOST", "HOST:PORT" where the port isn't the scheme's own; IPv6 in brackets. */
 void write_authority(struct writer *w, bool tls, struct slice host, unsigned port);
 

@@ -214,9 +214,3 @@ void proxy_wipe(struct proxy *p)
     p->secret = false;
     p->used = false;
 }
-
-void write_host_port(struct writer *w, const struct regtag_origin *origin)
-{
-    bool ipv6 = strchr(origin->host, ':') != NULL;
-    write_format(w, "%s%s%s:%u", ipv6 ? "[" : "", origin->host, ipv6 ? "]" : "", origin->port);
-}

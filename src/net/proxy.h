@@ -5,6 +5,7 @@
 #define REGTAG_NET_PROXY_H
 
 #include "base/error.h"
+#include "http/url.h"
 #include "regtag.h"
 
 #define PROXY_SECRET_MAX 4096 /* bytes of USER:PASSWORD; a token may be the password of some */
@@ -44,11 +45,5 @@ void proxy_wipe(struct proxy *p);
 /* Whether text that the proxy sent has its password in it, plain or as it was sent; the first 8 bytes are
  * enough, for the text may have been cut. */
 bool proxy_secret_in(const struct proxy *p, struct slice text);
-
-/* "HOST:PORT", with the port whatever it is; IPv6 in brackets. */
-void write_host_port(struct writer *w, const struct regtag_origin *origin);
-
-/* Room for that. */
-#define HOST_PORT_MAX 272
 
 #endif

@@ -49,7 +49,4 @@ bool tls_pending(unsigned connection);
 /* Ends the session, if there is one; the socket stays. */
 void tls_close(unsigned connection);
 
-/* For figures: the most memory that TLS ever used, in bytes. */
-size_t tls_memory_peak(void);
-
 #endif

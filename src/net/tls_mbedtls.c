@@ -27,7 +27,6 @@
 #include "net/tls_trust.h"
 
 #define CONNECTION_LOST (-0x0050) /* what mbedTLS's own sockets return for it */
-#define USES (MBEDTLS_X509_BADCERT_EXT_KEY_USAGE | MBEDTLS_X509_BADCERT_KEY_USAGE)
 #define DATES (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)
 
 #define READS_A_CALL 64u
@@ -41,7 +40,6 @@ struct session {
     uint32_t flags;                /* what is wrong with the certificates, MBEDTLS_X509_BADCERT_* */
     mbedtls_x509_time from, to;    /* of the one whose dates are wrong */
     const mbedtls_x509_crt *named; /* one of the peer's that the user trusts as such, CA or not */
-    bool shown;                    /* a certificate of the client's was at hand */
     mbedtls_ssl_context ssl;
     mbedtls_ssl_config config;
 };
@@ -59,11 +57,6 @@ static struct {
 const char *tls_missing(void)
 {
     return NULL;
-}
-
-size_t tls_memory_peak(void)
-{
-    return tls_arena_peak();
 }
 
 /* ---- What mbedTLS asks of the platform ------------------------------------------------------- */
@@ -329,7 +322,7 @@ static void explain_flags(const struct session *s, struct error *e)
         not_trusted(s, e);
     else if (s->flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
         error_set(e, REGTAG_UNTRUSTED, "its certificate is for other names, not for %s", s->origin.host);
-    else if (s->flags & USES)
+    else if (s->flags & MBEDTLS_X509_BADCERT_EXT_KEY_USAGE)
         error_set(e, REGTAG_UNTRUSTED, "its certificate is not one for servers");
     else if ((s->flags & ~(uint32_t)DATES) == 0)
         dates_wrong(s, e);
@@ -496,7 +489,6 @@ static bool use_client(struct session *s, struct error *e)
             return false;
         client.read = true;
     }
-    s->shown = true;
     return mbedtls_ssl_conf_own_cert(&s->config, &client.chain, &client.key) == 0;
 }
 
@@ -584,8 +576,6 @@ enum tls_progress tls_handshake(unsigned connection, struct error *e)
         return TLS_READ;
     if (result == MBEDTLS_ERR_SSL_WANT_WRITE)
         return TLS_WRITE;
-    if (result == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) /* what a certificate is for is looked at last */
-        s->flags |= mbedtls_ssl_get_verify_result(&s->ssl) & USES;
     explain(s, result, e);
     return TLS_FAILED;
 }

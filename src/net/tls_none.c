@@ -60,8 +60,3 @@ void tls_close(unsigned connection)
 {
     (void)connection;
 }
-
-size_t tls_memory_peak(void)
-{
-    return 0;
-}

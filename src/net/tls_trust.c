@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "http/url.h"
+
 /* ---- Places ---------------------------------------------------------------------------------- */
 
 /* Where the usual systems have their trusted certificates: the first of these that can be read. */
@@ -36,13 +38,13 @@ static bool host_directory(char text[PATH_TEXT_MAX], const char *base,
                            const struct regtag_origin *origin, bool with_port)
 {
     struct writer w = writer_to(text, PATH_TEXT_MAX - 1);
-    struct slice host = slice_of(origin->host);
-    bool ipv6 = slice_find(host, ':') < host.size;
     if (!with_port && origin->port != 443)
         return false;
-    write_format(&w, "%s/%s%s%s", base, ipv6 ? "[" : "", origin->host, ipv6 ? "]" : "");
+    write_format(&w, "%s/", base);
     if (with_port)
-        write_format(&w, ":%u", (unsigned)origin->port);
+        write_host_port(&w, origin);
+    else
+        write_authority(&w, true, slice_of(origin->host), 443);
     text[w.used] = '\0';
     return !w.overflow;
 }

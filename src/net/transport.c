@@ -269,6 +269,11 @@ static short events_of(enum tls_progress wants)
     return wants == TLS_WRITE ? POLLOUT : POLLIN;
 }
 
+static void wait_at_most(struct waiting *waiting, uint64_t until)
+{
+    waiting->until = until < waiting->until ? until : waiting->until;
+}
+
 static void add_socket(struct waiting *waiting, int fd, short events)
 {
     waiting->list[waiting->count++] = (struct pollfd){fd, events, 0};
@@ -292,16 +297,13 @@ static void add_connection(struct waiting *waiting, const struct net_connection 
                            const struct regtag_want *want)
 {
     bool read = want->connection[number].read, write = want->connection[number].write;
-    uint64_t next;
     switch (c->state) {
     case NET_DIALING:
         waiting->count += dial_poll(&c->dial, waiting->list + waiting->count);
-        next = dial_until(&c->dial);
-        waiting->until = next < waiting->until ? next : waiting->until;
+        wait_at_most(waiting, dial_until(&c->dial));
         break;
     case NET_TUNNEL:
-        next = tunnel_until(&c->tunnel);
-        waiting->until = next < waiting->until ? next : waiting->until;
+        wait_at_most(waiting, tunnel_until(&c->tunnel));
         add_socket(waiting, c->fd, events_of(c->wants));
         break;
     case NET_HANDSHAKE: add_socket(waiting, c->fd, events_of(c->wants)); break;

@@ -289,8 +289,7 @@ static bool keep_challenge(struct auth *a, const struct offers *o, const struct 
     struct writer b = writer_to(base, sizeof base), r = writer_to(reference, sizeof reference);
     struct writer realm = writer_to(a->realm, URL_MAX), service = writer_to(a->service, SERVICE_MAX);
 
-    write_text(&b, origin->tls ? "https://" : "http://");
-    write_authority(&b, origin->tls, slice_of(origin->host), origin->port);
+    write_origin(&b, origin);
     write_text(&b, "/v2/");
     write_unquoted(&r, o->realm);
     write_unquoted(&service, o->service);

@@ -179,7 +179,6 @@ static const char *follow(struct regtag *r, struct slice base, struct slice refe
 
 static enum regtag_event redirected(struct regtag *r)
 {
-    const struct regtag_origin *o = &r->exchange.connection->origin;
     char base[URL_MAX + 300];
     struct writer w = writer_to(base, sizeof base);
     struct error problem = {.status = 0};
@@ -188,8 +187,7 @@ static enum regtag_event redirected(struct regtag *r)
     /* The address that was asked: the second word of the request line. */
     line = slice_split(&line, '\r');
     slice_split(&line, ' ');
-    write_text(&w, o->tls ? "https://" : "http://");
-    write_authority(&w, o->tls, slice_of(o->host), o->port);
+    write_origin(&w, &r->exchange.connection->origin);
     write_slice(&w, slice_split(&line, ' '));
     bool single = http_response_field(&r->exchange.response, SLICE("location"), &location);
     const char *text = follow(r, written(&w), single && location.size ? location : SLICE("//"));

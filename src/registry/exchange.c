@@ -161,11 +161,10 @@ static void send_request(struct exchange *x)
 
 static enum exchange_event failed(struct exchange *x, int status, const char *problem)
 {
-    const struct regtag_origin *o = &x->connection->origin;
-    struct slice host = slice_of(o->host);
-    bool ipv6 = slice_find(host, ':') < host.size;
-    error_set(&x->error, status, "%s%s%s:%u: %s", ipv6 ? "[" : "", o->host, ipv6 ? "]" : "", o->port,
-              problem);
+    char where[HOST_PORT_MAX];
+    struct writer w = writer_to(where, sizeof where);
+    write_host_port(&w, &x->connection->origin);
+    error_set(&x->error, status, "%.*s: %s", SLICE_ARG(written(&w)), problem);
     close_connection(x);
     return EXCHANGE_FAILED;
 }

@@ -41,8 +41,7 @@ void listing_begin(struct regtag *r, uint64_t limit)
 {
     struct listing *l = &r->listing;
     struct writer w = writer_to(l->url[0], URL_MAX);
-    write_text(&w, r->origin.tls ? "https://" : "http://");
-    write_authority(&w, r->origin.tls, slice_of(r->origin.host), r->origin.port);
+    write_origin(&w, &r->origin);
     write_text(&w, "/v2/");
     write_repository(&w, &r->reference);
     write_format(&w, "/tags/list?n=%llu",

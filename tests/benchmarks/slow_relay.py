@@ -7,53 +7,25 @@ though here the client's connect() returns at once: what it sends first is held 
 
 import queue
 import socket
-import threading
 import time
 
+from listener import Listener
 from wire import hang_up
 
 
-class SlowRelay:
+class SlowRelay(Listener):
     def __init__(self, port, delay):
+        super().__init__()
         self._upstream = ("127.0.0.1", port)
         self._delay = delay  # seconds, one way
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._open = []
-        self._threads = []
 
-    def __enter__(self):
-        self._start(self._accept)
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for one in self._open:
-            hang_up(one)
-        for thread in self._threads:
-            thread.join(10)
-        for one in self._open:
-            one.close()
-
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self._upstream)
-            for one in (client, server):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._open.append(one)
-            connected = time.monotonic() + 2 * self._delay
-            self._pump(client, server, connected)
-            self._pump(server, client, connected)
+    def _accepted(self, client):
+        server = socket.create_connection(self._upstream)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._open.append(server)
+        connected = time.monotonic() + 2 * self._delay
+        self._pump(client, server, connected)
+        self._pump(server, client, connected)
 
     def _pump(self, source, sink, connected):
         under_way = queue.SimpleQueue()

@@ -13,7 +13,8 @@ import threading
 from typing import NamedTuple
 
 from images import digest_of
-from wire import END_OF_HEAD, hang_up, read_head
+from listener import Listener
+from wire import END_OF_HEAD, read_head
 
 
 class Drip(NamedTuple):
@@ -69,38 +70,26 @@ def chunked(*chunks, trailer=b""):
     return out + b"0\r\n" + trailer + b"\r\n"
 
 
-class Fake:
+class Fake(Listener):
     """The server. `early` picks requests that are answered before their body is read."""
 
     def __init__(self, respond, early=lambda request: False, receive_buffer=None):
+        listener = socket.socket()
+        if receive_buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        super().__init__(listener)
         self.requests = []
         self.connections = 0
         self._respond = respond
         self._early = early
         self._failures = []
         self._stopped = threading.Event()
-        self._open = []
-        self._threads = []
-        self._listener = socket.socket()
-        if receive_buffer is not None:
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._listener.bind(("127.0.0.1", 0))
-        self._listener.listen(64)
-        self.port = self._listener.getsockname()[1]
-        self.host = f"127.0.0.1:{self.port}"
 
-    def __enter__(self):
-        self._start(self._accept)
-        return self
-
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind, *rest):
         self._stopped.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for one in self._open:
-            hang_up(one)
-        for thread in self._threads:
-            thread.join(10)
+        super().__exit__(kind, *rest)
         if self._failures and kind is None:
             raise self._failures[0]
 
@@ -112,21 +101,9 @@ class Fake:
     def uploads(self):
         return [request for request in self.requests if request.method == "PUT"]
 
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.connections += 1
-            self._open.append(connection)
-            self._start(self._serve, connection, self.connections)
+    def _accepted(self, client):
+        self.connections += 1
+        self._start(self._serve, client, self.connections)
 
     def _serve(self, connection, number):
         inbox = _Inbox(connection)

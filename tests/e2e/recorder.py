@@ -1,8 +1,8 @@
 """A relay in front of a server: counts connections and keeps what went over them, both ways."""
 
 import socket
-import threading
 
+from listener import Listener
 from wire import hang_up, read_requests
 
 
@@ -14,30 +14,11 @@ class Conversation:
         self.received = bytearray()  # by the client
 
 
-class Recorder:
+class Recorder(Listener):
     def __init__(self, port):
+        super().__init__()
         self.upstream = ("127.0.0.1", port)
         self.conversations = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.host = f"127.0.0.1:{self.port}"
-        self._open = []
-        self._threads = []
-        self._lock = threading.Lock()
-
-    def __enter__(self):
-        self._start(self._accept)
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for one in self._open:
-            hang_up(one)
-        for thread in self._threads:
-            thread.join(10)
-        for one in self._open:
-            one.close()
 
     @property
     def connections(self):
@@ -56,23 +37,13 @@ class Recorder:
     def request_lines(self):
         return [f"{request.method} {request.target}" for request in self.requests]
 
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            server = socket.create_connection(self.upstream)
-            talk = Conversation()
-            self.conversations.append(talk)
-            self._open += [client, server]
-            self._start(_pump, client, server, talk.sent)
-            self._start(_pump, server, client, talk.received)
+    def _accepted(self, client):
+        server = socket.create_connection(self.upstream)
+        talk = Conversation()
+        self.conversations.append(talk)
+        self._open.append(server)
+        self._start(_pump, client, server, talk.sent)
+        self._start(_pump, server, client, talk.received)
 
 
 def _pump(source, sink, record):

@@ -9,7 +9,7 @@ import struct
 import threading
 
 from authority import LOOPBACK, bundle
-from wire import hang_up
+from listener import Listener
 
 
 class Ending(enum.Enum):
@@ -49,7 +49,7 @@ class Session:
         self.ended = threading.Event()
 
 
-class Front:
+class Front(Listener):
     """Ends TLS in front of a server on a port of this machine.
 
     `polite`: it ends its session with a close_notify where the server closes the connection.
@@ -68,6 +68,8 @@ class Front:
         spoil=None,
         address=LOOPBACK,
     ):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        super().__init__(socket.create_server((address, 0), family=family))
         self.sessions = []
         self.names = []  # the host names that the clients asked for; None: none
         self.most = most
@@ -78,25 +80,11 @@ class Front:
         self.polite = polite
         self._drip = drip
         self._stopped = threading.Event()
-        self._threads = []
-        self._open = []
         context.sni_callback = lambda session, name, _: self.names.append(name)
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, 0), family=family)
-        self.port = self._listener.getsockname()[1]
 
-    def __enter__(self):
-        self._start(self._accept)
-        return self
-
-    def __exit__(self, *_):
+    def __exit__(self, *rest):
         self._stopped.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for one in self._open:
-            hang_up(one)
-        for thread in self._threads:
-            thread.join(10)
+        super().__exit__(*rest)
 
     def settled(self):
         """The sessions, once all have ended."""
@@ -104,22 +92,10 @@ class Front:
             assert one.ended.wait(20), "a connection that does not end"
         return self.sessions
 
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            session = Session()
-            self.sessions.append(session)
-            self._open.append(client)
-            self._start(self._serve, client, session)
+    def _accepted(self, client):
+        session = Session()
+        self.sessions.append(session)
+        self._start(self._serve, client, session)
 
     def _serve(self, client, session):
         try:
@@ -252,43 +228,17 @@ class _Conversation:
         self._client.shutdown(socket.SHUT_WR)
 
 
-class Raw:
+class Raw(Listener):
     """Accepts connections and plays bytes that need not be TLS: `play` gets the socket."""
 
     def __init__(self, play):
+        super().__init__()
         self.connections = 0
         self._play = play
-        self._threads = []
-        self._open = []
-        self._listener = socket.create_server((LOOPBACK, 0))
-        self.port = self._listener.getsockname()[1]
 
-    def __enter__(self):
-        self._start(self._accept)
-        return self
-
-    def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for one in self._open:
-            hang_up(one)
-        for thread in self._threads:
-            thread.join(10)
-
-    def _start(self, target, *args):
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(client)
-            self._start(self._serve, client)
+    def _accepted(self, client):
+        self.connections += 1
+        self._start(self._serve, client)
 
     def _serve(self, client):
         with client, contextlib.suppress(OSError):
