@@ -229,7 +229,7 @@ static enum exchange_event input_failed(struct exchange *x)
 {
     const struct regtag_transport *t = &x->config->transport;
     const char *text = "";
-    int status = (int)t->failure(t->context, number_of(x), &text);
+    int status = (int)t->failure(t->context, number_of(x), &text, &x->lasting);
     return failed(x, status, text);
 }
 
@@ -288,7 +288,7 @@ void exchange_time_out(struct exchange *x, uint64_t timeout)
     struct writer w = writer_to(text, sizeof text - 1);
 
     if (!x->connection->up && !x->connection->want_open)
-        status = (int)t->failure(t->context, number_of(x), &waiting);
+        status = (int)t->failure(t->context, number_of(x), &waiting, &x->lasting);
     write_format(&w, "%s in time; --timeout (%llu s) sets it", waiting,
                  (unsigned long long)((timeout + 999) / 1000));
     text[w.used] = '\0';

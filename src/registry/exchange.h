@@ -35,6 +35,7 @@ struct connection {
 struct exchange {
     const struct regtag_config *config;
     struct error error;
+    bool lasting; /* with EXCHANGE_FAILED: trying again would end the same */
     struct connection connections[REGTAG_CONNECTIONS];
     struct connection *connection; /* the one in use */
     struct writer request;

@@ -56,7 +56,7 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
     r->memory.tokens = (jsmntok_t *)(void *)behind;
     r->manifest = behind + r->memory.tokens_max * sizeof(jsmntok_t);
     r->manifest_max = manifest_max(config);
-    r->result = (struct regtag_result){"", r->digest, "", REGTAG_PENDING, REGTAG_OK, ""};
+    r->result = (struct regtag_result){"", r->digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
     exchange_init(&r->exchange, &r->config);
     auth_init(&r->auth, &r->config.credentials);
     return r;

@@ -37,7 +37,8 @@ enum regtag_event phase_next(struct regtag *r)
     if (r->index == r->count)
         return operation_done(r);
 
-    r->result = (struct regtag_result){r->names[r->index], r->digest, "", REGTAG_PENDING, REGTAG_OK, ""};
+    r->result =
+        (struct regtag_result){r->names[r->index], r->digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
     if (r->fate.status) {
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return settle(r, REGTAG_NOT_SET, &whole);
