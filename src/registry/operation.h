@@ -201,6 +201,9 @@ void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format
 /* Looks where a tag points, then goes on to phase `then`, with what was seen in r->look. (look.c) */
 enum regtag_event operation_look(struct regtag *r, enum phase then);
 
+/* Whether the tag could be set without this look. (look.c) */
+bool look_is_optional(const struct regtag *r);
+
 /* Waits for a while, then goes on to phase `then`; `problem` is why. False when there is no trying again: it
  * has been tried often enough, or the time is too short. (retry.c) */
 bool operation_pause(struct regtag *r, const struct error *problem, enum phase then);
