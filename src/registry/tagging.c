@@ -56,8 +56,6 @@ static size_t next_index(const struct regtag *r, size_t at)
 enum regtag_event phase_next(struct regtag *r)
 {
     struct error whole;
-    if (operation_renew_token(r))
-        return GO_ON;
     r->index = next_index(r, r->index);
     if (r->index == r->count || r->verb == VERB_DELETE)
         return operation_done(r);
@@ -69,6 +67,8 @@ enum regtag_event phase_next(struct regtag *r)
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return operation_settle(r, REGTAG_NOT_SET, &whole);
     }
+    if (!r->begun && operation_renew_token(r))
+        return GO_ON;
     return operation_look(r, PHASE_SEEN);
 }
 
