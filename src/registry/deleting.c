@@ -58,7 +58,8 @@ static enum regtag_event deletion_answered(struct regtag *r)
         return look_again(r, &problem, false);
     }
     operation_explain(r, REQUEST_DELETE, &problem);
-    if (problem.status == REGTAG_SERVER_FAILED)
+    bool twice = status == 404 && r->exchange.sent_again; /* the first may have deleted it */
+    if (problem.status == REGTAG_SERVER_FAILED || twice)
         return look_again(r, &problem, status_passes(status));
     return status_passes(status) && try_later(r, &problem)
                ? GO_ON
