@@ -70,7 +70,8 @@ enum regtag_event phase_delete(struct regtag *r)
 {
     if (!r->begun) {
         operation_manifest_request(r, "DELETE", slice_of(r->result.name));
-        operation_send(r, "DELETE", SLICE(""), r->deadline - (r->deadline - r->now) / 4);
+        operation_send(r, "DELETE", SLICE(""),
+                       r->deadline - (r->now < r->deadline ? (r->deadline - r->now) / 4 : 0));
         r->uploaded = true;
     }
     switch (operation_answer(r)) {
