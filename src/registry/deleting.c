@@ -1,6 +1,7 @@
 /* Deleting a tag, and nothing else. */
 #include <string.h>
 
+#include "http/date.h"
 #include "registry/operation.h"
 
 /* ---- Before ---------------------------------------------------------------------------------- */
@@ -42,6 +43,7 @@ static enum regtag_event look_again(struct regtag *r, const struct error *cause,
 {
     r->cause = *cause;
     r->passing = passing;
+    r->patience = r->exchange.answered ? http_retry_after(&r->exchange.response) : 0;
     return operation_look(r, PHASE_DELETED);
 }
 

@@ -106,6 +106,7 @@ struct regtag {
     enum phase retried;      /* the phase whose request has failed, but not for good */
     unsigned tries;          /* how often that has been so */
     uint64_t resume;         /* when it is sent again */
+    uint64_t patience;       /* how long the answer that left a doubt wants to be waited for */
     uint64_t moved, traffic; /* when there was a byte last; how many there had been by then */
     uint64_t pause;          /* milliseconds that the registry wants to be left alone */
     uint64_t remaining;      /* the last RateLimit-Remaining */

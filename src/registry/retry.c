@@ -82,8 +82,11 @@ bool operation_pause(struct regtag *r, const struct error *problem, enum phase t
 {
     const struct exchange *x = &r->exchange;
     uint64_t wait = backoff(r), least = x->answered ? http_retry_after(&x->response) : 0;
+    if (least < r->patience)
+        least = r->patience;
     if (wait < least)
         wait = least;
+    r->patience = 0;
     if (r->tries >= r->config.retries || r->now >= r->deadline || wait >= r->deadline - r->now)
         return false;
     r->tries++;

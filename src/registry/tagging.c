@@ -1,6 +1,7 @@
 /* Giving an image its new tags, one after the other. */
 #include <string.h>
 
+#include "http/date.h"
 #include "registry/operation.h"
 
 /* ---- From name to name ----------------------------------------------------------------------- */
@@ -165,6 +166,7 @@ static enum regtag_event look_again(struct regtag *r, enum doubt doubt, const st
     r->doubt = doubt;
     r->cause = *cause;
     r->passing = passing;
+    r->patience = r->exchange.answered ? http_retry_after(&r->exchange.response) : 0;
     operation_tell(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", r->result.name, cause->text);
     return operation_look(r, PHASE_DOUBTED);
 }
