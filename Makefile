@@ -4,6 +4,7 @@
 #   make TLS=0      build/plain/regtag, without TLS
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
+#   make targets    all targets, with TLS and without
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
@@ -14,6 +15,7 @@
 #
 # What can be set, on the command line or in the environment:
 #
+#   TARGETS                         which targets, where several are made: all that toolchains/ has
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
 #   CROSS_COMPILE                   what stands before the names of gcc, ar and strip; with TARGET, of a
 #                                   compiler to be taken in place of Debian's
@@ -32,6 +34,7 @@ VERSION := 0.1.0
 
 TLS     ?= 1
 SAN     ?=
+TARGET  ?=
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
@@ -63,10 +66,10 @@ third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
 
 # ---- A target: a static program, made with a compiler for its processor and with musl --------
 
-ifdef TARGET
-known := $(basename $(notdir $(wildcard toolchains/*.mk)))
-ifeq ($(filter $(TARGET),$(known)),)
-$(error There is no toolchains/$(TARGET).mk. There are: $(known))
+boards := $(sort $(basename $(notdir $(wildcard toolchains/*.mk))))
+ifneq ($(TARGET),)
+ifeq ($(filter $(TARGET),$(boards)),)
+$(error There is no toolchains/$(TARGET).mk. There are: $(boards))
 endif
 ifeq ($(origin CC),command line)
 $(error TARGET brings its compiler along; CROSS_COMPILE says if another one is to be taken)
@@ -74,10 +77,7 @@ endif
 include toolchains/$(TARGET).mk
 
 # The compiler, Debian's or the user's, and musl stand together in a folder like a toolchain.
-ifndef CROSS_COMPILE
-CROSS_COMPILE  := $(triple)-
-cross_compiler := gcc-$(subst _,-,$(triple))
-endif
+cross     := $(or $(CROSS_COMPILE),$(triple)-)
 toolchain := $(OUT)/toolchain
 CC        := $(toolchain)/bin/cc
 AR        := $(toolchain)/bin/ar
@@ -147,9 +147,9 @@ probe: $(OUT)/probe
 
 linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 
-$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
-	$(link) -o $@ $^ $(LDLIBS)
+	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
 $(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(probed)) $(OUT)/libregtag.a \
               $(OUT)/mbedtls.a
@@ -170,7 +170,7 @@ $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
 	$(AR) rcs $@ $^
 
 # What a board gets: without symbols, and without anything else that is not needed for running.
-ifdef TARGET
+ifneq ($(TARGET),)
 $(OUT)/regtag: $(linked)
 	$(STRIP) -R .comment -o $@ $<
 endif
@@ -205,6 +205,19 @@ $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
+# ---- All targets: a sub-make for each, with TLS and without -----------------------------------
+
+TARGETS ?= $(boards)
+
+# musl comes first: both builds of a target need it.
+targets: $(TARGETS:%=targets/%) $(TARGETS:%=targets/%-plain)
+$(boards:%=targets/%): targets/%: toolchains/% $(third_party)
+	+$(MAKE) --no-print-directory TARGET=$* TLS=1 CROSS_COMPILE=
+$(boards:%=targets/%-plain): targets/%-plain: toolchains/% $(third_party)
+	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE=
+$(boards:%=toolchains/%):
+	+$(MAKE) --no-print-directory TARGET=$(@F) CROSS_COMPILE= toolchain
+
 # ---- What must be there first ----------------------------------------------------------------
 
 build/third_party/jsmn/jsmn.h:
@@ -224,12 +237,12 @@ packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl pytho
            $(if $(call goal,demo),curl)
 packages:
 	compiler=; \
-	$(if $(TARGET),command -v $(CROSS_COMPILE)gcc >/dev/null || compiler='$(cross_compiler)',\
+	$(if $(TARGET),$(if $(CROSS_COMPILE),,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
 	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'); \
 	third_party/packages $$compiler $(packages)
 
 toolchain: | packages
-	+CROSS_COMPILE='$(CROSS_COMPILE)' TARGET_FLAGS='$(flags)' MUSL_DIR='$(MUSL_DIR)' \
+	+CROSS_COMPILE='$(cross)' TARGET_FLAGS='$(flags)' MUSL_DIR='$(MUSL_DIR)' \
 	    third_party/musl $(TARGET) $(toolchain) >/dev/null
 
 # ---- Tests and measurements ------------------------------------------------------------------
@@ -272,5 +285,6 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all probe check clean demo figures help install lint objects packages toolchain FORCE
+.PHONY: all probe check clean demo figures help install lint objects packages targets toolchain FORCE \
+    $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
