@@ -131,7 +131,10 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
 endif
-program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(wildcard src/cli/*.c)
+# A static program has a heap of its own; where the C library is shared, so is its malloc.
+heap    := $(if $(TARGET),,src/cli/heap.c)
+program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) \
+           $(filter-out $(heap),$(wildcard src/cli/*.c))
 
 tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
