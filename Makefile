@@ -131,14 +131,17 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
 endif
-program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(wildcard src/cli/*.c)
+# A static program has a heap of its own; where the C library is shared, so is its malloc.
+heap    := $(if $(TARGET),,src/cli/heap.c)
+program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) \
+           $(filter-out $(heap),$(wildcard src/cli/*.c))
 
 tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials helper output proxy_env) \
-                $(patsubst %,src/net/%.c,clock no_proxy proxy tunnel)
+                $(patsubst %,src/net/%.c,address clock no_proxy proxy tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------
 
