@@ -149,12 +149,13 @@ amalgamation: $(amalgamated)
 $(amalgamated): $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]) \
                 $(library) $(wildcard $(addsuffix *.h,$(sort $(dir $(library))))) $(JSMN_DIR)/jsmn.h Makefile
 	echo '  GEN $@'
+	rm -rf $(@D)
 	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
 
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
 examples := $(OUT)/examples/agent $(OUT)/examples/once
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
-            src/examples/tls_mbedtls.c src/embed/regtag_mbedtls.c src/examples/random.c src/net/tls_arena.c)
+            src/examples/tls_mbedtls.c src/embed/regtag_tls_mbedtls.c src/examples/random.c src/net/tls_arena.c)
 examples: $(examples)
 $(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedded)) $(OUT)/libregtag-posix.a \
              $(OUT)/libregtag.a $(OUT)/mbedtls.a

@@ -32,7 +32,7 @@ struct regtag_address {
 #define REGTAG_ADDRESSES_MAX 4
 #define REGTAG_ADDRESS_PATIENCE 3000 /* milliseconds */
 
-/* TLS over a connected socket; regtag_mbedtls.h has one. All functions get the number of the connection.
+/* TLS over a connected socket; regtag_tls_mbedtls.h has one. All functions get the number of the connection.
  * Where they return REGTAG_AGAIN, *events says what poll has to wait for: POLLIN or POLLOUT, or 0 when
  * the same call is to be made again at once. */
 struct regtag_tls {

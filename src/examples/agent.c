@@ -96,8 +96,7 @@ static void finish(uint64_t now)
     operation = NULL;
 }
 
-/* README: loop
- * One step of what is to be done. Fills in what poll is to wait for, and returns until when. */
+/* One step of what is to be done. Fills in what poll is to wait for, and returns until when. */
 static uint64_t step(uint64_t now, struct pollfd list[REGTAG_CONNECTIONS])
 {
     struct regtag_want want;
@@ -111,7 +110,6 @@ static uint64_t step(uint64_t now, struct pollfd list[REGTAG_CONNECTIONS])
         finish(now);
     return event == REGTAG_WAIT ? want.until : now;
 }
-/* end */
 
 int main(int argc, char **argv)
 {

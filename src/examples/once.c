@@ -19,6 +19,26 @@ static bool told(void *context, enum regtag_event event, const struct regtag_res
     return true;
 }
 
+static enum regtag_status tag(enum regtag_scheme scheme, const char *image, const char *const *names,
+                              size_t count)
+{
+    struct regtag_config config = {.size = sizeof config};
+    config.hash = regtag_sha256(&sha256);
+    config.transport = regtag_sockets_transport(&sockets);
+    config.scheme = scheme;
+    config.timeout = 60000; /* milliseconds */
+    sockets.resolve = regtag_resolve_blocking;
+
+    struct regtag_call call = {.config = &config, .sockets = &sockets, .told = told};
+    call.size = regtag_size(&config);
+    call.memory = malloc(call.size);
+    enum regtag_status status = regtag_call_tag(&call, image, names, count);
+    if (status != REGTAG_OK)
+        fprintf(stderr, "once: %s\n", call.error);
+    free(call.memory);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     const char *problem = argc < 4 ? "usage: once CA.PEM|- IMAGE NAME..." : NULL;
@@ -29,26 +49,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "once: %s\n", problem);
         return REGTAG_USAGE;
     }
-
-    /* README: once */
-    struct regtag_config config;
-    memset(&config, 0, sizeof config);
-    config.size = sizeof config;
-    config.hash = regtag_sha256(&sha256);
-    config.transport = regtag_sockets_transport(&sockets);
-    config.scheme = plain ? REGTAG_SCHEME_PLAIN : REGTAG_SCHEME_TLS;
-    config.timeout = 60000; /* milliseconds */
-    sockets.resolve = regtag_resolve_blocking;
-
-    struct regtag_call call = {.config = &config, .sockets = &sockets, .told = told};
-    call.size = regtag_size(&config);
-    call.memory = malloc(call.size);
-
-    enum regtag_status status =
-        regtag_call_tag(&call, argv[2], (const char *const *)argv + 3, (size_t)argc - 3);
-    if (status != REGTAG_OK)
-        fprintf(stderr, "once: %s\n", call.error);
-    /* end */
-    free(call.memory);
-    return (int)status;
+    return (int)tag(plain ? REGTAG_SCHEME_PLAIN : REGTAG_SCHEME_TLS, argv[2],
+                    (const char *const *)argv + 3, (size_t)argc - 3);
 }

@@ -8,7 +8,7 @@
 #include <mbedtls/psa_util.h>
 #include <psa/crypto.h>
 
-#include "regtag_mbedtls.h"
+#include "regtag_tls_mbedtls.h"
 
 static mbedtls_ssl_config config;
 static mbedtls_x509_crt trusted;

@@ -20,5 +20,5 @@ only "$objects/regtag_sockets.o" \
     'close|connect|fcntl|fcntl64|getsockopt|setsockopt|socket|recv|send|poll|inet_pton|clock_gettime|__clock_gettime64|hton[sl]'
 only "$objects/regtag_blocking.o" 'regtag_[a-z]+(_[a-z]+)*|poll|(get|free)addrinfo'
 only "$objects/regtag_sha256.o" 'mbedtls_sha256_[a-z]+'
-[ "${TLS:-1}" = 0 ] || only "$objects/regtag_mbedtls.o" 'mbedtls_ssl_[a-z_]+|recv|send'
+[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_ssl_[a-z_]+|recv|send'
 exit $status

@@ -1,7 +1,7 @@
 /* TLS for regtag_sockets.h by mbedTLS 3.6, as the program around it has set that up. Nothing is set up in
  * here: PSA, the allocator, randomness, the clock and the trusted certificates are the program's. */
-#ifndef REGTAG_MBEDTLS_H
-#define REGTAG_MBEDTLS_H
+#ifndef REGTAG_TLS_MBEDTLS_H
+#define REGTAG_TLS_MBEDTLS_H
 
 #include <mbedtls/ssl.h>
 

@@ -2,7 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
-#include "regtag_mbedtls.h"
+#include "regtag_tls_mbedtls.h"
 
 #include <errno.h>
 #include <string.h>
