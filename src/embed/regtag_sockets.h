@@ -30,7 +30,9 @@ struct regtag_address {
 /* How many addresses of a host are tried, one after the other, and how long each of them is waited for
  * while there is another one. */
 #define REGTAG_ADDRESSES_MAX 4
+#ifndef REGTAG_ADDRESS_PATIENCE
 #define REGTAG_ADDRESS_PATIENCE 3000 /* milliseconds */
+#endif
 
 /* TLS over a connected socket; regtag_tls_mbedtls.h has one. All functions get the number of the connection.
  * Where they return REGTAG_AGAIN, *events says what poll has to wait for: POLLIN or POLLOUT, or 0 when

@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,7 @@ class Kit:
             ]
             alone = name in ("regtag", "regtag_sockets", "regtag_blocking", "no_malloc", "gmtime_r")
             options = ["-g", f"-fsanitize={SANITIZER}"] if SANITIZER else ["-Os"]
+            options += ["-DREGTAG_ADDRESS_PATIENCE=300"]  # milliseconds
             self.run(*compiler(), *options, *([] if alone else mbedtls), "-c", f"{name}.c")
             self._made.add(name)
         return f"{name}.o"
@@ -248,6 +251,58 @@ def test_who_asks_for_memory_is_found_out(kit, registry, repository):
 
     assert result.status == -signal.SIGABRT
     assert b"memory was asked for" in result.err
+
+
+@pytest.fixture(scope="module")
+def resolving(kit):
+    program = kit.program("resolving")
+
+    def run(*args):
+        result = program(*args)
+        assert (result.status, result.err) == (0, b""), result
+        status, words = result.lines
+        return int(status), words
+
+    return run
+
+
+@pytest.fixture
+def deaf(registry):
+    """An address with the registry's port, where nobody takes up connections."""
+    with socket.socket() as listener, ExitStack() as stack:
+        listener.bind(("127.0.0.3", registry.port))
+        listener.listen(0)
+        for _ in range(4):  # its backlog is full then
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.3", registry.port))
+        time.sleep(0.1)
+        yield "127.0.0.3"
+
+
+def test_addresses_are_tried_one_after_the_other(resolving, registry, repository, deaf):
+    """127.0.0.2 refuses, for nobody listens on this port there."""
+    image = f"name.test:{registry.port}/{repository}:old"
+    digest = registry.digest(repository, "old")
+
+    assert resolving(image, "127.0.0.1") == (0, digest)
+    assert resolving(image, "127.0.0.2", "127.0.0.1") == (0, digest)
+    assert resolving(image, deaf, "127.0.0.1") == (0, digest)
+    assert resolving(image, deaf, "127.0.0.2", deaf, "127.0.0.1") == (0, digest)
+
+
+def test_no_address_answers(resolving, registry, repository, deaf):
+    image = f"name.test:{registry.port}/{repository}:old"
+
+    for addresses, words in [
+        ([], "its name has no address"),
+        (["127.0.0.2"], "the connection was refused"),
+        (["127.0.0.2", "127.0.0.2"], "the connection was refused"),
+        ([deaf], "it could not be reached in time"),
+        ([deaf, "127.0.0.2"], "it does not answer"),
+    ]:
+        status, said = resolving(image, *addresses)
+        assert (status, words in said) == (5, True), said
 
 
 def test_operations_side_by_side(kit, registry, repository):
