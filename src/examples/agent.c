@@ -46,7 +46,7 @@ static void say(int fd, const char *text)
 {
     char line[1200];
     size_t size = 0;
-    for (; text[size] && size < sizeof line - 1; size++)
+    for (; size < sizeof line - 1 && text[size]; size++)
         line[size] = text[size] >= ' ' && text[size] <= '~' ? text[size] : '?';
     line[size++] = '\n';
     if (write(fd, line, size) < 0)
