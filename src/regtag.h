@@ -8,9 +8,9 @@
  * until the operation is over. Strings handed out are NUL-terminated, belong to the operation and
  * stay until the next call of regtag_step.
  *
- * Input and output. The library has no sockets, files, clock or hash of its own. The caller hands in
- * a transport that never blocks, the time in milliseconds of a clock that never runs backwards, and
- * a SHA-256. Names are resolved by whoever opens the connections.
+ * Input and output. The library has no sockets, files, clock, randomness or hash of its own. The
+ * caller hands in a transport that never blocks, the time in milliseconds of a clock that never runs
+ * backwards, random bytes, and a SHA-256. Names are resolved by whoever opens the connections.
  *
  * Errors. Every function that can fail answers with an enum regtag_status; the numbers are those of
  * the command's exit status and never change their meaning. regtag_error() has the message to it:
@@ -20,9 +20,10 @@
  * Threads. Nothing is shared and nothing is global: any thread may work on any operation, one at a
  * time.
  *
- * The order of calls: regtag_init, one of regtag_tag, regtag_list, regtag_digest and
+ * The order of calls: regtag_init, one of regtag_tag, regtag_delete, regtag_list, regtag_digest and
  * regtag_manifest, then regtag_step until it answers REGTAG_DONE or REGTAG_ERROR. The same block
- * then takes the next operation, beginning with regtag_init. */
+ * then takes the next operation, beginning with regtag_init; or, to ask for a digest over and over,
+ * with regtag_again. */
 #ifndef REGTAG_H
 #define REGTAG_H
 
@@ -67,6 +68,13 @@ struct regtag_hash {
     int (*finish)(void *context, unsigned char sum[32]);
 };
 
+/* Random bytes, so that many devices that failed together do not all try again together. They guard no
+ * secret. Returns 0 when it worked. */
+struct regtag_random {
+    void *context;
+    int (*bytes)(void *context, void *bytes, size_t size); /* may be NULL: waits are as long as may be */
+};
+
 /* Where a connection leads. */
 struct regtag_origin {
     bool tls;
@@ -92,9 +100,10 @@ struct regtag_transport {
     ptrdiff_t (*read)(void *context, unsigned connection, void *bytes, size_t size);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size);
     /* Why REGTAG_FAILED was returned: a status and, in *text, what follows "HOST:PORT: " in the
-     * message. The text stays until the connection is opened again. Also called when time is over
-     * and the connection is not up yet: then it tells what it was waiting for. */
-    enum regtag_status (*failure)(void *context, unsigned connection, const char **text);
+     * message. The text stays until the connection is opened again. *lasting, false before, is set
+     * when trying again would end the same. Also called when time is over and the connection is not
+     * up yet: then it tells what it was waiting for. */
+    enum regtag_status (*failure)(void *context, unsigned connection, const char **text, bool *lasting);
     /* May be NULL. Tells whether requests to an origin without TLS go through a proxy: NULL when they
      * don't, else the value of Proxy-Authorization, "" for none. */
     const char *(*proxy)(void *context, const struct regtag_origin *origin);
@@ -141,10 +150,13 @@ struct regtag_config {
     size_t size; /* sizeof(struct regtag_config), so that header and library can be told apart */
     struct regtag_hash hash;
     struct regtag_transport transport;
+    struct regtag_random random;
     void (*trace)(void *context, enum regtag_trace kind, const char *text, size_t size); /* or NULL */
     void *trace_context;
     bool trace_wire;  /* whether the lines of requests and answers are wanted, too */
     uint64_t timeout; /* milliseconds for the whole operation, counted from the first step */
+    uint64_t stall;   /* milliseconds without a byte that end an attempt; 0: only the timeout does */
+    unsigned retries; /* how often a request is tried again that may fare better the next time */
     enum regtag_scheme scheme;
     struct regtag_credentials credentials;
     /* HOST or HOST:PORT of token servers that are trusted with the credentials although they are spoken
@@ -153,6 +165,19 @@ struct regtag_config {
     size_t allowed_realms_count;
     size_t manifest_max; /* bytes; 0 means REGTAG_MANIFEST_MAX */
     size_t tokens_max;   /* 0 means REGTAG_TOKENS_MAX */
+
+    /* tag, digest, manifest: "OS/ARCH" or "OS/ARCH/VARIANT"; the image is an index, and its child for
+     * this platform is meant. NULL and "": the image itself. */
+    const char *platform;
+    /* tag, delete: where a tag must point for it to be touched. Each is a digest or "absent", for all
+     * tags, or "TAG=" and one of these, for one of them. */
+    const char *const *expected;
+    size_t expected_count;
+    bool confirm;  /* tag: look at the tag once more behind the upload */
+    bool dry_run;  /* tag, delete: do all but change anything; the outcome is what it would be */
+    bool keep;     /* digest: leave connection and token as they are at the end, for regtag_again */
+    bool siblings; /* delete: where the registry cannot delete a tag alone, delete its manifest, and all
+                      tags that point at it */
 };
 
 /* ---- An operation ---------------------------------------------------------------------------- */
@@ -174,6 +199,9 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
 enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *const *names,
                               size_t count);
 
+/* Deletes the tag of `image`, and nothing else unless the configuration says `siblings`. */
+enum regtag_status regtag_delete(struct regtag *r, const char *image);
+
 /* Lists the tags of a repository, at most `limit` of them; 0 means all. */
 enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_t limit);
 
@@ -183,11 +211,18 @@ enum regtag_status regtag_digest(struct regtag *r, const char *image);
 /* Downloads and checks the manifest. */
 enum regtag_status regtag_manifest(struct regtag *r, const char *image);
 
+/* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: asks the same again, with the time anew, over the
+ * same connection and with the same token where these still serve. `known` is the digest that the caller
+ * has, or NULL: a registry that understands If-None-Match (RFC 9110, 13.1.2) then need not repeat it. */
+void regtag_again(struct regtag *r, const char *known);
+
 enum regtag_event {
     REGTAG_WAIT,    /* do what `want` says, then call again */
-    REGTAG_UPLOAD,  /* tag: about to upload; the next step sends it. regtag_result() tells what */
-    REGTAG_SETTLED, /* tag: one name is settled, well or not; regtag_result() tells how */
-    REGTAG_LISTED,  /* list: one more tag; regtag_result()->name is it */
+    REGTAG_UPLOAD,  /* tag, delete: the next step may change the tag. regtag_result() tells which, and
+                       where it points now. Whoever does not want that stops stepping */
+    REGTAG_SETTLED, /* tag, delete: one tag is settled, well or not; regtag_result() tells how */
+    REGTAG_LISTED,  /* list: one more tag; regtag_result()->name is it. delete: one more tag that goes
+                       together with the one meant */
     REGTAG_DONE,    /* all is done; for `tag`, all names are settled and all went well */
     REGTAG_ERROR    /* the operation is over; regtag_error() tells why */
 };
@@ -195,7 +230,8 @@ enum regtag_event {
 /* What a connection needs before the next step. `close` comes before `open`. */
 struct regtag_want {
     struct {
-        bool close; /* close it; at the end of the operation all are to be closed, asked or not */
+        bool close; /* close it; at the end of the operation all are to be closed, asked or not, unless
+                       `keep` is set */
         bool open;  /* open it to *origin */
         bool read;  /* call again when it can be read, or has failed */
         bool write; /* call again when it can be written, or has failed */
@@ -212,19 +248,23 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
 /* What happened to a tag. */
 enum regtag_outcome {
     REGTAG_PENDING,   /* nothing yet */
+    REGTAG_CREATED,   /* it points at the digest now, and was not there before */
+    REGTAG_MOVED,     /* it points at the digest now, and pointed at `previous` before */
     REGTAG_SET,       /* it points at the digest now; where it pointed before is not known */
     REGTAG_UNCHANGED, /* it pointed at the digest already */
-    REGTAG_NOT_SET,   /* it could not be set: "failed" */
-    REGTAG_MAYBE_SET  /* the upload was sent, and what became of it cannot be seen: "uncertain" */
+    REGTAG_DELETED,   /* it is there no more, and pointed at `previous` before */
+    REGTAG_NOT_SET,   /* it could not be set or deleted: "failed" */
+    REGTAG_MAYBE_SET  /* the request was sent, and what became of it cannot be seen: "uncertain" */
 };
 
 struct regtag_result {
     const char *name;     /* the tag */
-    const char *digest;   /* of the image; "" when it isn't known */
+    const char *digest;   /* of the image; "" when it isn't known, and for delete */
     const char *previous; /* where the tag pointed before; "" when that isn't known */
     enum regtag_outcome outcome;
     enum regtag_status status;
     const char *error; /* the message where status isn't REGTAG_OK, else "" */
+    bool absent;       /* it is known that the tag was not there before */
 };
 
 /* The current result; see the events. After REGTAG_DONE of digest and manifest, `digest` is the
@@ -233,6 +273,10 @@ const struct regtag_result *regtag_result(const struct regtag *r);
 
 /* After REGTAG_DONE of regtag_manifest: its bytes, *size of them, not NUL-terminated. */
 const char *regtag_document(const struct regtag *r, size_t *size);
+
+/* How long the registry wants to be left alone, in milliseconds from its last answer: by Retry-After, or so
+ * that what RateLimit-Remaining leaves lasts for its window. 0 when it does not say. */
+uint64_t regtag_pause(const struct regtag *r);
 
 /* The status of the operation: REGTAG_OK, or that of the first thing that failed, and in *text
  * (unless text is NULL) the message to it. */

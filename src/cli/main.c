@@ -3,68 +3,18 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cli/credentials.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/proxy_env.h"
 #include "cli/report.h"
-#include "cli/tls_options.h"
+#include "cli/session.h"
 #include "net/clock.h"
-#include "net/hash_mbedtls.h"
-#include "net/transport.h"
 #include "regtag.h"
 
 #ifndef REGTAG_VERSION
 #define REGTAG_VERSION "unknown"
 #endif
 
-/* All the memory that there is. Pages that nothing is written to cost nothing. */
-static union {
-    char bytes[REGTAG_SIZE(REGTAG_MANIFEST_MAX, REGTAG_TOKENS_MAX)];
-    uint64_t number;
-    void *pointer;
-} memory;
-
 static struct options options;
-static struct net net;
-static mbedtls_sha256_context hash_context;
-static struct report_trace trace;
-static struct tls_settings tls;
-static struct proxy_settings proxies;
-static struct credentials credentials;
-
-/* What is left of the time when the credentials are known is the operation's. */
-static struct regtag *make_operation(uint64_t deadline)
-{
-    struct regtag_config config;
-    memset(&config, 0, sizeof config);
-    config.size = sizeof config;
-    config.hash = hash_mbedtls(&hash_context);
-    config.transport = net_transport(&net);
-    config.trace = report_trace;
-    config.trace_context = &trace;
-    config.trace_wire = options.verbose;
-    uint64_t now = clock_now();
-    config.timeout = now < deadline ? deadline - now : 0;
-    config.scheme = options.scheme;
-    config.allowed_realms = options.allow_realm.list;
-    config.allowed_realms_count = options.allow_realm.count;
-    config.credentials.user = credentials.user;
-    config.credentials.password = credentials.password;
-    config.credentials.identity_token = credentials.identity_token;
-    config.credentials.bearer_token = credentials.registry_token;
-
-    trace.options = &options;
-    trace.start = clock_now();
-    net.overrides = &options.overrides;
-    net.tls = &tls;
-    net.proxies = &proxies;
-    tls.trace = report_trace;
-    tls.trace_context = &trace;
-    net.trace = report_trace;
-    net.trace_context = &trace;
-    return regtag_init(memory.bytes, sizeof memory, &config);
-}
 
 static enum regtag_status begin(struct regtag *r)
 {
@@ -74,8 +24,8 @@ static enum regtag_status begin(struct regtag *r)
     case VERB_ID_LS: return regtag_list(r, arguments[0], options.limit);
     case VERB_ID_DIGEST: return regtag_digest(r, arguments[0]);
     case VERB_ID_MANIFEST: return regtag_manifest(r, arguments[0]);
+    default: return REGTAG_USAGE;
     }
-    return REGTAG_USAGE;
 }
 
 /* The end of the operation: what is left to be told. Names that were settled have told their errors. */
@@ -98,7 +48,7 @@ static enum regtag_status run(struct regtag *r)
     bool settled = false;
     enum regtag_event event = begin(r) == REGTAG_OK ? REGTAG_WAIT : REGTAG_ERROR;
     while (event != REGTAG_DONE && event != REGTAG_ERROR) {
-        event = net_step(&net, r);
+        event = session_step(r);
         settled = settled || event == REGTAG_SETTLED;
         if (event == REGTAG_SETTLED)
             report_settled(&options, options.arguments[0], regtag_result(r));
@@ -107,7 +57,7 @@ static enum regtag_status run(struct regtag *r)
         if (event == REGTAG_LISTED && output_problem())
             break;
     }
-    net_end(&net);
+    session_close();
     enum regtag_status status = regtag_error(r, &error);
     finish(r, status, error, settled);
     return status;
@@ -139,21 +89,20 @@ static void no_core(void)
 static int run_verb(void)
 {
     struct error e = {.status = 0};
-    struct reference reference;
     uint64_t deadline = clock_now() + options.timeout * 1000;
+    int status;
 
-    proxies = proxy_settings(&options);
-    if (reference_parse(&reference, slice_of(options.arguments[0]), &e) &&
-        credentials_find(&credentials, &options, &reference, deadline, &e) == REGTAG_OK) {
-        if (options.insecure)
-            output_error("warning: --insecure: the registry's certificate is not verified");
-        int status = (int)run(make_operation(deadline));
-        credentials_wipe(&credentials);
-        return status;
+    if (options.insecure)
+        output_error("warning: --insecure: the registry's certificate is not verified");
+    if (session_login(options.arguments[0], deadline, &e)) {
+        struct regtag_config config = session_config(deadline);
+        status = (int)run(session_operation(&config));
+    } else {
+        output_error(e.text);
+        status = e.status;
     }
-    credentials_wipe(&credentials);
-    output_error(e.text);
-    return e.status;
+    session_end();
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -163,7 +112,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     no_core();
 
-    if (!options_parse(&options, argc, argv, &e) || !tls_options(&tls, &options, &e)) {
+    if (!options_parse(&options, argc, argv, &e) || (options.verb && !session_init(&options, &e))) {
         output_error(e.text);
         return e.status;
     }

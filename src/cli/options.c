@@ -4,7 +4,7 @@
 
 #include "cli/output.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define TIMEOUT_MAX (366 * 86400) /* seconds */
 #define ARGUMENTS_MAX 1000000
 
@@ -15,6 +15,18 @@ static const struct verb_info VERBS[] = {
      "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under each NAME. Prints one\n"
      "line a NAME: the reference, the digest, what happened, and the digest before, with tabs between.\n",
      2, ARGUMENTS_MAX},
+    {VERB_ID_DELETE, "delete", "IMAGE...", "removes a tag, never its siblings",
+     "Deletes the tag of each IMAGE, not the manifest that it points at. Prints one line an IMAGE: the\n"
+     "reference, \"-\", what happened, and the digest before, with tabs between.\n",
+     1, ARGUMENTS_MAX},
+    {VERB_ID_WATCH, "watch", "IMAGE [-- COMMAND...]", "waits until the tag points elsewhere",
+     "Asks again and again where IMAGE points. When that changes, prints the old and the new digest with\n"
+     "a tab between, \"-\" for none, and runs COMMAND, which finds them in REGTAG_OLD and REGTAG_NEW.\n",
+     1, 1},
+    {VERB_ID_UNDO, "undo", "JOURNAL", "moves back what a journal says was moved",
+     "Reads a journal that tag or delete --journal has written, and moves back, newest first, what is\n"
+     "still as it says. Prints the lines that \"tag\" prints.\n",
+     1, 1},
     {VERB_ID_LS, "ls", "REPOSITORY", "lists tags, one a line",
      "Lists the tags of REPOSITORY in the order in which the registry names them.\n", 1, 1},
     {VERB_ID_DIGEST, "digest", "IMAGE", "prints the digest that the tag points at", "", 1, 1},
@@ -27,12 +39,17 @@ enum option_kind {
     TEXT,    /* sets a const char * */
     LIST,    /* adds to a struct words */
     NUMBER,  /* sets a uint64_t, from 1 to `most` */
+    COUNT,   /* the same from 0 */
+    EXPECT,  /* adds to the guards */
+    PERCENT, /* sets a uint64_t, from 0 to 100; a '%' may follow */
     PLAIN,   /* --plain-http */
     TLS,     /* --tls */
     RESOLVE, /* --resolve */
 };
 
-#define ALL_VERBS (VERB_ID_TAG | VERB_ID_LS | VERB_ID_DIGEST | VERB_ID_MANIFEST)
+#define ALL_VERBS 0x7f
+#define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
+#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST)
 #define AT(member) offsetof(struct options, member)
 
 struct option {
@@ -46,11 +63,31 @@ struct option {
 
 /* In the order of the help. */
 static const struct option OPTIONS[] = {
-    {"json", "", "", FLAG, AT(json), 0, VERB_ID_TAG | VERB_ID_LS | VERB_ID_DIGEST,
-     "one JSON object a line"},
+    {"expect", "", "[NAME=]DIGEST|absent", EXPECT, 0, 0, CHANGING,
+     "leave a tag alone that points elsewhere"},
+    {"no-clobber", "", "", FLAG, AT(no_clobber), 0, VERB_ID_TAG, "leave a tag alone that exists"},
+    {"confirm", "", "", FLAG, AT(confirm), 0, VERB_ID_TAG | VERB_ID_UNDO,
+     "read each tag back at the end"},
+    {"journal", "", "FILE", TEXT, AT(journal), 0, CHANGING, "write down each move, for undo"},
+    {"last", "", "N", NUMBER, AT(last), INT64_MAX, VERB_ID_UNDO, "only the last N moves"},
+    {"dry-run", "", "", FLAG, AT(dry_run), 0, CHANGING | VERB_ID_UNDO, "do all but change anything"},
+    {"with-siblings", "", "", FLAG, AT(siblings), 0, VERB_ID_DELETE,
+     "if need be, delete all tags of the same digest"},
+    {"platform", "", "OS/ARCH[/VARIANT]", TEXT, AT(platform), 0, ONE_IMAGE,
+     "the image for this platform, of an index"},
+    {"interval", "", "SECONDS", NUMBER, AT(interval), TIMEOUT_MAX, VERB_ID_WATCH,
+     "from one ask to the next (60)"},
+    {"jitter", "", "PERCENT", PERCENT, AT(jitter), 0, VERB_ID_WATCH,
+     "by so much it may be more or less (10%)"},
+    {"from", "", "DIGEST|absent", TEXT, AT(from), 0, VERB_ID_WATCH, "what is here already"},
+    {"once", "", "", FLAG, AT(once), 0, VERB_ID_WATCH, "end after the first change"},
+    {"json", "", "", FLAG, AT(json), 0, ALL_VERBS & ~VERB_ID_MANIFEST, "one JSON object a line"},
     {"limit", "", "N", NUMBER, AT(limit), INT64_MAX, VERB_ID_LS, "list at most N tags"},
     {"timeout", "", "SECONDS", NUMBER, AT(timeout), TIMEOUT_MAX, ALL_VERBS,
-     "how long all of it may take (60)"},
+     "how long all of it, or one ask of watch, may take (60)"},
+    {"stall", "", "SECONDS", COUNT, AT(stall), TIMEOUT_MAX, ALL_VERBS,
+     "without a byte for so long, an attempt has failed (20)"},
+    {"retries", "", "N", COUNT, AT(retries), 1000, ALL_VERBS, "how often to try again (4)"},
     {"resolve", "", "HOST:PORT:ADDRESS", RESOLVE, 0, 0, ALL_VERBS,
      "the address of a host; may be repeated"},
     {"user", "", "NAME", TEXT, AT(user), 0, ALL_VERBS, "log in with this name"},
@@ -82,7 +119,7 @@ static const struct option OPTIONS[] = {
 
 static const struct verb_info *find_verb(const char *name)
 {
-    for (size_t i = 0; i < COUNT(VERBS); i++)
+    for (size_t i = 0; i < COUNT_OF(VERBS); i++)
         if (strcmp(name, VERBS[i].name) == 0)
             return &VERBS[i];
     return NULL;
@@ -132,7 +169,7 @@ static void help_verb(const struct verb_info *verb)
     print(
         "\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], REPOSITORY the same without tag and digest.\n"
         "\nOptions:\n");
-    for (size_t i = 0; i < COUNT(OPTIONS); i++)
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
         if (OPTIONS[i].verbs & (int)verb->id)
             print_option(&OPTIONS[i]);
 }
@@ -141,7 +178,7 @@ static void help_all(void)
 {
     print("regtag gives an image in a container registry another tag. No layer moves.\n\n"
           "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
-    for (size_t i = 0; i < COUNT(VERBS); i++) {
+    for (size_t i = 0; i < COUNT_OF(VERBS); i++) {
         char text[64];
         struct writer w = writer_to(text, sizeof text - 1);
         write_format(&w, "  %s %s", VERBS[i].name, VERBS[i].arguments);
@@ -167,7 +204,7 @@ void options_help(const struct verb_info *verb)
 
 static const struct option *find_option(struct slice name, bool letter)
 {
-    for (size_t i = 0; i < COUNT(OPTIONS); i++)
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
         if (name.size && slice_equal(name, slice_of(letter ? OPTIONS[i].letter : OPTIONS[i].name)))
             return &OPTIONS[i];
     return NULL;
@@ -213,13 +250,31 @@ static bool add_word(struct words *words, const struct option *option, const cha
     return true;
 }
 
+static bool add_expected(struct options *o, const char *value, struct error *e)
+{
+    if (o->expected_count == EXPECTED_MAX)
+        return bad_value(e, "expect", value, "it is given more often than 256 times");
+    o->expected[o->expected_count++] = value;
+    return true;
+}
+
+static bool set_percent(uint64_t *number, const char *value, struct error *e)
+{
+    struct slice digits = slice_of(value);
+    if (digits.size && digits.data[digits.size - 1] == '%')
+        digits.size--;
+    return slice_number(digits, 100, number) ||
+           bad_value(e, "jitter", value, "it takes a whole number of percent, up to 100%");
+}
+
 static bool set_number(uint64_t *number, const struct option *option, const char *value, struct error *e)
 {
     char text[64];
     struct writer w = writer_to(text, sizeof text - 1);
-    if (slice_number(slice_of(value), option->most, number) && *number > 0)
+    unsigned least = option->kind == NUMBER;
+    if (slice_number(slice_of(value), option->most, number) && *number >= least)
         return true;
-    write_format(&w, "it takes a whole number from 1 to %llu", (unsigned long long)option->most);
+    write_format(&w, "it takes a whole number from %u to %llu", least, (unsigned long long)option->most);
     text[w.used] = '\0';
     return bad_value(e, option->name, value, text);
 }
@@ -232,7 +287,10 @@ static bool set_option(struct options *o, const struct option *option, const cha
     case FLAG: *(bool *)at = true; return true;
     case TEXT: *(const char **)at = value; return true;
     case LIST: return add_word(at, option, value, e);
-    case NUMBER: return set_number(at, option, value, e);
+    case NUMBER:
+    case COUNT: return set_number(at, option, value, e);
+    case EXPECT: return add_expected(o, value, e);
+    case PERCENT: return set_percent(at, value, e);
     case PLAIN: return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
     case TLS: return set_scheme(o, REGTAG_SCHEME_TLS, e);
     case RESOLVE: return set_resolve(o, value, e);
@@ -281,7 +339,10 @@ static bool read_arguments(struct options *o, int argc, char **argv, struct erro
         char *a = argv[i];
         if (only_arguments || a[0] != '-' || a[1] == '\0')
             o->arguments[o->count++] = a;
-        else if (strcmp(a, "--") == 0)
+        else if (strcmp(a, "--") == 0 && o->verb->id == VERB_ID_WATCH) {
+            o->command = argv + i + 1;
+            return true;
+        } else if (strcmp(a, "--") == 0)
             only_arguments = true;
         else if (!(a[1] == '-' ? read_long(o, argc, argv, &i, e) : read_letters(o, a, e)))
             return false;
@@ -318,6 +379,19 @@ static bool check_login(const struct options *o, struct error *e)
     return false;
 }
 
+static bool check_guards(const struct options *o, struct error *e)
+{
+    const char *problem = NULL;
+    if (o->no_clobber && o->expected_count)
+        problem = "--no-clobber and --expect cannot both be meant";
+    else if (o->command && !*o->command)
+        problem = "a command is missing behind --";
+    if (!problem || o->help)
+        return true;
+    error_set(e, REGTAG_USAGE, "%s", problem);
+    return false;
+}
+
 /* "help", "help VERB", "--help", "--version": what stands instead of a verb. */
 static bool read_instead(struct options *o, int argc, char **argv, struct error *e)
 {
@@ -334,8 +408,12 @@ static bool read_instead(struct options *o, int argc, char **argv, struct error 
 
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
 {
-    memset(o, 0, offsetof(struct options, overrides));
+    memset(o, 0, offsetof(struct options, expected));
     o->timeout = TIMEOUT_DEFAULT;
+    o->stall = STALL_DEFAULT;
+    o->retries = RETRIES_DEFAULT;
+    o->interval = INTERVAL_DEFAULT;
+    o->jitter = JITTER_DEFAULT;
     if (argc < 2) {
         error_set(e, REGTAG_USAGE, "a command is missing; \"regtag help\" shows what there is");
         return false;
@@ -343,5 +421,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->verb = find_verb(argv[1]);
     if (!o->verb)
         return read_instead(o, argc, argv, e);
-    return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e);
+    return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e) &&
+           check_guards(o, e);
 }

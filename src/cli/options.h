@@ -5,6 +5,7 @@
 #include "net/resolve.h"
 
 #define WORDS_MAX 8
+#define EXPECTED_MAX 256 /* --expect options */
 
 /* The values of an option that may be given several times. */
 struct words {
@@ -19,8 +20,20 @@ struct options {
 
     bool help, version;
     bool json, quiet, verbose;
-    uint64_t timeout; /* seconds */
-    uint64_t limit;   /* 0: none */
+    uint64_t timeout, stall; /* seconds */
+    uint64_t retries;
+    uint64_t limit; /* 0: none */
+
+    bool no_clobber, confirm, dry_run, siblings;
+    const char *platform, *journal; /* NULL: not given */
+    uint64_t last;                  /* moves to undo; 0: all */
+
+    uint64_t interval; /* seconds */
+    uint64_t jitter;   /* percent of it */
+    const char *from;  /* NULL: not given */
+    bool once;
+    char **command; /* what stands behind -- of watch, with a NULL at its end; NULL: there is none */
+
     enum regtag_scheme scheme;
     const char *proxy, *no_proxy; /* NULL: not given */
 
@@ -31,10 +44,21 @@ struct options {
     const char *cert, *key, *time_floor; /* NULL: not given */
     bool pin_only, insecure;
 
-    struct overrides overrides; /* large, and left alone unless it is used: it must be zero at first */
+    unsigned expected_count;
+    /* Large, and left alone unless they are used: they must be zero at first. */
+    const char *expected[EXPECTED_MAX]; /* as regtag_config has them */
+    struct overrides overrides;
 };
 
-enum verb_id { VERB_ID_TAG = 1, VERB_ID_LS = 2, VERB_ID_DIGEST = 4, VERB_ID_MANIFEST = 8 };
+enum verb_id {
+    VERB_ID_TAG = 1,
+    VERB_ID_LS = 2,
+    VERB_ID_DIGEST = 4,
+    VERB_ID_MANIFEST = 8,
+    VERB_ID_DELETE = 16,
+    VERB_ID_WATCH = 32,
+    VERB_ID_UNDO = 64
+};
 
 struct verb_info {
     enum verb_id id;
@@ -42,7 +66,11 @@ struct verb_info {
     int least, most; /* how many arguments it takes */
 };
 
-#define TIMEOUT_DEFAULT 60 /* seconds */
+#define TIMEOUT_DEFAULT 60  /* seconds */
+#define STALL_DEFAULT 20    /* seconds */
+#define INTERVAL_DEFAULT 60 /* seconds */
+#define JITTER_DEFAULT 10   /* percent */
+#define RETRIES_DEFAULT 4
 
 /* Reads argv; it is reordered so that the arguments stand together. False, and e set with REGTAG_USAGE,
  * when it makes no sense. */

@@ -67,7 +67,10 @@ static void member_status(struct writer *w, enum regtag_status status, const cha
 static const char *outcome_word(enum regtag_outcome outcome)
 {
     switch (outcome) {
+    case REGTAG_CREATED: return "created";
+    case REGTAG_MOVED: return "moved";
     case REGTAG_SET: return "set";
+    case REGTAG_DELETED: return "deleted";
     case REGTAG_UNCHANGED: return "unchanged";
     case REGTAG_MAYBE_SET: return "uncertain";
     default: return "failed";

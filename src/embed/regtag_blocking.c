@@ -49,7 +49,8 @@ enum regtag_status regtag_call_run(struct regtag_call *call)
         else if (call->told && event != REGTAG_DONE && event != REGTAG_ERROR)
             wanted = call->told(call->told_context, event, regtag_result(call->operation));
     }
-    regtag_sockets_close(call->sockets);
+    if (!call->config->keep)
+        regtag_sockets_close(call->sockets);
     return ended(call);
 }
 
@@ -71,6 +72,11 @@ enum regtag_status regtag_call_tag(struct regtag_call *call, const char *image, 
                                    size_t count)
 {
     return begin(call) ? go(call, regtag_tag(call->operation, image, names, count)) : REGTAG_OTHER;
+}
+
+enum regtag_status regtag_call_delete(struct regtag_call *call, const char *image)
+{
+    return begin(call) ? go(call, regtag_delete(call->operation, image)) : REGTAG_OTHER;
 }
 
 enum regtag_status regtag_call_list(struct regtag_call *call, const char *repository, uint64_t limit)

@@ -35,6 +35,7 @@ struct regtag_call {
  * status of the whole operation; REGTAG_OTHER where the memory does not do (see regtag_init). */
 enum regtag_status regtag_call_tag(struct regtag_call *call, const char *image, const char *const *names,
                                    size_t count);
+enum regtag_status regtag_call_delete(struct regtag_call *call, const char *image);
 enum regtag_status regtag_call_list(struct regtag_call *call, const char *repository, uint64_t limit);
 
 /* *digest is the operation's, as `error` above. */
@@ -44,7 +45,8 @@ enum regtag_status regtag_call_digest(struct regtag_call *call, const char *imag
 enum regtag_status regtag_call_manifest(struct regtag_call *call, const char *image,
                                         const char **document, size_t *size);
 
-/* For any other operation: all the steps of call->operation, whose task has been set. */
+/* For any other operation: all the steps of call->operation, whose task has been set. The connections are
+ * closed at the end, unless config->keep is set; then regtag_sockets_close is left to the caller. */
 enum regtag_status regtag_call_run(struct regtag_call *call);
 
 /* For struct regtag_sockets: looks names up by the C library's getaddrinfo. That may take many seconds,

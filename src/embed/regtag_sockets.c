@@ -54,7 +54,7 @@ static void fail(struct regtag_sockets *s, struct regtag_socket *c, enum regtag_
 static void tls_failed(struct regtag_sockets *s, struct regtag_socket *c)
 {
     const char *text;
-    enum regtag_status status = s->tls.failure(s->tls.context, number_of(s, c), &text);
+    enum regtag_status status = s->tls.failure(s->tls.context, number_of(s, c), &text, &c->lasting);
     fail(s, c, status, text);
 }
 
@@ -218,7 +218,8 @@ static void open_socket(struct regtag_sockets *s, struct regtag_socket *c,
     c->read = POLLIN;
     c->write = POLLOUT;
     c->state = NAMING;
-    if (origin->tls && !s->tls.open)
+    c->lasting = origin->tls && !s->tls.open;
+    if (c->lasting)
         fail(s, c, REGTAG_UNTRUSTED, "it has to be spoken to in TLS, which is not built in");
 }
 
@@ -247,7 +248,7 @@ static ptrdiff_t nothing_moved(struct regtag_socket *c)
 static ptrdiff_t moved(struct regtag_sockets *s, struct regtag_socket *c, ptrdiff_t n)
 {
     if (n == REGTAG_FAILED)
-        c->status = s->tls.failure(s->tls.context, number_of(s, c), &c->text);
+        c->status = s->tls.failure(s->tls.context, number_of(s, c), &c->text, &c->lasting);
     return n;
 }
 
@@ -279,11 +280,12 @@ static ptrdiff_t write_socket(void *context, unsigned connection, const void *by
     return n > 0 ? n : nothing_moved(c);
 }
 
-static enum regtag_status failure(void *context, unsigned connection, const char **text)
+static enum regtag_status failure(void *context, unsigned connection, const char **text, bool *lasting)
 {
     const struct regtag_sockets *s = context;
     const struct regtag_socket *c = &s->sockets[connection];
     *text = c->text;
+    *lasting = c->lasting;
     if (c->status != REGTAG_OK)
         return c->status;
     *text = c->state == NAMING      ? "its name could not be looked up"

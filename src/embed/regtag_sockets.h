@@ -47,7 +47,7 @@ struct regtag_tls {
     ptrdiff_t (*read)(void *context, unsigned connection, void *bytes, size_t size, short *events);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size,
                        short *events);
-    enum regtag_status (*failure)(void *context, unsigned connection, const char **text);
+    enum regtag_status (*failure)(void *context, unsigned connection, const char **text, bool *lasting);
     /* Whether there are bytes to be read that the socket knows nothing of any more. */
     bool (*pending)(void *context, unsigned connection);
     /* Ends the session, if there is one; the socket stays open. */
@@ -62,9 +62,10 @@ struct regtag_socket {
     struct regtag_origin origin;
     struct regtag_address list[REGTAG_ADDRESSES_MAX];
     size_t count, next;
-    uint64_t next_at; /* when the next address is tried */
-    enum regtag_status status;
+    uint64_t next_at;          /* when the next address is tried */
+    enum regtag_status status; /* what went wrong, and whether it would again */
     const char *text;
+    bool lasting;
 };
 
 /* To begin, clear the whole struct and set what is the caller's; all of that may stay zero. */

@@ -177,11 +177,14 @@ static ptrdiff_t write_session(void *context, unsigned connection, const void *b
     return result > 0 ? result : nothing_moved(s, result, events);
 }
 
-static enum regtag_status failure(void *context, unsigned connection, const char **text)
+/* What was found wrong with a certificate will be found again; the rest may be the network's doing. */
+static enum regtag_status failure(void *context, unsigned connection, const char **text, bool *lasting)
 {
     const struct regtag_mbedtls *m = context;
+    enum regtag_status status = m->sessions[connection].status;
     *text = m->sessions[connection].text;
-    return m->sessions[connection].status;
+    *lasting = status == REGTAG_UNTRUSTED || status == REGTAG_BAD_DATES;
+    return status;
 }
 
 static bool pending(void *context, unsigned connection)

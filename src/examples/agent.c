@@ -86,7 +86,8 @@ static void look_at(const char *digest)
 static void finish(uint64_t now)
 {
     const char *error;
-    next = now + interval;
+    uint64_t pause = regtag_pause(operation); /* the registry may want to be left alone for longer */
+    next = now + (pause > interval ? pause : interval);
     if (regtag_error(operation, &error) != REGTAG_OK)
         say(STDERR_FILENO, error);
     else if (marking)

@@ -183,8 +183,9 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
     return LOOKUP_FAILED;
 }
 
-static enum lookup_progress look_up_failed(int result, struct error *e)
+static enum lookup_progress look_up_failed(struct lookup *l, int result, struct error *e)
 {
+    l->unknown = result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
     error_set(e, REGTAG_NO_CONNECTION,
               result == EAI_AGAIN
                   ? "no name server tells its address; --resolve HOST:PORT:ADDRESS does without one"
@@ -222,7 +223,7 @@ enum lookup_progress lookup_step(struct lookup *l, struct error *e)
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return LOOKUP_MORE;
     if (n != (ssize_t)sizeof answer || answer.result != 0 || answer.addresses.count == 0)
-        return look_up_failed(answer.result, e);
+        return look_up_failed(l, answer.result, e);
     *l->addresses = answer.addresses;
     addresses_interleave(l->addresses);
     return LOOKUP_DONE;

@@ -42,8 +42,9 @@ const char *override_parse(struct overrides *o, const char *text);
 
 /* A look-up under way. */
 struct lookup {
-    pid_t child; /* 0: none */
-    int fd;      /* the child's answer */
+    pid_t child;  /* 0: none */
+    int fd;       /* the child's answer */
+    bool unknown; /* with LOOKUP_FAILED: there is no such host, and asking again would not change it */
     struct addresses *addresses;
 };
 

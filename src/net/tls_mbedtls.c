@@ -1,6 +1,5 @@
 /* TLS by mbedTLS 3.6. A failed verification is a failed handshake: no byte of a request is sent before the
  * peer is trusted. */
-#define _DEFAULT_SOURCE              /* getrandom */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS /* the number of an alert */
 
 #include "net/tls.h"
@@ -9,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +20,7 @@
 #include <psa/crypto.h>
 
 #include "base/wipe.h"
+#include "net/random.h"
 #include "net/tls_arena.h"
 #include "net/tls_clock.h"
 #include "net/tls_trust.h"
@@ -61,25 +60,9 @@ const char *tls_missing(void)
 
 /* ---- What mbedTLS asks of the platform ------------------------------------------------------- */
 
-/* The kernel's randomness; by file where the kernel is too old for the call. */
-static bool random_bytes(unsigned char *bytes, size_t size)
+static bool random_bytes_for_tls(unsigned char *bytes, size_t size)
 {
-    while (size) {
-        ssize_t n = getrandom(bytes, size, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        bytes += n;
-        size -= (size_t)n;
-    }
-    if (size == 0)
-        return true;
-    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, bytes, size);
-    if (fd >= 0)
-        close(fd);
-    random_failed = n != (ssize_t)size;
+    random_failed = !random_secret(bytes, size);
     return !random_failed;
 }
 
@@ -87,14 +70,14 @@ psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context
                                              uint8_t *output, size_t output_size, size_t *output_length)
 {
     (void)context;
-    *output_length = random_bytes(output, output_size) ? output_size : 0;
+    *output_length = random_bytes_for_tls(output, output_size) ? output_size : 0;
     return *output_length == output_size ? PSA_SUCCESS : PSA_ERROR_INSUFFICIENT_ENTROPY;
 }
 
 static int random_for_tls(void *context, unsigned char *bytes, size_t size)
 {
     (void)context;
-    return random_bytes(bytes, size) ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+    return random_bytes_for_tls(bytes, size) ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
 }
 
 static mbedtls_time_t time_for_tls(mbedtls_time_t *result)

@@ -87,7 +87,10 @@ static void step_tunnel(struct net *net, struct net_connection *c)
         tell(net, "the proxy lets through", "");
         begin_handshake(net, c);
         break;
-    case TUNNEL_FAILED: fail(net, c, &problem); break;
+    case TUNNEL_FAILED:
+        c->lasting = c->tunnel.response.status >= 400 && c->tunnel.response.status < 500;
+        fail(net, c, &problem);
+        break;
     }
 }
 
@@ -120,6 +123,7 @@ static void dial_failed(struct net *net, struct net_connection *c)
               SLICE_ARG(written(&w)), c->proxy.used ? ": " : "", c->dial.error.text,
               c->dial.refused && !c->proxy.used ? "; is the registry running, and is the port right?"
                                                 : "");
+    c->lasting = c->dial.lookup.unknown;
     fail(net, c, &problem);
 }
 
@@ -159,6 +163,7 @@ static void open_connection(struct net *net, struct net_connection *c,
     close_connection(net, c);
     error_clear(&c->error);
     error_clear(&c->write_error);
+    c->lasting = false;
     c->origin = *origin;
     c->read_wants = TLS_READ;
     c->write_wants = TLS_WRITE;
@@ -229,7 +234,7 @@ static enum regtag_status still_waiting(const struct net_connection *c, const ch
     }
 }
 
-static enum regtag_status failure(void *context, unsigned connection, const char **text)
+static enum regtag_status failure(void *context, unsigned connection, const char **text, bool *lasting)
 {
     const struct net *net = context;
     const struct net_connection *c = &net->connections[connection];
@@ -237,6 +242,7 @@ static enum regtag_status failure(void *context, unsigned connection, const char
     if (!e->status)
         return still_waiting(c, text);
     *text = e->text;
+    *lasting = c->lasting;
     return (enum regtag_status)e->status;
 }
 

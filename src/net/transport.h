@@ -18,6 +18,7 @@ struct net_connection {
     struct proxy proxy;
     struct dial dial;
     struct tunnel tunnel;
+    bool lasting;             /* it would come again */
     struct error error;       /* the first problem: what failure() tells */
     struct error write_error; /* of writing; what is read afterwards may tell more */
 };

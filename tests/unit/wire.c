@@ -446,10 +446,12 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
     return (ptrdiff_t)size;
 }
 
-static enum regtag_status wire_failure(void *context, unsigned connection, const char **text)
+static enum regtag_status wire_failure(void *context, unsigned connection, const char **text,
+                                       bool *lasting)
 {
     (void)context;
     (void)connection;
+    (void)lasting;
     *text = "the way is broken";
     return REGTAG_NO_CONNECTION;
 }

@@ -1,0 +1,106 @@
+#include "cli/session.h"
+
+#include <string.h>
+
+#include "cli/credentials.h"
+#include "cli/proxy_env.h"
+#include "cli/report.h"
+#include "cli/tls_options.h"
+#include "net/clock.h"
+#include "net/hash_mbedtls.h"
+#include "net/random.h"
+#include "net/transport.h"
+
+/* All the memory that there is. Pages that nothing is written to cost nothing. */
+static union {
+    char bytes[REGTAG_SIZE(REGTAG_MANIFEST_MAX, REGTAG_TOKENS_MAX)];
+    uint64_t number;
+    void *pointer;
+} memory;
+
+static const struct options *options;
+static struct net net;
+static mbedtls_sha256_context hash_context;
+static struct report_trace trace;
+static struct tls_settings tls;
+static struct proxy_settings proxies;
+static struct credentials credentials;
+
+bool session_init(const struct options *o, struct error *e)
+{
+    options = o;
+    trace.options = o;
+    trace.start = clock_now();
+    proxies = proxy_settings(o);
+    net.overrides = &o->overrides;
+    net.tls = &tls;
+    net.proxies = &proxies;
+    net.trace = report_trace;
+    net.trace_context = &trace;
+    if (!tls_options(&tls, o, e))
+        return false;
+    tls.trace = report_trace;
+    tls.trace_context = &trace;
+    return true;
+}
+
+bool session_login(const char *image, uint64_t deadline, struct error *e)
+{
+    struct reference reference;
+    credentials_wipe(&credentials);
+    return reference_parse(&reference, slice_of(image), e) &&
+           credentials_find(&credentials, options, &reference, deadline, e) == REGTAG_OK;
+}
+
+struct regtag_config session_config(uint64_t deadline)
+{
+    static const char *const ABSENT[] = {"absent"};
+    uint64_t now = clock_now();
+    struct regtag_config config;
+    memset(&config, 0, sizeof config);
+    config.size = sizeof config;
+    config.hash = hash_mbedtls(&hash_context);
+    config.transport = net_transport(&net);
+    config.random.bytes = random_bytes;
+    config.trace = report_trace;
+    config.trace_context = &trace;
+    config.trace_wire = options->verbose;
+    config.timeout = now < deadline ? deadline - now : 0;
+    config.stall = options->stall * 1000;
+    config.retries = (unsigned)options->retries;
+    config.scheme = options->scheme;
+    config.allowed_realms = options->allow_realm.list;
+    config.allowed_realms_count = options->allow_realm.count;
+    config.credentials.user = credentials.user;
+    config.credentials.password = credentials.password;
+    config.credentials.identity_token = credentials.identity_token;
+    config.credentials.bearer_token = credentials.registry_token;
+    config.platform = options->platform;
+    config.expected = options->no_clobber ? ABSENT : options->expected;
+    config.expected_count = options->no_clobber ? 1 : options->expected_count;
+    config.confirm = options->confirm;
+    config.dry_run = options->dry_run;
+    config.siblings = options->siblings;
+    return config;
+}
+
+struct regtag *session_operation(const struct regtag_config *config)
+{
+    return regtag_init(memory.bytes, sizeof memory, config);
+}
+
+enum regtag_event session_step(struct regtag *r)
+{
+    return net_step(&net, r);
+}
+
+void session_close(void)
+{
+    net_end(&net);
+}
+
+void session_end(void)
+{
+    session_close();
+    credentials_wipe(&credentials);
+}
