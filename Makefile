@@ -5,12 +5,15 @@
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
 #   make targets    all targets, with TLS and without
+#   make lib        build/libregtag.a, the library
+#   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
+#   make examples   build/examples: programs that link it in
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
-#   make install    program, man page, header, library and regtag.pc, to DESTDIR and PREFIX
+#   make install    program, man page, headers, libraries and regtag.pc, to DESTDIR and PREFIX
 #   make clean      removes build
 #
 # What can be set, on the command line or in the environment:
@@ -101,7 +104,7 @@ SMALL    := -O1 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections
 SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
-includes := -Isrc -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
+includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
 defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
             -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"'
 language  = -std=c99 $(defines) $(includes)
@@ -147,6 +150,7 @@ tested       := $(patsubst %,src/cli/%.c,credentials helper output proxy_env) \
 
 all: $(OUT)/regtag
 probe: $(OUT)/probe
+lib: $(OUT)/libregtag.a
 
 linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 
@@ -177,6 +181,30 @@ ifneq ($(TARGET),)
 $(OUT)/regtag: $(linked)
 	$(STRIP) -R .comment -o $@ $<
 endif
+
+# ---- To be linked in -------------------------------------------------------------------------
+
+# Optional, and the program's own business: what does not need mbedTLS goes into an archive of its own.
+$(OUT)/libregtag-posix.a: $(call objects,src/embed/regtag_sockets.c src/embed/regtag_blocking.c)
+
+amalgamated := build/amalgamation/regtag.c
+amalgamation: $(amalgamated)
+$(amalgamated): $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]) \
+                $(library) $(wildcard $(addsuffix *.h,$(sort $(dir $(library))))) $(JSMN_DIR)/jsmn.h Makefile
+	echo '  GEN $@'
+	rm -rf $(@D)
+	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
+
+# The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
+examples := $(OUT)/examples/agent $(OUT)/examples/once
+embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
+            src/examples/tls_mbedtls.c src/embed/regtag_tls_mbedtls.c src/examples/random.c src/net/tls_arena.c)
+examples: $(examples)
+$(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedded)) $(OUT)/libregtag-posix.a \
+             $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -o $@ $^ $(LDLIBS)
 
 # ---- Objects ---------------------------------------------------------------------------------
 
@@ -250,8 +278,8 @@ toolchain: | packages
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
-check: $(OUT)/regtag $(OUT)/probe $(unit)
-	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) tests/run $(unit)
+check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
+	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
@@ -267,20 +295,21 @@ objects: $(call objects,$(SOURCES))
 
 # ---- Installing ------------------------------------------------------------------------------
 
-install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/regtag.pc
+install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag.pc
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(OUT)/regtag $(DESTDIR)$(PREFIX)/bin/regtag
 	$(STRIP) $(DESTDIR)$(PREFIX)/bin/regtag
 	install -m 644 src/regtag.1 $(DESTDIR)$(PREFIX)/share/man/man1/regtag.1
-	install -m 644 src/regtag.h $(DESTDIR)$(PREFIX)/include/regtag.h
-	install -m 644 $(OUT)/libregtag.a $(DESTDIR)$(LIBDIR)/libregtag.a
+	install -m 644 src/regtag.h src/embed/regtag_sockets.h src/embed/regtag_blocking.h \
+	    $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(DESTDIR)$(LIBDIR)
 	install -m 644 $(OUT)/regtag.pc $(DESTDIR)$(LIBDIR)/pkgconfig/regtag.pc
 
 $(OUT)/regtag.pc: FORCE
 	mkdir -p $(@D)
 	printf '%s\n' 'Name: regtag' 'Description: gives an image in a container registry another tag' \
-	    'Version: $(VERSION)' 'Libs: -L$(LIBDIR) -lregtag' 'Cflags: -I$(PREFIX)/include' >$@
+	    'Version: $(VERSION)' 'Libs: -L$(LIBDIR) -lregtag-posix -lregtag' 'Cflags: -I$(PREFIX)/include' >$@
 
 clean:
 	rm -rf build
@@ -288,6 +317,6 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all probe check clean demo figures help install lint objects packages targets toolchain FORCE \
-    $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
+.PHONY: all amalgamation examples lib probe check clean demo figures help install lint objects packages \
+    targets toolchain FORCE $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
