@@ -180,6 +180,7 @@ $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
 ifneq ($(TARGET),)
 $(OUT)/regtag: $(linked)
 	$(STRIP) -R .comment -o $@ $<
+	OBJDUMP=$(toolchain)/bin/objdump tests/targets/gates $@ $< $(if $(soft_float),soft)
 endif
 
 # ---- To be linked in -------------------------------------------------------------------------
