@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net/child.h"
+
 /* ---- Addresses ------------------------------------------------------------------------------- */
 
 static bool add_address(struct addresses *a, const void *socket, size_t size)
@@ -165,13 +167,16 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
                                         struct error *e)
 {
     int fds[2];
+    pid_t parent = getpid();
     if (pipe(fds) != 0) {
         error_set(e, REGTAG_OTHER, "no pipe for looking up its name: %s", strerror(errno));
         return LOOKUP_FAILED;
     }
     l->child = fork();
-    if (l->child == 0)
+    if (l->child == 0) {
+        child_ends_with(parent);
         run_child(origin, fds[1]);
+    }
     int fork_error = errno;
     close(fds[1]);
     l->fd = fds[0];
