@@ -155,6 +155,15 @@ static void failed(struct watch *w, const struct error *e)
         w->operation = NULL;
 }
 
+static void tell_failure(const struct watch *w, const struct error *e)
+{
+    char text[ERROR_TEXT_MAX + 64];
+    struct writer words = writer_to(text, sizeof text - 1);
+    write_format(&words, "%s%s", e->text, w->o->once ? "" : "; it is run again at the next ask");
+    text[words.used] = '\0';
+    output_error(text);
+}
+
 /* What COMMAND has not done is left for the next ask. */
 static void run(struct watch *w)
 {
@@ -166,7 +175,7 @@ static void run(struct watch *w)
         w->here = w->seen;
         trouble_over(&w->running, c.arguments[0], "ended well", w->o->quiet);
     } else if (trouble_met(&w->running, status))
-        output_error(e.text);
+        tell_failure(w, &e);
     if (w->o->once) {
         w->over = true;
         w->status = status;
