@@ -296,7 +296,7 @@ def test_a_reader_that_leaves_ends_command_as_usual(server, image, watch):
 
 def test_a_command_that_fails_is_told_once_and_run_again(server, shelf, image, watch, tmp_path):
     works = tmp_path / "works"
-    script = f'echo "ran $REGTAG_OLD $REGTAG_NEW"; test -e {works} || exit 9'
+    script = f'test -e {works} || s=9; echo "ran $REGTAG_OLD $REGTAG_NEW"; exit $s'
     watcher = watch(image, *RARELY, "--from", "absent", command=shell(script))
     for _ in range(3):
         watcher.out.next(f"ran  {OLD}")
