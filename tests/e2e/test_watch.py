@@ -4,49 +4,15 @@ import json
 import os
 import signal
 import subprocess
-from contextlib import ExitStack
 
 import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
-from images import DOCKER_MANIFEST, OCI_MANIFEST, compact, digest_of, docker_manifest
+from images import DOCKER_MANIFEST, compact, digest_of, docker_manifest
 from program import environment
-from watcher import Watcher, is_alive, until
+from watch_fixtures import NEW, OLD, RARELY, THIRD_DOCUMENT, point, shell
+from watcher import is_alive, until
 
-OLD, NEW = digest_of(OCI_DOCUMENT), digest_of(OTHER_DOCUMENT)
-THIRD_DOCUMENT = compact({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "third": True})
-THIRD = digest_of(THIRD_DOCUMENT)
-RARELY = ["--interval", "86400", "--jitter", "0"]  # only when it is told to
-
-
-@pytest.fixture
-def watch(regtag):
-    """Starts a watch: watch(image, options…)."""
-    with ExitStack() as stack:
-
-        def start(*args, command=(), before=(), **options):
-            words = [*before, regtag.path, "watch", *args]
-            words += ["--", *command] if command else []
-            return stack.enter_context(Watcher(words, **options))
-
-        yield start
-
-
-@pytest.fixture
-def server(serve, shelf):
-    return serve(shelf)
-
-
-@pytest.fixture
-def image(server):
-    return f"{server.host}/repo:old"
-
-
-def point(shelf, document):
-    """Moves the tag; None deletes it."""
-    if document is None:
-        del shelf.manifests["repo", "old"]
-    else:
-        shelf.put("repo", "old", OCI_MANIFEST, document)
+pytest_plugins = ["watch_fixtures"]
 
 
 # ---- What is refused before anything is asked
@@ -210,10 +176,6 @@ def test_verbose_tells_each_ask(server, image, watch):
 
 
 # ---- COMMAND
-
-
-def shell(script):
-    return ["sh", "-c", script]
 
 
 def test_command_gets_to_know_the_move(server, image, watch, tmp_path):
