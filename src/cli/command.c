@@ -62,7 +62,7 @@ static int start(const struct command *c, int report, pid_t *child)
         become(c, report);
     if (*child > 0) {
         setpgid(*child, *child); /* the child does so too: whoever comes first */
-        signals_pass_on(*child);
+        signals_end_with_us(*child);
     }
     signals_release(&before);
     return problem;
@@ -79,14 +79,14 @@ static int start_problem(int fd)
     return n == (ssize_t)sizeof problem ? problem : 0;
 }
 
-/* The process is let go of only when no signal is passed on to it any more: its number may then be another's. */
+/* The process is let go of only when no signal can be sent to it any more: its number may then be another's. */
 static int wait_for(pid_t child)
 {
     siginfo_t ignored;
     int status = 0;
     while (waitid(P_PID, (id_t)child, &ignored, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         ;
-    signals_pass_on(0);
+    signals_end_with_us(0);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     return status;

@@ -1,5 +1,6 @@
 #include "cli/signals.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/select.h>
 #include <unistd.h>
@@ -7,7 +8,7 @@
 #include "net/clock.h"
 
 static volatile sig_atomic_t hung_up;
-static volatile sig_atomic_t passed_on; /* a pid_t, which is an int wherever there is POSIX */
+static volatile sig_atomic_t ends_with_us; /* a pid_t, which is an int wherever there is POSIX */
 
 static void on_hangup(int number)
 {
@@ -15,29 +16,38 @@ static void on_hangup(int number)
     hung_up = 1;
 }
 
-/* A process that is stopped takes no signal but this one. */
-static void end_group(int number)
+/* If there is room for it: nobody may be reading. */
+static void say_ended(void)
 {
-    static const char TOLD[] = "regtag: ended; COMMAND was told to end, too\n";
-    pid_t group = (pid_t)passed_on;
+    static const char TEXT[] = "regtag: ended; COMMAND was told to end, too\n";
+    struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
+    if (poll(&ready, 1, 0) != 1 || write(STDERR_FILENO, TEXT, sizeof TEXT - 1) < 0)
+        return;
+}
+
+/* Always by SIGTERM: what a shell has in the background does not heed SIGINT. A process that is stopped heeds
+ * none until it goes on. */
+static void end_group(void)
+{
+    pid_t group = (pid_t)ends_with_us;
     if (group <= 0)
         return;
-    kill(-group, number);
+    kill(-group, SIGTERM);
     kill(-group, SIGCONT);
-    if (write(STDERR_FILENO, TOLD, sizeof TOLD - 1) < 0)
-        return; /* nobody reads: it ends all the same */
+    say_ended();
 }
 
 static void on_terminate(int number)
 {
-    end_group(number);
+    (void)number;
+    end_group();
     _exit(0);
 }
 
 /* The handler is gone by now: whoever waits for us sees that it was the signal. */
 static void on_interrupt(int number)
 {
-    end_group(number);
+    end_group();
     raise(number);
 }
 
@@ -107,7 +117,7 @@ void signals_release(const sigset_t *before)
     sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-void signals_pass_on(pid_t group)
+void signals_end_with_us(pid_t group)
 {
-    passed_on = (sig_atomic_t)group;
+    ends_with_us = (sig_atomic_t)group;
 }

@@ -18,7 +18,7 @@ bool signals_wait(uint64_t until);
 void signals_hold(sigset_t *before);
 void signals_release(const sigset_t *before);
 
-/* The group of processes that the same signal is sent to before SIGTERM or SIGINT ends us; 0: none. */
-void signals_pass_on(pid_t group);
+/* The group of processes that gets a SIGTERM before SIGTERM or SIGINT ends us; 0: none. */
+void signals_end_with_us(pid_t group);
 
 #endif

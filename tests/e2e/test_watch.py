@@ -9,8 +9,7 @@ import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from images import DOCKER_MANIFEST, compact, digest_of, docker_manifest
 from program import environment
-from watch_fixtures import NEW, OLD, RARELY, THIRD_DOCUMENT, point, shell
-from watcher import is_alive, until
+from watcher import NEW, OLD, RARELY, THIRD_DOCUMENT, is_alive, point, shell, until
 
 pytest_plugins = ["watch_fixtures"]
 
@@ -180,7 +179,9 @@ def test_verbose_tells_each_ask(server, image, watch):
 
 def test_command_gets_to_know_the_move(server, image, watch, tmp_path):
     script = 'printf "%s\\n" "$REGTAG_IMAGE" "$REGTAG_OLD" "$REGTAG_NEW" "$0" "$@"'
-    watcher = watch(image, "--once", "--from", NEW, command=[*shell(script), "zero", "-v", "--", "b"])
+    watcher = watch(
+        image, "--once", "--from", NEW, command=[*shell(script), "zero", "-v", "--", "b"]
+    )
 
     assert watcher.status() == 0
     assert watcher.out.all() == [f"{NEW}\t{OLD}", image, NEW, OLD, "zero", "-v", "--", "b"]
@@ -228,7 +229,7 @@ def test_command_gets_nothing_of_ours(server, image, watch, tmp_path):
             "echo group $(cut -d' ' -f5 /proc/$$/stat) $$",
         ]
     )
-    limits = ["sh", "-c", "ulimit -S -c 1000; ulimit -H -c 2000; exec \"$@\"", "sh"]
+    limits = ["sh", "-c", 'ulimit -S -c 1000; ulimit -H -c 2000; exec "$@"', "sh"]
 
     watcher = watch(
         image, "--once", "--from", "absent", before=limits, command=shell(script), env=SECRETS
@@ -329,7 +330,12 @@ def test_never_two_at_a_time(server, image, watch, tmp_path):
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     watcher = watch(
-        image, "--interval", "1", "--from", "absent", command=shell(f"echo ran; read -r x <{gate}; exit 1")
+        image,
+        "--interval",
+        "1",
+        "--from",
+        "absent",
+        command=shell(f"echo ran; read -r x <{gate}; exit 1"),
     )
     watcher.out.next("ran")
     asked = len(server.requests)
@@ -358,7 +364,9 @@ def test_what_command_leaves_in_the_background_is_not_waited_for(server, image, 
 
 
 def test_no_zombies_are_left(server, image, watch):
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell("(exit 0) & echo ran; exit 1"))
+    watcher = watch(
+        image, *RARELY, "--from", "absent", command=shell("(exit 0) & echo ran; exit 1")
+    )
     for _ in range(5):
         watcher.out.next("ran")
         watcher.ask_now()
@@ -378,7 +386,9 @@ def test_without_command_nobody_to_tell_is_the_end(server, image, watch):
     assert len(watcher.err.all()) == 1 and "stdout" in watcher.err.seen[0]
 
 
-def test_with_command_the_job_goes_on_though_nobody_can_be_told(server, shelf, image, watch, tmp_path):
+def test_with_command_the_job_goes_on_though_nobody_can_be_told(
+    server, shelf, image, watch, tmp_path
+):
     ran = tmp_path / "ran"
     with open("/dev/full", "wb") as full:
         watcher = watch(

@@ -3,25 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
-from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
-from images import OCI_MANIFEST, compact, digest_of
 from watcher import Watcher
-
-THIRD_DOCUMENT = compact({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "third": True})
-OLD, NEW, THIRD = (digest_of(one) for one in (OCI_DOCUMENT, OTHER_DOCUMENT, THIRD_DOCUMENT))
-RARELY = ["--interval", "86400", "--jitter", "0"]  # only when it is told to
-
-
-def point(shelf, document):
-    """Moves the tag `repo:old`; None deletes it."""
-    if document is None:
-        del shelf.manifests["repo", "old"]
-    else:
-        shelf.put("repo", "old", OCI_MANIFEST, document)
-
-
-def shell(script):
-    return ["sh", "-c", script]
 
 
 @pytest.fixture
