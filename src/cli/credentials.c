@@ -95,18 +95,15 @@ static int open_file(const char *path)
     return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Warns of a file with secrets in it that others than its owner can read; once, though it be read often. */
+/* Warns of a file with secrets in it that others than its owner can read. */
 static void warn_if_shared(const struct quest *q, int fd, const char *path)
 {
-    static ino_t warned_of;
     char text[FILE_PATH_MAX + 64];
     struct writer w = writer_to(text, sizeof text);
     struct stat s;
-    if (q->o->quiet || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) || !(s.st_mode & (S_IRGRP | S_IROTH)))
+    if (q->o->quiet || q->o->warned || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) ||
+        !(s.st_mode & (S_IRGRP | S_IROTH)))
         return;
-    if (s.st_ino == warned_of)
-        return;
-    warned_of = s.st_ino;
     write_format(&w, "%s: others can read the secrets in it; chmod 600 keeps them out", path);
     output_note("regtag: ", written(&w));
 }

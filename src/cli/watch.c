@@ -23,7 +23,7 @@ struct place {
 };
 
 struct watch {
-    const struct options *o;
+    struct options *o;
     const char *image;
     struct regtag *operation; /* NULL: the credentials are to be read first */
     struct schedule schedule;
@@ -95,7 +95,7 @@ static bool begin(struct watch *w, struct error *e)
     session_close();
     if (!keep && !session_login(w->image, clock_now() + timeout, e))
         return false;
-    w->logged_in = true;
+    w->logged_in = w->o->warned = true;
     struct regtag_config config = session_config(clock_now() + timeout);
     config.keep = true;
     struct regtag *operation = session_operation(&config);
@@ -267,7 +267,7 @@ static void ask_and_act(struct watch *w)
         wait_for_next(w, pause, since);
 }
 
-int watch(const struct options *o)
+int watch(struct options *o)
 {
     static struct watch w;
     struct error e = {.status = 0};

@@ -5,6 +5,6 @@
 #include "cli/options.h"
 
 /* Returns an exit status; with --once that of COMMAND. The session must have been initialised. */
-int watch(const struct options *o);
+int watch(struct options *o);
 
 #endif
