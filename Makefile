@@ -143,8 +143,8 @@ tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper output proxy_env) \
-                $(patsubst %,src/net/%.c,address clock no_proxy proxy tunnel)
+tested       := $(patsubst %,src/cli/%.c,credentials helper output process proxy_env schedule trouble) \
+                $(patsubst %,src/net/%.c,address child clock no_proxy proxy tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------
 

@@ -1,14 +1,13 @@
 /* regtag: the command. */
-#define _GNU_SOURCE /* prlimit */
-
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/process.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/watch.h"
 #include "net/clock.h"
 #include "regtag.h"
 
@@ -80,14 +79,6 @@ static int check_output(int status)
     return status ? status : REGTAG_OTHER;
 }
 
-/* No core has a secret in it: a crash must not leave one on a disk. musl's setrlimit would bring in what it
- * takes to stop threads. */
-static void no_core(void)
-{
-    const struct rlimit none = {0, 0};
-    prlimit(0, RLIMIT_CORE, &none, NULL);
-}
-
 /* What goes wrong with the reference or the credentials is told before anything is sent. */
 static int run_verb(void)
 {
@@ -97,7 +88,9 @@ static int run_verb(void)
 
     if (options.insecure)
         output_error("warning: --insecure: the registry's certificate is not verified");
-    if (session_login(options.arguments[0], deadline, &e)) {
+    if (options.verb->id == VERB_ID_WATCH) {
+        status = watch(&options);
+    } else if (session_login(options.arguments[0], deadline, &e)) {
         struct regtag_config config = session_config(deadline);
         status = (int)run(session_operation(&config));
     } else {
@@ -113,7 +106,7 @@ int main(int argc, char **argv)
     struct error e = {.status = 0};
     bool has_output = output_claim();
     signal(SIGPIPE, SIG_IGN);
-    no_core();
+    process_no_core();
 
     if (!options_parse(&options, argc, argv, &e) || (options.verb && !session_init(&options, &e))) {
         output_error(e.text);
