@@ -87,6 +87,7 @@ static void become(char *path, const struct helper *h, int question, int answer)
     for (size_t i = 0; i < COUNT(OUR_SECRETS); i++)
         unsetenv(OUR_SECRETS[i]);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     execv(path, arguments);
     const char *problem = strerror(errno);
     ssize_t n = write(STDOUT_FILENO, problem, strlen(problem));
