@@ -82,11 +82,12 @@ static struct slice place(const char *digest, bool absent, const char *otherwise
     return slice_of(absent ? JOURNAL_ABSENT : *digest ? digest : otherwise);
 }
 
-/* Where a confirmed digest was another one the tag was touched, whoever did it: that it "failed" would tell
- * undo to leave it at that. */
+/* That it "failed" would tell undo not to look: but where another digest was confirmed the tag was touched,
+ * whoever did it, and an upload that made a server fail may yet arrive. */
 static enum regtag_outcome outcome_of(const struct regtag_result *result)
 {
-    return result->status == REGTAG_NOT_CONFIRMED ? REGTAG_MAYBE_SET : result->outcome;
+    bool unclear = result->status == REGTAG_NOT_CONFIRMED || result->status == REGTAG_SERVER_FAILED;
+    return unclear ? REGTAG_MAYBE_SET : result->outcome;
 }
 
 /* Returns NULL, or what went wrong. */
