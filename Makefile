@@ -105,7 +105,8 @@ tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper output proxy_env) \
+tested       := $(patsubst %,src/cli/%.c,credentials helper journal journal_line journal_reader output \
+                proxy_env report undo_book) \
                 $(patsubst %,src/net/%.c,clock no_proxy proxy tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------

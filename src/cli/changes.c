@@ -114,27 +114,29 @@ static void run(struct moving *m, int index, uint64_t deadline)
         moving_fail(m, &e);
 }
 
-static enum regtag_status run_all(const struct options *o, struct journal *journal, uint64_t deadline)
+static enum regtag_status run_all(struct moving *m, uint64_t deadline)
 {
-    struct moving m = {.options = o, .journal = journal};
-    for (int i = 0; i < operations(o); i++)
-        run(&m, i, deadline);
-    changes_tell_dry_run(o);
-    return m.status;
+    for (int i = 0; i < operations(m->options); i++)
+        run(m, i, deadline);
+    changes_tell_dry_run(m->options);
+    return m->status;
 }
 
 enum regtag_status changes_run(const struct options *o, uint64_t deadline)
 {
     struct error e = {.status = 0};
-    struct journal journal;
-    bool kept = o->journal && !o->dry_run;
-    if (!check(o, deadline, &e) || (kept && !journal_open(&journal, o->journal, JOURNAL_START, &e))) {
+    struct journal journal = {.fd = -1};
+    struct moving m = {.options = o};
+    if (!check(o, deadline, &e)) {
         output_error(e.text);
         return (enum regtag_status)e.status;
     }
-    enum regtag_status status = run_all(o, kept ? &journal : NULL, deadline);
-    if (kept)
-        journal_close(&journal);
+    if (o->journal && !o->dry_run) {
+        m.journal = &journal;
+        journal_open(&journal, o->journal, JOURNAL_START, &m.stopped);
+    }
+    enum regtag_status status = run_all(&m, deadline);
+    journal_close(&journal);
     return status;
 }
 
