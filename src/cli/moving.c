@@ -16,7 +16,6 @@ void moving_next(struct moving *m, const char *image, const char *const *names, 
     m->failed = false;
     m->told = 0;
     m->announced = 0;
-    m->latest = NULL;
 }
 
 static void note_failure(struct moving *m, enum regtag_status status)
@@ -113,33 +112,52 @@ static void explain(const struct moving *m, struct error *e, const char *problem
               what);
 }
 
-/* The tag is about to be touched. An upload that is tried again is announced once. */
+/* Notes that a tag is being moved. False when that was noted before. */
+static bool note_announced(struct moving *m, const char *name)
+{
+    for (size_t i = 0; i < m->announced; i++)
+        if (m->announced_names[i] == name)
+            return false;
+    if (m->announced < ANNOUNCED_MAX)
+        m->announced_names[m->announced++] = name;
+    return true;
+}
+
+/* Forgets that a tag is being moved. False when that was not known. */
+static bool was_announced(struct moving *m, const char *name)
+{
+    for (size_t i = 0; i < m->announced; i++)
+        if (m->announced_names[i] == name) {
+            m->announced_names[i] = m->announced_names[--m->announced];
+            return true;
+        }
+    return false;
+}
+
+/* The tag is about to be touched. */
 static void announce(struct moving *m, const struct regtag_result *result)
 {
-    if (!m->journal || (m->announced && m->latest == result->name))
+    if (!m->journal || !note_announced(m, result->name))
         return;
     const char *problem = write_down(m, result, REGTAG_PENDING);
-    if (problem) {
-        struct regtag_result failure = *result;
-        explain(m, &m->stopped, problem, "no tag is touched without it");
-        failure.outcome = REGTAG_NOT_SET;
-        failure.status = REGTAG_OTHER;
-        failure.error = m->stopped.text;
-        fail_rest(m, &failure);
-    }
-    m->announced++;
-    m->latest = result->name;
+    if (!problem)
+        return;
+    struct regtag_result failure = *result;
+    explain(m, &m->stopped, problem, "no tag is touched without it");
+    failure.outcome = REGTAG_NOT_SET;
+    failure.status = REGTAG_OTHER;
+    failure.error = m->stopped.text;
+    fail_rest(m, &failure);
 }
 
 /* A tag that was not announced was not touched. Only an undo remembers that, so as not to look again. */
 static void conclude(struct moving *m, const struct regtag_result *result)
 {
     struct error e = {.status = 0};
+    bool touched = result->outcome != REGTAG_UNCHANGED && result->outcome != REGTAG_NOT_SET;
     bool undone_already = m->undone && result->outcome == REGTAG_UNCHANGED;
-    if (!m->journal || (!m->announced && !undone_already))
+    if (!m->journal || (!was_announced(m, result->name) && !touched && !undone_already))
         return;
-    if (m->announced)
-        m->announced--;
     const char *problem = write_down(m, result, outcome_of(result));
     if (!problem)
         return;

@@ -6,6 +6,9 @@
 #include "cli/journal.h"
 #include "cli/options.h"
 
+#define ANNOUNCED_MAX                                                                                   \
+    64 /* of more tags that are moved by one request, the journal has no end if they fail */
+
 /* To begin, clear the whole struct and set the first two. Then, for each operation, moving_next. */
 struct moving {
     const struct options *options;
@@ -21,10 +24,10 @@ struct moving {
     const char *image; /* of this operation, as moving_next was told, as are the two that follow */
     const char *const *names;
     size_t count;
-    bool failed;        /* one of its tags, or more */
-    size_t told;        /* tags of it */
-    size_t announced;   /* tags that the journal says are being moved */
-    const char *latest; /* the last of these; NULL: there was none */
+    bool failed;      /* one of its tags, or more */
+    size_t told;      /* tags of it */
+    size_t announced; /* tags that the journal says are being moved; these are they */
+    const char *announced_names[ANNOUNCED_MAX];
 };
 
 /* Goes on to an operation on the tags names[0..count) of a repository; `image` is a reference of it, as the

@@ -63,22 +63,37 @@ static enum regtag_event looked(struct regtag *r)
     return not_seen(r, &why);
 }
 
+bool look_is_optional(const struct regtag *r)
+{
+    return r->look.then == PHASE_GATHERED || (r->look.then == PHASE_SEEN && !guard_exists(r));
+}
+
+/* A look that could be done without gets a part of the time that is left. */
+static uint64_t look_until(const struct regtag *r)
+{
+    uint64_t left = r->now < r->deadline ? r->deadline - r->now : 0;
+    return r->deadline - (look_is_optional(r) ? left - left / 4 : 0);
+}
+
 static bool begin_look(struct regtag *r)
 {
     if (r->exchange.follows && r->following == r->result.name) {
         exchange_take_follower(&r->exchange);
-        operation_sent(r, r->deadline);
+        operation_sent(r, look_until(r));
         return true;
     }
     operation_manifest_request(r, "HEAD", slice_of(r->result.name));
-    operation_send(r, "HEAD", SLICE(""), r->deadline);
+    operation_send(r, "HEAD", SLICE(""), look_until(r));
     return false;
 }
 
 enum regtag_event phase_look(struct regtag *r)
 {
-    if (!r->begun)
-        r->followed = begin_look(r);
+    if (!r->begun) {
+        r->followed = begin_look(r); /* what begins it clears that */
+        if (together_following(r))
+            operation_follow(r, together_following(r));
+    }
     switch (operation_answer(r)) {
     case EXCHANGE_WAIT: return REGTAG_WAIT;
     case EXCHANGE_MOVED: return GO_ON;
@@ -132,7 +147,7 @@ static bool begin_weighing(struct regtag *r)
     const struct regtag_hash *hash = &r->config.hash;
     r->drained = 0;
     operation_manifest_request(r, "GET", slice_of(r->result.name));
-    operation_send(r, "GET", SLICE(""), r->deadline);
+    operation_send(r, "GET", SLICE(""), look_until(r));
     return hash->start(hash->context) == 0;
 }
 

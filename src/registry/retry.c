@@ -25,10 +25,12 @@ bool failure_passes(const struct regtag *r)
 bool retry_handles(const struct regtag *r)
 {
     switch (r->phase) {
-    case PHASE_LOOK: return !r->followed;
+    case PHASE_LOOK:
+    case PHASE_WEIGH:
+        /* One that followed is sent again by itself; and one that hangs is not worth the time. */
+        return !r->followed && !(r->exchange.error.status == REGTAG_TIMEOUT && look_is_optional(r));
     case PHASE_ASK:
     case PHASE_FETCH:
-    case PHASE_WEIGH:
     case PHASE_PING:
     case PHASE_TOKEN: return true;
     case PHASE_PAGE: return r->listing.on_page == 0;
