@@ -209,6 +209,35 @@ def test_an_upload_that_nobody_answers_is_uncertain(regtag, undo, server, shelf,
     assert at(shelf) == old
 
 
+def test_an_upload_that_made_the_server_fail_may_yet_arrive(regtag, undo, server, shelf, journal, new):
+    shelf.instead["PUT"] = lambda request: answer(500)
+    args = ["--journal", journal.path, "--retries", "0", f"{server.host}/repo:old", "new"]
+    result = regtag("tag", *args)
+    assert ([row[2] for row in result.rows], journal.outcomes) == (["failed"], ["moving", "uncertain"])
+    assert [row[2] for row in undo().rows] == ["unchanged"]
+
+    result = regtag("tag", *args)
+    assert result.status == 17
+    del shelf.instead["PUT"]
+    shelf.put("repo", "new", *shelf.manifests["repo", new])
+    assert [row[2] for row in undo().rows] == ["moved"]
+
+
+def test_a_race_that_was_lost_is_not_called_untouched(regtag, undo, server, shelf, journal):
+    def put(request):
+        told = shelf.usual(request)
+        shelf.put("repo", "new", OCI_MANIFEST, THIRD)
+        return told
+
+    shelf.instead["PUT"] = put
+    args = ["--journal", journal.path, "--confirm", f"{server.host}/repo:old", "new"]
+    assert regtag("tag", *args).status == 15
+    assert journal.outcomes == ["moving", "uncertain"]
+
+    assert undo().status == 12
+    assert at(shelf) == digest_of(THIRD)
+
+
 def test_several_tags_set_by_one_request_are_all_written_down(tag, undo, server, shelf, journal):
     def put(request):
         shelf.usual(request)
@@ -589,6 +618,49 @@ def test_a_password_on_standard_input_serves_all_images(regtag, tag, server, jou
     assert [row[2] for row in deleted.rows] == ["deleted", "deleted"]
     assert [row[2] for row in undone.rows] == ["deleted", "unchanged", "unchanged"]
     assert (deleted.status, undone.status) == (0, 0)
+
+
+# ---- delete with several images
+
+
+def images_of(server, *names):
+    return [f"{server.host}/repo:{name}" for name in names]
+
+
+def test_each_image_is_deleted_and_told(delete, server, shelf):
+    result = delete("new", "nothing", "third")
+
+    assert result.status == 3
+    assert [(row[0], row[2]) for row in result.rows] == list(
+        zip(images_of(server, "new", "nothing", "third"), ("deleted", "failed", "deleted"), strict=True)
+    )
+    assert (at(shelf), at(shelf, "third")) == (None, None)
+
+
+def test_an_image_that_makes_no_sense_keeps_all_from_being_deleted(delete, server, old):
+    for nonsense in ("a b", "", f"new@{old}"):
+        result = delete("new", "third", nonsense)
+
+        assert (result.status, result.out) == (2, b"")
+    assert server.requests == []
+
+
+def test_each_image_has_its_own_guard(regtag, server, shelf, old):
+    guards = ["--expect", f"new={old}", "--expect", f"third={old}", "--expect", digest_of(b"")]
+
+    result = regtag("delete", *guards, *images_of(server, "new", "third", "old"))
+
+    assert result.status == 12
+    assert [row[2] for row in result.rows] == ["deleted", "failed", "failed"]
+    assert at(shelf, "third") is not None and at(shelf, "old") is not None
+
+
+def test_a_guard_for_no_image_at_hand_is_refused(regtag, server, old):
+    result = regtag("delete", "--expect", f"fresh={old}", *images_of(server, "new", "third"))
+
+    assert (result.status, result.out) == (2, b"")
+    result.complaint("fresh=", "not one of those")
+    assert server.requests == []
 
 
 # ---- Journals that are not as they should be
