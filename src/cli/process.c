@@ -10,7 +10,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const OUR_SECRETS[] = {"REGTAG_USER", "REGTAG_PASSWORD", "REGTAG_TOKEN"};
-static const int OUR_SIGNALS[] = {SIGPIPE, SIGHUP, SIGINT, SIGTERM};
+static const int OUR_SIGNALS[] = {SIGPIPE, SIGXFSZ, SIGHUP, SIGINT, SIGTERM};
 
 static struct rlimit cores; /* before process_no_core */
 static bool cores_changed;
