@@ -16,6 +16,8 @@ from images import digest_of
 from listener import Listener
 from wire import END_OF_HEAD, read_head
 
+LINGER = 5  # seconds
+
 
 class Drip(NamedTuple):
     """Bytes that are sent one at a time."""
@@ -35,14 +37,15 @@ class Take(NamedTuple):
 
 
 class Act(enum.Enum):
-    CLOSE = "close the connection"
+    CLOSE = "close the connection, and lose nothing that was sent on it"
+    HANG_UP = "close it at once: with a reset, if there is more to read"
     RESET = "close it with a reset"
     HALF_CLOSE = "send nothing more, leave the other direction open"
     STALL = "do nothing until the server is stopped"
     READ_BODY = "read the request's body, where the answer came early"
 
 
-CLOSE, RESET, HALF_CLOSE, STALL, READ_BODY = Act
+CLOSE, HANG_UP, RESET, HALF_CLOSE, STALL, READ_BODY = Act
 
 
 def answer(status, body=b"", *fields, reason=None, framed=True):
@@ -150,10 +153,21 @@ class Fake(Listener):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
                 return False
             elif step is CLOSE:
+                _linger(connection)
+                return False
+            elif step is HANG_UP:
                 return False
             else:
                 raise TypeError(f"no step: {step!r}")
         return True
+
+
+def _linger(connection):
+    """Until the client has closed as well, as servers do; what it still sends is lost."""
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(LINGER)
+    while connection.recv(65536):
+        pass
 
 
 class _Inbox:
@@ -189,12 +203,15 @@ class Shelf:
     """A registry that keeps manifests in a dict, and can be told to lie.
 
     `instead` has a function from a request to an answer for each method that is not to be answered
-    as usual; `usual` is what a well-behaved registry answers.
+    as usual, `afterwards` those that hold once an upload has come; `usual` is what a well-behaved
+    registry answers.
     """
 
     def __init__(self):
         self.manifests = {}  # (repository, reference): (media type, bytes)
         self.instead = {}
+        self.afterwards = {}
+        self._uploaded = False
 
     def put(self, repository, reference, media_type, document):
         self.manifests[repository, reference] = (media_type, document)
@@ -205,7 +222,11 @@ class Shelf:
         return self.manifests.get((repository, reference), (None, None))[1]
 
     def __call__(self, request):
-        return self.instead.get(request.method, self.usual)(request)
+        respond = self.instead.get(request.method, self.usual)
+        if self._uploaded:
+            respond = self.afterwards.get(request.method, respond)
+        self._uploaded |= request.method == "PUT"
+        return respond(request)
 
     def usual(self, request):
         if request.path == "/v2/":
