@@ -7,6 +7,7 @@ open for the next request, unless a step has ended it.
 
 import enum
 import http.client
+import json
 import socket
 import struct
 import threading
@@ -217,6 +218,18 @@ class Shelf:
         self.manifests[repository, reference] = (media_type, document)
         self.manifests[repository, digest_of(document)] = (media_type, document)
 
+    def remove(self, repository, reference):
+        """A tag; or a manifest, by its digest, with all tags that point at it."""
+        document = self.document(repository, reference)
+        del self.manifests[repository, reference]
+        if ":" in reference:
+            for one in [key for key, (_, held) in self.manifests.items() if held == document]:
+                if one[0] == repository:
+                    del self.manifests[one]
+
+    def tags(self, repository):
+        return [tag for held, tag in self.manifests if held == repository and ":" not in tag]
+
     def document(self, repository, reference):
         """The bytes under a tag, or None."""
         return self.manifests.get((repository, reference), (None, None))[1]
@@ -232,6 +245,9 @@ class Shelf:
         if request.path == "/v2/":
             return answer(200, b"{}")
         repository, kind, reference = request.path.removeprefix("/v2/").rsplit("/", 2)
+        if (kind, reference) == ("tags", "list"):
+            listed = {"name": repository, "tags": self.tags(repository)}
+            return answer(200, json.dumps(listed).encode(), "Content-Type: application/json")
         if kind != "manifests":
             return errors(404, "UNSUPPORTED")
         if request.method == "PUT":
@@ -239,7 +255,10 @@ class Shelf:
             return answer(201, b"", f"Docker-Content-Digest: {digest_of(request.body)}")
         if (repository, reference) not in self.manifests:
             missing = errors(404, "MANIFEST_UNKNOWN", "manifest unknown")
-            return missing if request.method == "GET" else bodiless(missing)
+            return bodiless(missing) if request.method == "HEAD" else missing
+        if request.method == "DELETE":
+            self.remove(repository, reference)
+            return answer(202)
         media_type, document = self.manifests[repository, reference]
         found = answer(
             200,
