@@ -75,13 +75,14 @@ def chunked(*chunks, trailer=b""):
 
 
 class Fake(Listener):
-    """The server. `early` picks requests that are answered before their body is read."""
+    """The server. `early` picks requests that are answered before their body is read; `listener` is
+    a socket that is bound already.
+    """
 
-    def __init__(self, respond, early=lambda request: False, receive_buffer=None):
-        listener = socket.socket()
+    def __init__(self, respond, early=lambda request: False, receive_buffer=None, listener=None):
+        listener = listener or _bound()
         if receive_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         super().__init__(listener)
         self.requests = []
@@ -161,6 +162,12 @@ class Fake(Listener):
             else:
                 raise TypeError(f"no step: {step!r}")
         return True
+
+
+def _bound():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
 
 
 def _linger(connection):
