@@ -175,6 +175,7 @@ struct regtag_config {
     size_t expected_count;
     bool confirm;  /* tag: look at the tag once more behind the upload */
     bool dry_run;  /* tag, delete: do all but change anything; the outcome is what it would be */
+    bool keep;     /* digest: leave connection and token as they are at the end, for regtag_again */
     bool siblings; /* delete: where the registry cannot delete a tag alone, delete its manifest, and all
                       tags that point at it */
 };
@@ -229,7 +230,8 @@ enum regtag_event {
 /* What a connection needs before the next step. `close` comes before `open`. */
 struct regtag_want {
     struct {
-        bool close; /* close it; at the end of the operation all are to be closed, asked or not */
+        bool close; /* close it; at the end of the operation all are to be closed, asked or not, unless
+                       `keep` is set */
         bool open;  /* open it to *origin */
         bool read;  /* call again when it can be read, or has failed */
         bool write; /* call again when it can be written, or has failed */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/calendar.h"
 
 static bool wrong(struct error *e, const char *option, const char *value, const char *problem)
 {
@@ -17,58 +18,22 @@ static bool wrong(struct error *e, const char *option, const char *value, const 
 
 /* ---- Dates ----------------------------------------------------------------------------------- */
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar. */
-static int64_t days_before(int64_t year, int64_t month, int64_t day)
-{
-    int64_t y =
-        month <= 2 ? year - 1 : year; /* the year begins in March, so that its leap day is the last */
-    int64_t m = month <= 2 ? month + 9 : month - 3;
-    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
-}
-
-static int64_t days_in(int64_t year, int64_t month)
-{
-    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return DAYS[month - 1] + (month == 2 && leap);
-}
-
-/* Takes a number of exactly `digits` digits, from `least` to `most`, and the character behind it. */
-static bool take_number(struct slice *s, size_t digits, uint64_t least, uint64_t most, char behind,
-                        int64_t *number)
-{
-    uint64_t n;
-    if (!slice_number(slice_head(*s, digits), most, &n) || n < least || s->size < digits)
-        return false;
-    *s = slice_from(*s, digits);
-    *number = (int64_t)n;
-    if (behind == '\0')
-        return true;
-    if (s->size == 0 || s->data[0] != behind)
-        return false;
-    *s = slice_from(*s, 1);
-    return true;
-}
-
 /* YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ of RFC 3339. */
 static bool parse_date(struct slice s, int64_t *seconds)
 {
-    int64_t year, month, day, hour = 0, minute = 0, second = 0;
-    if (!take_number(&s, 4, 1970, 9999, '-', &year) || !take_number(&s, 2, 1, 12, '-', &month) ||
-        !take_number(&s, 2, 1, 31, '\0', &day) || day > days_in(year, month))
+    struct calendar c = {.hour = 0};
+    if (!take_digits(&s, 4, '-', &c.year) || !take_digits(&s, 2, '-', &c.month) ||
+        !take_digits(&s, 2, '\0', &c.day))
         return false;
     if (s.size) {
         if (s.data[0] != 'T' && s.data[0] != 't' && s.data[0] != ' ')
             return false;
         s = slice_from(s, 1);
-        if (!take_number(&s, 2, 0, 23, ':', &hour) || !take_number(&s, 2, 0, 59, ':', &minute) ||
-            !take_number(&s, 2, 0, 60, '\0', &second))
-            return false;
-        if (!slice_equal_nocase(s, SLICE("Z")))
+        if (!take_digits(&s, 2, ':', &c.hour) || !take_digits(&s, 2, ':', &c.minute) ||
+            !take_digits(&s, 2, '\0', &c.second) || !slice_equal_nocase(s, SLICE("Z")))
             return false;
     }
-    *seconds = ((days_before(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    return true;
+    return calendar_seconds(&c, seconds);
 }
 
 static bool set_time_floor(struct tls_settings *t, const char *value, struct error *e)

@@ -38,19 +38,23 @@ static bool hash_parts(const struct regtag_hash *hash, const struct slice *parts
     return hash->finish(hash->context, sum) == 0;
 }
 
-bool digest_of(const struct regtag_hash *hash, const struct slice *parts, size_t count,
-               char text[DIGEST_SHA256_SIZE + 1])
+void digest_from_sum(const unsigned char sum[32], char text[DIGEST_SHA256_SIZE + 1])
 {
     static const char HEX[] = "0123456789abcdef";
-    unsigned char sum[32];
-    if (!hash_parts(hash, parts, count, sum))
-        return false;
-
     memcpy(text, "sha256:", 7);
-    for (size_t i = 0; i < sizeof sum; i++) {
+    for (size_t i = 0; i < 32; i++) {
         text[7 + 2 * i] = HEX[sum[i] >> 4];
         text[8 + 2 * i] = HEX[sum[i] & 15];
     }
     text[DIGEST_SHA256_SIZE] = '\0';
+}
+
+bool digest_of(const struct regtag_hash *hash, const struct slice *parts, size_t count,
+               char text[DIGEST_SHA256_SIZE + 1])
+{
+    unsigned char sum[32];
+    if (!hash_parts(hash, parts, count, sum))
+        return false;
+    digest_from_sum(sum, text);
     return true;
 }

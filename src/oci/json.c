@@ -75,6 +75,7 @@ static enum json_event close_container(struct json *j)
 static enum json_event begin_scalar(struct json *j, char c)
 {
     j->scalar = c;
+    j->whole = is_digit(c) ? (uint32_t)(c - '0') : 0;
     if (c == '-')
         j->state = MINUS;
     else if (is_digit(c))
@@ -183,6 +184,8 @@ static enum json_event number(struct json *j, struct slice *in)
             break;
         }
         j->state = next;
+        if (next == INTEGER && j->whole < 100000000)
+            j->whole = j->whole * 10 + (uint32_t)(in->data[0] - '0');
         take(j, in, 1);
     }
     return JSON_MORE;

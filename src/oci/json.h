@@ -24,6 +24,7 @@ struct json {
     unsigned depth;      /* how many objects and arrays are open */
     bool in_key;         /* the string at hand is a key */
     char scalar;         /* see JSON_SCALAR */
+    uint32_t whole;      /* of a number that has ended: its digits before the point; at most 10^9 */
     const char *problem; /* NULL, or what is wrong */
     uint64_t offset;     /* bytes taken so far; with JSON_BROKEN, of the bad one */
 

@@ -124,6 +124,17 @@ static const struct meaning UPLOAD_MEANINGS[] = {
     {415, REGTAG_REFUSED, "the registry does not take manifests of this media type"},
 };
 
+#define ONLY_WHOLE                                                                                      \
+    "the registry cannot delete a tag alone, only the manifest with all its tags; --with-siblings does that"
+
+static const struct meaning DELETE_MEANINGS[] = {
+    {400, REGTAG_IMMUTABLE, ONLY_WHOLE},
+    {405, REGTAG_IMMUTABLE, ONLY_WHOLE},
+    {404, REGTAG_NOT_FOUND, "there is no such tag"},
+    {409, REGTAG_IMMUTABLE, "the registry does not let this tag be deleted"},
+    {412, REGTAG_IMMUTABLE, "the registry does not let this tag be deleted"},
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct meaning *find_meaning(const struct meaning *list, size_t count, unsigned http)
@@ -169,6 +180,8 @@ static struct meaning meaning_of(enum request_kind kind, unsigned http, const st
     const struct meaning *m = NULL;
     if (kind == REQUEST_UPLOAD)
         m = find_meaning(UPLOAD_MEANINGS, COUNT(UPLOAD_MEANINGS), http);
+    if (kind == REQUEST_DELETE)
+        m = find_meaning(DELETE_MEANINGS, COUNT(DELETE_MEANINGS), http);
     if (!m)
         m = find_meaning(MEANINGS, COUNT(MEANINGS), http);
     if (kind == REQUEST_TOKEN)

@@ -11,6 +11,7 @@
 enum request_kind {
     REQUEST_MANIFEST, /* GET or HEAD of a manifest */
     REQUEST_UPLOAD,   /* PUT of a manifest */
+    REQUEST_DELETE,   /* DELETE of a manifest */
     REQUEST_LIST,     /* GET of a tag list */
     REQUEST_TOKEN     /* to a token server */
 };

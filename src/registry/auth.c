@@ -20,6 +20,7 @@ void auth_init(struct auth *a, const struct regtag_credentials *credentials)
     if (token.size == 0 || token.size > TOKEN_MAX)
         return;
     a->scheme = AUTH_BEARER;
+    a->expires = UINT64_MAX;
     a->secret = true;
     memcpy(a->answer.token, token.data, token.size);
     a->answer.size = token.size;
@@ -339,7 +340,24 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     return AUTH_REPEAT;
 }
 
+bool auth_expects_challenge(const struct auth *a, const struct regtag_credentials *credentials)
+{
+    return a->scheme == AUTH_UNKNOWN &&
+           (is_set(credentials->user) || is_set(credentials->identity_token));
+}
+
 /* ---- Asking for a token ---------------------------------------------------------------------- */
+
+#define EXPIRES_DEFAULT 60u /* seconds, where the answer does not say (Docker's token specification) */
+
+/* A token that is about to expire is as good as expired: the request with it takes its time, too. */
+void auth_accept_token(struct auth *a, uint64_t asked)
+{
+    uint64_t good = (a->answer.expires_in ? a->answer.expires_in : EXPIRES_DEFAULT) * (uint64_t)1000;
+    a->scheme = AUTH_BEARER;
+    a->fresh = true;
+    a->expires = asked + good - good / 10;
+}
 
 void auth_token_server(const struct auth *a, struct regtag_origin *origin, struct slice *target)
 {
@@ -369,13 +387,13 @@ static void write_encoded(struct writer *w, struct slice s)
 }
 
 /* The scope is built here: what a challenge proposes may be a placeholder (GHCR). */
-static void write_scope(struct writer *w, const struct reference *reference, bool pull_only)
+static void write_scope(struct writer *w, const struct reference *reference, const char *actions)
 {
     char text[REPOSITORY_MAX + 32];
     struct writer scope = writer_to(text, sizeof text);
     write_text(&scope, "repository:");
     write_repository(&scope, reference);
-    write_text(&scope, pull_only ? ":pull" : ":pull,push");
+    write_format(&scope, ":%s", actions);
     write_text(w, "scope=");
     write_encoded(w, written(&scope));
 }
@@ -397,7 +415,7 @@ struct writer auth_form(struct auth *a, const struct regtag_credentials *credent
         write_encoded(&w, slice_of(a->service));
         write_char(&w, '&');
     }
-    write_scope(&w, reference, a->pull_only);
+    write_scope(&w, reference, a->actions);
     if (post) {
         write_text(&w, "&refresh_token=");
         write_encoded(&w, slice_of(credentials->identity_token));

@@ -25,9 +25,10 @@ struct auth {
     enum auth_scheme scheme; /* what is shown with every request to the registry */
     bool fresh;              /* for the request at hand it has been obtained already */
     bool pinged;
-    bool by_get;    /* the token server does not know POST */
-    bool pull_only; /* what the scope asks for */
-    bool secret;    /* there has been one in `answer` or `form`; else their pages stay untouched */
+    bool by_get;         /* the token server does not know POST */
+    const char *actions; /* what the scope asks for: "pull", "pull,push" ... */
+    uint64_t expires;    /* when the token that is shown is good no longer; UINT64_MAX: never */
+    bool secret;         /* there has been one in `answer` or `form`; else their pages stay untouched */
     char realm[URL_MAX + 1]; /* of the token server, absolute */
     char service[SERVICE_MAX + 1];
     struct token_answer answer; /* of the token server; its token is what is shown */
@@ -59,6 +60,12 @@ void auth_mask_encoded(struct slice basic, char *text, size_t size);
 enum auth_step auth_challenged(struct auth *a, const struct regtag_config *config,
                                const struct regtag_origin *origin, const struct http_response *response,
                                struct error *e);
+
+/* Whether a 401 is to be expected: there are credentials, but nothing to show yet. */
+bool auth_expects_challenge(const struct auth *a, const struct regtag_credentials *credentials);
+
+/* A token has come, which was asked for at this time. */
+void auth_accept_token(struct auth *a, uint64_t asked);
 
 /* Where the token server is: its origin and, in *target, path and query of the realm. */
 void auth_token_server(const struct auth *a, struct regtag_origin *origin, struct slice *target);

@@ -19,13 +19,14 @@ static bool is_redirection(const struct regtag *r)
     unsigned status = r->exchange.response.status;
     bool keeps_method = status == 307 || status == 308;
     bool is_get = status == 301 || status == 302 || status == 303;
-    return keeps_method || (is_get && r->phase != PHASE_UPLOAD);
+    return keeps_method || (is_get && r->phase != PHASE_UPLOAD && r->phase != PHASE_DELETE);
 }
 
 enum phase detour_for(const struct regtag *r)
 {
     bool detour = r->phase == PHASE_CHALLENGE || r->phase == PHASE_PING || r->phase == PHASE_TOKEN ||
-                  r->phase == PHASE_REDIRECT || r->phase == PHASE_WORDS;
+                  r->phase == PHASE_REDIRECT || r->phase == PHASE_WORDS || r->phase == PHASE_RETRY ||
+                  r->phase == PHASE_DRAIN;
     if (detour)
         return PHASE_IDLE;
     if (r->exchange.response.status == 401 && at_home(r))
@@ -35,26 +36,55 @@ enum phase detour_for(const struct regtag *r)
 
 /* ---- Challenges ------------------------------------------------------------------------------ */
 
+static enum regtag_event turn(struct regtag *r, enum phase phase)
+{
+    r->phase = phase;
+    r->begun = false;
+    return GO_ON;
+}
+
 static enum regtag_event challenged(struct regtag *r)
 {
     struct error problem = {.status = 0};
     switch (auth_challenged(&r->auth, &r->config, &r->origin, &r->exchange.response, &problem)) {
     case AUTH_REPEAT: return operation_repeat(r);
-    case AUTH_TOKEN:
-        r->phase = PHASE_TOKEN;
-        r->begun = false;
-        return GO_ON;
-    case AUTH_PING:
-        r->phase = PHASE_PING;
-        r->begun = false;
-        return GO_ON;
+    case AUTH_TOKEN: return turn(r, PHASE_TOKEN);
+    case AUTH_PING: return turn(r, PHASE_PING);
     default: return operation_refuse(r, &problem);
     }
 }
 
+/* A HEAD that followed gets its 401, too, before the connection is free for other things. */
 enum regtag_event phase_challenge(struct regtag *r)
 {
-    return operation_answer(r) == EXCHANGE_WAIT ? REGTAG_WAIT : challenged(r);
+    if (operation_answer(r) == EXCHANGE_WAIT)
+        return REGTAG_WAIT;
+    enum regtag_event event = challenged(r);
+    if (!r->exchange.follows || r->refusal.status)
+        return event;
+    r->drained_for = r->phase;
+    exchange_take_follower(&r->exchange);
+    operation_sent(r, r->deadline);
+    r->phase = PHASE_DRAIN;
+    return GO_ON;
+}
+
+enum regtag_event phase_drain(struct regtag *r)
+{
+    if (operation_answer(r) == EXCHANGE_WAIT)
+        return REGTAG_WAIT;
+    return turn(r, r->drained_for);
+}
+
+bool operation_renew_token(struct regtag *r)
+{
+    const struct auth *a = &r->auth;
+    if (a->scheme != AUTH_BEARER || a->fresh || r->now < a->expires || r->exchange.follows)
+        return false;
+    operation_tell(r, REGTAG_TRACE_NOTE, "the token has expired");
+    r->back = r->phase;
+    turn(r, PHASE_TOKEN);
+    return true;
 }
 
 enum regtag_event phase_ping(struct regtag *r)
@@ -99,6 +129,7 @@ static void ask_for_token(struct regtag *r)
     }
     x->request.overflow = x->request.overflow || form.overflow;
     memset(&r->auth.answer, 0, offsetof(struct token_answer, token));
+    r->asked_for_token = r->now;
     operation_send(r, method, post ? written(&form) : SLICE(""), r->deadline);
 }
 
@@ -131,8 +162,7 @@ static enum regtag_event token_complete(struct regtag *r)
         return token_refused(r);
     if (!token_answer_end(&r->auth.answer))
         return token_failed(r, REGTAG_PROTOCOL, r->auth.answer.problem);
-    r->auth.scheme = AUTH_BEARER;
-    r->auth.fresh = true;
+    auth_accept_token(&r->auth, r->asked_for_token);
     return operation_repeat(r);
 }
 

@@ -89,13 +89,17 @@ static void begin_attempt(struct exchange *x, bool head_request)
 }
 
 /* Writes the beginning of a request: in absolute-form where a proxy is to take it on (RFC 9112, 3.2.2). */
-static void begin_request(struct exchange *x, const char *method, struct slice target,
-                          struct slice authority)
+static void begin_request(struct exchange *x, const char *method, struct slice target)
 {
     const struct regtag_transport *t = &x->config->transport;
     const struct regtag_origin *origin = &x->connection->origin;
     const char *proxy = t->proxy && !origin->tls ? t->proxy(t->context, origin) : NULL;
-    write_request(&x->request, method, proxy ? authority : SLICE(""), target, authority);
+    char memory[sizeof origin->host + 8];
+    struct writer authority = writer_to(memory, sizeof memory);
+
+    write_authority(&authority, origin->tls, slice_of(origin->host), origin->port);
+    write_request(&x->request, method, proxy ? written(&authority) : SLICE(""), target,
+                  written(&authority));
     if (proxy && *proxy)
         write_field(&x->request, "Proxy-Authorization", slice_of(proxy));
 }
@@ -103,36 +107,96 @@ static void begin_request(struct exchange *x, const char *method, struct slice t
 void exchange_begin(struct exchange *x, unsigned connection, const struct regtag_origin *origin,
                     const char *method, struct slice target)
 {
-    char memory[sizeof origin->host + 8];
-    struct writer authority = writer_to(memory, sizeof memory);
-
+    if (x->follows) /* its answer would be taken for this one's */
+        close_connection(x);
+    x->follows = false;
     x->connection = &x->connections[connection];
     if (x->connection->open && (!origin_equal(&x->connection->origin, origin) || !is_quiet(x)))
         close_connection(x);
     x->connection->origin = *origin;
     x->request = writer_to(x->request_memory, sizeof x->request_memory);
-    write_authority(&authority, origin->tls, slice_of(origin->host), origin->port);
-    begin_request(x, method, target, written(&authority));
+    begin_request(x, method, target);
+}
+
+/* A new exchange, of which nothing is known yet. */
+static void begin_exchange(struct exchange *x)
+{
+    error_clear(&x->error);
+    x->lasting = false;
+    x->busy = true;
+    x->sent_all = false;
+    x->sent_again = false;
+    x->answered = false;
 }
 
 void exchange_send(struct exchange *x, const char *method, struct slice body)
 {
     write_fields_end(&x->request);
-    error_clear(&x->error);
+    x->header_size = x->request.used;
     x->body = body;
-    x->sent_all = false;
-    x->sent_again = false;
-    x->answered = false;
+    begin_exchange(x);
     begin_attempt(x, strcmp(method, "HEAD") == 0);
 }
 
-/* What is left to be sent: of the header first, then of the body. */
+void exchange_follow_begin(struct exchange *x, const char *method, struct slice target)
+{
+    x->follows = !x->request.overflow;
+    begin_request(x, method, target);
+}
+
+void exchange_follow_send(struct exchange *x)
+{
+    write_fields_end(&x->request);
+    if (!x->follows || !x->request.overflow)
+        return;
+    x->request.used = x->header_size;
+    x->request.overflow = false;
+    x->follows = false;
+}
+
+void exchange_take_follower(struct exchange *x)
+{
+    uint64_t before = x->header_size + x->body.size;
+    struct slice follower = slice_from(written(&x->request), x->header_size);
+    memmove(x->request_memory, follower.data, follower.size);
+    x->request.used = follower.size;
+    x->header_size = follower.size;
+    x->body = SLICE("");
+    x->follows = false;
+    begin_exchange(x);
+    x->sent -= before;
+    x->sent_all = x->sent == x->header_size;
+    http_response_start(&x->response, true, x->head_memory);
+}
+
+/* What is left to be sent: of the header, then of the body, then of what follows. */
 static struct slice unsent(const struct exchange *x)
 {
-    struct slice header = written(&x->request);
+    struct slice text = written(&x->request), header = slice_head(text, x->header_size);
+    if (x->body.size == 0)
+        return slice_from(text, (size_t)x->sent);
     if (x->sent < header.size)
         return slice_from(header, (size_t)x->sent);
-    return slice_from(x->body, (size_t)(x->sent - header.size));
+    if (x->sent < header.size + x->body.size)
+        return slice_from(x->body, (size_t)(x->sent - header.size));
+    return slice_from(text, (size_t)(x->sent - x->body.size));
+}
+
+/* Whether the request itself has been sent, whatever follows it. */
+static bool is_sent(const struct exchange *x)
+{
+    return x->sent >= x->header_size + x->body.size;
+}
+
+/* Shows the request, or what follows it, when its first byte has been sent. */
+static void tell_sent(const struct exchange *x, uint64_t before)
+{
+    struct slice text = written(&x->request);
+    uint64_t own = x->header_size + x->body.size;
+    if (before == 0)
+        trace_lines(x, REGTAG_TRACE_REQUEST, slice_head(text, x->header_size));
+    if (before <= own && x->sent > own)
+        trace_lines(x, REGTAG_TRACE_REQUEST, slice_from(text, x->header_size));
 }
 
 /* Sends as much as the connection takes. */
@@ -149,12 +213,12 @@ static void send_request(struct exchange *x)
             return;
         }
         x->connection->up = true;
-        if (x->sent == 0)
-            trace_lines(x, REGTAG_TRACE_REQUEST, written(&x->request));
         x->sent += (uint64_t)n;
+        x->traffic += (uint64_t)n;
+        x->sent_all = x->sent_all || is_sent(x);
+        tell_sent(x, x->sent - (uint64_t)n);
         rest = unsent(x);
     }
-    x->sent_all = x->sent_all || rest.size == 0;
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */
@@ -166,6 +230,8 @@ static enum exchange_event failed(struct exchange *x, int status, const char *pr
     write_host_port(&w, &x->connection->origin);
     error_set(&x->error, status, "%.*s: %s", SLICE_ARG(written(&w)), problem);
     close_connection(x);
+    x->busy = false;
+    x->follows = false;
     return EXCHANGE_FAILED;
 }
 
@@ -185,18 +251,21 @@ static bool try_again(struct exchange *x)
     return true;
 }
 
-/* Whether the connection can take another request after this answer. */
+/* Whether the connection can take another request after this answer, or has taken it already. */
 static bool reusable(const struct exchange *x)
 {
-    return x->response.keep_alive && unsent(x).size == 0 && x->input.size == 0;
+    return x->response.keep_alive && is_sent(x) && (x->input.size == 0 || x->follows);
 }
 
 static enum exchange_event answer_complete(struct exchange *x)
 {
+    x->busy = false;
     if (reusable(x))
         x->connection->reused = true;
-    else
+    else {
         close_connection(x);
+        x->follows = false;
+    }
     return EXCHANGE_END;
 }
 
@@ -255,6 +324,7 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *body)
         ptrdiff_t n = read_connection(x);
         if (n > 0) {
             x->connection->up = true;
+            x->traffic += (uint64_t)n;
             x->input = (struct slice){x->input_memory, (size_t)n};
         } else if (n == REGTAG_AGAIN && !x->write_failed)
             return EXCHANGE_WAIT;
@@ -267,6 +337,8 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *body)
 void exchange_abandon(struct exchange *x)
 {
     close_connection(x);
+    x->busy = false;
+    x->follows = false;
 }
 
 void exchange_end(struct exchange *x)
@@ -279,27 +351,38 @@ void exchange_end(struct exchange *x)
     }
 }
 
-void exchange_time_out(struct exchange *x, uint64_t timeout)
+/* Ends the exchange; the message is what it was waiting for, and why that was too long. */
+static void give_up(struct exchange *x, const char *answer, const char *why, uint64_t milliseconds)
 {
     const struct regtag_transport *t = &x->config->transport;
-    const char *waiting = "no complete answer came";
+    const char *waiting = answer;
     int status = REGTAG_TIMEOUT;
     char text[200];
     struct writer w = writer_to(text, sizeof text - 1);
 
     if (!x->connection->up && !x->connection->want_open)
         status = (int)t->failure(t->context, number_of(x), &waiting, &x->lasting);
-    write_format(&w, "%s in time; --timeout (%llu s) sets it", waiting,
-                 (unsigned long long)((timeout + 999) / 1000));
+    write_format(&w, "%s %s (%llu s) sets it", waiting, why,
+                 (unsigned long long)((milliseconds + 999) / 1000));
     text[w.used] = '\0';
     failed(x, status, text);
+}
+
+void exchange_time_out(struct exchange *x, uint64_t timeout)
+{
+    give_up(x, "no complete answer came", "in time; --timeout", timeout);
+}
+
+void exchange_stall(struct exchange *x, uint64_t stall)
+{
+    give_up(x, "the answer has stalled", "for too long; --stall", stall);
 }
 
 void exchange_want(struct exchange *x, struct regtag_want *want)
 {
     for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++) {
         struct connection *c = &x->connections[i];
-        bool active = c == x->connection && c->open;
+        bool active = c == x->connection && c->open && x->busy;
         want->connection[i].close = c->want_close;
         want->connection[i].open = c->want_open;
         want->connection[i].origin = &c->origin;

@@ -1,6 +1,9 @@
 /* One request and its answer over a connection of the caller's. It dials, sends, reads while it still
  * sends, uses a connection again when it can, and sends the request again, once, when a connection that
- * had been used before turns out to be closed (RFC 9112, 9.3.1; GET, HEAD and PUT are idempotent). */
+ * had been used before turns out to be closed (RFC 9112, 9.3.1; GET, HEAD, PUT and DELETE are idempotent).
+ *
+ * A HEAD may follow right behind a request, without waiting for its answer (RFC 9112, 9.3.2): it is the
+ * next exchange, begun early. */
 #ifndef REGTAG_REGISTRY_EXCHANGE_H
 #define REGTAG_REGISTRY_EXCHANGE_H
 
@@ -38,10 +41,14 @@ struct exchange {
     bool lasting; /* with EXCHANGE_FAILED: trying again would end the same */
     struct connection connections[REGTAG_CONNECTIONS];
     struct connection *connection; /* the one in use */
-    struct writer request;
+    struct writer request;         /* its header; and behind it the HEAD that follows, if `follows` */
+    size_t header_size;
     struct slice body;
-    uint64_t sent; /* bytes of the request and its body */
-    bool sent_all; /* at least once all of it was sent: the server may have acted on it */
+    bool busy;        /* there is an exchange under way */
+    bool follows;     /* a HEAD follows, and the connection is still good for it */
+    uint64_t sent;    /* bytes of the header, the body, and the HEAD that follows */
+    uint64_t traffic; /* bytes that have gone either way, ever */
+    bool sent_all;    /* at least once all of it was sent: the server may have acted on it */
     bool sent_again;
     bool write_failed; /* no more can be sent; an answer may have come already */
     bool answered;     /* status and header have come */
@@ -67,6 +74,15 @@ void exchange_begin(struct exchange *x, unsigned connection, const struct regtag
 /* The request is written; it is sent with `body`, which must stay until the end. `method` as above. */
 void exchange_send(struct exchange *x, const char *method, struct slice body);
 
+/* The same two for a HEAD that follows the request just sent, to the same origin. What does not fit into
+ * the memory does not follow. */
+void exchange_follow_begin(struct exchange *x, const char *method, struct slice target);
+void exchange_follow_send(struct exchange *x);
+
+/* Goes on with the HEAD that follows, as the exchange at hand: instead of exchange_begin and exchange_send,
+ * where x->follows. It may be on its way, and answered, already. */
+void exchange_take_follower(struct exchange *x);
+
 enum exchange_event exchange_step(struct exchange *x, struct slice *body);
 
 /* No more of this exchange is wanted: closes the connection. */
@@ -75,8 +91,10 @@ void exchange_abandon(struct exchange *x);
 /* Closes all connections. */
 void exchange_end(struct exchange *x);
 
-/* Ends the exchange because its time is over: sets the error, closes the connection. */
+/* Ends the exchange because its time is over, or because there was no byte for so long: sets the error,
+ * closes the connection. Milliseconds. */
 void exchange_time_out(struct exchange *x, uint64_t timeout);
+void exchange_stall(struct exchange *x, uint64_t stall);
 
 /* Adds what the connection waits for to *want. */
 void exchange_want(struct exchange *x, struct regtag_want *want);

@@ -1,6 +1,7 @@
 /* Where a tag points, and what it points at. */
 #include <string.h>
 
+#include "oci/platform.h"
 #include "registry/operation.h"
 
 /* What the reference asks for: its digest, which wins over a tag, or its tag. */
@@ -34,6 +35,28 @@ enum regtag_event phase_words(struct regtag *r)
     return event == EXCHANGE_WAIT ? REGTAG_WAIT : answer_failed(r);
 }
 
+/* ---- What the caller has already ------------------------------------------------------------- */
+
+static void write_known(struct regtag *r)
+{
+    char text[DIGEST_SHA256_SIZE + 3];
+    struct writer w = writer_to(text, sizeof text);
+    write_format(&w, "\"%s\"", r->known);
+    if (*r->known)
+        write_field(&r->exchange.request, "If-None-Match", written(&w));
+}
+
+static bool is_known(const struct regtag *r)
+{
+    return r->exchange.response.status == 304 && *r->known;
+}
+
+static enum regtag_event still_there(struct regtag *r)
+{
+    memcpy(r->digest, r->known, sizeof r->known);
+    return operation_done(r);
+}
+
 /* ---- HEAD ------------------------------------------------------------------------------------ */
 
 static enum regtag_event asked(struct regtag *r)
@@ -45,6 +68,8 @@ static enum regtag_event asked(struct regtag *r)
     /* A HEAD that was not understood; a GET may be, or comes with words that explain. */
     if (response->status == 400 || response->status == 405 || response->status == 501)
         return operation_go(r, PHASE_FETCH);
+    if (is_known(r))
+        return still_there(r);
     if (response->status != 200)
         return answer_failed(r);
     if (!answer_digest(response, &digest)) {
@@ -65,8 +90,11 @@ static enum regtag_event asked(struct regtag *r)
 
 enum regtag_event phase_ask(struct regtag *r)
 {
+    if (!r->begun && operation_renew_token(r))
+        return GO_ON;
     if (!r->begun) {
         operation_manifest_request(r, "HEAD", wanted(r));
+        write_known(r);
         operation_send(r, "HEAD", SLICE(""), r->deadline);
     }
     switch (operation_answer(r)) {
@@ -168,6 +196,23 @@ static bool check_digest(struct regtag *r, struct slice manifest, struct error *
     return e->status == 0;
 }
 
+/* What came is an index: on to its child for the platform. */
+static enum regtag_event to_child(struct regtag *r, struct slice manifest)
+{
+    struct error problem = {.status = 0};
+    r->digest[0] = '\0';
+    if (!platform_child(manifest, r->media_type, &r->memory, r->platform, r->child, &problem))
+        return fetch_failed(r, &problem);
+    operation_tell(r, REGTAG_TRACE_NOTE, "for %.*s: %s", SLICE_ARG(r->platform), r->child);
+    if (r->verb == VERB_DIGEST) {
+        memcpy(r->digest, r->child, sizeof r->child);
+        return operation_done(r);
+    }
+    r->platform = SLICE("");
+    r->reference.digest = slice_of(r->child);
+    return operation_go(r, PHASE_FETCH);
+}
+
 static enum regtag_event fetched(struct regtag *r)
 {
     struct slice manifest = {r->manifest, r->manifest_size};
@@ -178,6 +223,8 @@ static enum regtag_event fetched(struct regtag *r)
         r->digest[0] = '\0';
         return fetch_failed(r, &problem);
     }
+    if (r->platform.size)
+        return to_child(r, manifest);
     if (r->verb != VERB_TAG)
         return operation_done(r);
     if (schema1_only(r)) {
@@ -187,20 +234,35 @@ static enum regtag_event fetched(struct regtag *r)
     return operation_go(r, PHASE_NEXT);
 }
 
+/* The look at the first name follows, once it is the image itself that comes. */
+static void begin_fetch(struct regtag *r)
+{
+    r->manifest_size = 0;
+    operation_manifest_request(r, "GET", wanted(r));
+    if (r->verb == VERB_DIGEST)
+        write_known(r);
+    operation_send(r, "GET", SLICE(""), r->deadline);
+    if (r->verb == VERB_TAG && r->count && r->platform.size == 0)
+        operation_follow(r, r->names[0]);
+}
+
 enum regtag_event phase_fetch(struct regtag *r)
 {
     struct error problem = {.status = 0};
     struct slice part;
-    if (!r->begun) {
-        r->manifest_size = 0;
-        operation_manifest_request(r, "GET", wanted(r));
-        operation_send(r, "GET", SLICE(""), r->deadline);
-    }
+    if (!r->begun && operation_renew_token(r))
+        return GO_ON;
+    if (!r->begun)
+        begin_fetch(r);
     for (;;) {
         switch (operation_step(r, &part)) {
         case EXCHANGE_WAIT: return REGTAG_WAIT;
         case EXCHANGE_MOVED: return GO_ON;
         case EXCHANGE_HEAD:
+            if (is_known(r)) {
+                exchange_abandon(&r->exchange);
+                return still_there(r);
+            }
             if (r->exchange.response.status != 200)
                 return operation_go(r, PHASE_WORDS);
             if (!check_header(r, &problem))

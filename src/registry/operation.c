@@ -95,7 +95,7 @@ void operation_describe(struct regtag *r, const char *tag, const struct error *p
     const struct reference *f = &r->reference;
     struct slice reference = tag ? slice_of(tag) : f->digest.size ? f->digest : reference_tag(f);
     const char *separator = !tag && f->digest.size ? "@" : ":";
-    if (r->verb == VERB_LIST) {
+    if (r->verb == VERB_LIST && !tag) {
         reference = SLICE("");
         separator = "";
     }
@@ -124,6 +124,12 @@ void operation_explain(struct regtag *r, enum request_kind kind, struct error *e
 }
 
 enum regtag_event operation_go(struct regtag *r, enum phase phase)
+{
+    r->tries = 0;
+    return operation_turn(r, phase);
+}
+
+enum regtag_event operation_turn(struct regtag *r, enum phase phase)
 {
     r->phase = phase;
     r->begun = false;
@@ -162,6 +168,16 @@ enum regtag_event operation_failed(struct regtag *r, const struct error *problem
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
+/* What every request has; nothing secret goes anywhere but home. */
+static void write_common_fields(struct regtag *r, bool home)
+{
+    struct writer *w = &r->exchange.request;
+    if (home)
+        auth_write(&r->auth, &r->config.credentials, w);
+    write_field(w, "User-Agent", SLICE("regtag/" REGTAG_VERSION));
+    write_field(w, "Accept-Encoding", SLICE("identity"));
+}
+
 void operation_request(struct regtag *r, const char *method, struct slice target)
 {
     struct exchange *x = &r->exchange;
@@ -176,31 +192,52 @@ void operation_request(struct regtag *r, const char *method, struct slice target
         home = origin_equal(&origin, &r->origin);
     }
     exchange_begin(x, home ? 0 : 1, &origin, method, target);
-    if (home) /* nothing secret goes anywhere else */
-        auth_write(&r->auth, &r->config.credentials, &x->request);
-    write_field(&x->request, "User-Agent", SLICE("regtag/" REGTAG_VERSION));
-    write_field(&x->request, "Accept-Encoding", SLICE("identity"));
+    write_common_fields(r, home);
+}
+
+static void write_manifest_target(struct regtag *r, struct writer *w, struct slice reference)
+{
+    write_text(w, "/v2/");
+    write_repository(w, &r->reference);
+    write_format(w, "/manifests/%.*s", SLICE_ARG(reference));
 }
 
 void operation_manifest_request(struct regtag *r, const char *method, struct slice reference)
 {
     char target[REPOSITORY_MAX + DIGEST_MAX + 32];
     struct writer w = writer_to(target, sizeof target);
-    write_text(&w, "/v2/");
-    write_repository(&w, &r->reference);
-    write_format(&w, "/manifests/%.*s", SLICE_ARG(reference));
+    write_manifest_target(r, &w, reference);
     operation_request(r, method, written(&w));
-    if (strcmp(method, "PUT") != 0)
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
         write_field(&r->exchange.request, "Accept", slice_of(MANIFEST_ACCEPT));
 }
 
-void operation_send(struct regtag *r, const char *method, struct slice body, uint64_t until)
+void operation_follow_request(struct regtag *r, struct slice reference)
+{
+    char target[REPOSITORY_MAX + DIGEST_MAX + 32];
+    struct writer w = writer_to(target, sizeof target);
+    write_manifest_target(r, &w, reference);
+    exchange_follow_begin(&r->exchange, "HEAD", written(&w));
+    write_common_fields(r, true);
+    write_field(&r->exchange.request, "Accept", slice_of(MANIFEST_ACCEPT));
+    exchange_follow_send(&r->exchange);
+}
+
+void operation_sent(struct regtag *r, uint64_t until)
 {
     r->words.size = 0;
     r->drained = 0;
     r->until = until;
     r->begun = true;
+    r->followed = false;
+    r->moved = r->now;
+    r->traffic = r->exchange.traffic;
+}
+
+void operation_send(struct regtag *r, const char *method, struct slice body, uint64_t until)
+{
     exchange_send(&r->exchange, method, body);
+    operation_sent(r, until);
 }
 
 /* Shows the header of an answer, without what it may repeat of our secrets. */
@@ -213,6 +250,46 @@ static void tell_answer(struct regtag *r)
         operation_tell(r, REGTAG_TRACE_ANSWER, "%.*s: %.*s", SLICE_ARG(name), SLICE_ARG(value));
 }
 
+/* exchange_step, with an eye on the time. */
+static enum exchange_event step_in_time(struct regtag *r, struct slice *body)
+{
+    struct exchange *x = &r->exchange;
+    if (r->now >= r->until) {
+        exchange_time_out(x, r->config.timeout);
+        return EXCHANGE_FAILED;
+    }
+    enum exchange_event event = exchange_step(x, body);
+    if (r->traffic != x->traffic) {
+        r->traffic = x->traffic;
+        r->moved = r->now;
+    } else if (event == EXCHANGE_WAIT && r->config.stall && r->now - r->moved >= r->config.stall) {
+        exchange_stall(x, r->config.stall);
+        return EXCHANGE_FAILED;
+    }
+    return event;
+}
+
+/* The header of an answer may send the operation somewhere else before it is looked at. */
+static enum exchange_event answered(struct regtag *r)
+{
+    enum phase phase = r->phase;
+    if (r->config.trace_wire)
+        tell_answer(r);
+    retry_note_pace(r);
+    r->phase = detour_for(r);
+    if (r->phase != PHASE_IDLE) {
+        r->back = phase;
+        return EXCHANGE_MOVED;
+    }
+    r->phase = phase;
+    if (!retry_handles(r) || !status_passes(r->exchange.response.status) ||
+        r->tries == r->config.retries)
+        return EXCHANGE_HEAD;
+    r->retried = phase;
+    r->phase = PHASE_RETRY;
+    return EXCHANGE_MOVED;
+}
+
 enum exchange_event operation_step(struct regtag *r, struct slice *body)
 {
     struct exchange *x = &r->exchange;
@@ -223,22 +300,12 @@ enum exchange_event operation_step(struct regtag *r, struct slice *body)
         error_clear(&r->refusal);
         return EXCHANGE_FAILED;
     }
-    if (r->now >= r->until) {
-        exchange_time_out(x, r->config.timeout);
-        return EXCHANGE_FAILED;
-    }
-    enum exchange_event event = exchange_step(x, body);
-    enum phase detour = PHASE_IDLE;
-    if (event == EXCHANGE_HEAD) {
-        if (r->config.trace_wire)
-            tell_answer(r);
-        detour = detour_for(r);
-    }
-    if (detour == PHASE_IDLE)
-        return event;
-    r->back = r->phase;
-    r->phase = detour;
-    return EXCHANGE_MOVED;
+    enum exchange_event event = step_in_time(r, body);
+    if (event == EXCHANGE_HEAD)
+        return answered(r);
+    bool pausing = event == EXCHANGE_FAILED && retry_handles(r) && failure_passes(r) &&
+                   operation_pause(r, &x->error, r->phase);
+    return pausing ? EXCHANGE_MOVED : event;
 }
 
 void operation_drain(struct regtag *r, struct slice body)
@@ -296,8 +363,20 @@ static enum regtag_status set_out(struct regtag *r, enum verb verb, const char *
     r->origin.tls = !plain;
     r->origin.port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
     memcpy(r->origin.host, f->host.data, f->host.size);
-    r->auth.pull_only = verb != VERB_TAG;
+    r->auth.actions = verb == VERB_TAG ? "pull,push" : verb == VERB_DELETE ? "pull,push,delete" : "pull";
     return REGTAG_OK;
+}
+
+/* Whether the platform is one, if there is any. */
+static bool platform_valid(struct slice platform)
+{
+    bool well = true;
+    int parts = 0;
+    for (; platform.data && parts < 4; parts++) {
+        struct slice part = slice_split(&platform, '/');
+        well = well && part.size > 0;
+    }
+    return well && (parts == 2 || parts == 3);
 }
 
 /* An image, as against a repository: its digest can be pinned, if it is one that can be computed. */
@@ -308,7 +387,13 @@ static enum regtag_status set_out_image(struct regtag *r, enum verb verb, const 
     if (r->reference.digest.size && !digest_is_sha256(r->reference.digest))
         return (enum regtag_status)error_set(
             &r->error, REGTAG_USAGE, "%s: only sha256 digests can be checked, not sha512", image);
-    r->phase = verb == VERB_DIGEST ? PHASE_ASK : PHASE_FETCH;
+    r->platform = slice_of(r->config.platform);
+    if (r->platform.size && !platform_valid(r->platform))
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE,
+            "\"%.*s\" is not a platform: OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7",
+            SLICE_ARG(slice_head(r->platform, 200)));
+    r->phase = verb == VERB_DIGEST && r->platform.size == 0 ? PHASE_ASK : PHASE_FETCH;
     return REGTAG_OK;
 }
 
@@ -329,6 +414,24 @@ enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *c
     }
     r->names = names;
     r->count = count;
+    if (guards_check(r))
+        return REGTAG_OK;
+    r->phase = PHASE_IDLE;
+    return REGTAG_USAGE;
+}
+
+enum regtag_status regtag_delete(struct regtag *r, const char *image)
+{
+    if (set_out(r, VERB_DELETE, image) != REGTAG_OK || !guards_check(r))
+        return REGTAG_USAGE;
+    if (r->reference.digest.size)
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE,
+            "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);
+    if (r->reference.tag.size == 0)
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE, "%s: the tag to delete is missing; it is not guessed", image);
+    r->phase = PHASE_CONDEMN;
     return REGTAG_OK;
 }
 
@@ -354,6 +457,24 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image)
     return set_out_image(r, VERB_MANIFEST, image);
 }
 
+void regtag_again(struct regtag *r, const char *known)
+{
+    struct slice digest = slice_of(known);
+    if (!digest_is_sha256(digest) || !digest_valid(digest))
+        digest = SLICE("");
+    if (digest.size)
+        memcpy(r->known, digest.data, digest.size);
+    r->known[digest.size] = '\0';
+    r->digest[0] = '\0';
+    r->started = false;
+    r->auth.pinged = false;
+    r->pause = 0;
+    error_clear(&r->error);
+    error_clear(&r->refusal);
+    if (r->verb == VERB_DIGEST)
+        operation_go(r, r->platform.size ? PHASE_FETCH : PHASE_ASK);
+}
+
 /* ---- Stepping -------------------------------------------------------------------------------- */
 
 static enum regtag_event run_phase(struct regtag *r)
@@ -365,6 +486,17 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_ANNOUNCED: return phase_announced(r);
     case PHASE_UPLOAD: return phase_upload(r);
     case PHASE_LOOK: return phase_look(r);
+    case PHASE_WEIGH: return phase_weigh(r);
+    case PHASE_SEEN: return phase_seen(r);
+    case PHASE_DOUBTED: return phase_doubted(r);
+    case PHASE_CONFIRMED: return phase_confirmed(r);
+    case PHASE_CONDEMN: return phase_condemn(r);
+    case PHASE_CONDEMNED: return phase_condemned(r);
+    case PHASE_DELETE: return phase_delete(r);
+    case PHASE_DELETED: return phase_deleted(r);
+    case PHASE_DRAIN: return phase_drain(r);
+    case PHASE_RETRY: return phase_retry(r);
+    case PHASE_PAUSE: return phase_pause(r);
     case PHASE_PAGE: return phase_page(r);
     case PHASE_WORDS: return phase_words(r);
     case PHASE_CHALLENGE: return phase_challenge(r);
@@ -374,8 +506,10 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_IDLE: error_set(&r->error, REGTAG_USAGE, "nothing was asked for"); break;
     case PHASE_OVER: break;
     }
-    exchange_end(&r->exchange);
-    auth_wipe(&r->auth);
+    if (!r->config.keep) {
+        exchange_end(&r->exchange);
+        auth_wipe(&r->auth);
+    }
     return r->error.status ? REGTAG_ERROR : REGTAG_DONE;
 }
 
@@ -392,6 +526,8 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
 
     memset(want, 0, sizeof *want);
     want->until = r->until;
+    if (r->exchange.busy && r->config.stall && r->config.stall < r->until - r->moved)
+        want->until = r->moved + r->config.stall;
     exchange_want(&r->exchange, want);
     return event;
 }

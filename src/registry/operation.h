@@ -10,7 +10,7 @@
 #include "registry/tag_list.h"
 #include "regtag.h"
 
-enum verb { VERB_NONE, VERB_TAG, VERB_LIST, VERB_DIGEST, VERB_MANIFEST };
+enum verb { VERB_NONE, VERB_TAG, VERB_DELETE, VERB_LIST, VERB_DIGEST, VERB_MANIFEST };
 
 /* Where an operation is. Each phase is one function, which returns an event to be handed out, or
  * GO_ON when the next phase can begin at once. */
@@ -19,15 +19,26 @@ enum phase {
     PHASE_ASK,       /* digest: HEAD of the manifest */
     PHASE_FETCH,     /* GET of the manifest */
     PHASE_NEXT,      /* tag: on to the next name */
+    PHASE_LOOK,      /* HEAD of a tag: where does it point? */
+    PHASE_WEIGH,     /* GET of it, because the HEAD did not tell */
+    PHASE_SEEN,      /* tag: it has been looked at before the PUT */
     PHASE_ANNOUNCED, /* tag: REGTAG_UPLOAD has been handed out */
     PHASE_UPLOAD,    /* tag: PUT of the manifest */
-    PHASE_LOOK,      /* tag: HEAD of the new tag, because the PUT left room for doubt */
+    PHASE_DOUBTED,   /* tag: it has been looked at, because the PUT left room for doubt */
+    PHASE_CONFIRMED, /* tag: it has been looked at, because --confirm wants that */
+    PHASE_CONDEMN,   /* delete: the tag is to be looked at */
+    PHASE_CONDEMNED, /* delete: it has been looked at before the DELETE */
+    PHASE_DELETE,    /* delete: DELETE of the tag, or the manifest */
+    PHASE_DELETED,   /* delete: it has been looked at afterwards */
     PHASE_PAGE,      /* list: GET of a page */
     PHASE_WORDS,     /* the rest of an answer that was not the one hoped for */
     PHASE_CHALLENGE, /* the rest of a 401, and what to do about it */
     PHASE_PING,      /* GET of /v2/, for a challenge */
     PHASE_TOKEN,     /* the token server's answer */
     PHASE_REDIRECT,  /* the rest of a redirection */
+    PHASE_DRAIN,     /* an answer that has become of no use */
+    PHASE_RETRY,     /* the rest of an answer after which the request is sent again, later */
+    PHASE_PAUSE,     /* later */
     PHASE_OVER
 };
 
@@ -43,6 +54,21 @@ enum doubt {
 #endif
 
 #define GO_ON ((enum regtag_event)(-1))
+
+/* What has been seen of a tag. */
+enum sight {
+    SIGHT_NOTHING, /* nobody tells where it points, or whether it is there; `why` says why not */
+    SIGHT_ABSENT,  /* it is not there */
+    SIGHT_DIGEST   /* it points at `digest` */
+};
+
+struct look {
+    enum phase then; /* the phase that makes something of it */
+    enum sight sight;
+    bool by_get; /* HEAD does not tell here */
+    char digest[DIGEST_SHA256_SIZE + 1];
+    struct error why;
+};
 
 /* What a page was asked for with; pages are remembered by a hash of this. */
 struct listing {
@@ -68,23 +94,43 @@ struct regtag {
 
     struct reference reference;
     struct regtag_origin origin; /* the registry's */
+    struct slice platform;       /* whose child of an index is meant; empty once that is found */
 
     enum phase back;            /* the phase whose request is to be sent again */
+    enum phase drained_for;     /* the phase behind PHASE_DRAIN */
+    uint64_t asked_for_token;   /* when */
     struct error refusal;       /* or why it has failed without being answered itself */
     unsigned redirects;         /* of the request at hand, so far */
     char location[URL_MAX + 1]; /* where the last one leads */
 
+    enum phase retried;      /* the phase whose request has failed, but not for good */
+    unsigned tries;          /* how often that has been so */
+    uint64_t resume;         /* when it is sent again */
+    uint64_t moved, traffic; /* when there was a byte last; how many there had been by then */
+    uint64_t pause;          /* milliseconds that the registry wants to be left alone */
+    uint64_t remaining;      /* the last RateLimit-Remaining */
+
     const char *const *names;
     size_t count, index;
+    const char *following; /* the name that the HEAD asks for that follows */
+    bool followed;         /* the request at hand is such a HEAD */
+    bool no_following;     /* that did not go well here */
     struct regtag_result result;
     struct error name_error; /* of the current name */
-    enum doubt doubt;        /* about its upload */
-    struct error cause;      /* of the doubt */
-    struct error fate;       /* what decides for all the names that are left */
-    bool fetch_failed;       /* and it is that there is no manifest */
-    struct error error;      /* the first one: that of the whole operation */
+    struct look look;
+    bool uploaded;      /* it may have been set already: the PUT has been sent before */
+    enum doubt doubt;   /* about its upload */
+    struct error cause; /* of the doubt, or of the last failure */
+    bool passing;       /* the cause may be gone the next time */
+    char previous[DIGEST_SHA256_SIZE + 1];
+    char condemned[TAG_MAX + 1]; /* the tag to delete */
+    struct error fate;           /* what decides for all the names that are left */
+    bool fetch_failed;           /* and it is that there is no manifest */
+    struct error error;          /* the first one: that of the whole operation */
 
     char digest[DIGEST_MAX + 1];
+    char child[DIGEST_SHA256_SIZE + 1]; /* of an index, for the platform */
+    char known[DIGEST_SHA256_SIZE + 1]; /* what the caller of regtag_again has */
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
@@ -115,12 +161,22 @@ enum exchange_event operation_step(struct regtag *r, struct slice *body);
 /* Takes a part of a body that is read for its words only, if at all. A long one is not waited for. */
 void operation_drain(struct regtag *r, struct slice body);
 
+/* Notes that a request is on its way, by whatever way; it has until `until` to be answered. */
+void operation_sent(struct regtag *r, uint64_t until);
+
+/* Lets a HEAD of this name follow the request just sent, unless it is better to wait with it. */
+void operation_follow(struct regtag *r, const char *name);               /* look.c */
+void operation_follow_request(struct regtag *r, struct slice reference); /* operation.c */
+
 /* The next step of a request of whose answer only status, header and words count: EXCHANGE_WAIT,
  * EXCHANGE_MOVED, EXCHANGE_END, or EXCHANGE_FAILED when there was none. */
 enum exchange_event operation_answer(struct regtag *r);
 
 /* Goes on to another phase. */
 enum regtag_event operation_go(struct regtag *r, enum phase phase);
+
+/* The same, within what is being done for one name: what was tried in vain counts on. */
+enum regtag_event operation_turn(struct regtag *r, enum phase phase);
 
 /* Goes back to the phase that was left: its request is sent again, or has failed. */
 enum regtag_event operation_repeat(struct regtag *r);
@@ -142,15 +198,69 @@ void operation_explain(struct regtag *r, enum request_kind kind, struct error *e
 void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format, ...)
     WRITER_FORMAT(3, 4);
 
+/* Looks where a tag points, then goes on to phase `then`, with what was seen in r->look. (look.c) */
+enum regtag_event operation_look(struct regtag *r, enum phase then);
+
+/* Whether the tag could be set without this look. (look.c) */
+bool look_is_optional(const struct regtag *r);
+
+/* Waits for a while, then goes on to phase `then`; `problem` is why. False when there is no trying again: it
+ * has been tried often enough, or the time is too short. (retry.c) */
+bool operation_pause(struct regtag *r, const struct error *problem, enum phase then);
+
+/* Whether a request that has failed, or was answered with this, may fare better the next time. */
+bool failure_passes(const struct regtag *r);
+bool status_passes(unsigned http);
+
+/* Whether the failure at hand is waited for here, and not by the phase itself. */
+bool retry_handles(const struct regtag *r);
+
+/* Keeps what an answer says about when to ask again. */
+void retry_note_pace(struct regtag *r);
+
+/* Goes for a new token, and then back to this phase, whose request is not sent yet; false when the one at
+ * hand is still good. (detour.c) */
+bool operation_renew_token(struct regtag *r);
+
+/* Whether the guard of the tag at hand holds, by r->look; else *e says why it does not. (guard.c) */
+bool guard_holds(const struct regtag *r, struct error *e);
+bool guard_exists(const struct regtag *r);
+
+/* Whether the configuration's guards are such; else r->error says what is wrong. */
+bool guards_check(struct regtag *r);
+
+/* What becomes of the name at hand, in r->result: settled as that, with a message unless it is NULL.
+ * (tagging.c) */
+enum regtag_event operation_settle(struct regtag *r, enum regtag_outcome outcome,
+                                   const struct error *whole);
+
+/* The name could not be set or deleted, or not for certain. */
+enum regtag_event operation_settle_badly(struct regtag *r, enum regtag_outcome outcome,
+                                         const struct error *problem);
+
+/* Keeps what r->look has shown as that what was before. */
+void operation_note_previous(struct regtag *r);
+
 /* ---- The phases ------------------------------------------------------------------------------ */
 
 enum regtag_event phase_ask(struct regtag *r);       /* fetch.c */
 enum regtag_event phase_fetch(struct regtag *r);     /* fetch.c */
 enum regtag_event phase_words(struct regtag *r);     /* fetch.c */
 enum regtag_event phase_next(struct regtag *r);      /* tagging.c */
+enum regtag_event phase_seen(struct regtag *r);      /* tagging.c */
 enum regtag_event phase_announced(struct regtag *r); /* tagging.c */
 enum regtag_event phase_upload(struct regtag *r);    /* tagging.c */
-enum regtag_event phase_look(struct regtag *r);      /* tagging.c */
+enum regtag_event phase_doubted(struct regtag *r);   /* tagging.c */
+enum regtag_event phase_confirmed(struct regtag *r); /* tagging.c */
+enum regtag_event phase_condemn(struct regtag *r);   /* deleting.c */
+enum regtag_event phase_condemned(struct regtag *r); /* deleting.c */
+enum regtag_event phase_delete(struct regtag *r);    /* deleting.c */
+enum regtag_event phase_deleted(struct regtag *r);   /* deleting.c */
+enum regtag_event phase_look(struct regtag *r);      /* look.c */
+enum regtag_event phase_weigh(struct regtag *r);     /* look.c */
+enum regtag_event phase_retry(struct regtag *r);     /* retry.c */
+enum regtag_event phase_pause(struct regtag *r);     /* retry.c */
+enum regtag_event phase_drain(struct regtag *r);     /* detour.c */
 enum regtag_event phase_page(struct regtag *r);      /* listing.c */
 enum regtag_event phase_challenge(struct regtag *r); /* detour.c */
 enum regtag_event phase_ping(struct regtag *r);      /* detour.c */

@@ -13,11 +13,10 @@ static bool had_before(const struct regtag *r, size_t index)
     return false;
 }
 
-static enum regtag_event settle(struct regtag *r, enum regtag_outcome outcome, const struct error *whole)
+enum regtag_event operation_settle(struct regtag *r, enum regtag_outcome outcome,
+                                   const struct error *whole)
 {
     r->result.outcome = outcome;
-    if (outcome == REGTAG_UNCHANGED)
-        r->result.previous = r->digest;
     if (whole) {
         r->name_error = *whole;
         r->result.status = (enum regtag_status)whole->status;
@@ -29,22 +28,48 @@ static enum regtag_event settle(struct regtag *r, enum regtag_outcome outcome, c
     return REGTAG_SETTLED;
 }
 
+/* The tag points at the digest. */
+static enum regtag_event settle_well(struct regtag *r)
+{
+    const struct regtag_result *result = &r->result;
+    return operation_settle(r,
+                            result->absent      ? REGTAG_CREATED
+                            : *result->previous ? REGTAG_MOVED
+                                                : REGTAG_SET,
+                            NULL);
+}
+
+static enum regtag_event settle_unchanged(struct regtag *r)
+{
+    r->result.previous = r->digest;
+    return operation_settle(r, REGTAG_UNCHANGED, NULL);
+}
+
+/* The first index from `at` on whose name has not been there before. */
+static size_t next_index(const struct regtag *r, size_t at)
+{
+    while (at < r->count && had_before(r, at))
+        at++;
+    return at;
+}
+
 enum regtag_event phase_next(struct regtag *r)
 {
     struct error whole;
-    while (r->index < r->count && had_before(r, r->index))
-        r->index++;
-    if (r->index == r->count)
+    if (operation_renew_token(r))
+        return GO_ON;
+    r->index = next_index(r, r->index);
+    if (r->index == r->count || r->verb == VERB_DELETE)
         return operation_done(r);
 
     r->result =
         (struct regtag_result){r->names[r->index], r->digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
+    r->uploaded = false;
     if (r->fate.status) {
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
-        return settle(r, REGTAG_NOT_SET, &whole);
+        return operation_settle(r, REGTAG_NOT_SET, &whole);
     }
-    operation_go(r, PHASE_ANNOUNCED);
-    return REGTAG_UPLOAD;
+    return operation_look(r, PHASE_SEEN);
 }
 
 /* Where there is no way to the registry any more, or no time, there is none for the other names. */
@@ -58,14 +83,45 @@ static void decide_fate(struct regtag *r)
         error_set(&r->fate, REGTAG_TIMEOUT, "no time was left; --timeout sets the limit");
 }
 
-/* The name could not be set, or not for certain. */
-static enum regtag_event settle_badly(struct regtag *r, enum regtag_outcome outcome,
-                                      const struct error *problem)
+enum regtag_event operation_settle_badly(struct regtag *r, enum regtag_outcome outcome,
+                                         const struct error *problem)
 {
     struct error whole;
     operation_describe(r, r->result.name, problem, &whole);
     decide_fate(r);
-    return settle(r, outcome, &whole);
+    return operation_settle(r, outcome, &whole);
+}
+
+/* ---- Before the PUT -------------------------------------------------------------------------- */
+
+void operation_note_previous(struct regtag *r)
+{
+    const struct look *look = &r->look;
+    if (look->sight == SIGHT_DIGEST)
+        memcpy(r->previous, look->digest, sizeof r->previous);
+    r->result.previous = look->sight == SIGHT_DIGEST ? r->previous : "";
+    r->result.absent = look->sight == SIGHT_ABSENT;
+}
+
+enum regtag_event phase_seen(struct regtag *r)
+{
+    const struct look *look = &r->look;
+    struct error problem = {.status = 0};
+    bool there = look->sight == SIGHT_DIGEST && slice_equal(slice_of(look->digest), slice_of(r->digest));
+    if (r->uploaded && there) /* by an upload whose answer was not the whole truth */
+        return settle_well(r);
+    if (!r->uploaded)
+        operation_note_previous(r);
+    if (!guard_holds(r, &problem))
+        return operation_settle_badly(r, REGTAG_NOT_SET, &problem);
+    if (there)
+        return settle_unchanged(r);
+    if (r->config.dry_run)
+        return settle_well(r);
+    if (r->uploaded)
+        return operation_turn(r, PHASE_UPLOAD);
+    operation_go(r, PHASE_ANNOUNCED);
+    return REGTAG_UPLOAD;
 }
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
@@ -81,23 +137,36 @@ enum regtag_event phase_announced(struct regtag *r)
     return operation_go(r, PHASE_UPLOAD);
 }
 
+/* The look at the next name follows, unless this one is read back first. */
 static void begin_upload(struct regtag *r)
 {
     struct slice manifest = {r->manifest, r->manifest_size};
     struct writer *w = &r->exchange.request;
+    size_t next = next_index(r, r->index + 1);
     operation_manifest_request(r, "PUT", slice_of(r->result.name));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
     operation_send(r, "PUT", manifest, upload_until(r));
+    r->uploaded = true;
+    if (next < r->count && !r->config.confirm)
+        operation_follow(r, r->names[next]);
+}
+
+/* Whether it is worth another attempt, later; with a guard, the tag is looked at first. */
+static bool try_later(struct regtag *r, const struct error *cause)
+{
+    return operation_pause(r, cause, PHASE_LOOK) && (r->look.then = PHASE_SEEN, true);
 }
 
 /* The tag is looked at, because the upload left this doubt; `cause` says more. */
-static enum regtag_event look(struct regtag *r, enum doubt doubt, const struct error *cause)
+static enum regtag_event look_again(struct regtag *r, enum doubt doubt, const struct error *cause,
+                                    bool passing)
 {
     r->doubt = doubt;
     r->cause = *cause;
+    r->passing = passing;
     operation_tell(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", r->result.name, cause->text);
-    return operation_go(r, PHASE_LOOK);
+    return operation_look(r, PHASE_DOUBTED);
 }
 
 /* The confirmed digest decides. */
@@ -105,34 +174,38 @@ static enum regtag_event compare(struct regtag *r, struct slice confirmed)
 {
     struct error problem = {.status = 0};
     if (slice_equal(confirmed, slice_of(r->digest)))
-        return settle(r, REGTAG_SET, NULL);
+        return r->config.confirm ? operation_look(r, PHASE_CONFIRMED) : settle_well(r);
     error_set(&problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
               r->digest, SLICE_ARG(confirmed));
-    return settle_badly(r, REGTAG_NOT_SET, &problem);
+    return operation_settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
 /* An error that may not be the end of it: a server, or a proxy before it, may fail after the tag was set,
- * and a tag that must not be moved may be where it should be. */
-static bool leaves_doubt(const struct error *problem)
+ * and a tag that must not be moved may be where it should be, if that was not to be seen before. */
+static bool leaves_doubt(const struct regtag *r, const struct error *problem)
 {
-    return problem->status == REGTAG_SERVER_FAILED || problem->status == REGTAG_IMMUTABLE;
+    bool seen = r->result.absent || *r->result.previous;
+    return problem->status == REGTAG_SERVER_FAILED || (problem->status == REGTAG_IMMUTABLE && !seen);
 }
 
 static enum regtag_event uploaded(struct regtag *r)
 {
     const struct http_response *response = &r->exchange.response;
     struct error problem = {.status = 0};
+    bool passing = status_passes(response->status);
     struct slice digest;
 
     if (response->status >= 200 && response->status < 300) {
         if (answer_digest(response, &digest) && digest_is_sha256(digest))
             return compare(r, digest);
         error_set(&problem, REGTAG_UNCERTAIN, "the registry took the upload without stating a digest");
-        return look(r, DOUBT_NO_DIGEST, &problem);
+        return look_again(r, DOUBT_NO_DIGEST, &problem, false);
     }
     operation_explain(r, REQUEST_UPLOAD, &problem);
-    return leaves_doubt(&problem) ? look(r, DOUBT_ERROR, &problem)
-                                  : settle_badly(r, REGTAG_NOT_SET, &problem);
+    if (leaves_doubt(r, &problem))
+        return look_again(r, DOUBT_ERROR, &problem, passing);
+    return passing && try_later(r, &problem) ? GO_ON
+                                             : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
 enum regtag_event phase_upload(struct regtag *r)
@@ -146,56 +219,66 @@ enum regtag_event phase_upload(struct regtag *r)
     default: break;
     }
     /* What was not sent whole cannot have been taken. */
-    return r->exchange.sent_all ? look(r, DOUBT_NO_ANSWER, &r->exchange.error)
-                                : settle_badly(r, REGTAG_NOT_SET, &r->exchange.error);
+    const struct error *problem = &r->exchange.error;
+    bool passing = failure_passes(r);
+    if (r->exchange.sent_all)
+        return look_again(r, DOUBT_NO_ANSWER, problem, passing);
+    return passing && try_later(r, problem) ? GO_ON : operation_settle_badly(r, REGTAG_NOT_SET, problem);
 }
 
-/* ---- HEAD of the new tag --------------------------------------------------------------------- */
+/* ---- After the PUT --------------------------------------------------------------------------- */
+
+/* What the look has shown, for a message. */
+static void describe_sight(const struct regtag *r, struct error *e)
+{
+    const struct look *look = &r->look;
+    if (look->sight == SIGHT_NOTHING)
+        *e = look->why;
+    else if (look->sight == SIGHT_ABSENT)
+        error_set(e, REGTAG_NOT_FOUND, "there is no such tag");
+    else
+        error_set(e, REGTAG_OTHER, "it points at %s", look->digest);
+}
 
 /* The look has not shown the digest. An error is believed then; all else is uncertain, for an upload that
- * was sent may still be on its way through the registry. */
-static enum regtag_event not_seen(struct regtag *r, const struct error *seen)
+ * was sent may still be on its way through the registry. Where it is not guarded, it can simply be sent
+ * again; and where it is, if the tag is still where it was. */
+static enum regtag_event still_in_doubt(struct regtag *r)
 {
-    struct error problem = {.status = 0};
+    struct error problem = {.status = 0}, seen = {.status = 0};
+    describe_sight(r, &seen);
+    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause))
+        return GO_ON;
     if (r->doubt == DOUBT_ERROR)
-        return settle_badly(r, REGTAG_NOT_SET, &r->cause);
+        return operation_settle_badly(r, REGTAG_NOT_SET, &r->cause);
+    error_clear(&problem);
     error_set(&problem, REGTAG_UNCERTAIN,
               "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",
-              r->cause.text, strcmp(r->cause.text, seen->text) == 0 ? "the same" : seen->text);
-    return settle_badly(r, REGTAG_MAYBE_SET, &problem);
+              r->cause.text, strcmp(r->cause.text, seen.text) == 0 ? "the same" : seen.text);
+    return operation_settle_badly(r, REGTAG_MAYBE_SET, &problem);
 }
 
-static enum regtag_event looked(struct regtag *r)
+enum regtag_event phase_doubted(struct regtag *r)
 {
-    const struct http_response *response = &r->exchange.response;
-    struct error seen = {.status = 0};
-    struct slice digest;
-
-    if (response->status == 404)
-        error_set(&seen, REGTAG_NOT_FOUND, "there is no such tag");
-    else if (response->status != 200)
-        operation_explain(r, REQUEST_MANIFEST, &seen);
-    else if (!answer_digest(response, &digest) || !digest_is_sha256(digest))
-        error_set(&seen, REGTAG_PROTOCOL, "the registry states no digest");
-    else if (slice_equal(digest, slice_of(r->digest)) && r->cause.status == REGTAG_IMMUTABLE)
-        return settle(r, REGTAG_UNCHANGED, NULL);
-    else if (slice_equal(digest, slice_of(r->digest)) || r->doubt == DOUBT_NO_DIGEST)
+    struct slice digest = slice_of(r->look.digest);
+    bool there = r->look.sight == SIGHT_DIGEST && slice_equal(digest, slice_of(r->digest));
+    if (there && r->cause.status == REGTAG_IMMUTABLE)
+        return settle_unchanged(r);
+    if (there)
+        return settle_well(r);
+    if (r->look.sight == SIGHT_DIGEST && r->doubt == DOUBT_NO_DIGEST)
         return compare(r, digest);
-    else
-        error_set(&seen, REGTAG_OTHER, "it points at %.*s", SLICE_ARG(digest));
-    return not_seen(r, &seen);
+    return still_in_doubt(r);
 }
 
-enum regtag_event phase_look(struct regtag *r)
+enum regtag_event phase_confirmed(struct regtag *r)
 {
-    if (!r->begun) {
-        operation_manifest_request(r, "HEAD", slice_of(r->result.name));
-        operation_send(r, "HEAD", SLICE(""), r->deadline);
-    }
-    switch (operation_answer(r)) {
-    case EXCHANGE_WAIT: return REGTAG_WAIT;
-    case EXCHANGE_MOVED: return GO_ON;
-    case EXCHANGE_END: return looked(r);
-    default: return not_seen(r, &r->exchange.error);
-    }
+    struct error problem = {.status = 0}, seen = {.status = 0};
+    bool nothing = r->look.sight == SIGHT_NOTHING;
+    if (r->look.sight == SIGHT_DIGEST && slice_equal(slice_of(r->look.digest), slice_of(r->digest)))
+        return settle_well(r);
+    describe_sight(r, &seen);
+    error_set(&problem, nothing ? REGTAG_UNCERTAIN : REGTAG_NOT_CONFIRMED,
+              "uploaded and taken, but reading it back: %s", seen.text);
+    return operation_settle_badly(r, nothing ? REGTAG_MAYBE_SET : REGTAG_NOT_SET, &problem);
 }

@@ -28,6 +28,7 @@ static bool end_key(struct token_answer *t)
         return broken(t, "it has a token twice");
     t->had_token = t->had_token || better;
     t->had_access_token = t->had_access_token || access;
+    t->in_expiry = slice_equal(key, SLICE("expires_in"));
     t->wanted = better || (access && !t->found);
     if (t->wanted)
         t->size = 0;
@@ -76,6 +77,10 @@ bool token_answer_take(struct token_answer *t, struct slice in)
         enum json_event event = json_next(&t->json, &in, &text);
         if (event == JSON_MORE)
             return true;
+        if (t->in_number)
+            t->expires_in = t->json.whole;
+        t->in_number = t->in_expiry && event == JSON_SCALAR && is_digit(t->json.scalar);
+        t->in_expiry = false;
         if (event == JSON_BROKEN)
             return broken(t, t->json.problem);
         if (event == JSON_TEXT)

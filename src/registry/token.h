@@ -1,5 +1,5 @@
-/* The answer of a token server: {"token": …} or {"access_token": …}, read while it arrives, so that nothing
- * but the token itself is kept. */
+/* The answer of a token server: {"token": …} or {"access_token": …}, and "expires_in", read while it
+ * arrives, so that nothing else is kept. */
 #ifndef REGTAG_REGISTRY_TOKEN_H
 #define REGTAG_REGISTRY_TOKEN_H
 
@@ -13,8 +13,11 @@ struct token_answer {
     const char *problem; /* NULL, or what is wrong with the answer */
     bool found;          /* a token was there; "token" wins over "access_token" */
     bool had_token, had_access_token;
-    bool wanted; /* the string at hand is one */
-    size_t size; /* of the token */
+    bool wanted;         /* the string at hand is one */
+    bool in_expiry;      /* the value at hand is expires_in, */
+    bool in_number;      /* and it is a number */
+    uint32_t expires_in; /* seconds; 0: it does not say */
+    size_t size;         /* of the token */
     size_t key_size;
     char key[16];
     char token[TOKEN_MAX + 1]; /* with a NUL, after token_answer_end */

@@ -1,0 +1,40 @@
+#include "base/calendar.h"
+
+/* Days from 1970-01-01; the year begins in March, so that its leap day is the last. */
+static int64_t days_before(const struct calendar *c)
+{
+    int64_t y = c->month <= 2 ? c->year - 1 : c->year;
+    int64_t m = c->month <= 2 ? c->month + 9 : c->month - 3;
+    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + c->day - 1 - 719468;
+}
+
+static unsigned days_in(unsigned year, unsigned month)
+{
+    static const unsigned char DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return DAYS[month - 1] + (month == 2 && leap ? 1u : 0u);
+}
+
+bool calendar_seconds(const struct calendar *c, int64_t *seconds)
+{
+    if (c->year < 1970 || c->year > 9999 || c->month < 1 || c->month > 12 || c->day < 1 ||
+        c->day > days_in(c->year, c->month) || c->hour > 23 || c->minute > 59 || c->second > 60)
+        return false;
+    *seconds = ((days_before(c) * 24 + c->hour) * 60 + c->minute) * 60 + c->second;
+    return true;
+}
+
+bool take_digits(struct slice *s, size_t digits, char behind, unsigned *number)
+{
+    uint64_t n;
+    if (s->size < digits || !slice_number(slice_head(*s, digits), 999999999, &n))
+        return false;
+    *number = (unsigned)n;
+    *s = slice_from(*s, digits);
+    if (behind == '\0')
+        return true;
+    if (s->size == 0 || s->data[0] != behind)
+        return false;
+    *s = slice_from(*s, 1);
+    return true;
+}

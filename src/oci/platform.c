@@ -1,0 +1,105 @@
+#include "oci/platform.h"
+
+#include <string.h>
+
+#define SHOWN_MAX 500 /* bytes of the platforms that a message names */
+
+struct platform {
+    struct slice os, architecture, variant; /* the last may be empty */
+};
+
+static struct platform platform_parse(struct slice text)
+{
+    struct platform p;
+    p.os = slice_split(&text, '/');
+    p.architecture = slice_split(&text, '/');
+    p.variant = text;
+    return p;
+}
+
+static struct platform platform_of(const struct document *d, int descriptor)
+{
+    struct platform p;
+    bool alike = false;
+    int value = document_member(d, descriptor, SLICE("platform"), &alike);
+    p.os = document_string(d, document_member(d, value, SLICE("os"), &alike));
+    p.architecture = document_string(d, document_member(d, value, SLICE("architecture"), &alike));
+    p.variant = document_string(d, document_member(d, value, SLICE("variant"), &alike));
+    return p;
+}
+
+static bool matches(const struct platform *p, const struct platform *wanted)
+{
+    return slice_equal(p->os, wanted->os) && slice_equal(p->architecture, wanted->architecture) &&
+           (wanted->variant.size == 0 || slice_equal(p->variant, wanted->variant));
+}
+
+/* Adds a platform to a list for a message, but those of attestations, which are none. */
+static void write_platform(struct writer *w, const struct platform *p)
+{
+    if (p->os.size == 0 || slice_equal(p->os, SLICE("unknown")))
+        return;
+    write_format(w, "%s%.*s/%.*s%s%.*s", w->used ? ", " : "", SLICE_ARG(p->os),
+                 SLICE_ARG(p->architecture), p->variant.size ? "/" : "", SLICE_ARG(p->variant));
+}
+
+/* What a search has met: all platforms, or those that match. */
+struct found {
+    unsigned count;
+    struct slice digest;
+    struct writer all, matching;
+    char all_text[SHOWN_MAX], matching_text[SHOWN_MAX];
+};
+
+static void search(const struct document *d, const struct platform *wanted, struct found *found)
+{
+    bool alike = false;
+    int children = document_member(d, 0, SLICE("manifests"), &alike);
+    found->all = writer_to(found->all_text, sizeof found->all_text);
+    found->matching = writer_to(found->matching_text, sizeof found->matching_text);
+    for (int i = document_first(d, children); i != NO_VALUE; i = document_next(d, i)) {
+        struct platform p = platform_of(d, i);
+        struct slice digest = document_string(d, document_member(d, i, SLICE("digest"), &alike));
+        write_platform(&found->all, &p);
+        if (!matches(&p, wanted))
+            continue;
+        write_platform(&found->matching, &p);
+        found->count += found->count == 0 || !slice_equal(digest, found->digest);
+        found->digest = digest;
+    }
+}
+
+static bool fail(struct error *e, int status, const char *problem, struct slice platforms)
+{
+    error_set(e, status, "%s%.*s", problem, SLICE_ARG(platforms));
+    return false;
+}
+
+bool platform_child(struct slice manifest, const struct media_type *type,
+                    const struct document_memory *memory, struct slice platform,
+                    char digest[DIGEST_SHA256_SIZE + 1], struct error *e)
+{
+    struct document d;
+    struct platform wanted = platform_parse(platform);
+    struct found found = {.count = 0};
+    if (type->kind != MANIFEST_INDEX)
+        return fail(
+            e, REGTAG_NOT_FOUND,
+            "the image is not an index, so there is nothing to choose from; leave --platform out",
+            SLICE(""));
+    if (!document_index(&d, manifest, memory, "the manifest", e))
+        return false;
+    search(&d, &wanted, &found);
+    if (found.count == 0)
+        return fail(e, REGTAG_NOT_FOUND, "the index has no image for this platform, only for ",
+                    written(&found.all));
+    if (found.count > 1)
+        return fail(e, REGTAG_REFUSED,
+                    "the index has several images for this platform: ", written(&found.matching));
+    if (!digest_is_sha256(found.digest))
+        return fail(e, REGTAG_REFUSED, "the image for this platform has a digest that cannot be checked",
+                    SLICE(""));
+    memcpy(digest, found.digest.data, found.digest.size);
+    digest[found.digest.size] = '\0';
+    return true;
+}

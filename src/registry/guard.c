@@ -1,0 +1,100 @@
+/* Guards: where a tag must point for it to be touched. */
+#include <string.h>
+
+#include "registry/operation.h"
+
+/* Takes "TAG=" off the front of a guard; what is left is a digest or "absent". Empty when it is for all. */
+static struct slice guarded_name(struct slice *guard)
+{
+    struct slice all = *guard;
+    struct slice name = slice_split(guard, '=');
+    if (guard->data)
+        return name;
+    *guard = all;
+    return SLICE("");
+}
+
+/* What the tag at hand must point at, or "absent"; empty when it does not matter. */
+static struct slice expected(const struct regtag *r)
+{
+    struct slice for_all = SLICE("");
+    for (size_t i = 0; i < r->config.expected_count; i++) {
+        struct slice guard = slice_of(r->config.expected[i]), name = guarded_name(&guard);
+        if (name.size && slice_equal(name, slice_of(r->result.name)))
+            return guard;
+        if (name.size == 0)
+            for_all = guard;
+    }
+    return for_all;
+}
+
+bool guard_exists(const struct regtag *r)
+{
+    return expected(r).size > 0;
+}
+
+bool guard_holds(const struct regtag *r, struct error *e)
+{
+    struct slice wanted = expected(r);
+    const struct look *look = &r->look;
+    bool absent = slice_equal(wanted, SLICE("absent"));
+    if (wanted.size == 0)
+        return true;
+    if (look->sight == SIGHT_NOTHING) {
+        int status = look->why.status;
+        bool nobody = status == REGTAG_NO_CONNECTION || status == REGTAG_TIMEOUT ||
+                      status == REGTAG_SLOW_DOWN || status == REGTAG_SERVER_FAILED;
+        error_set(e, nobody ? status : REGTAG_GUARD,
+                  "left alone: it cannot be seen whether it points at %.*s, as expected: %s",
+                  SLICE_ARG(wanted), look->why.text);
+    } else if (look->sight == SIGHT_ABSENT && !absent)
+        error_set(e, REGTAG_GUARD, "left alone: it does not exist, expected was %.*s",
+                  SLICE_ARG(wanted));
+    else if (look->sight == SIGHT_DIGEST && absent)
+        error_set(e, REGTAG_GUARD,
+                  "left alone: it exists and points at %s, expected was that it does not", look->digest);
+    else if (look->sight == SIGHT_DIGEST && !slice_equal(wanted, slice_of(look->digest)))
+        error_set(e, REGTAG_GUARD, "left alone: it points at %s, expected was %.*s", look->digest,
+                  SLICE_ARG(wanted));
+    return e->status == 0;
+}
+
+/* ---- Whether they are such ------------------------------------------------------------------- */
+
+static bool is_one_of_ours(const struct regtag *r, struct slice name)
+{
+    if (r->verb == VERB_DELETE)
+        return slice_equal(name, reference_tag(&r->reference));
+    for (size_t i = 0; i < r->count; i++)
+        if (slice_equal(name, slice_of(r->names[i])))
+            return true;
+    return false;
+}
+
+/* Why a guard is none, or NULL. */
+static const char *guard_problem(const struct regtag *r, size_t at)
+{
+    struct slice guard = slice_of(r->config.expected[at]), name = guarded_name(&guard);
+    if (!slice_equal(guard, SLICE("absent")) && !(digest_valid(guard) && digest_is_sha256(guard)))
+        return "it takes DIGEST, NAME=DIGEST, absent or NAME=absent, DIGEST being sha256: and 64 "
+               "hexadecimal digits";
+    if (name.size && !is_one_of_ours(r, name))
+        return "this tag is not one of those that are to be set";
+    for (size_t i = 0; i < at; i++) {
+        struct slice other = slice_of(r->config.expected[i]);
+        if (slice_equal(guarded_name(&other), name))
+            return "there is another one for the same";
+    }
+    return NULL;
+}
+
+bool guards_check(struct regtag *r)
+{
+    for (size_t i = 0; i < r->config.expected_count; i++) {
+        const char *problem = guard_problem(r, i);
+        struct slice text = slice_head(slice_of(r->config.expected[i]), 200);
+        if (problem)
+            error_set(&r->error, REGTAG_USAGE, "--expect \"%.*s\": %s", SLICE_ARG(text), problem);
+    }
+    return r->error.status == 0;
+}
