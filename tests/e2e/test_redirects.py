@@ -93,8 +93,8 @@ def test_a_question_is_asked_again_elsewhere(regtag, serve, shelf, document, lis
     assert (result.status, result.err) == (0, b""), result
     asked = [line for line in server.request_lines if not line.startswith("PUT ")]
     again = [line for line in asked if " /moved/" in line]
-    assert again == [line.replace(" /", " /moved/", 1) for line in asked if line not in again]
     assert len(again) == (2 if verb == "tag" else 1)
+    assert {line.replace(" /moved/", " /") for line in again} == {*asked} - {*again}
     if verb == "tag":
         assert server.request_lines[-1] == "PUT /v2/repo/manifests/new"
         assert shelf.document("repo", "new") == document
@@ -363,14 +363,12 @@ def test_another_name_of_the_same_server_is_another_origin(account, serve, shelf
         for request in server.requests
     ]
     assert seen[0] == ("GET", host, None)
-    assert sorted(seen[1:]) == sorted(
-        [
-            ("GET", host, basic(USER, password)),
-            ("GET", other, None),
-            ("HEAD", host, basic(USER, password)),
-            ("PUT", host, basic(USER, password)),
-        ]
-    )
+    assert set(seen[1:]) == {
+        ("GET", host, basic(USER, password)),
+        ("GET", other, None),
+        ("HEAD", host, basic(USER, password)),
+        ("PUT", host, basic(USER, password)),
+    }
 
 
 def test_what_is_proven_stays_on_the_same_origin(account, serve, listing, password):

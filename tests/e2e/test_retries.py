@@ -94,6 +94,9 @@ LASTING = {
 }
 
 
+INSTEAD = {"400", "405", "415", "418", "501"}
+
+
 @pytest.mark.parametrize("what", PASSING)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_question_is_asked_again_after(regtag, serve, shelf, verb, what):
@@ -123,8 +126,9 @@ def test_a_question_is_not_asked_again_after(regtag, serve, shelf, verb, what):
 
     result = regtag(*called(verb, server.host), retries=None)
 
-    assert result.status != 0, result
-    assert methods(server).count(METHODS[verb]) == 1
+    if verb != "digest" or what not in INSTEAD:  # which are asked with GET
+        assert result.status != 0, result
+    assert server.request_lines.count(server.request_lines[0]) == 1
     assert server.uploads == []
 
 
@@ -243,17 +247,17 @@ def test_a_number_of_retries_that_is_none_is_refused(regtag, bad):
 
 def test_a_host_that_comes_back_is_reached(regtag, serve, shelf, document):
     """Nobody listens at first."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{holder.getsockname()[1]}"
-        command = regtag.command("tag", f"{place}/repo:old", "new", retries=20)
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
-            try:
-                time.sleep(0.3)
-                serve(shelf, listener=holder)
-                out, _ = process.communicate(timeout=90)
-            finally:
-                process.kill()
+    holder = socket.socket()  # the server closes it
+    holder.bind(("127.0.0.1", 0))
+    place = f"127.0.0.1:{holder.getsockname()[1]}"
+    command = regtag.command("tag", f"{place}/repo:old", "new", retries=20)
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+        try:
+            time.sleep(0.3)
+            serve(shelf, listener=holder)
+            out, _ = process.communicate(timeout=90)
+        finally:
+            process.kill()
 
     assert process.returncode == 0, out
     assert shelf.document("repo", "new") == document
@@ -261,7 +265,7 @@ def test_a_host_that_comes_back_is_reached(regtag, serve, shelf, document):
 
 def test_every_second_connection_is_reset(regtag, serve, shelf, document):
     def respond(request):
-        return [RESET] if request.connection % 2 else [shelf(request), CLOSE]
+        return [RESET] if request.connection % 2 else shelf(request)
 
     server = serve(respond)
 
