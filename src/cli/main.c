@@ -1,4 +1,6 @@
 /* regtag: the command. */
+#define _GNU_SOURCE /* prlimit */
+
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -78,11 +80,12 @@ static int check_output(int status)
     return status ? status : REGTAG_OTHER;
 }
 
-/* No core has a secret in it: a crash must not leave one on a disk. */
+/* No core has a secret in it: a crash must not leave one on a disk. musl's setrlimit would bring in what it
+ * takes to stop threads. */
 static void no_core(void)
 {
-    struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
+    const struct rlimit none = {0, 0};
+    prlimit(0, RLIMIT_CORE, &none, NULL);
 }
 
 /* What goes wrong with the reference or the credentials is told before anything is sent. */
