@@ -168,6 +168,7 @@ static void begin_upload(struct regtag *r)
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
     operation_send(r, "PUT", manifest, upload_until(r));
+    r->exchange.only_once = guard_exists(r);
     r->uploaded = true;
     if (next < r->count && !r->config.confirm && !together_find(r, next))
         operation_follow(r, r->names[next]);
