@@ -3,12 +3,12 @@
 import json
 import tomllib
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import pytest
 from accounts import auths
 from fake import Shelf, answer, bodiless, errors
 from images import OCI_MANIFEST, digest_of
+from together import Together
 from token_server import Tokens, password_gate, secret, token_gate
 from wire import END_OF_HEAD
 
@@ -36,19 +36,6 @@ REGISTRIES = [
 
 def test_no_registry_is_left_out():
     assert {registry["name"] for registry, _ in SCENARIOS} == set(REGISTRIES)
-
-
-class Together(Shelf):
-    """Sets the tags that the query of an upload names."""
-
-    def usual(self, request):
-        tags = parse_qs(request.query).get("tag", [])
-        done = super().usual(request)
-        if request.method != "PUT" or not tags:
-            return done
-        for tag in tags:
-            self.put(REPOSITORY, tag, request.value("Content-Type"), request.body)
-        return with_fields(done, [f"OCI-Tag: {', '.join(tags)}"])
 
 
 class Registry:
