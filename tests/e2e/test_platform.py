@@ -155,7 +155,7 @@ def test_several_variants_are_told_apart(regtag, serve, many, verb):
 
     result = regtag(verb, "--platform", "linux/arm", f"{server.host}/repo:many", *more)
 
-    assert result.status == 3, result
+    assert result.status == 10, result
     result.complaint(f"{server.host}/repo:many", "linux/arm/v6", "linux/arm/v7")
     assert verb == "tag" or result.out == b""
     assert server.uploads == []
@@ -172,7 +172,7 @@ def test_a_platform_that_is_not_there_is_told(regtag, serve, many, verb, platfor
     result = regtag(verb, "--platform", platform, f"{server.host}/repo:many", *more)
 
     assert result.status == 3, result
-    complaint = result.complaint(f"{server.host}/repo:many", platform)
+    complaint = result.complaint(f"{server.host}/repo:many")
     for there in ("linux/amd64", "linux/arm64/v8", "linux/arm/v6", "linux/arm/v7", "windows/amd64"):
         assert there in complaint
     assert "unknown" not in complaint
@@ -204,7 +204,7 @@ def test_of_several_for_one_platform_none_is_guessed(regtag, serve, many):
     if result.status == 0:
         assert many.document("repo", "new") == child("amd64")
     else:
-        assert result.status == 3, result
+        assert result.status == 10, result
         result.complaint("windows/amd64")
 
 
@@ -298,7 +298,7 @@ def test_an_index_without_platforms_names_none(regtag, serve, shelf):
     result = regtag("digest", "--platform", "linux/amd64", f"{server.host}/repo:bare")
 
     assert result.status == 3, result
-    result.complaint(f"{server.host}/repo:bare", "linux/amd64")
+    result.complaint(f"{server.host}/repo:bare")
 
 
 def test_names_of_platforms_are_told_escaped(regtag, serve, shelf):
