@@ -18,10 +18,8 @@ void together_init(struct regtag *r)
     bool distribution =
         http_response_field(&r->exchange.response, SLICE("docker-distribution-api-version"), &version) &&
         version.size;
-    t->limit = distribution || r->redirects || r->config.expected_count || r->config.confirm ||
-                       r->config.dry_run
-                   ? 0
-                   : TOGETHER_MAX;
+    t->limit =
+        distribution || r->redirects || r->config.expected_count || r->config.dry_run ? 0 : TOGETHER_MAX;
     t->count = 0;
 }
 
