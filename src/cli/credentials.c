@@ -101,7 +101,8 @@ static void warn_if_shared(const struct quest *q, int fd, const char *path)
     char text[FILE_PATH_MAX + 64];
     struct writer w = writer_to(text, sizeof text);
     struct stat s;
-    if (q->o->quiet || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) || !(s.st_mode & (S_IRGRP | S_IROTH)))
+    if (q->o->quiet || q->o->warned || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) ||
+        !(s.st_mode & (S_IRGRP | S_IROTH)))
         return;
     write_format(&w, "%s: others can read the secrets in it; chmod 600 keeps them out", path);
     output_note("regtag: ", written(&w));

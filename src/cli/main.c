@@ -1,16 +1,15 @@
 /* regtag: the command. */
-#define _GNU_SOURCE /* prlimit */
-
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "cli/changes.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/process.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/undo.h"
+#include "cli/watch.h"
 #include "net/clock.h"
 #include "regtag.h"
 
@@ -77,14 +76,6 @@ static int check_output(int status)
     return status ? status : REGTAG_OTHER;
 }
 
-/* No core has a secret in it: a crash must not leave one on a disk. musl's setrlimit would bring in what it
- * takes to stop threads. */
-static void no_core(void)
-{
-    const struct rlimit none = {0, 0};
-    prlimit(0, RLIMIT_CORE, &none, NULL);
-}
-
 /* What goes wrong with the reference or the credentials is told before anything is sent. */
 static enum regtag_status ask(uint64_t deadline)
 {
@@ -100,17 +91,18 @@ static enum regtag_status ask(uint64_t deadline)
 static int run_verb(void)
 {
     uint64_t deadline = clock_now() + options.timeout * 1000;
-    enum regtag_status status;
+    int status;
     if (options.insecure)
         output_error("warning: --insecure: the registry's certificate is not verified");
     switch (options.verb->id) {
     case VERB_ID_TAG:
-    case VERB_ID_DELETE: status = changes_run(&options, deadline); break;
-    case VERB_ID_UNDO: status = undo_run(&options, deadline); break;
-    default: status = ask(deadline);
+    case VERB_ID_DELETE: status = (int)changes_run(&options, deadline); break;
+    case VERB_ID_UNDO: status = (int)undo_run(&options, deadline); break;
+    case VERB_ID_WATCH: status = watch(&options); break;
+    default: status = (int)ask(deadline);
     }
     session_end();
-    return (int)status;
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -119,7 +111,7 @@ int main(int argc, char **argv)
     bool has_output = output_claim();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told like a disk that is full */
-    no_core();
+    process_no_core();
 
     if (!options_parse(&options, argc, argv, &e) || (options.verb && !session_init(&options, &e))) {
         output_error(e.text);

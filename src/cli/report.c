@@ -131,6 +131,23 @@ void report_digest(const struct options *o, const char *image, const struct regt
     }
 }
 
+void report_move(const struct options *o, const char *image, const char *from, const char *to)
+{
+    static struct row row;
+    struct writer *w = row_begin(&row);
+    enum regtag_outcome outcome = !*from ? REGTAG_CREATED : !*to ? REGTAG_DELETED : REGTAG_MOVED;
+    if (o->json) {
+        member_text(w, "reference", slice_of(image));
+        member_text(w, "digest", slice_of(to));
+        member_text(w, "result", slice_of(report_outcome(outcome)));
+        member_text(w, "previous", slice_of(from));
+        member_status(w, REGTAG_OK, "");
+    } else
+        write_format(w, "%s\t%s", *from ? from : "-", *to ? to : "-");
+    row_print(&row);
+    output_flush();
+}
+
 /* ---- Words ----------------------------------------------------------------------------------- */
 
 void report_error(const char *text)

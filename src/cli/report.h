@@ -20,6 +20,9 @@ void report_listed(const struct options *o, const char *repository, const char *
 void report_digest(const struct options *o, const char *image, const struct regtag_result *result,
                    enum regtag_status status, const char *error);
 
+/* The tag of `image` points elsewhere: from one digest to another, of which one may be "": none. */
+void report_move(const struct options *o, const char *image, const char *from, const char *to);
+
 /* An error on standard error; the same one again is not repeated. */
 void report_error(const char *text);
 

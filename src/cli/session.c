@@ -124,6 +124,11 @@ enum regtag_event session_step(struct regtag *r)
     return net_step(&net, r);
 }
 
+void session_note(const char *text)
+{
+    report_trace(&trace, REGTAG_TRACE_NOTE, text, strlen(text));
+}
+
 void session_close(void)
 {
     net_end(&net);

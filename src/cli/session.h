@@ -31,6 +31,9 @@ struct regtag *session_operation(const struct regtag_config *config);
 /* Steps it until it has something to tell: any event but REGTAG_WAIT. */
 enum regtag_event session_step(struct regtag *r);
 
+/* Tells, with --verbose, what is being done. */
+void session_note(const char *text);
+
 /* Closes all connections, which an operation that is over may have left open. */
 void session_close(void);
 

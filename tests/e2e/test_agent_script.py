@@ -96,7 +96,10 @@ def test_it_installs_remembers_and_says_so(board, registry, repository, tmp_path
     with Agent(board, tmp_path, image) as agent:  # after a restart it knows
         time.sleep(0.3)
         assert len(agent.installed) == 2
-    assert sorted(one.name for one in agent.state.parent.iterdir()) == ["installed", "installed.marked"]
+    assert sorted(one.name for one in agent.state.parent.iterdir()) == [
+        "installed",
+        "installed.marked",
+    ]
 
 
 def test_it_waits_for_what_may_pass(board, registry, repository, dead_port, tmp_path):
