@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net/child.h"
+
 /* ---- --resolve ------------------------------------------------------------------------------- */
 
 static struct slice without_brackets(struct slice s)
@@ -98,13 +100,16 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
                                         struct error *e)
 {
     int fds[2];
+    pid_t parent = getpid();
     if (pipe(fds) != 0) {
         error_set(e, REGTAG_OTHER, "no pipe for looking up its name: %s", strerror(errno));
         return LOOKUP_FAILED;
     }
     l->child = fork();
-    if (l->child == 0)
+    if (l->child == 0) {
+        child_ends_with(parent);
         run_child(origin, fds[1]);
+    }
     int fork_error = errno;
     close(fds[1]);
     l->fd = fds[0];

@@ -60,6 +60,11 @@ class Registry:
             self._process.kill()
             self._process.wait(20)
 
+    def come_back(self):
+        """Starts it again after it was stopped, on the same port."""
+        self._config = self._config.replace("addr: 127.0.0.1:0", f"addr: {self.host}")
+        return self.__enter__()
+
     def _wait_for_port(self, log):
         for _ in range(600):
             found = LISTENING.search(log.read_text(errors="replace"))
