@@ -139,7 +139,7 @@ void report_move(const struct options *o, const char *image, const char *from, c
     if (o->json) {
         member_text(w, "reference", slice_of(image));
         member_text(w, "digest", slice_of(to));
-        member_text(w, "result", slice_of(outcome_word(outcome)));
+        member_text(w, "result", slice_of(report_outcome(outcome)));
         member_text(w, "previous", slice_of(from));
         member_status(w, REGTAG_OK, "");
     } else
