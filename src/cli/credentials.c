@@ -101,7 +101,8 @@ static void warn_if_shared(const struct quest *q, int fd, const char *path)
     char text[FILE_PATH_MAX + 64];
     struct writer w = writer_to(text, sizeof text);
     struct stat s;
-    if (q->o->quiet || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) || !(s.st_mode & (S_IRGRP | S_IROTH)))
+    if (q->o->quiet || q->o->warned || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) ||
+        !(s.st_mode & (S_IRGRP | S_IROTH)))
         return;
     write_format(&w, "%s: others can read the secrets in it; chmod 600 keeps them out", path);
     output_note("regtag: ", written(&w));
@@ -331,4 +332,9 @@ enum regtag_status credentials_find(struct credentials *c, const struct options 
         return REGTAG_OK;
     credentials_wipe(c);
     return (enum regtag_status)e->status;
+}
+
+bool credentials_for_any(const struct options *o)
+{
+    return !o->anonymous && (o->user || environment("REGTAG_USER") || environment("REGTAG_TOKEN"));
 }

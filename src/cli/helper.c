@@ -12,6 +12,8 @@
 
 #include "base/wipe.h"
 #include "cli/authfile.h"
+#include "cli/process.h"
+#include "net/child.h"
 #include "net/clock.h"
 
 #define PROGRAM_MAX 1024   /* bytes of its path; directories with longer names are passed over */
@@ -21,10 +23,6 @@
 #define STATUS_NOT_RUN 127 /* of a child that could not become the program */
 
 static const char PATH_DEFAULT[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-static const char *const OUR_SECRETS[] = {"REGTAG_USER", "REGTAG_PASSWORD", "REGTAG_TOKEN"};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A helper at work. */
 struct run {
@@ -84,9 +82,7 @@ static void become(char *path, const struct helper *h, int question, int answer)
         _exit(STATUS_NOT_RUN);
     for (int fd = STDERR_FILENO + 1; fd < FILES_MAX; fd++)
         close(fd);
-    for (size_t i = 0; i < COUNT(OUR_SECRETS); i++)
-        unsetenv(OUR_SECRETS[i]);
-    signal(SIGPIPE, SIG_DFL);
+    process_hand_over();
     execv(path, arguments);
     const char *problem = strerror(errno);
     ssize_t n = write(STDOUT_FILENO, problem, strlen(problem));
@@ -105,6 +101,7 @@ static bool put_question(const struct helper *h, int fd)
 static int start(struct run *run, char *path)
 {
     int question[2], answer[2];
+    pid_t parent = getpid();
     if (pipe(question) != 0)
         return errno;
     if (!put_question(run->h, question[1]) || pipe(answer) != 0) {
@@ -115,8 +112,10 @@ static int start(struct run *run, char *path)
     signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody learns how a child has ended */
     run->child = fork();
     int problem = run->child < 0 ? errno : 0;
-    if (run->child == 0)
+    if (run->child == 0) {
+        child_ends_with(parent);
         become(path, run->h, question[0], answer[1]);
+    }
     if (run->child > 0)
         setpgid(run->child, run->child); /* the child does so too: whoever comes first */
     close(question[0]);

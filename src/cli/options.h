@@ -32,6 +32,7 @@ struct options {
     uint64_t jitter;   /* percent of it */
     const char *from;  /* NULL: not given */
     bool once;
+    bool warned;    /* no option: warnings of files with credentials have been told */
     char **command; /* what stands behind -- of watch, with a NULL at its end; NULL: there is none */
 
     enum regtag_scheme scheme;

@@ -4,6 +4,12 @@
 
 #include "cli/options.h"
 
+/* What happened to a tag, in a word. */
+const char *report_outcome(enum regtag_outcome outcome);
+
+/* "NAME:TAG", for a reference as the user wrote it and another tag. It lies in `text`. */
+struct slice report_reference(const char *image, const char *tag, char *text, size_t size);
+
 /* One line for a name that is settled; `image` is as the user wrote it. */
 void report_settled(const struct options *o, const char *image, const struct regtag_result *result);
 
@@ -13,6 +19,9 @@ void report_listed(const struct options *o, const char *repository, const char *
 /* The answer of `digest`; with --json also when there is none, for the reason in `error`. */
 void report_digest(const struct options *o, const char *image, const struct regtag_result *result,
                    enum regtag_status status, const char *error);
+
+/* The tag of `image` points elsewhere: from one digest to another, of which one may be "": none. */
+void report_move(const struct options *o, const char *image, const char *from, const char *to);
 
 /* An error on standard error; the same one again is not repeated. */
 void report_error(const char *text);

@@ -39,6 +39,7 @@ struct exchange {
     const struct regtag_config *config;
     struct error error;
     bool lasting; /* with EXCHANGE_FAILED: trying again would end the same */
+    bool cut;     /* with EXCHANGE_FAILED: the connection has ended within the answer */
     struct connection connections[REGTAG_CONNECTIONS];
     struct connection *connection; /* the one in use */
     struct writer request;         /* its header; and behind it the HEAD that follows, if `follows` */
@@ -50,6 +51,7 @@ struct exchange {
     uint64_t traffic; /* bytes that have gone either way, ever */
     bool sent_all;    /* at least once all of it was sent: the server may have acted on it */
     bool sent_again;
+    bool only_once; /* it is not sent again by itself once all of it was sent: the caller looks first */
     bool write_failed; /* no more can be sent; an answer may have come already */
     bool answered;     /* status and header have come */
     struct http_response response;

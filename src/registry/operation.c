@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "oci/platform.h"
+
 #define DRAIN_MAX (64u * 1024) /* bytes of an unwanted body that are read to keep the connection */
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -204,10 +206,11 @@ static void write_manifest_target(struct regtag *r, struct writer *w, struct sli
 
 void operation_manifest_request(struct regtag *r, const char *method, struct slice reference)
 {
-    char target[REPOSITORY_MAX + DIGEST_MAX + 32];
+    char target[URL_MAX];
     struct writer w = writer_to(target, sizeof target);
     write_manifest_target(r, &w, reference);
     operation_request(r, method, written(&w));
+    r->exchange.request.overflow |= w.overflow;
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
         write_field(&r->exchange.request, "Accept", slice_of(MANIFEST_ACCEPT));
 }
@@ -304,7 +307,7 @@ enum exchange_event operation_step(struct regtag *r, struct slice *body)
     if (event == EXCHANGE_HEAD)
         return answered(r);
     bool pausing = event == EXCHANGE_FAILED && retry_handles(r) && failure_passes(r) &&
-                   operation_pause(r, &x->error, r->phase);
+                   operation_pause(r, &x->error, 0, r->phase);
     return pausing ? EXCHANGE_MOVED : event;
 }
 
@@ -367,18 +370,6 @@ static enum regtag_status set_out(struct regtag *r, enum verb verb, const char *
     return REGTAG_OK;
 }
 
-/* Whether the platform is one, if there is any. */
-static bool platform_valid(struct slice platform)
-{
-    bool well = true;
-    int parts = 0;
-    for (; platform.data && parts < 4; parts++) {
-        struct slice part = slice_split(&platform, '/');
-        well = well && part.size > 0;
-    }
-    return well && (parts == 2 || parts == 3);
-}
-
 /* An image, as against a repository: its digest can be pinned, if it is one that can be computed. */
 static enum regtag_status set_out_image(struct regtag *r, enum verb verb, const char *image)
 {
@@ -428,9 +419,6 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
         return (enum regtag_status)error_set(
             &r->error, REGTAG_USAGE,
             "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);
-    if (r->reference.tag.size == 0)
-        return (enum regtag_status)error_set(
-            &r->error, REGTAG_USAGE, "%s: the tag to delete is missing; it is not guessed", image);
     r->phase = PHASE_CONDEMN;
     return REGTAG_OK;
 }
@@ -488,12 +476,17 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_LOOK: return phase_look(r);
     case PHASE_WEIGH: return phase_weigh(r);
     case PHASE_SEEN: return phase_seen(r);
+    case PHASE_GATHERED: return phase_gathered(r);
+    case PHASE_ANNOUNCING: return phase_announcing(r);
+    case PHASE_TOGETHER: return phase_together(r);
     case PHASE_DOUBTED: return phase_doubted(r);
     case PHASE_CONFIRMED: return phase_confirmed(r);
     case PHASE_CONDEMN: return phase_condemn(r);
     case PHASE_CONDEMNED: return phase_condemned(r);
     case PHASE_DELETE: return phase_delete(r);
     case PHASE_DELETED: return phase_deleted(r);
+    case PHASE_SIBLING: return phase_sibling(r);
+    case PHASE_SIBLING_SEEN: return phase_sibling_seen(r);
     case PHASE_DRAIN: return phase_drain(r);
     case PHASE_RETRY: return phase_retry(r);
     case PHASE_PAUSE: return phase_pause(r);

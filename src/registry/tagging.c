@@ -1,7 +1,6 @@
 /* Giving an image its new tags, one after the other. */
 #include <string.h>
 
-#include "http/date.h"
 #include "registry/operation.h"
 
 /* ---- From name to name ----------------------------------------------------------------------- */
@@ -29,8 +28,7 @@ enum regtag_event operation_settle(struct regtag *r, enum regtag_outcome outcome
     return REGTAG_SETTLED;
 }
 
-/* The tag points at the digest. */
-static enum regtag_event settle_well(struct regtag *r)
+enum regtag_event operation_settle_well(struct regtag *r)
 {
     const struct regtag_result *result = &r->result;
     return operation_settle(r,
@@ -40,27 +38,49 @@ static enum regtag_event settle_well(struct regtag *r)
                             NULL);
 }
 
-static enum regtag_event settle_unchanged(struct regtag *r)
+enum regtag_event operation_settle_unchanged(struct regtag *r)
 {
     r->result.previous = r->digest;
     return operation_settle(r, REGTAG_UNCHANGED, NULL);
 }
 
-/* The first index from `at` on whose name has not been there before. */
-static size_t next_index(const struct regtag *r, size_t at)
+size_t names_next(const struct regtag *r, size_t at)
 {
     while (at < r->count && had_before(r, at))
         at++;
     return at;
 }
 
+static enum regtag_event announce(struct regtag *r)
+{
+    operation_go(r, PHASE_ANNOUNCED);
+    return REGTAG_UPLOAD;
+}
+
+/* A name that has been among several. */
+static enum regtag_event go_on_with(struct regtag *r, const struct together_name *known)
+{
+    r->result.previous = known->previous;
+    r->result.absent = known->absent;
+    r->uploaded = known->state == TOGETHER_UNSURE;
+    switch (known->state) {
+    case TOGETHER_UNCHANGED: return operation_settle_unchanged(r);
+    case TOGETHER_SET:
+        return r->config.confirm ? operation_look(r, PHASE_CONFIRMED) : operation_settle_well(r);
+    case TOGETHER_ANNOUNCED: return operation_turn(r, PHASE_UPLOAD);
+    case TOGETHER_UNSURE: return operation_look(r, PHASE_SEEN);
+    default: return announce(r);
+    }
+}
+
 enum regtag_event phase_next(struct regtag *r)
 {
     struct error whole;
-    r->index = next_index(r, r->index);
+    r->index = names_next(r, r->index);
     if (r->index == r->count || r->verb == VERB_DELETE)
         return operation_done(r);
 
+    const struct together_name *known = together_find(r, r->index);
     r->result =
         (struct regtag_result){r->names[r->index], r->digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
     r->uploaded = false;
@@ -68,9 +88,11 @@ enum regtag_event phase_next(struct regtag *r)
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return operation_settle(r, REGTAG_NOT_SET, &whole);
     }
+    if (known)
+        return go_on_with(r, known);
     if (!r->begun && operation_renew_token(r))
         return GO_ON;
-    return operation_look(r, PHASE_SEEN);
+    return together_begin(r) ? GO_ON : operation_look(r, PHASE_SEEN);
 }
 
 /* Where there is no way to the registry any more, or no time, there is none for the other names. */
@@ -110,19 +132,18 @@ enum regtag_event phase_seen(struct regtag *r)
     struct error problem = {.status = 0};
     bool there = look->sight == SIGHT_DIGEST && slice_equal(slice_of(look->digest), slice_of(r->digest));
     if (r->uploaded && there) /* by an upload whose answer was not the whole truth */
-        return settle_well(r);
+        return operation_settle_well(r);
     if (!r->uploaded)
         operation_note_previous(r);
     if (!guard_holds(r, &problem))
         return operation_settle_badly(r, REGTAG_NOT_SET, &problem);
     if (there)
-        return settle_unchanged(r);
+        return operation_settle_unchanged(r);
     if (r->config.dry_run)
-        return settle_well(r);
+        return operation_settle_well(r);
     if (r->uploaded)
         return operation_turn(r, PHASE_UPLOAD);
-    operation_go(r, PHASE_ANNOUNCED);
-    return REGTAG_UPLOAD;
+    return announce(r);
 }
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
@@ -143,20 +164,22 @@ static void begin_upload(struct regtag *r)
 {
     struct slice manifest = {r->manifest, r->manifest_size};
     struct writer *w = &r->exchange.request;
-    size_t next = next_index(r, r->index + 1);
+    size_t next = names_next(r, r->index + 1);
     operation_manifest_request(r, "PUT", slice_of(r->result.name));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
     operation_send(r, "PUT", manifest, upload_until(r));
+    r->exchange.only_once = guard_exists(r);
     r->uploaded = true;
-    if (next < r->count && !r->config.confirm)
+    if (next < r->count && !r->config.confirm && !together_find(r, next))
         operation_follow(r, r->names[next]);
 }
 
 /* Whether it is worth another attempt, later; with a guard, the tag is looked at first. */
-static bool try_later(struct regtag *r, const struct error *cause)
+static bool try_later(struct regtag *r, const struct error *cause, uint64_t least)
 {
-    return operation_pause(r, cause, PHASE_LOOK) && (r->look.then = PHASE_SEEN, true);
+    r->look.then = PHASE_SEEN;
+    return operation_pause(r, cause, least, PHASE_LOOK);
 }
 
 /* The tag is looked at, because the upload left this doubt; `cause` says more. */
@@ -166,7 +189,7 @@ static enum regtag_event look_again(struct regtag *r, enum doubt doubt, const st
     r->doubt = doubt;
     r->cause = *cause;
     r->passing = passing;
-    r->patience = r->exchange.answered ? http_retry_after(&r->exchange.response) : 0;
+    r->cause_wait = asked_to_wait(r);
     operation_tell(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", r->result.name, cause->text);
     return operation_look(r, PHASE_DOUBTED);
 }
@@ -176,7 +199,7 @@ static enum regtag_event compare(struct regtag *r, struct slice confirmed)
 {
     struct error problem = {.status = 0};
     if (slice_equal(confirmed, slice_of(r->digest)))
-        return r->config.confirm ? operation_look(r, PHASE_CONFIRMED) : settle_well(r);
+        return r->config.confirm ? operation_look(r, PHASE_CONFIRMED) : operation_settle_well(r);
     error_set(&problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
               r->digest, SLICE_ARG(confirmed));
     return operation_settle_badly(r, REGTAG_NOT_SET, &problem);
@@ -206,8 +229,9 @@ static enum regtag_event uploaded(struct regtag *r)
     operation_explain(r, REQUEST_UPLOAD, &problem);
     if (leaves_doubt(r, &problem))
         return look_again(r, DOUBT_ERROR, &problem, passing);
-    return passing && try_later(r, &problem) ? GO_ON
-                                             : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
+    return passing && try_later(r, &problem, asked_to_wait(r))
+               ? GO_ON
+               : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
 enum regtag_event phase_upload(struct regtag *r)
@@ -225,7 +249,8 @@ enum regtag_event phase_upload(struct regtag *r)
     bool passing = failure_passes(r);
     if (r->exchange.sent_all)
         return look_again(r, DOUBT_NO_ANSWER, problem, passing);
-    return passing && try_later(r, problem) ? GO_ON : operation_settle_badly(r, REGTAG_NOT_SET, problem);
+    return passing && try_later(r, problem, 0) ? GO_ON
+                                               : operation_settle_badly(r, REGTAG_NOT_SET, problem);
 }
 
 /* ---- After the PUT --------------------------------------------------------------------------- */
@@ -249,10 +274,11 @@ static enum regtag_event still_in_doubt(struct regtag *r)
 {
     struct error problem = {.status = 0}, seen = {.status = 0};
     describe_sight(r, &seen);
-    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause))
+    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause, r->cause_wait))
         return GO_ON;
     if (r->doubt == DOUBT_ERROR)
-        return operation_settle_badly(r, REGTAG_NOT_SET, &r->cause);
+        return operation_settle_badly(r, REGTAG_NOT_SET,
+                                      problem.status == REGTAG_GUARD ? &problem : &r->cause);
     error_clear(&problem);
     error_set(&problem, REGTAG_UNCERTAIN,
               "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",
@@ -265,9 +291,9 @@ enum regtag_event phase_doubted(struct regtag *r)
     struct slice digest = slice_of(r->look.digest);
     bool there = r->look.sight == SIGHT_DIGEST && slice_equal(digest, slice_of(r->digest));
     if (there && r->cause.status == REGTAG_IMMUTABLE)
-        return settle_unchanged(r);
+        return operation_settle_unchanged(r);
     if (there)
-        return settle_well(r);
+        return operation_settle_well(r);
     if (r->look.sight == SIGHT_DIGEST && r->doubt == DOUBT_NO_DIGEST)
         return compare(r, digest);
     return still_in_doubt(r);
@@ -278,7 +304,7 @@ enum regtag_event phase_confirmed(struct regtag *r)
     struct error problem = {.status = 0}, seen = {.status = 0};
     bool nothing = r->look.sight == SIGHT_NOTHING;
     if (r->look.sight == SIGHT_DIGEST && slice_equal(slice_of(r->look.digest), slice_of(r->digest)))
-        return settle_well(r);
+        return operation_settle_well(r);
     describe_sight(r, &seen);
     error_set(&problem, nothing ? REGTAG_UNCERTAIN : REGTAG_NOT_CONFIRMED,
               "uploaded and taken, but reading it back: %s", seen.text);

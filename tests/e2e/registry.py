@@ -33,6 +33,10 @@ class Registry:
     def host(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def __enter__(self):
         config = self._folder / "registry.yml"
         config.write_text(self._config)
@@ -55,6 +59,11 @@ class Registry:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(20)
+
+    def come_back(self):
+        """Starts it again after it was stopped, on the same port."""
+        self._config = self._config.replace("addr: 127.0.0.1:0", f"addr: {self.host}")
+        return self.__enter__()
 
     def _wait_for_port(self, log):
         for _ in range(600):

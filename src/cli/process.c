@@ -1,0 +1,49 @@
+#define _GNU_SOURCE /* prlimit */
+
+#include "cli/process.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const OUR_SECRETS[] = {"REGTAG_USER", "REGTAG_PASSWORD", "REGTAG_TOKEN"};
+static const int OUR_SIGNALS[] = {SIGPIPE, SIGXFSZ, SIGHUP, SIGINT, SIGTERM};
+
+static struct rlimit cores; /* before process_no_core */
+static bool cores_changed;
+
+/* musl's setrlimit would bring in what it takes to stop threads. */
+static void limit_cores(const struct rlimit *limit)
+{
+#ifdef __linux__
+    prlimit(0, RLIMIT_CORE, limit, NULL);
+#else
+    setrlimit(RLIMIT_CORE, limit);
+#endif
+}
+
+/* The hard limit stays, so that the programs that are run can have their cores. */
+void process_no_core(void)
+{
+    struct rlimit none = {0, 0};
+    cores_changed = getrlimit(RLIMIT_CORE, &cores) == 0;
+    if (cores_changed)
+        none.rlim_max = cores.rlim_max;
+    limit_cores(&none);
+}
+
+void process_hand_over(void)
+{
+    sigset_t none;
+    for (size_t i = 0; i < COUNT(OUR_SIGNALS); i++)
+        signal(OUR_SIGNALS[i], SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (size_t i = 0; i < COUNT(OUR_SECRETS); i++)
+        unsetenv(OUR_SECRETS[i]);
+    if (cores_changed)
+        limit_cores(&cores);
+}

@@ -1,0 +1,123 @@
+#include "cli/signals.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+
+static volatile sig_atomic_t hung_up;
+static volatile sig_atomic_t ends_with_us; /* a pid_t, which is an int wherever there is POSIX */
+
+static void on_hangup(int number)
+{
+    (void)number;
+    hung_up = 1;
+}
+
+/* If there is room for it: nobody may be reading. */
+static void say_ended(void)
+{
+    static const char TEXT[] = "regtag: ended; COMMAND was told to end, too\n";
+    struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
+    if (poll(&ready, 1, 0) != 1 || write(STDERR_FILENO, TEXT, sizeof TEXT - 1) < 0)
+        return;
+}
+
+/* Always by SIGTERM: what a shell has in the background does not heed SIGINT. A process that is stopped heeds
+ * none until it goes on. */
+static void end_group(void)
+{
+    pid_t group = (pid_t)ends_with_us;
+    if (group <= 0)
+        return;
+    kill(-group, SIGTERM);
+    kill(-group, SIGCONT);
+    say_ended();
+}
+
+static void on_terminate(int number)
+{
+    (void)number;
+    end_group();
+    _exit(0);
+}
+
+/* The handler is gone by now: whoever waits for us sees that it was the signal. */
+static void on_interrupt(int number)
+{
+    end_group();
+    raise(number);
+}
+
+static void handle(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    action.sa_flags = flags;
+    sigfillset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* Whoever starts us may have blocked or ignored them. SIGINT stays ignored, as it is in the background of
+ * a shell; SIGCHLD does not, for then nobody would learn how a child has ended. */
+void signals_begin(void)
+{
+    sigset_t ends, waits;
+    handle(SIGHUP, on_hangup, 0);
+    handle(SIGTERM, on_terminate, 0);
+    handle(SIGCHLD, SIG_DFL, 0);
+    if (!is_ignored(SIGINT))
+        handle(SIGINT, on_interrupt, (int)SA_RESETHAND);
+    sigemptyset(&waits);
+    sigaddset(&waits, SIGHUP);
+    sigprocmask(SIG_BLOCK, &waits, NULL);
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    sigprocmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+/* The signal is let in by pselect alone, so none is missed between a look at the flag and the wait. */
+bool signals_wait(uint64_t until)
+{
+    sigset_t open;
+    sigprocmask(SIG_SETMASK, NULL, &open);
+    sigdelset(&open, SIGHUP);
+    for (;;) {
+        uint64_t now = clock_now();
+        uint64_t left = now < until ? until - now : 0;
+        struct timespec time = {(time_t)(left / 1000), (long)(left % 1000) * 1000000};
+        pselect(0, NULL, NULL, NULL, &time, &open);
+        if (hung_up || left == 0)
+            break;
+    }
+    bool early = hung_up != 0;
+    hung_up = 0;
+    return early;
+}
+
+void signals_hold(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, before);
+}
+
+void signals_release(const sigset_t *before)
+{
+    sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+void signals_end_with_us(pid_t group)
+{
+    ends_with_us = (sig_atomic_t)group;
+}
