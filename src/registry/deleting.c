@@ -119,7 +119,8 @@ static enum regtag_event deletion_answered(struct regtag *r)
     if ((status == 400 || status == 405) && r->config.siblings && !r->by_digest && *r->result.previous)
         return begin_siblings(r);
     operation_explain(r, r->by_digest ? REQUEST_DELETE_ALL : REQUEST_DELETE, &problem);
-    if (problem.status == REGTAG_SERVER_FAILED)
+    bool twice = status == 404 && r->exchange.sent_again; /* the first may have deleted it */
+    if (problem.status == REGTAG_SERVER_FAILED || twice)
         return look_again(r, &problem, status_passes(status));
     return status_passes(status) && try_later(r, &problem, asked_to_wait(r))
                ? GO_ON
@@ -130,7 +131,7 @@ enum regtag_event phase_delete(struct regtag *r)
 {
     if (!r->begun) {
         operation_manifest_request(r, "DELETE", slice_of(r->by_digest ? r->previous : r->result.name));
-        operation_send(r, "DELETE", SLICE(""), r->deadline - (r->deadline - r->now) / 4);
+        operation_send(r, "DELETE", SLICE(""), operation_until(r, 4));
         r->uploaded = true;
     }
     switch (operation_answer(r)) {
