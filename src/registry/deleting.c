@@ -30,8 +30,6 @@ enum regtag_event phase_condemned(struct regtag *r)
     }
     if (r->config.dry_run)
         return operation_settle(r, REGTAG_DELETED, NULL);
-    if (r->uploaded)
-        return operation_turn(r, PHASE_DELETE);
     operation_go(r, PHASE_DELETE);
     return REGTAG_UPLOAD;
 }
@@ -133,8 +131,7 @@ enum regtag_event phase_delete(struct regtag *r)
 {
     if (!r->begun) {
         operation_manifest_request(r, "DELETE", slice_of(r->by_digest ? r->previous : r->result.name));
-        operation_send(r, "DELETE", SLICE(""),
-                       r->deadline - (r->now < r->deadline ? (r->deadline - r->now) / 4 : 0));
+        operation_send(r, "DELETE", SLICE(""), operation_until(r, 4));
         r->uploaded = true;
     }
     switch (operation_answer(r)) {

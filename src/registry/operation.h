@@ -235,6 +235,9 @@ void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format
 /* Looks where a tag points, then goes on to phase `then`, with what was seen in r->look. (look.c) */
 enum regtag_event operation_look(struct regtag *r, enum phase then);
 
+/* Until when a change may go unanswered: a `part`th of the time that is left is for looking. (tagging.c) */
+uint64_t operation_until(const struct regtag *r, unsigned part);
+
 /* Whether the tag could be set without this look. (look.c) */
 bool look_is_optional(const struct regtag *r);
 

@@ -88,10 +88,10 @@ enum regtag_event phase_next(struct regtag *r)
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return operation_settle(r, REGTAG_NOT_SET, &whole);
     }
-    if (known)
-        return go_on_with(r, known);
     if (!r->begun && operation_renew_token(r))
         return GO_ON;
+    if (known)
+        return go_on_with(r, known);
     return together_begin(r) ? GO_ON : operation_look(r, PHASE_SEEN);
 }
 
@@ -148,10 +148,10 @@ enum regtag_event phase_seen(struct regtag *r)
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
 
-/* An upload that is not answered is looked at again, and that takes some of the time that is left. */
-static uint64_t upload_until(const struct regtag *r)
+/* What is not answered is looked at again, and that takes some of the time that is left. */
+uint64_t operation_until(const struct regtag *r, unsigned part)
 {
-    return r->deadline - (r->now < r->deadline ? (r->deadline - r->now) / 4 : 0);
+    return r->deadline - (r->now < r->deadline ? (r->deadline - r->now) / part : 0);
 }
 
 enum regtag_event phase_announced(struct regtag *r)
@@ -168,7 +168,7 @@ static void begin_upload(struct regtag *r)
     operation_manifest_request(r, "PUT", slice_of(r->result.name));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
-    operation_send(r, "PUT", manifest, upload_until(r));
+    operation_send(r, "PUT", manifest, operation_until(r, 4));
     r->exchange.only_once = guard_exists(r);
     r->uploaded = true;
     if (next < r->count && !r->config.confirm && !together_find(r, next))
