@@ -728,9 +728,8 @@ static void a_tag_that_is_not_there_cannot_be_deleted(void **state)
 
 static void what_names_no_tag_is_not_deleted(void **state)
 {
-    static const char *const images[] = {
-        "localhost/a", "localhost/a@sha256:" X64, "localhost/a:new@sha256:" X64, "localhost/a:", "",
-        "localhost:80"};
+    static const char *const images[] = {"localhost/a@sha256:" X64, "localhost/a:new@sha256:" X64,
+                                         "localhost/a:", "", "localhost:80"};
     (void)state;
     for (size_t i = 0; i < COUNT(images); i++) {
         struct run run;
