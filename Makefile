@@ -85,7 +85,11 @@ STRIP     := $(toolchain)/bin/strip
 
 # Nothing is loaded or moved at run time, so RELRO would protect nothing: it would only align data to a
 # page in the file. A page size of 32 keeps the file without gaps; in memory pages stay what they are.
-static_compile := -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one
+static_compile = -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one $(smallest)
+
+# Smaller than -Os by 2 %, and 4 % slower. Compilers before gcc 12 do not know -Oz.
+smallest = $(shell echo | $(CROSS_COMPILE)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
+           -fno-inline-functions-called-once -fno-jump-tables
 static_link    := -static -no-pie -Wl,--build-id=none,-z,noseparate-code,-z,norelro \
     -Wl,-z,common-page-size=32,-T,toolchains/discard.ld $(link_flags)
 endif
