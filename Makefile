@@ -17,6 +17,9 @@
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
 #   CROSS_COMPILE                   what stands before the names of gcc, ar and strip; with TARGET, of a
 #                                   compiler to be taken in place of Debian's
+#   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
+#                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
+#                                   one for 128 bytes. All other sizes are in src/base/sizes.h
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers, in a folder of its own
 #   V=1                             shows the commands whole
@@ -108,7 +111,8 @@ endif
 includes := -Isrc -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
 defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
             -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"'
-language  = -std=c99 $(defines) $(includes)
+limits    = $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
+language  = -std=c99 $(defines) $(limits) $(includes)
 compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(static_link) $(LDFLAGS)
 

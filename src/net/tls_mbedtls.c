@@ -3,6 +3,7 @@
 #define _DEFAULT_SOURCE              /* getrandom */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS /* the number of an alert */
 
+#include "base/sizes.h"
 #include "net/tls.h"
 
 #include <arpa/inet.h>
@@ -427,8 +428,6 @@ static bool start_once(const struct tls_settings *settings, struct error *e)
     started = true;
     return true;
 }
-
-#define CLIENT_FILE_MAX 16384 /* bytes of a client's certificate chain, or of its key */
 
 /* Reads a file into memory of CLIENT_FILE_MAX bytes, with a NUL behind it, as mbedTLS wants PEM. Returns
  * its size with the NUL, or 0 and e set. */
