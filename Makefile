@@ -149,7 +149,7 @@ test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials helper output proxy_env) \
-                $(patsubst %,src/net/%.c,address clock no_proxy proxy tunnel)
+                $(patsubst %,src/net/%.c,address clock no_proxy proxy tls_clock tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/platform.h>
+#include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
@@ -105,6 +106,20 @@ static mbedtls_time_t time_for_tls(mbedtls_time_t *result)
     if (result)
         *result = now;
     return now;
+}
+
+struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *time, struct tm *result)
+{
+    int parts[6];
+    tls_clock_split(*time, parts);
+    memset(result, 0, sizeof *result);
+    result->tm_year = parts[0] - 1900;
+    result->tm_mon = parts[1] - 1;
+    result->tm_mday = parts[2];
+    result->tm_hour = parts[3];
+    result->tm_min = parts[4];
+    result->tm_sec = parts[5];
+    return result;
 }
 
 static int send_bytes(void *context, const unsigned char *bytes, size_t size)
