@@ -6,6 +6,7 @@
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
+#   make check-small  tries a static program of this machine in 2 MiB of address space
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
@@ -254,6 +255,12 @@ toolchain: | packages
 check: $(OUT)/regtag $(OUT)/probe $(unit)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) tests/run $(unit)
 
+# A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space.
+check-small:
+	+$(MAKE) --no-print-directory TARGET=$(shell uname -m)-linux-musl MANIFEST_MAX=262144 OUT=$(OUT)/small
+	BUILD=$(OUT) TLS=$(TLS) REGTAG=$(OUT)/small/regtag REGTAG_SMALL=$(OUT)/small/regtag PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py
+
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
 
@@ -289,5 +296,5 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all probe check clean demo figures help install lint objects packages toolchain FORCE
+.PHONY: all probe check check-small clean demo figures help install lint objects packages toolchain FORCE
 .DELETE_ON_ERROR:
