@@ -5,6 +5,9 @@
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
 #   make targets    all targets, with TLS and without
+#   make check-targets
+#                   runs tests on all of them, under qemu where need be; "N passed, N failed"
+#   make dist       build/dist: an archive for each, and SHA256SUMS
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
@@ -83,9 +86,12 @@ CC        := $(toolchain)/bin/cc
 AR        := $(toolchain)/bin/ar
 STRIP     := $(toolchain)/bin/strip
 
+# Where and when it is built makes no difference to the bytes.
+nowhere := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(MBEDTLS_DIR)=mbedtls -ffile-prefix-map=$(JSMN_DIR)=jsmn
+
 # Nothing is loaded or moved at run time, so RELRO would protect nothing: it would only align data to a
 # page in the file. A page size of 32 keeps the file without gaps; in memory pages stay what they are.
-static_compile := -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one
+static_compile := -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one $(nowhere)
 static_link    := -static -no-pie -Wl,--build-id=none,-z,noseparate-code,-z,norelro \
     -Wl,-z,common-page-size=32,-T,toolchains/discard.ld $(link_flags)
 endif
@@ -159,6 +165,13 @@ $(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(probed)) $
 	echo '  LD  $@'
 	$(link) -o $@ $^ $(LDLIBS)
 
+# The test vectors on another processor, without cmocka.
+vectors: $(OUT)/vectors
+$(OUT)/vectors: $(call objects,$(patsubst %,tests/%.c,targets/vectors unit/guard unit/layers unit/vectors) $(probed)) \
+                $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	$(link) -o $@ $^ $(LDLIBS)
+
 $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(probed) $(tested)) \
          $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
@@ -222,6 +235,33 @@ $(boards:%=targets/%-plain): targets/%-plain: toolchains/% $(third_party)
 $(boards:%=toolchains/%):
 	+$(MAKE) --no-print-directory TARGET=$(@F) CROSS_COMPILE= toolchain
 
+# Runs them under an emulator, where this machine does not run them by itself.
+check-targets: packages targets $(TARGETS:%=vectors/%)
+	tests/targets/run $(TARGETS)
+$(boards:%=vectors/%): vectors/%: targets/%-plain
+	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
+
+# One archive for each, with the licences of all that is linked in; the same bytes from the same commit.
+dist: targets
+	rm -rf build/dist
+	+for target in $(TARGETS); do for tls in 1 0; do \
+	    $(MAKE) --no-print-directory TARGET=$$target TLS=$$tls CROSS_COMPILE= archive || exit 1; done; done
+	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
+
+packed  := regtag-$(VERSION)-$(notdir $(OUT))
+archive: $(OUT)/regtag
+	echo '  TAR $(packed)'
+	rm -rf $(OUT)/archive
+	install -d build/dist $(OUT)/archive/$(packed)/licences
+	install $(OUT)/regtag $(OUT)/archive/$(packed)
+	install -m 644 src/regtag.1 $(OUT)/archive/$(packed)
+	install -m 644 LICENSE $(OUT)/archive/$(packed)/licences/regtag
+	install -m 644 $(JSMN_DIR)/LICENSE $(OUT)/archive/$(packed)/licences/jsmn
+	install -m 644 $(MBEDTLS_DIR)/LICENSE $(OUT)/archive/$(packed)/licences/mbedtls
+	install -m 644 $(toolchain)/COPYRIGHT $(OUT)/archive/$(packed)/licences/musl
+	tar -C $(OUT)/archive --sort=name --owner=0 --group=0 --numeric-owner --format=ustar \
+	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >build/dist/$(packed).tar.gz
+
 # ---- What must be there first ----------------------------------------------------------------
 
 build/third_party/jsmn/jsmn.h:
@@ -238,7 +278,8 @@ $(filter-out build/third_party/%,$(third_party)):
 goal     = $(filter $(1),$(MAKECMDGOALS))
 packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest python3-pytest-xdist strace) \
            $(if $(call goal,figures),binutils curl openssl python3 python3-pytest valgrind) \
-           $(if $(call goal,demo),curl)
+           $(if $(call goal,demo),curl) \
+           $(if $(call goal,check-targets),binutils openssl python3 python3-pytest python3-pytest-xdist qemu-user-static strace)
 packages:
 	compiler=; \
 	$(if $(TARGET),$(if $(CROSS_COMPILE),,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
@@ -289,6 +330,6 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all probe check clean demo figures help install lint objects packages targets toolchain FORCE \
-    $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
+.PHONY: all probe check clean demo figures help install lint objects packages targets toolchain vectors FORCE \
+    archive check-targets dist $(boards:%=vectors/%) $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
