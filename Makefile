@@ -282,7 +282,7 @@ packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl pytho
            $(if $(call goal,check-targets),binutils openssl python3 python3-pytest python3-pytest-xdist qemu-user-static strace)
 packages:
 	compiler=; \
-	$(if $(TARGET),$(if $(CROSS_COMPILE),,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
+	$(if $(TARGET),$(if $(CROSS_COMPILE),:,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
 	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'); \
 	third_party/packages $$compiler $(packages)
 
