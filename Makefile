@@ -4,6 +4,10 @@
 #   make TLS=0      build/plain/regtag, without TLS
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
+#   make targets    all targets, with TLS and without
+#   make check-targets
+#                   runs tests on all of them, under qemu where need be; "N passed, N failed"
+#   make dist       build/dist: an archive for each, and SHA256SUMS
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
@@ -15,6 +19,7 @@
 #
 # What can be set, on the command line or in the environment:
 #
+#   TARGETS                         which targets, where several are made: all that toolchains/ has
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
 #   CROSS_COMPILE                   what stands before the names of gcc, ar and strip; with TARGET, of a
 #                                   compiler to be taken in place of Debian's
@@ -36,6 +41,7 @@ VERSION := 0.1.0
 
 TLS     ?= 1
 SAN     ?=
+TARGET  ?=
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
@@ -67,10 +73,10 @@ third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
 
 # ---- A target: a static program, made with a compiler for its processor and with musl --------
 
-ifdef TARGET
-known := $(basename $(notdir $(wildcard toolchains/*.mk)))
-ifeq ($(filter $(TARGET),$(known)),)
-$(error There is no toolchains/$(TARGET).mk. There are: $(known))
+boards := $(sort $(basename $(notdir $(wildcard toolchains/*.mk))))
+ifneq ($(TARGET),)
+ifeq ($(filter $(TARGET),$(boards)),)
+$(error There is no toolchains/$(TARGET).mk. There are: $(boards))
 endif
 ifeq ($(origin CC),command line)
 $(error TARGET brings its compiler along; CROSS_COMPILE says if another one is to be taken)
@@ -78,18 +84,18 @@ endif
 include toolchains/$(TARGET).mk
 
 # The compiler, Debian's or the user's, and musl stand together in a folder like a toolchain.
-ifndef CROSS_COMPILE
-CROSS_COMPILE  := $(triple)-
-cross_compiler := gcc-$(subst _,-,$(triple))
-endif
+cross     := $(or $(CROSS_COMPILE),$(triple)-)
 toolchain := $(OUT)/toolchain
 CC        := $(toolchain)/bin/cc
 AR        := $(toolchain)/bin/ar
 STRIP     := $(toolchain)/bin/strip
 
+# Where and when it is built makes no difference to the bytes.
+nowhere := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(MBEDTLS_DIR)=mbedtls -ffile-prefix-map=$(JSMN_DIR)=jsmn
+
 # Nothing is loaded or moved at run time, so RELRO would protect nothing: it would only align data to a
 # page in the file. A page size of 32 keeps the file without gaps; in memory pages stay what they are.
-static_compile = -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one $(smallest)
+static_compile = -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one $(nowhere) $(smallest)
 
 # Smaller than -Os by 2 %, and 4 % slower. Compilers before gcc 12 do not know -Oz.
 smallest = $(shell echo | $(CROSS_COMPILE)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
@@ -159,12 +165,19 @@ probe: $(OUT)/probe
 
 linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 
-$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
-	$(link) -o $@ $^ $(LDLIBS)
+	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
 $(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(probed)) $(OUT)/libregtag.a \
               $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	$(link) -o $@ $^ $(LDLIBS)
+
+# The test vectors on another processor, without cmocka.
+vectors: $(OUT)/vectors
+$(OUT)/vectors: $(call objects,$(patsubst %,tests/%.c,targets/vectors unit/guard unit/layers unit/vectors) $(probed)) \
+                $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	$(link) -o $@ $^ $(LDLIBS)
 
@@ -182,9 +195,10 @@ $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
 	$(AR) rcs $@ $^
 
 # What a board gets: without symbols, and without anything else that is not needed for running.
-ifdef TARGET
+ifneq ($(TARGET),)
 $(OUT)/regtag: $(linked)
 	$(STRIP) -R .comment -o $@ $<
+	OBJDUMP=$(toolchain)/bin/objdump tests/targets/gates $@ $< $(if $(soft_float),soft)
 endif
 
 # ---- Objects ---------------------------------------------------------------------------------
@@ -223,6 +237,46 @@ $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
+# ---- All targets: a sub-make for each, with TLS and without -----------------------------------
+
+TARGETS ?= $(boards)
+
+# musl comes first: both builds of a target need it.
+targets: $(TARGETS:%=targets/%) $(TARGETS:%=targets/%-plain)
+$(boards:%=targets/%): targets/%: toolchains/% $(third_party)
+	+$(MAKE) --no-print-directory TARGET=$* TLS=1 CROSS_COMPILE=
+$(boards:%=targets/%-plain): targets/%-plain: toolchains/% $(third_party)
+	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE=
+$(boards:%=toolchains/%):
+	+$(MAKE) --no-print-directory TARGET=$(@F) CROSS_COMPILE= toolchain
+
+# Runs them under an emulator, where this machine does not run them by itself.
+check-targets: packages targets $(TARGETS:%=vectors/%)
+	tests/targets/run $(TARGETS)
+$(boards:%=vectors/%): vectors/%: targets/%-plain
+	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
+
+# One archive for each, with the licences of all that is linked in; the same bytes from the same commit.
+dist: targets
+	rm -rf build/dist
+	+for target in $(TARGETS); do for tls in 1 0; do \
+	    $(MAKE) --no-print-directory TARGET=$$target TLS=$$tls CROSS_COMPILE= archive || exit 1; done; done
+	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
+
+packed  := regtag-$(VERSION)-$(notdir $(OUT))
+archive: $(OUT)/regtag
+	echo '  TAR $(packed)'
+	rm -rf $(OUT)/archive
+	install -d build/dist $(OUT)/archive/$(packed)/licences
+	install $(OUT)/regtag $(OUT)/archive/$(packed)
+	install -m 644 src/regtag.1 $(OUT)/archive/$(packed)
+	install -m 644 LICENSE $(OUT)/archive/$(packed)/licences/regtag
+	install -m 644 $(JSMN_DIR)/LICENSE $(OUT)/archive/$(packed)/licences/jsmn
+	install -m 644 $(MBEDTLS_DIR)/LICENSE $(OUT)/archive/$(packed)/licences/mbedtls
+	install -m 644 $(toolchain)/COPYRIGHT $(OUT)/archive/$(packed)/licences/musl
+	tar -C $(OUT)/archive --sort=name --owner=0 --group=0 --numeric-owner --format=ustar \
+	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >build/dist/$(packed).tar.gz
+
 # ---- What must be there first ----------------------------------------------------------------
 
 build/third_party/jsmn/jsmn.h:
@@ -239,15 +293,16 @@ $(filter-out build/third_party/%,$(third_party)):
 goal     = $(filter $(1),$(MAKECMDGOALS))
 packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest python3-pytest-xdist strace) \
            $(if $(call goal,figures),binutils curl openssl python3 python3-pytest valgrind) \
-           $(if $(call goal,demo),curl)
+           $(if $(call goal,demo),curl) \
+           $(if $(call goal,check-targets),binutils openssl python3 python3-pytest python3-pytest-xdist qemu-user-static strace)
 packages:
 	compiler=; \
-	$(if $(TARGET),command -v $(CROSS_COMPILE)gcc >/dev/null || compiler='$(cross_compiler)',\
+	$(if $(TARGET),$(if $(CROSS_COMPILE),:,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
 	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'); \
 	third_party/packages $$compiler $(packages)
 
 toolchain: | packages
-	+CROSS_COMPILE='$(CROSS_COMPILE)' TARGET_FLAGS='$(flags)' MUSL_DIR='$(MUSL_DIR)' \
+	+CROSS_COMPILE='$(cross)' TARGET_FLAGS='$(flags)' MUSL_DIR='$(MUSL_DIR)' \
 	    third_party/musl $(TARGET) $(toolchain) >/dev/null
 
 # ---- Tests and measurements ------------------------------------------------------------------
@@ -296,5 +351,6 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all probe check check-small clean demo figures help install lint objects packages toolchain FORCE
+.PHONY: all probe check check-small clean demo figures help install lint objects packages targets toolchain vectors FORCE \
+    archive check-targets dist $(boards:%=vectors/%) $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
