@@ -275,11 +275,11 @@ int watch(struct options *o)
     w.image = o->arguments[0];
     w.schedule.interval = o->interval * 1000;
     w.schedule.jitter = (unsigned)o->jitter;
+    signals_begin();
     if (!check(&w, &e)) {
         output_error(e.text);
         return e.status;
     }
-    signals_begin();
     while (!w.over)
         ask_and_act(&w);
     return w.status;
