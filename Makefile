@@ -2,25 +2,33 @@
 #
 #   make            build/regtag, for this machine
 #   make TLS=0      build/plain/regtag, without TLS
+#   make TARGET=x86_64-linux-musl [TLS=0]
+#                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
+#   make targets    all targets, with TLS and without
+#   make lib        build/libregtag.a, the library
+#   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
+#   make examples   build/examples: programs that link it in
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
-#   make install    program, man page, header, library and regtag.pc, to DESTDIR and PREFIX
+#   make install    program, man page, headers, libraries and regtag.pc, to DESTDIR and PREFIX
 #   make clean      removes build
 #
 # What can be set, on the command line or in the environment:
 #
+#   TARGETS                         which targets, where several are made: all that toolchains/ has
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
-#   CROSS_COMPILE                   what stands before the names of gcc, ar and strip
+#   CROSS_COMPILE                   what stands before the names of gcc, ar and strip; with TARGET, of a
+#                                   compiler to be taken in place of Debian's
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers, in a folder of its own
 #   V=1                             shows the commands whole
 #   CACHE                           where downloads are kept: ~/.cache/regtag
-#   JSMN_DIR, MBEDTLS_DIR           the sources of jsmn 1.1 and mbedTLS 3.6, unpacked; else they are
-#                                   fetched once, see third_party/fetch. With both, and with the
-#                                   compiler there, make needs no network.
+#   JSMN_DIR, MBEDTLS_DIR, MUSL_DIR the sources of jsmn 1.1, mbedTLS 3.6 and, for TARGET, musl 1.2,
+#                                   unpacked; else they are fetched once, see third_party/fetch. With
+#                                   all, and with the compiler there, make needs no network.
 #
 # Debian packages that are missing are installed as root or through sudo; where neither is to be had,
 # the command to run is printed.
@@ -29,6 +37,7 @@ VERSION := 0.1.0
 
 TLS     ?= 1
 SAN     ?=
+TARGET  ?=
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
@@ -50,13 +59,39 @@ MAKEFLAGS += --no-builtin-rules
 
 comma := ,
 space := $(subst ,, )
-parts := $(if $(filter 0,$(TLS)),plain) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
+parts := $(TARGET) $(if $(filter 0,$(TLS)),plain) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
 OUT   := $(subst $(space),/,$(strip build $(subst $(space),-,$(strip $(parts)))))
 OBJ   := $(OUT)/obj
 
 JSMN_DIR    ?= build/third_party/jsmn
 MBEDTLS_DIR ?= build/third_party/mbedtls
 third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
+
+# ---- A target: a static program, made with a compiler for its processor and with musl --------
+
+boards := $(sort $(basename $(notdir $(wildcard toolchains/*.mk))))
+ifneq ($(TARGET),)
+ifeq ($(filter $(TARGET),$(boards)),)
+$(error There is no toolchains/$(TARGET).mk. There are: $(boards))
+endif
+ifeq ($(origin CC),command line)
+$(error TARGET brings its compiler along; CROSS_COMPILE says if another one is to be taken)
+endif
+include toolchains/$(TARGET).mk
+
+# The compiler, Debian's or the user's, and musl stand together in a folder like a toolchain.
+cross     := $(or $(CROSS_COMPILE),$(triple)-)
+toolchain := $(OUT)/toolchain
+CC        := $(toolchain)/bin/cc
+AR        := $(toolchain)/bin/ar
+STRIP     := $(toolchain)/bin/strip
+
+# Nothing is loaded or moved at run time, so RELRO would protect nothing: it would only align data to a
+# page in the file. A page size of 32 keeps the file without gaps; in memory pages stay what they are.
+static_compile := -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one
+static_link    := -static -no-pie -Wl,--build-id=none,-z,noseparate-code,-z,norelro \
+    -Wl,-z,common-page-size=32,-T,toolchains/discard.ld $(link_flags)
+endif
 
 # ---- Flags -----------------------------------------------------------------------------------
 
@@ -69,12 +104,12 @@ SMALL    := -O1 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections
 SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
-includes := -Isrc -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
+includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
 defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
             -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"'
 language  = -std=c99 $(defines) $(includes)
-compile   = $(CC) $(language) $(SMALL) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
-link      = $(CC) $(SMALL) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(LDFLAGS)
+compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(static_link) $(LDFLAGS)
 
 # ---- Sources, by room ------------------------------------------------------------------------
 
@@ -92,30 +127,37 @@ else
 tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c))
 mbedtls_config := regtag_mbedtls_tls.h
 mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod bignum_mod_raw chacha20 \
-    chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm hkdf md oid pem pk \
+    chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm md oid pem pk \
     pk_ecc pk_wrap pkparse platform platform_util poly1305 psa_crypto psa_crypto_aead \
     psa_crypto_cipher psa_crypto_client psa_crypto_driver_wrappers_no_static psa_crypto_ecp \
-    psa_crypto_hash psa_crypto_mac psa_crypto_rsa psa_crypto_slot_management psa_util rsa \
+    psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
 endif
-program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(wildcard src/cli/*.c)
+# A static program has a heap of its own; where the C library is shared, so is its malloc.
+heap    := $(if $(TARGET),,src/cli/heap.c)
+program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) \
+           $(filter-out $(heap),$(wildcard src/cli/*.c))
 
 tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper output process proxy_env schedule trouble) \
-                $(patsubst %,src/net/%.c,child clock no_proxy proxy tunnel)
+tested       := $(patsubst %,src/cli/%.c,credentials helper journal journal_line journal_reader output \
+                process proxy_env report schedule trouble undo_book) \
+                $(patsubst %,src/net/%.c,address child clock no_proxy proxy tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------
 
 all: $(OUT)/regtag
 probe: $(OUT)/probe
+lib: $(OUT)/libregtag.a
 
-$(OUT)/regtag: $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
+
+$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
-	$(link) -o $@ $^ $(LDLIBS)
+	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
 $(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(probed)) $(OUT)/libregtag.a \
               $(OUT)/mbedtls.a
@@ -135,18 +177,55 @@ $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
 	rm -f $@
 	$(AR) rcs $@ $^
 
+# What a board gets: without symbols, and without anything else that is not needed for running.
+ifneq ($(TARGET),)
+$(OUT)/regtag: $(linked)
+	$(STRIP) -R .comment -o $@ $<
+	OBJDUMP=$(toolchain)/bin/objdump tests/targets/gates $@ $< $(if $(soft_float),soft)
+endif
+
+# ---- To be linked in -------------------------------------------------------------------------
+
+# Optional, and the program's own business: what does not need mbedTLS goes into an archive of its own.
+$(OUT)/libregtag-posix.a: $(call objects,src/embed/regtag_sockets.c src/embed/regtag_blocking.c)
+
+amalgamated := build/amalgamation/regtag.c
+amalgamation: $(amalgamated)
+$(amalgamated): $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]) \
+                $(library) $(wildcard $(addsuffix *.h,$(sort $(dir $(library))))) $(JSMN_DIR)/jsmn.h Makefile
+	echo '  GEN $@'
+	rm -rf $(@D)
+	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
+
+# The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
+examples := $(OUT)/examples/agent $(OUT)/examples/once
+embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
+            src/examples/tls_mbedtls.c src/embed/regtag_tls_mbedtls.c src/examples/random.c src/net/tls_arena.c)
+examples: $(examples)
+$(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedded)) $(OUT)/libregtag-posix.a \
+             $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -o $@ $^ $(LDLIBS)
+
 # ---- Objects ---------------------------------------------------------------------------------
 
-$(OBJ)/%.o: %.c $(OBJ)/flags | packages $(third_party)
+# The compiler does not name these as what an object depends on: a system header includes them.
+configuration := $(wildcard third_party/regtag_*.h)
+
+$(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(TARGET),toolchain)
 	echo '  CC  $<'
 	mkdir -p $(@D)
 	$(call compile,$(WARNINGS)) -c -o $@ $<
 
 # Not ours: its warnings are not shown, and it may hand memcmp a null pointer and no bytes.
-$(OBJ)/mbedtls/%.o: $(OBJ)/flags | packages $(third_party)
+$(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(TARGET),toolchain)
 	echo '  CC  mbedtls $*.c'
 	mkdir -p $(@D)
 	$(call compile,-w -fno-sanitize=undefined) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
+
+# TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
+$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1
 
 # The clock of a device is not believed when it is before this.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
@@ -158,12 +237,25 @@ $(OBJ)/epoch: FORCE
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Everything is made again when the compiler or a flag has changed.
-$(OBJ)/flags: FORCE
+$(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 	mkdir -p $(@D)
-	printf '%s\n' '$(subst ','\'',$(compile) $(WARNINGS) $(link))' >$@.new
+	printf '%s\n' '$(subst ','\'',$(compile) $(WARNINGS) $(link))' $(if $(TARGET),"$$(readlink $(toolchain))") >$@.new
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# ---- All targets: a sub-make for each, with TLS and without -----------------------------------
+
+TARGETS ?= $(boards)
+
+# musl comes first: both builds of a target need it.
+targets: $(TARGETS:%=targets/%) $(TARGETS:%=targets/%-plain)
+$(boards:%=targets/%): targets/%: toolchains/% $(third_party)
+	+$(MAKE) --no-print-directory TARGET=$* TLS=1 CROSS_COMPILE=
+$(boards:%=targets/%-plain): targets/%-plain: toolchains/% $(third_party)
+	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE=
+$(boards:%=toolchains/%):
+	+$(MAKE) --no-print-directory TARGET=$(@F) CROSS_COMPILE= toolchain
 
 # ---- What must be there first ----------------------------------------------------------------
 
@@ -184,13 +276,18 @@ packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl pytho
            $(if $(call goal,demo),curl)
 packages:
 	compiler=; \
-	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'; \
+	$(if $(TARGET),$(if $(CROSS_COMPILE),,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
+	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'); \
 	third_party/packages $$compiler $(packages)
+
+toolchain: | packages
+	+CROSS_COMPILE='$(cross)' TARGET_FLAGS='$(flags)' MUSL_DIR='$(MUSL_DIR)' \
+	    third_party/musl $(TARGET) $(toolchain) >/dev/null
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
-check: $(OUT)/regtag $(OUT)/probe $(unit)
-	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) tests/run $(unit)
+check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
+	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
@@ -206,20 +303,21 @@ objects: $(call objects,$(SOURCES))
 
 # ---- Installing ------------------------------------------------------------------------------
 
-install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/regtag.pc
+install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag.pc
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(OUT)/regtag $(DESTDIR)$(PREFIX)/bin/regtag
 	$(STRIP) $(DESTDIR)$(PREFIX)/bin/regtag
 	install -m 644 src/regtag.1 $(DESTDIR)$(PREFIX)/share/man/man1/regtag.1
-	install -m 644 src/regtag.h $(DESTDIR)$(PREFIX)/include/regtag.h
-	install -m 644 $(OUT)/libregtag.a $(DESTDIR)$(LIBDIR)/libregtag.a
+	install -m 644 src/regtag.h src/embed/regtag_sockets.h src/embed/regtag_blocking.h \
+	    $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(DESTDIR)$(LIBDIR)
 	install -m 644 $(OUT)/regtag.pc $(DESTDIR)$(LIBDIR)/pkgconfig/regtag.pc
 
 $(OUT)/regtag.pc: FORCE
 	mkdir -p $(@D)
 	printf '%s\n' 'Name: regtag' 'Description: gives an image in a container registry another tag' \
-	    'Version: $(VERSION)' 'Libs: -L$(LIBDIR) -lregtag' 'Cflags: -I$(PREFIX)/include' >$@
+	    'Version: $(VERSION)' 'Libs: -L$(LIBDIR) -lregtag-posix -lregtag' 'Cflags: -I$(PREFIX)/include' >$@
 
 clean:
 	rm -rf build
@@ -227,5 +325,6 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all probe check clean demo figures help install lint objects packages FORCE
+.PHONY: all amalgamation examples lib probe check clean demo figures help install lint objects packages \
+    targets toolchain FORCE $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

@@ -60,6 +60,7 @@ void tls_arena_free(void *memory);
 #define MBEDTLS_ECP_DP_SECP384R1_ENABLED
 #define MBEDTLS_ECP_DP_CURVE25519_ENABLED
 #define MBEDTLS_ECP_NIST_OPTIM
+#define MBEDTLS_ECP_FIXED_POINT_OPTIM 0 /* 8 KB of tables less, a quarter more work in a handshake */
 #define MBEDTLS_ECDH_C
 #define MBEDTLS_ECDSA_C
 
@@ -68,6 +69,7 @@ void tls_arena_free(void *memory);
 #define MBEDTLS_AES_C
 #define MBEDTLS_AES_ROM_TABLES   /* not built in memory at every start */
 #define MBEDTLS_AES_FEWER_TABLES /* 6 KB less, a little slower; a manifest is small */
+#define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT /* GCM only encrypts blocks */
 #define MBEDTLS_GCM_C
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C
@@ -78,9 +80,11 @@ void tls_arena_free(void *memory);
 #define MBEDTLS_SHA384_C
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_SHA512_SMALLER
-#define MBEDTLS_HKDF_C
 
-/* TLS 1.3 is written on top of PSA; its keys live in a few slots. */
+/* TLS 1.3 is written on top of PSA; its keys live in a few slots, and nobody shares memory with us. */
 #define MBEDTLS_PSA_CRYPTO_C
+#define MBEDTLS_PSA_CRYPTO_CONFIG
+#define MBEDTLS_PSA_CRYPTO_CONFIG_FILE "regtag_psa.h"
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
 #define MBEDTLS_PSA_KEY_SLOT_COUNT 16

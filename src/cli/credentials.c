@@ -333,3 +333,8 @@ enum regtag_status credentials_find(struct credentials *c, const struct options 
     credentials_wipe(c);
     return (enum regtag_status)e->status;
 }
+
+bool credentials_for_any(const struct options *o)
+{
+    return !o->anonymous && (o->user || environment("REGTAG_USER") || environment("REGTAG_TOKEN"));
+}

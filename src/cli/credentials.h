@@ -22,4 +22,7 @@
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
                                     const struct reference *r, uint64_t deadline, struct error *e);
 
+/* Whether --user or the environment says who logs in, at whatever registry. */
+bool credentials_for_any(const struct options *o);
+
 #endif

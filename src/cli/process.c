@@ -1,3 +1,5 @@
+#define _GNU_SOURCE /* prlimit */
+
 #include "cli/process.h"
 
 #include <signal.h>
@@ -8,10 +10,20 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const OUR_SECRETS[] = {"REGTAG_USER", "REGTAG_PASSWORD", "REGTAG_TOKEN"};
-static const int OUR_SIGNALS[] = {SIGPIPE, SIGHUP, SIGINT, SIGTERM};
+static const int OUR_SIGNALS[] = {SIGPIPE, SIGXFSZ, SIGHUP, SIGINT, SIGTERM};
 
 static struct rlimit cores; /* before process_no_core */
 static bool cores_changed;
+
+/* musl's setrlimit would bring in what it takes to stop threads. */
+static void limit_cores(const struct rlimit *limit)
+{
+#ifdef __linux__
+    prlimit(0, RLIMIT_CORE, limit, NULL);
+#else
+    setrlimit(RLIMIT_CORE, limit);
+#endif
+}
 
 /* The hard limit stays, so that the programs that are run can have their cores. */
 void process_no_core(void)
@@ -20,7 +32,7 @@ void process_no_core(void)
     cores_changed = getrlimit(RLIMIT_CORE, &cores) == 0;
     if (cores_changed)
         none.rlim_max = cores.rlim_max;
-    setrlimit(RLIMIT_CORE, &none);
+    limit_cores(&none);
 }
 
 void process_hand_over(void)
@@ -33,5 +45,5 @@ void process_hand_over(void)
     for (size_t i = 0; i < COUNT(OUR_SECRETS); i++)
         unsetenv(OUR_SECRETS[i]);
     if (cores_changed)
-        setrlimit(RLIMIT_CORE, &cores);
+        limit_cores(&cores);
 }

@@ -27,8 +27,7 @@ static void row_print(struct row *row)
     output_write(written(&row->w));
 }
 
-/* "NAME:TAG" for a reference as the user wrote it and another tag. */
-static struct slice with_tag(const char *image, const char *tag, char *text, size_t size)
+struct slice report_reference(const char *image, const char *tag, char *text, size_t size)
 {
     struct reference r;
     struct error ignored = {.status = 0};
@@ -64,7 +63,7 @@ static void member_status(struct writer *w, enum regtag_status status, const cha
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static const char *outcome_word(enum regtag_outcome outcome)
+const char *report_outcome(enum regtag_outcome outcome)
 {
     switch (outcome) {
     case REGTAG_CREATED: return "created";
@@ -81,9 +80,9 @@ void report_settled(const struct options *o, const char *image, const struct reg
 {
     static struct row row;
     char text[1024];
-    struct slice reference = with_tag(image, result->name, text, sizeof text);
+    struct slice reference = report_reference(image, result->name, text, sizeof text);
     struct writer *w = row_begin(&row);
-    const char *word = outcome_word(result->outcome);
+    const char *word = report_outcome(result->outcome);
     struct slice previous = slice_of(result->previous);
 
     if (o->json) {
@@ -108,7 +107,7 @@ void report_listed(const struct options *o, const char *repository, const char *
     char text[1024];
     struct writer *w = row_begin(&row);
     if (o->json) {
-        member_text(w, "reference", with_tag(repository, tag, text, sizeof text));
+        member_text(w, "reference", report_reference(repository, tag, text, sizeof text));
         member_text(w, "tag", slice_of(tag));
         write_char(w, '}');
     } else
@@ -140,7 +139,7 @@ void report_move(const struct options *o, const char *image, const char *from, c
     if (o->json) {
         member_text(w, "reference", slice_of(image));
         member_text(w, "digest", slice_of(to));
-        member_text(w, "result", slice_of(outcome_word(outcome)));
+        member_text(w, "result", slice_of(report_outcome(outcome)));
         member_text(w, "previous", slice_of(from));
         member_status(w, REGTAG_OK, "");
     } else

@@ -4,6 +4,12 @@
 
 #include "cli/options.h"
 
+/* What happened to a tag, in a word. */
+const char *report_outcome(enum regtag_outcome outcome);
+
+/* "NAME:TAG", for a reference as the user wrote it and another tag. It lies in `text`. */
+struct slice report_reference(const char *image, const char *tag, char *text, size_t size);
+
 /* One line for a name that is settled; `image` is as the user wrote it. */
 void report_settled(const struct options *o, const char *image, const struct regtag_result *result);
 

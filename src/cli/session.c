@@ -52,6 +52,36 @@ bool session_login(const char *image, uint64_t deadline, struct error *e)
            credentials_find(&credentials, options, &reference, deadline, e) == REGTAG_OK;
 }
 
+/* A password on standard input can be read once only. */
+bool session_login_next(const char *image, uint64_t deadline, struct error *e)
+{
+    static char last[REPOSITORY_MAX + 300]; /* what there are credentials for; "": nothing yet */
+    struct writer w = writer_to(last, sizeof last - 1);
+    struct reference r;
+    if (!reference_parse(&r, slice_of(image), e))
+        return false;
+    if (*last && (credentials_for_any(options) || slice_equal(slice_of(last), r.name)))
+        return true;
+    *last = '\0';
+    if (!session_login(image, deadline, e))
+        return false;
+    write_slice(&w, r.name);
+    last[w.used] = '\0';
+    return true;
+}
+
+bool session_same_login(const char *image, const char *other, struct error *e)
+{
+    struct reference a, b;
+    if (!credentials_for_any(options) || !reference_parse(&a, slice_of(image), e) ||
+        !reference_parse(&b, slice_of(other), e) || slice_equal(a.registry, b.registry))
+        return e->status == 0;
+    error_set(e, REGTAG_USAGE,
+              "%.*s and %.*s are two registries, and --user, REGTAG_USER and REGTAG_TOKEN are for one",
+              SLICE_ARG(a.registry), SLICE_ARG(b.registry));
+    return false;
+}
+
 struct regtag_config session_config(uint64_t deadline)
 {
     static const char *const ABSENT[] = {"absent"};

@@ -15,6 +15,13 @@ bool session_init(const struct options *o, struct error *e);
  * the image is none, or something is wrong with the credentials. Nothing is sent yet. */
 bool session_login(const char *image, uint64_t deadline, struct error *e);
 
+/* The same for one image after the other: keeps what was found for the last one where it serves. */
+bool session_login_next(const char *image, uint64_t deadline, struct error *e);
+
+/* Whether one login may serve both images: --user and the like are for one registry. False, and e set with
+ * REGTAG_USAGE, when it would be sent to two. */
+bool session_same_login(const char *image, const char *other, struct error *e);
+
 /* The configuration that the options ask for. The operation ends at the deadline. */
 struct regtag_config session_config(uint64_t deadline);
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,8 +76,8 @@ static bool start_attempt(struct dial *d)
     unsigned i = d->next++;
     const struct address *a = &d->addresses.list[i];
     d->next_at = clock_now() + DIAL_STAGGER;
-    d->fds[i] = make_socket(a->socket.ss_family);
-    if (d->fds[i] >= 0 && connect(d->fds[i], (const struct sockaddr *)&a->socket, a->size) == 0)
+    d->fds[i] = make_socket(a->socket.any.sa_family);
+    if (d->fds[i] >= 0 && connect(d->fds[i], &a->socket.any, a->size) == 0)
         return true;
     if (d->fds[i] < 0 || (errno != EINPROGRESS && errno != EINTR))
         attempt_failed(d, i, errno);

@@ -1,9 +1,7 @@
 #include "net/resolve.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -11,66 +9,6 @@
 #include <unistd.h>
 
 #include "net/child.h"
-
-/* ---- Addresses ------------------------------------------------------------------------------- */
-
-static bool add_address(struct addresses *a, const void *socket, size_t size)
-{
-    if (a->count == ADDRESSES_MAX || size > sizeof a->list[0].socket)
-        return false;
-    struct address *slot = &a->list[a->count++];
-    memset(slot, 0, sizeof *slot);
-    memcpy(&slot->socket, socket, size);
-    slot->size = (socklen_t)size;
-    return true;
-}
-
-/* Adds a numeric address. False when the text is none. */
-static bool add_numeric(struct addresses *a, struct slice text, uint16_t port)
-{
-    char copy[INET6_ADDRSTRLEN + 1];
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-
-    if (text.size == 0 || text.size >= sizeof copy)
-        return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    memset(&v4, 0, sizeof v4);
-    memset(&v6, 0, sizeof v6);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    if (inet_pton(AF_INET, copy, &v4.sin_addr) == 1)
-        return add_address(a, &v4, sizeof v4);
-    if (inet_pton(AF_INET6, copy, &v6.sin6_addr) == 1)
-        return add_address(a, &v6, sizeof v6);
-    return false;
-}
-
-void address_text(const struct address *a, char text[ADDRESS_TEXT_MAX])
-{
-    const void *number = a->socket.ss_family == AF_INET
-                             ? (const void *)&((const struct sockaddr_in *)&a->socket)->sin_addr
-                             : (const void *)&((const struct sockaddr_in6 *)&a->socket)->sin6_addr;
-    if (!inet_ntop(a->socket.ss_family, number, text, ADDRESS_TEXT_MAX))
-        text[0] = '\0';
-}
-
-void addresses_interleave(struct addresses *a)
-{
-    for (unsigned i = 1; i < a->count; i++) {
-        unsigned next = i;
-        while (next < a->count && a->list[next].socket.ss_family == a->list[i - 1].socket.ss_family)
-            next++;
-        if (next == a->count)
-            return;
-        struct address moved = a->list[next];
-        memmove(&a->list[i + 1], &a->list[i], (next - i) * sizeof moved);
-        a->list[i] = moved;
-    }
-}
 
 /* ---- --resolve ------------------------------------------------------------------------------- */
 
@@ -110,7 +48,7 @@ const char *override_parse(struct overrides *overrides, const char *text)
     do {
         if (o->addresses.count == ADDRESSES_MAX)
             return "it has more than 16 addresses";
-        if (!add_numeric(&o->addresses, without_brackets(slice_split(&rest, ',')), o->port))
+        if (!address_add(&o->addresses, without_brackets(slice_split(&rest, ',')), o->port))
             return "what follows the port is not a numeric IPv4 or IPv6 address";
     } while (rest.data);
     overrides->count++;
@@ -145,13 +83,8 @@ static void look_up(const struct regtag_origin *origin, struct child_answer *ans
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     answer->result = getaddrinfo(origin->host, NULL, &hints, &found);
-    for (struct addrinfo *i = answer->result == 0 ? found : NULL; i; i = i->ai_next) {
-        char text[ADDRESS_TEXT_MAX];
-        struct address a = {.size = i->ai_addrlen};
-        memcpy(&a.socket, i->ai_addr, i->ai_addrlen);
-        address_text(&a, text);
-        add_numeric(&answer->addresses, slice_of(text), origin->port);
-    }
+    for (struct addrinfo *i = answer->result == 0 ? found : NULL; i; i = i->ai_next)
+        address_add_socket(&answer->addresses, i->ai_addr, i->ai_addrlen, origin->port);
 }
 
 static void run_child(const struct regtag_origin *origin, int fd)
@@ -207,11 +140,11 @@ enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *
     struct slice host = slice_of(origin->host);
     *l = (struct lookup){.child = 0, .fd = -1, .addresses = addresses};
     addresses->count = 0;
-    if (find_override(overrides, origin, addresses) || add_numeric(addresses, host, origin->port))
+    if (find_override(overrides, origin, addresses) || address_add(addresses, host, origin->port))
         return LOOKUP_DONE;
     if (slice_equal_nocase(host, SLICE("localhost"))) { /* RFC 6761, 6.3: needs no name server */
-        add_numeric(addresses, SLICE("127.0.0.1"), origin->port);
-        add_numeric(addresses, SLICE("::1"), origin->port);
+        address_add(addresses, SLICE("127.0.0.1"), origin->port);
+        address_add(addresses, SLICE("::1"), origin->port);
         return LOOKUP_DONE;
     }
     return start_child(l, origin, e);

@@ -4,25 +4,13 @@
 #ifndef REGTAG_NET_RESOLVE_H
 #define REGTAG_NET_RESOLVE_H
 
-#include <stdbool.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "net/address.h"
 #include "regtag.h"
 
-#define ADDRESSES_MAX 16 /* of one host; further ones are not tried */
 #define OVERRIDES_MAX 16 /* --resolve options */
-
-struct address {
-    struct sockaddr_storage socket;
-    socklen_t size;
-};
-
-struct addresses {
-    unsigned count;
-    struct address list[ADDRESSES_MAX];
-};
 
 /* HOST:PORT:ADDRESS[,ADDRESS...] of --resolve. */
 struct override {
@@ -59,12 +47,5 @@ enum lookup_progress lookup_step(struct lookup *l, struct error *e);
 
 /* Ends a look-up wherever it is; the child is gone afterwards. */
 void lookup_end(struct lookup *l);
-
-/* IPv6 and IPv4 in turn (RFC 8305, 4), beginning with the first one's. */
-void addresses_interleave(struct addresses *a);
-
-/* Writes an address, without its port, and a NUL to text. */
-#define ADDRESS_TEXT_MAX 64
-void address_text(const struct address *a, char text[ADDRESS_TEXT_MAX]);
 
 #endif

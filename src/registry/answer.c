@@ -180,7 +180,10 @@ static struct meaning meaning_of(enum request_kind kind, unsigned http, const st
     const struct meaning *m = NULL;
     if (kind == REQUEST_UPLOAD)
         m = find_meaning(UPLOAD_MEANINGS, COUNT(UPLOAD_MEANINGS), http);
-    if (kind == REQUEST_DELETE)
+    if (kind == REQUEST_DELETE_ALL && (http == 400 || http == 405))
+        return (struct meaning){http, REGTAG_IMMUTABLE,
+                                "the registry does not let manifests be deleted"};
+    if (kind == REQUEST_DELETE || kind == REQUEST_DELETE_ALL)
         m = find_meaning(DELETE_MEANINGS, COUNT(DELETE_MEANINGS), http);
     if (!m)
         m = find_meaning(MEANINGS, COUNT(MEANINGS), http);

@@ -10,10 +10,11 @@
 
 enum request_kind {
     REQUEST_MANIFEST, /* GET or HEAD of a manifest */
-    REQUEST_UPLOAD,   /* PUT of a manifest */
-    REQUEST_DELETE,   /* DELETE of a manifest */
-    REQUEST_LIST,     /* GET of a tag list */
-    REQUEST_TOKEN     /* to a token server */
+    REQUEST_UPLOAD,
+    /* PUT of a manifest */ REQUEST_DELETE, /* DELETE of a tag */
+    REQUEST_DELETE_ALL,                     /* DELETE of a manifest by its digest */
+    REQUEST_LIST,                           /* GET of a tag list */
+    REQUEST_TOKEN                           /* to a token server */
 };
 
 /* The body of an answer that is not what was asked for: its beginning. */

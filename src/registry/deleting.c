@@ -34,6 +34,64 @@ enum regtag_event phase_condemned(struct regtag *r)
     return REGTAG_UPLOAD;
 }
 
+/* ---- Siblings: the tags that point at the same manifest -------------------------------------- */
+
+/* The names of all tags of the repository are kept in the memory of the manifest, which is free here. */
+static enum regtag_event begin_siblings(struct regtag *r)
+{
+    r->by_digest = true;
+    r->manifest_size = 0;
+    r->sibling = 0;
+    listing_begin(r, 0);
+    return operation_go(r, PHASE_PAGE);
+}
+
+bool siblings_keep(struct regtag *r, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    if (size > r->manifest_max - r->manifest_size)
+        return false;
+    memcpy(r->manifest + r->manifest_size, name, size);
+    r->manifest_size += size;
+    return true;
+}
+
+enum regtag_event siblings_failed(struct regtag *r, const struct error *problem)
+{
+    struct error whole = {.status = 0};
+    error_set(&whole, problem->status,
+              "nothing was deleted, since not all that goes with it can be told: %s", problem->text);
+    r->result.name = r->condemned;
+    exchange_abandon(&r->exchange);
+    return operation_settle_badly(r, REGTAG_NOT_SET, &whole);
+}
+
+enum regtag_event siblings_listed(struct regtag *r)
+{
+    return operation_go(r, PHASE_SIBLING);
+}
+
+enum regtag_event phase_sibling(struct regtag *r)
+{
+    while (r->sibling < r->manifest_size) {
+        r->result.name = r->manifest + r->sibling;
+        r->sibling += strlen(r->result.name) + 1;
+        if (strcmp(r->result.name, r->condemned) != 0)
+            return operation_look(r, PHASE_SIBLING_SEEN);
+    }
+    r->result.name = r->condemned;
+    return operation_go(r, PHASE_DELETE);
+}
+
+enum regtag_event phase_sibling_seen(struct regtag *r)
+{
+    const struct look *look = &r->look;
+    if (look->sight == SIGHT_NOTHING)
+        return siblings_failed(r, &look->why);
+    operation_go(r, PHASE_SIBLING);
+    return look->sight == SIGHT_DIGEST && strcmp(look->digest, r->previous) == 0 ? REGTAG_LISTED : GO_ON;
+}
+
 /* ---- DELETE ---------------------------------------------------------------------------------- */
 
 static enum regtag_event look_again(struct regtag *r, const struct error *cause, bool passing)
@@ -57,7 +115,9 @@ static enum regtag_event deletion_answered(struct regtag *r)
         error_set(&problem, REGTAG_UNCERTAIN, "the registry took the request (HTTP %u)", status);
         return look_again(r, &problem, false);
     }
-    operation_explain(r, REQUEST_DELETE, &problem);
+    if ((status == 400 || status == 405) && r->config.siblings && !r->by_digest && *r->result.previous)
+        return begin_siblings(r);
+    operation_explain(r, r->by_digest ? REQUEST_DELETE_ALL : REQUEST_DELETE, &problem);
     if (problem.status == REGTAG_SERVER_FAILED)
         return look_again(r, &problem, status_passes(status));
     return status_passes(status) && try_later(r, &problem)
@@ -68,7 +128,7 @@ static enum regtag_event deletion_answered(struct regtag *r)
 enum regtag_event phase_delete(struct regtag *r)
 {
     if (!r->begun) {
-        operation_manifest_request(r, "DELETE", slice_of(r->result.name));
+        operation_manifest_request(r, "DELETE", slice_of(r->by_digest ? r->previous : r->result.name));
         operation_send(r, "DELETE", SLICE(""), r->deadline - (r->deadline - r->now) / 4);
         r->uploaded = true;
     }

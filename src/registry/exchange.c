@@ -126,6 +126,7 @@ static void begin_exchange(struct exchange *x)
     x->busy = true;
     x->sent_all = false;
     x->sent_again = false;
+    x->only_once = false;
     x->answered = false;
 }
 
@@ -239,7 +240,8 @@ static enum exchange_event failed(struct exchange *x, int status, const char *pr
  * grown tired of waiting. */
 static bool try_again(struct exchange *x)
 {
-    if (!x->connection->reused || x->sent_again || http_response_begun(&x->response))
+    if (!x->connection->reused || x->sent_again || http_response_begun(&x->response) ||
+        (x->only_once && x->sent_all))
         return false;
     close_connection(x);
     x->sent_again = true;

@@ -50,6 +50,7 @@ struct exchange {
     uint64_t traffic; /* bytes that have gone either way, ever */
     bool sent_all;    /* at least once all of it was sent: the server may have acted on it */
     bool sent_again;
+    bool only_once; /* it is not sent again by itself once all of it was sent: the caller looks first */
     bool write_failed; /* no more can be sent; an answer may have come already */
     bool answered;     /* status and header have come */
     struct http_response response;

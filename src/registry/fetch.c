@@ -24,8 +24,10 @@ static enum regtag_event fetch_failed(struct regtag *r, const struct error *prob
 static enum regtag_event answer_failed(struct regtag *r)
 {
     struct error problem = {.status = 0};
-    enum request_kind kind = r->verb == VERB_LIST ? REQUEST_LIST : REQUEST_MANIFEST;
-    operation_explain(r, kind, &problem);
+    bool list = r->verb == VERB_LIST || r->verb == VERB_DELETE;
+    operation_explain(r, list ? REQUEST_LIST : REQUEST_MANIFEST, &problem);
+    if (r->verb == VERB_DELETE)
+        return siblings_failed(r, &problem);
     return fetch_failed(r, &problem);
 }
 
@@ -231,6 +233,7 @@ static enum regtag_event fetched(struct regtag *r)
         schema1(&problem);
         return fetch_failed(r, &problem);
     }
+    together_init(r);
     return operation_go(r, PHASE_NEXT);
 }
 

@@ -88,16 +88,28 @@ static bool find_next(const struct http_response *response, struct slice *target
     return true;
 }
 
+static enum regtag_event list_complete(struct regtag *r)
+{
+    return r->verb == VERB_LIST ? operation_done(r) : siblings_listed(r);
+}
+
+static enum regtag_event list_failed(struct regtag *r, const struct error *problem)
+{
+    return r->verb == VERB_LIST ? operation_failed(r, problem) : siblings_failed(r, problem);
+}
+
 static enum regtag_event page_failed(struct regtag *r, const char *problem, struct slice detail)
 {
     struct error e = {.status = 0};
     error_set(&e, REGTAG_PROTOCOL, "%s%.*s", problem, SLICE_ARG(slice_head(detail, 400)));
-    return operation_failed(r, &e);
+    return list_failed(r, &e);
 }
 
 /* Ends a list whose pages go on and on: what there is has been shown. */
 static enum regtag_event end_early(struct regtag *r, const char *why)
 {
+    if (r->verb != VERB_LIST) /* what is not told must not be deleted */
+        return page_failed(r, why, SLICE(""));
     operation_tell(r, REGTAG_TRACE_WARNING, "%.*s: the list may not be complete: %s",
                    SLICE_ARG(r->reference.name), why);
     return operation_done(r);
@@ -113,7 +125,7 @@ static enum regtag_event next_page(struct regtag *r)
     if (!find_next(&r->exchange.response, &target))
         return page_failed(r, "the Link to the next page is malformed", SLICE(""));
     if (!target.data)
-        return operation_done(r);
+        return list_complete(r);
     if (!url_resolve(page_url(l), target, &w))
         return page_failed(r, "the Link to the next page is not a URL: ", target);
     l->url[!l->current][w.used] = '\0';
@@ -124,7 +136,7 @@ static enum regtag_event next_page(struct regtag *r)
 
     l->empty = l->on_page ? 0 : l->empty + 1;
     if (seen_before(l, hash_of(to.target), hash_of(from.target)))
-        return l->on_page ? end_early(r, "the registry's pages lead in a circle") : operation_done(r);
+        return l->on_page ? end_early(r, "the registry's pages lead in a circle") : list_complete(r);
     if (l->empty == EMPTY_PAGES_MAX)
         return end_early(r, "the registry sends one empty page after the other");
     l->current = !l->current;
@@ -151,6 +163,11 @@ static enum regtag_event take_tags(struct regtag *r)
         case TAG_LIST_TAG:
             l->on_page++;
             l->listed++;
+            if (r->verb != VERB_LIST) {
+                if (!siblings_keep(r, l->tags.name))
+                    return page_failed(r, "there are too many tags for this memory", SLICE(""));
+                break;
+            }
             r->result.name = l->tags.name;
             return REGTAG_LISTED;
         case TAG_LIST_OTHER:
@@ -198,7 +215,7 @@ enum regtag_event phase_page(struct regtag *r)
             break;
         case EXCHANGE_BODY: l->unread = part; break;
         case EXCHANGE_END: return page_complete(r);
-        case EXCHANGE_FAILED: return operation_failed(r, &r->exchange.error);
+        case EXCHANGE_FAILED: return list_failed(r, &r->exchange.error);
         }
     }
 }

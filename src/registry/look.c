@@ -65,7 +65,7 @@ static enum regtag_event looked(struct regtag *r)
 
 bool look_is_optional(const struct regtag *r)
 {
-    return r->look.then == PHASE_SEEN && !guard_exists(r);
+    return r->look.then == PHASE_GATHERED || (r->look.then == PHASE_SEEN && !guard_exists(r));
 }
 
 /* A look that could be done without gets a part of the time that is left. */
@@ -89,8 +89,11 @@ static bool begin_look(struct regtag *r)
 
 enum regtag_event phase_look(struct regtag *r)
 {
-    if (!r->begun)
+    if (!r->begun) {
         r->followed = begin_look(r); /* what begins it clears that */
+        if (together_following(r))
+            operation_follow(r, together_following(r));
+    }
     switch (operation_answer(r)) {
     case EXCHANGE_WAIT: return REGTAG_WAIT;
     case EXCHANGE_MOVED: return GO_ON;

@@ -204,10 +204,11 @@ static void write_manifest_target(struct regtag *r, struct writer *w, struct sli
 
 void operation_manifest_request(struct regtag *r, const char *method, struct slice reference)
 {
-    char target[REPOSITORY_MAX + DIGEST_MAX + 32];
+    char target[URL_MAX];
     struct writer w = writer_to(target, sizeof target);
     write_manifest_target(r, &w, reference);
     operation_request(r, method, written(&w));
+    r->exchange.request.overflow |= w.overflow;
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
         write_field(&r->exchange.request, "Accept", slice_of(MANIFEST_ACCEPT));
 }
@@ -488,12 +489,17 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_LOOK: return phase_look(r);
     case PHASE_WEIGH: return phase_weigh(r);
     case PHASE_SEEN: return phase_seen(r);
+    case PHASE_GATHERED: return phase_gathered(r);
+    case PHASE_ANNOUNCING: return phase_announcing(r);
+    case PHASE_TOGETHER: return phase_together(r);
     case PHASE_DOUBTED: return phase_doubted(r);
     case PHASE_CONFIRMED: return phase_confirmed(r);
     case PHASE_CONDEMN: return phase_condemn(r);
     case PHASE_CONDEMNED: return phase_condemned(r);
     case PHASE_DELETE: return phase_delete(r);
     case PHASE_DELETED: return phase_deleted(r);
+    case PHASE_SIBLING: return phase_sibling(r);
+    case PHASE_SIBLING_SEEN: return phase_sibling_seen(r);
     case PHASE_DRAIN: return phase_drain(r);
     case PHASE_RETRY: return phase_retry(r);
     case PHASE_PAUSE: return phase_pause(r);

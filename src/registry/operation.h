@@ -15,30 +15,36 @@ enum verb { VERB_NONE, VERB_TAG, VERB_DELETE, VERB_LIST, VERB_DIGEST, VERB_MANIF
 /* Where an operation is. Each phase is one function, which returns an event to be handed out, or
  * GO_ON when the next phase can begin at once. */
 enum phase {
-    PHASE_IDLE,      /* no verb has been called */
-    PHASE_ASK,       /* digest: HEAD of the manifest */
-    PHASE_FETCH,     /* GET of the manifest */
-    PHASE_NEXT,      /* tag: on to the next name */
-    PHASE_LOOK,      /* HEAD of a tag: where does it point? */
-    PHASE_WEIGH,     /* GET of it, because the HEAD did not tell */
-    PHASE_SEEN,      /* tag: it has been looked at before the PUT */
-    PHASE_ANNOUNCED, /* tag: REGTAG_UPLOAD has been handed out */
-    PHASE_UPLOAD,    /* tag: PUT of the manifest */
-    PHASE_DOUBTED,   /* tag: it has been looked at, because the PUT left room for doubt */
-    PHASE_CONFIRMED, /* tag: it has been looked at, because --confirm wants that */
-    PHASE_CONDEMN,   /* delete: the tag is to be looked at */
-    PHASE_CONDEMNED, /* delete: it has been looked at before the DELETE */
-    PHASE_DELETE,    /* delete: DELETE of the tag, or the manifest */
-    PHASE_DELETED,   /* delete: it has been looked at afterwards */
-    PHASE_PAGE,      /* list: GET of a page */
-    PHASE_WORDS,     /* the rest of an answer that was not the one hoped for */
-    PHASE_CHALLENGE, /* the rest of a 401, and what to do about it */
-    PHASE_PING,      /* GET of /v2/, for a challenge */
-    PHASE_TOKEN,     /* the token server's answer */
-    PHASE_REDIRECT,  /* the rest of a redirection */
-    PHASE_DRAIN,     /* an answer that has become of no use */
-    PHASE_RETRY,     /* the rest of an answer after which the request is sent again, later */
-    PHASE_PAUSE,     /* later */
+    PHASE_IDLE,       /* no verb has been called */
+    PHASE_ASK,        /* digest: HEAD of the manifest */
+    PHASE_FETCH,      /* GET of the manifest */
+    PHASE_NEXT,       /* tag: on to the next name */
+    PHASE_LOOK,       /* HEAD of a tag: where does it point? */
+    PHASE_WEIGH,      /* GET of it, because the HEAD did not tell */
+    PHASE_SEEN,       /* tag: it has been looked at before the PUT */
+    PHASE_GATHERED,   /* tag: the same, of several names before one PUT for all */
+    PHASE_ANNOUNCING, /* tag: REGTAG_UPLOAD is being handed out for each of them */
+    PHASE_TOGETHER,   /* tag: PUT of the manifest with several tags */
+    PHASE_ANNOUNCED,  /* tag: REGTAG_UPLOAD has been handed out */
+    PHASE_UPLOAD,     /* tag: PUT of the manifest */
+    PHASE_DOUBTED,    /* tag: it has been looked at, because the PUT left room for doubt */
+    PHASE_CONFIRMED,  /* tag: it has been looked at, because --confirm wants that */
+    PHASE_CONDEMN,    /* delete: the tag is to be looked at */
+    PHASE_CONDEMNED,  /* delete: it has been looked at before the DELETE */
+    PHASE_DELETE,     /* delete: DELETE of the tag, or the manifest */
+    PHASE_DELETED,
+    /* delete: it has been looked at afterwards */
+    PHASE_SIBLING,      /* delete: on to the next tag that might go with it */
+    PHASE_SIBLING_SEEN, /* delete: that has been looked at */
+    PHASE_PAGE,         /* list: GET of a page */
+    PHASE_WORDS,        /* the rest of an answer that was not the one hoped for */
+    PHASE_CHALLENGE,    /* the rest of a 401, and what to do about it */
+    PHASE_PING,         /* GET of /v2/, for a challenge */
+    PHASE_TOKEN,        /* the token server's answer */
+    PHASE_REDIRECT,     /* the rest of a redirection */
+    PHASE_DRAIN,        /* an answer that has become of no use */
+    PHASE_RETRY,        /* the rest of an answer after which the request is sent again, later */
+    PHASE_PAUSE,        /* later */
     PHASE_OVER
 };
 
@@ -68,6 +74,30 @@ struct look {
     bool by_get; /* HEAD does not tell here */
     char digest[DIGEST_SHA256_SIZE + 1];
     struct error why;
+};
+
+/* Names that are set by one request. (together.c) */
+#define TOGETHER_MAX 32
+
+enum together_state {
+    TOGETHER_LOOKED_AT,
+    TOGETHER_UNCHANGED, /* nothing has to be done */
+    TOGETHER_ANNOUNCED, /* by REGTAG_UPLOAD; it is not set */
+    TOGETHER_SET,
+    TOGETHER_UNSURE /* the request was sent, and what became of it is not known */
+};
+
+struct together_name {
+    size_t index; /* in r->names */
+    enum together_state state;
+    bool absent;
+    char previous[DIGEST_SHA256_SIZE + 1]; /* "": not known */
+};
+
+struct together {
+    unsigned limit; /* so many at a time; 0: the registry cannot do this, or it is not wanted */
+    unsigned count, at;
+    struct together_name names[TOGETHER_MAX];
 };
 
 /* What a page was asked for with; pages are remembered by a hash of this. */
@@ -118,12 +148,15 @@ struct regtag {
     struct regtag_result result;
     struct error name_error; /* of the current name */
     struct look look;
+    struct together together;
     bool uploaded;      /* it may have been set already: the PUT has been sent before */
     enum doubt doubt;   /* about its upload */
     struct error cause; /* of the doubt, or of the last failure */
     bool passing;       /* the cause may be gone the next time */
     char previous[DIGEST_SHA256_SIZE + 1];
     char condemned[TAG_MAX + 1]; /* the tag to delete */
+    bool by_digest;              /* and all its siblings with it */
+    size_t sibling;              /* of the names in `manifest`: where the next one begins */
     struct error fate;           /* what decides for all the names that are left */
     bool fetch_failed;           /* and it is that there is no manifest */
     struct error error;          /* the first one: that of the whole operation */
@@ -234,6 +267,13 @@ bool guards_check(struct regtag *r);
 enum regtag_event operation_settle(struct regtag *r, enum regtag_outcome outcome,
                                    const struct error *whole);
 
+/* The tag points at the digest: since now, or since before. */
+enum regtag_event operation_settle_well(struct regtag *r);
+enum regtag_event operation_settle_unchanged(struct regtag *r);
+
+/* The first index from `at` on whose name has not been there before. */
+size_t names_next(const struct regtag *r, size_t at);
+
 /* The name could not be set or deleted, or not for certain. */
 enum regtag_event operation_settle_badly(struct regtag *r, enum regtag_outcome outcome,
                                          const struct error *problem);
@@ -241,34 +281,56 @@ enum regtag_event operation_settle_badly(struct regtag *r, enum regtag_outcome o
 /* Keeps what r->look has shown as that what was before. */
 void operation_note_previous(struct regtag *r);
 
+/* Decides, by the answer with the manifest at hand, whether names may be set together. (together.c) */
+void together_init(struct regtag *r);
+
+/* Begins with the names from r->index on, if there are enough. */
+bool together_begin(struct regtag *r);
+
+/* What is known of a name from there, or NULL. */
+struct together_name *together_find(struct regtag *r, size_t index);
+
+/* The name that is looked at behind the one at hand, or NULL. */
+const char *together_following(const struct regtag *r);
+
 /* ---- The phases ------------------------------------------------------------------------------ */
 
-enum regtag_event phase_ask(struct regtag *r);       /* fetch.c */
-enum regtag_event phase_fetch(struct regtag *r);     /* fetch.c */
-enum regtag_event phase_words(struct regtag *r);     /* fetch.c */
-enum regtag_event phase_next(struct regtag *r);      /* tagging.c */
-enum regtag_event phase_seen(struct regtag *r);      /* tagging.c */
-enum regtag_event phase_announced(struct regtag *r); /* tagging.c */
-enum regtag_event phase_upload(struct regtag *r);    /* tagging.c */
-enum regtag_event phase_doubted(struct regtag *r);   /* tagging.c */
-enum regtag_event phase_confirmed(struct regtag *r); /* tagging.c */
-enum regtag_event phase_condemn(struct regtag *r);   /* deleting.c */
-enum regtag_event phase_condemned(struct regtag *r); /* deleting.c */
-enum regtag_event phase_delete(struct regtag *r);    /* deleting.c */
-enum regtag_event phase_deleted(struct regtag *r);   /* deleting.c */
-enum regtag_event phase_look(struct regtag *r);      /* look.c */
-enum regtag_event phase_weigh(struct regtag *r);     /* look.c */
-enum regtag_event phase_retry(struct regtag *r);     /* retry.c */
-enum regtag_event phase_pause(struct regtag *r);     /* retry.c */
-enum regtag_event phase_drain(struct regtag *r);     /* detour.c */
-enum regtag_event phase_page(struct regtag *r);      /* listing.c */
-enum regtag_event phase_challenge(struct regtag *r); /* detour.c */
-enum regtag_event phase_ping(struct regtag *r);      /* detour.c */
-enum regtag_event phase_token(struct regtag *r);     /* detour.c */
-enum regtag_event phase_redirect(struct regtag *r);  /* detour.c */
+enum regtag_event phase_ask(struct regtag *r);          /* fetch.c */
+enum regtag_event phase_fetch(struct regtag *r);        /* fetch.c */
+enum regtag_event phase_words(struct regtag *r);        /* fetch.c */
+enum regtag_event phase_next(struct regtag *r);         /* tagging.c */
+enum regtag_event phase_seen(struct regtag *r);         /* tagging.c */
+enum regtag_event phase_announced(struct regtag *r);    /* tagging.c */
+enum regtag_event phase_gathered(struct regtag *r);     /* together.c */
+enum regtag_event phase_announcing(struct regtag *r);   /* together.c */
+enum regtag_event phase_together(struct regtag *r);     /* together.c */
+enum regtag_event phase_upload(struct regtag *r);       /* tagging.c */
+enum regtag_event phase_doubted(struct regtag *r);      /* tagging.c */
+enum regtag_event phase_confirmed(struct regtag *r);    /* tagging.c */
+enum regtag_event phase_condemn(struct regtag *r);      /* deleting.c */
+enum regtag_event phase_condemned(struct regtag *r);    /* deleting.c */
+enum regtag_event phase_delete(struct regtag *r);       /* deleting.c */
+enum regtag_event phase_deleted(struct regtag *r);      /* deleting.c */
+enum regtag_event phase_sibling(struct regtag *r);      /* deleting.c */
+enum regtag_event phase_sibling_seen(struct regtag *r); /* deleting.c */
+enum regtag_event phase_look(struct regtag *r);         /* look.c */
+enum regtag_event phase_weigh(struct regtag *r);        /* look.c */
+enum regtag_event phase_retry(struct regtag *r);        /* retry.c */
+enum regtag_event phase_pause(struct regtag *r);        /* retry.c */
+enum regtag_event phase_drain(struct regtag *r);        /* detour.c */
+enum regtag_event phase_page(struct regtag *r);         /* listing.c */
+enum regtag_event phase_challenge(struct regtag *r);    /* detour.c */
+enum regtag_event phase_ping(struct regtag *r);         /* detour.c */
+enum regtag_event phase_token(struct regtag *r);        /* detour.c */
+enum regtag_event phase_redirect(struct regtag *r);     /* detour.c */
 
 /* Whether an answer's header sends the operation on a detour: the phase, or PHASE_IDLE. */
 enum phase detour_for(const struct regtag *r);
+
+/* What is done with the tags of a list, when `ls` is not what it is for. (deleting.c) */
+bool siblings_keep(struct regtag *r, const char *name);
+enum regtag_event siblings_listed(struct regtag *r);
+enum regtag_event siblings_failed(struct regtag *r, const struct error *problem);
 
 /* Makes ready for the first page. */
 void listing_begin(struct regtag *r, uint64_t limit);

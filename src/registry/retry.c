@@ -84,6 +84,7 @@ bool operation_pause(struct regtag *r, const struct error *problem, enum phase t
     if (r->tries >= r->config.retries || r->now >= r->deadline || wait >= r->deadline - r->now)
         return false;
     r->tries++;
+    r->no_following |= !x->answered; /* in case that this is what somebody on the way cannot bear */
     r->resume = r->now + wait;
     r->retried = then;
     r->phase = PHASE_PAUSE;

@@ -28,8 +28,7 @@ enum regtag_event operation_settle(struct regtag *r, enum regtag_outcome outcome
     return REGTAG_SETTLED;
 }
 
-/* The tag points at the digest. */
-static enum regtag_event settle_well(struct regtag *r)
+enum regtag_event operation_settle_well(struct regtag *r)
 {
     const struct regtag_result *result = &r->result;
     return operation_settle(r,
@@ -39,18 +38,38 @@ static enum regtag_event settle_well(struct regtag *r)
                             NULL);
 }
 
-static enum regtag_event settle_unchanged(struct regtag *r)
+enum regtag_event operation_settle_unchanged(struct regtag *r)
 {
     r->result.previous = r->digest;
     return operation_settle(r, REGTAG_UNCHANGED, NULL);
 }
 
-/* The first index from `at` on whose name has not been there before. */
-static size_t next_index(const struct regtag *r, size_t at)
+size_t names_next(const struct regtag *r, size_t at)
 {
     while (at < r->count && had_before(r, at))
         at++;
     return at;
+}
+
+static enum regtag_event announce(struct regtag *r)
+{
+    operation_go(r, PHASE_ANNOUNCED);
+    return REGTAG_UPLOAD;
+}
+
+/* A name that has been among several. */
+static enum regtag_event go_on_with(struct regtag *r, const struct together_name *known)
+{
+    r->result.previous = known->previous;
+    r->result.absent = known->absent;
+    r->uploaded = known->state == TOGETHER_UNSURE;
+    switch (known->state) {
+    case TOGETHER_UNCHANGED: return operation_settle_unchanged(r);
+    case TOGETHER_SET: return operation_settle_well(r);
+    case TOGETHER_ANNOUNCED: return operation_turn(r, PHASE_UPLOAD);
+    case TOGETHER_UNSURE: return operation_look(r, PHASE_SEEN);
+    default: return announce(r);
+    }
 }
 
 enum regtag_event phase_next(struct regtag *r)
@@ -58,10 +77,11 @@ enum regtag_event phase_next(struct regtag *r)
     struct error whole;
     if (operation_renew_token(r))
         return GO_ON;
-    r->index = next_index(r, r->index);
+    r->index = names_next(r, r->index);
     if (r->index == r->count || r->verb == VERB_DELETE)
         return operation_done(r);
 
+    const struct together_name *known = together_find(r, r->index);
     r->result =
         (struct regtag_result){r->names[r->index], r->digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
     r->uploaded = false;
@@ -69,7 +89,9 @@ enum regtag_event phase_next(struct regtag *r)
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return operation_settle(r, REGTAG_NOT_SET, &whole);
     }
-    return operation_look(r, PHASE_SEEN);
+    if (known)
+        return go_on_with(r, known);
+    return together_begin(r) ? GO_ON : operation_look(r, PHASE_SEEN);
 }
 
 /* Where there is no way to the registry any more, or no time, there is none for the other names. */
@@ -109,19 +131,18 @@ enum regtag_event phase_seen(struct regtag *r)
     struct error problem = {.status = 0};
     bool there = look->sight == SIGHT_DIGEST && slice_equal(slice_of(look->digest), slice_of(r->digest));
     if (r->uploaded && there) /* by an upload whose answer was not the whole truth */
-        return settle_well(r);
+        return operation_settle_well(r);
     if (!r->uploaded)
         operation_note_previous(r);
     if (!guard_holds(r, &problem))
         return operation_settle_badly(r, REGTAG_NOT_SET, &problem);
     if (there)
-        return settle_unchanged(r);
+        return operation_settle_unchanged(r);
     if (r->config.dry_run)
-        return settle_well(r);
+        return operation_settle_well(r);
     if (r->uploaded)
         return operation_turn(r, PHASE_UPLOAD);
-    operation_go(r, PHASE_ANNOUNCED);
-    return REGTAG_UPLOAD;
+    return announce(r);
 }
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
@@ -142,13 +163,14 @@ static void begin_upload(struct regtag *r)
 {
     struct slice manifest = {r->manifest, r->manifest_size};
     struct writer *w = &r->exchange.request;
-    size_t next = next_index(r, r->index + 1);
+    size_t next = names_next(r, r->index + 1);
     operation_manifest_request(r, "PUT", slice_of(r->result.name));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
     operation_send(r, "PUT", manifest, upload_until(r));
+    r->exchange.only_once = guard_exists(r);
     r->uploaded = true;
-    if (next < r->count && !r->config.confirm)
+    if (next < r->count && !r->config.confirm && !together_find(r, next))
         operation_follow(r, r->names[next]);
 }
 
@@ -174,7 +196,7 @@ static enum regtag_event compare(struct regtag *r, struct slice confirmed)
 {
     struct error problem = {.status = 0};
     if (slice_equal(confirmed, slice_of(r->digest)))
-        return r->config.confirm ? operation_look(r, PHASE_CONFIRMED) : settle_well(r);
+        return r->config.confirm ? operation_look(r, PHASE_CONFIRMED) : operation_settle_well(r);
     error_set(&problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
               r->digest, SLICE_ARG(confirmed));
     return operation_settle_badly(r, REGTAG_NOT_SET, &problem);
@@ -263,9 +285,9 @@ enum regtag_event phase_doubted(struct regtag *r)
     struct slice digest = slice_of(r->look.digest);
     bool there = r->look.sight == SIGHT_DIGEST && slice_equal(digest, slice_of(r->digest));
     if (there && r->cause.status == REGTAG_IMMUTABLE)
-        return settle_unchanged(r);
+        return operation_settle_unchanged(r);
     if (there)
-        return settle_well(r);
+        return operation_settle_well(r);
     if (r->look.sight == SIGHT_DIGEST && r->doubt == DOUBT_NO_DIGEST)
         return compare(r, digest);
     return still_in_doubt(r);
@@ -276,7 +298,7 @@ enum regtag_event phase_confirmed(struct regtag *r)
     struct error problem = {.status = 0}, seen = {.status = 0};
     bool nothing = r->look.sight == SIGHT_NOTHING;
     if (r->look.sight == SIGHT_DIGEST && slice_equal(slice_of(r->look.digest), slice_of(r->digest)))
-        return settle_well(r);
+        return operation_settle_well(r);
     describe_sight(r, &seen);
     error_set(&problem, nothing ? REGTAG_UNCERTAIN : REGTAG_NOT_CONFIRMED,
               "uploaded and taken, but reading it back: %s", seen.text);

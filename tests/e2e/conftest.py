@@ -55,7 +55,7 @@ def strace(regtag, tmp_path_factory):
     log = tmp_path_factory.mktemp("strace") / "log"
 
     def run(options, args):
-        command = ["strace", "-qq", "-o", log, *options, regtag.path, *args]
+        command = ["strace", "-qq", "-o", log, *options, *regtag.command(*args)]
         result = regtag.run(command, env=LEAVE_OUT_OF_TRACE)
         return result, log.read_text(errors="replace") if log.exists() else ""
 

@@ -39,7 +39,8 @@ class Device:
             file.write_text(content)
 
     def __call__(self, *args, **options):
-        changed = ["chroot", self.folder, "/regtag", *args]
+        _, *words = self._regtag.command(*args)
+        changed = ["chroot", self.folder, "/regtag", *words]
         if os.geteuid() != 0:
             changed = ["unshare", "-r", *changed]
         return self._regtag.run(changed, **options)

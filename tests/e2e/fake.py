@@ -7,6 +7,7 @@ open for the next request, unless a step has ended it.
 
 import enum
 import http.client
+import json
 import socket
 import struct
 import threading
@@ -15,6 +16,8 @@ from typing import NamedTuple
 from images import digest_of
 from listener import Listener
 from wire import END_OF_HEAD, read_head
+
+LINGER = 5  # seconds
 
 
 class Drip(NamedTuple):
@@ -35,14 +38,15 @@ class Take(NamedTuple):
 
 
 class Act(enum.Enum):
-    CLOSE = "close the connection"
+    CLOSE = "close the connection, and lose nothing that was sent on it"
+    HANG_UP = "close it at once: with a reset, if there is more to read"
     RESET = "close it with a reset"
     HALF_CLOSE = "send nothing more, leave the other direction open"
     STALL = "do nothing until the server is stopped"
     READ_BODY = "read the request's body, where the answer came early"
 
 
-CLOSE, RESET, HALF_CLOSE, STALL, READ_BODY = Act
+CLOSE, HANG_UP, RESET, HALF_CLOSE, STALL, READ_BODY = Act
 
 
 def answer(status, body=b"", *fields, reason=None, framed=True):
@@ -71,13 +75,14 @@ def chunked(*chunks, trailer=b""):
 
 
 class Fake(Listener):
-    """The server. `early` picks requests that are answered before their body is read."""
+    """The server. `early` picks requests that are answered before their body is read; `listener` is
+    a socket that is bound already.
+    """
 
-    def __init__(self, respond, early=lambda request: False, receive_buffer=None):
-        listener = socket.socket()
+    def __init__(self, respond, early=lambda request: False, receive_buffer=None, listener=None):
+        listener = listener or _bound()
         if receive_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         super().__init__(listener)
         self.requests = []
@@ -150,10 +155,27 @@ class Fake(Listener):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
                 return False
             elif step is CLOSE:
+                _linger(connection)
+                return False
+            elif step is HANG_UP:
                 return False
             else:
                 raise TypeError(f"no step: {step!r}")
         return True
+
+
+def _bound():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def _linger(connection):
+    """Until the client has closed as well, as servers do; what it still sends is lost."""
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(LINGER)
+    while connection.recv(65536):
+        pass
 
 
 class _Inbox:
@@ -189,28 +211,50 @@ class Shelf:
     """A registry that keeps manifests in a dict, and can be told to lie.
 
     `instead` has a function from a request to an answer for each method that is not to be answered
-    as usual; `usual` is what a well-behaved registry answers.
+    as usual, `afterwards` those that hold once an upload has come; `usual` is what a well-behaved
+    registry answers.
     """
 
     def __init__(self):
         self.manifests = {}  # (repository, reference): (media type, bytes)
         self.instead = {}
+        self.afterwards = {}
+        self._uploaded = False
 
     def put(self, repository, reference, media_type, document):
         self.manifests[repository, reference] = (media_type, document)
         self.manifests[repository, digest_of(document)] = (media_type, document)
+
+    def remove(self, repository, reference):
+        """A tag; or a manifest, by its digest, with all tags that point at it."""
+        document = self.document(repository, reference)
+        del self.manifests[repository, reference]
+        if ":" in reference:
+            for one in [key for key, (_, held) in self.manifests.items() if held == document]:
+                if one[0] == repository:
+                    del self.manifests[one]
+
+    def tags(self, repository):
+        return [tag for held, tag in self.manifests if held == repository and ":" not in tag]
 
     def document(self, repository, reference):
         """The bytes under a tag, or None."""
         return self.manifests.get((repository, reference), (None, None))[1]
 
     def __call__(self, request):
-        return self.instead.get(request.method, self.usual)(request)
+        respond = self.instead.get(request.method, self.usual)
+        if self._uploaded:
+            respond = self.afterwards.get(request.method, respond)
+        self._uploaded |= request.method == "PUT"
+        return respond(request)
 
     def usual(self, request):
         if request.path == "/v2/":
             return answer(200, b"{}")
         repository, kind, reference = request.path.removeprefix("/v2/").rsplit("/", 2)
+        if (kind, reference) == ("tags", "list"):
+            listed = {"name": repository, "tags": self.tags(repository)}
+            return answer(200, json.dumps(listed).encode(), "Content-Type: application/json")
         if kind != "manifests":
             return errors(404, "UNSUPPORTED")
         if request.method == "PUT":
@@ -218,7 +262,10 @@ class Shelf:
             return answer(201, b"", f"Docker-Content-Digest: {digest_of(request.body)}")
         if (repository, reference) not in self.manifests:
             missing = errors(404, "MANIFEST_UNKNOWN", "manifest unknown")
-            return missing if request.method == "GET" else bodiless(missing)
+            return bodiless(missing) if request.method == "HEAD" else missing
+        if request.method == "DELETE":
+            self.remove(repository, reference)
+            return answer(202)
         media_type, document = self.manifests[repository, reference]
         found = answer(
             200,

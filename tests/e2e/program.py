@@ -10,6 +10,7 @@ import pytest
 
 COLUMNS = 4
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest"}
 PRINTABLE = set(range(0x20, 0x7F))
 
 
@@ -62,9 +63,17 @@ class Program:
     def __init__(self, path):
         self.path = str(path)
 
-    def __call__(self, *args, limit=120, **options):
+    def command(self, *args, retries=0):
+        """The words to run it. What fails is not tried again, so that a test sees it at once:
+        unless it says how often, or None for what the program does by itself.
+        """
+        if args and args[0] in VERBS and retries is not None and "--retries" not in args:
+            args = [args[0], "--retries", retries, *args[1:]]
+        return [str(word) for word in [self.path, *args]]
+
+    def __call__(self, *args, limit=120, retries=0, **options):
         """Runs it; a run that does not end by the limit is a failure, and so is a crash."""
-        result = self.run([self.path, *args], limit, **options)
+        result = self.run(self.command(*args, retries=retries), limit, **options)
         assert result.status >= 0, f"ended by signal {-result.status}: {result}"
         return result
 

@@ -33,6 +33,10 @@ class Registry:
     def host(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def __enter__(self):
         config = self._folder / "registry.yml"
         config.write_text(self._config)

@@ -28,9 +28,9 @@ def test_an_upload_is_done_with(regtag, serve, shelf, document, status, body):
 
     result = tag_new(regtag, server)
 
-    assert result.rows == [(f"{server.host}/repo:new", digest, "set", "-")]
+    assert result.rows == [(f"{server.host}/repo:new", digest, "created", "-")]
     assert (result.status, result.err) == (0, b"")
-    assert [request.method for request in server.requests] == ["GET", "PUT"]
+    assert [request.method for request in server.requests] == ["GET", "HEAD", "PUT"]
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
@@ -56,10 +56,11 @@ def test_an_answer_without_a_digest_is_looked_at_again(regtag, serve, shelf, doc
 
     result = tag_new(regtag, server)
 
-    assert result.rows == [(f"{server.host}/repo:new", digest_of(document), "set", "-")]
+    assert result.rows == [(f"{server.host}/repo:new", digest_of(document), "created", "-")]
     assert result.status == 0
     assert server.request_lines == [
         "GET /v2/repo/manifests/old",
+        "HEAD /v2/repo/manifests/new",
         "PUT /v2/repo/manifests/new",
         "HEAD /v2/repo/manifests/new",
     ]
@@ -91,7 +92,7 @@ NO_SECOND_LOOK = {
 @pytest.mark.parametrize("what", NO_SECOND_LOOK)
 def test_an_upload_is_uncertain_after_a_second_look_with(regtag, serve, shelf, document, what):
     shelf.instead["PUT"] = lambda request: answer(201)
-    shelf.instead["HEAD"] = NO_SECOND_LOOK[what]
+    shelf.afterwards["HEAD"] = NO_SECOND_LOOK[what]
     digest = digest_of(document)
     if what == "no_digest":
         # It may then ask with GET: that tells nothing either.
@@ -110,7 +111,7 @@ def test_an_upload_is_uncertain_after_a_second_look_with(regtag, serve, shelf, d
 
 def test_an_uncertain_upload_is_one_in_json(regtag, serve, shelf, document):
     shelf.instead["PUT"] = lambda request: answer(201)
-    shelf.instead["HEAD"] = lambda request: bodiless(errors(500, "UNKNOWN"))
+    shelf.afterwards["HEAD"] = lambda request: bodiless(errors(500, "UNKNOWN"))
     server = serve(shelf)
 
     [told] = tag_new(regtag, server, "--json").objects
@@ -122,7 +123,7 @@ def test_an_uncertain_upload_is_one_in_json(regtag, serve, shelf, document):
 
 def test_a_second_look_that_never_ends_is_uncertain(regtag, serve, shelf):
     shelf.instead["PUT"] = lambda request: answer(201)
-    shelf.instead["HEAD"] = lambda request: [STALL]
+    shelf.afterwards["HEAD"] = lambda request: [STALL]
     server = serve(shelf)
 
     result = tag_new(regtag, server, "--timeout", "1")
@@ -145,7 +146,7 @@ def test_an_upload_that_was_stored_but_not_answered_is_found_out(
 
     result = tag_new(regtag, server)
 
-    assert result.rows == [(f"{server.host}/repo:new", digest_of(document), "set", "-")]
+    assert result.rows == [(f"{server.host}/repo:new", digest_of(document), "created", "-")]
     assert result.status == 0
     assert server.request_lines[-1] == "HEAD /v2/repo/manifests/new"
     assert 1 <= len(server.uploads) <= 2
@@ -188,7 +189,7 @@ def test_an_upload_that_was_stored_but_stalls_is_found_out(regtag, serve, shelf,
 
     result = tag_new(regtag, server, "--timeout", "4")
 
-    assert result.rows == [(f"{server.host}/repo:new", digest_of(document), "set", "-")]
+    assert result.rows == [(f"{server.host}/repo:new", digest_of(document), "created", "-")]
     assert result.status == 0
     assert server.request_lines[-1] == "HEAD /v2/repo/manifests/new"
     assert server.connections == 2
@@ -206,7 +207,7 @@ def test_an_answer_in_chunks_confirms_as_well(regtag, serve, shelf, document):
     result = regtag("tag", f"{server.host}/repo:old", "one", "two")
 
     assert result.status == 0
-    assert [row[1:3] for row in result.rows] == [(digest_of(document), "set")] * 2
+    assert [row[1:3] for row in result.rows] == [(digest_of(document), "created")] * 2
     assert server.connections == 1
 
 
@@ -243,9 +244,9 @@ def test_a_tag_that_fails_does_not_stop_the_others(regtag, serve, shelf, documen
     assert result.status == 4
     result.complaint(f"{server.host}/repo:two")
     assert result.rows == [
-        (f"{server.host}/repo:one", digest, "set", "-"),
+        (f"{server.host}/repo:one", digest, "created", "-"),
         (f"{server.host}/repo:two", digest, "failed", "-"),
-        (f"{server.host}/repo:three", digest, "set", "-"),
+        (f"{server.host}/repo:three", digest, "created", "-"),
     ]
     assert shelf.document("repo", "three") == document
     assert server.connections == 1
@@ -275,9 +276,9 @@ def test_a_server_that_goes_away_fails_the_rest(regtag, serve, shelf, document):
     digest = digest_of(document)
     assert result.status == 18
     assert result.rows[:2] == [
-        (f"{server.host}/repo:one", digest, "set", "-"),
+        (f"{server.host}/repo:one", digest, "created", "-"),
         (f"{server.host}/repo:two", digest, "uncertain", "-"),
     ]
     [(reference, _, happened, _)] = result.rows[2:]
     assert reference == f"{server.host}/repo:three"
-    assert (happened == "set") == (shelf.document("repo", "three") == document)
+    assert (happened == "created") == (shelf.document("repo", "three") == document)

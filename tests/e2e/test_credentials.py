@@ -220,7 +220,7 @@ def shelf_document():
     return OCI_DOCUMENT
 
 
-def test_a_docker_registry_with_htpasswd_takes_three_requests(account, htpasswd):
+def test_a_docker_registry_with_htpasswd_takes_four_requests(account, htpasswd):
     user, password = user_and_password(htpasswd.authorization)
     with Recorder(htpasswd.port) as recorder:
         account.docker_config(auths(recorder.host, user, password))
@@ -228,12 +228,13 @@ def test_a_docker_registry_with_htpasswd_takes_three_requests(account, htpasswd)
         result = account("tag", f"{recorder.host}/team/repo:old", "new")
 
         digest = htpasswd.digest("team/repo", "old")
-        assert result.rows == [(f"{recorder.host}/team/repo:new", digest, "set", "-")], result
+        assert result.rows == [(f"{recorder.host}/team/repo:new", digest, "created", "-")], result
         assert (result.status, result.err) == (0, b"")
         assert htpasswd.digest("team/repo", "new") == digest
         assert recorder.request_lines == [
             "GET /v2/team/repo/manifests/old",
             "GET /v2/team/repo/manifests/old",
+            "HEAD /v2/team/repo/manifests/new",
             "PUT /v2/team/repo/manifests/new",
         ]
         assert recorder.connections == 1
@@ -278,7 +279,7 @@ def test_a_registry_that_asks_for_nothing_gets_nothing(account, serve, shelf, pa
     result = account("tag", f"{server.host}/repo:old", "new")
 
     assert result.status == 0
-    assert proofs(server) == [None, None]
+    assert proofs(server) == [None, None, None]
 
 
 def test_one_challenge_is_enough_for_many_tags(account, server, password):
@@ -288,7 +289,7 @@ def test_one_challenge_is_enough_for_many_tags(account, server, password):
     result = account("tag", f"{server.host}/repo:old", *names)
 
     assert result.status == 0
-    assert [request.method for request in server.requests] == ["GET", "GET", *["PUT"] * 5]
+    assert [request.method for request in server.requests] == ["GET", "GET", *["HEAD", "PUT"] * 5]
     assert only_after_the_challenge(server, password)
 
 

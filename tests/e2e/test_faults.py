@@ -109,7 +109,7 @@ def test_an_answer_to_an_upload_that_is_lost_at_any_byte_is_found_out(
         result = regtag(*tag_new(server.host))
 
         assert result.status == 0, (cut, result)
-        assert [row[1:3] for row in result.rows] == [(digest_of(document), "set")]
+        assert [row[1:3] for row in result.rows] == [(digest_of(document), "created")]
         assert shelf.document("repo", "new") == document
 
 

@@ -1,7 +1,20 @@
 """HTTP/1.1 as servers speak it, and as they should not."""
 
 import pytest
-from fake import CLOSE, HALF_CLOSE, READ_BODY, RESET, STALL, Drip, Pause, answer, chunked, errors
+from fake import (
+    CLOSE,
+    HALF_CLOSE,
+    HANG_UP,
+    READ_BODY,
+    RESET,
+    STALL,
+    Drip,
+    Pause,
+    answer,
+    bodiless,
+    chunked,
+    errors,
+)
 from images import LIMIT, OCI_MANIFEST, digest_of, oci_manifest, padded
 
 KIB = 1024
@@ -138,7 +151,7 @@ def test_an_upload_follows_an_answer(regtag, serve, shelf, document, form):
     assert shelf.document("repo", "new") == document
     ends = CLOSE in form(document)
     assert server.connections == (2 if ends else 1)
-    assert [request.method for request in server.requests] == ["GET", "PUT"]
+    assert [request.method for request in server.requests] == ["GET", "HEAD", "PUT"]
 
 
 def raw(*lines, body=b""):
@@ -246,7 +259,11 @@ def test_a_connection_that_was_closed_between_requests_is_opened_anew(
     assert (result.status, result.err) == (0, b"")
     assert shelf.document("repo", "new") == document
     assert server.connections == 2
-    assert server.request_lines == ["GET /v2/repo/manifests/old", "PUT /v2/repo/manifests/new"]
+    assert server.request_lines == [
+        "GET /v2/repo/manifests/old",
+        "HEAD /v2/repo/manifests/new",
+        "PUT /v2/repo/manifests/new",
+    ]
 
 
 def test_a_server_that_closes_after_every_answer_is_worked_with(regtag, serve, shelf, document):
@@ -256,7 +273,7 @@ def test_a_server_that_closes_after_every_answer_is_worked_with(regtag, serve, s
 
     assert (result.status, result.err) == (0, b"")
     assert [shelf.document("repo", name) for name in ("one", "two", "three")] == [document] * 3
-    assert [request.method for request in server.requests] == ["GET", "PUT", "PUT", "PUT"]
+    assert [request.method for request in server.requests] == ["GET", *["HEAD", "PUT"] * 3]
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -272,7 +289,11 @@ def test_a_connection_that_the_server_will_close_is_not_used_again(
     result = regtag("tag", f"{server.host}/repo:old", "new", "--timeout", "30")
 
     assert result.status == 0, result
-    assert [(one.method, one.connection) for one in server.requests] == [("GET", 1), ("PUT", 2)]
+    assert [(one.method, one.connection) for one in server.requests] == [
+        ("GET", 1),
+        ("HEAD", 2),
+        ("PUT", 2),
+    ]
 
 
 def test_a_kept_connection_that_is_reset_is_opened_anew_once(regtag, serve, shelf, document):
@@ -334,7 +355,7 @@ def test_an_answer_that_comes_before_the_upload_is_written_is_heard(
     refusal, status = EARLY[code]
     steps = {
         "nothing_is_read": [refusal, STALL],
-        "hung_up": [refusal, CLOSE],  # which makes a reset, since there is more to read
+        "hung_up": [refusal, HANG_UP],  # which makes a reset, since there is more to read
         "closed": [refusal, HALF_CLOSE, READ_BODY, CLOSE],
         "body_is_read": [refusal, READ_BODY],
     }
@@ -380,14 +401,16 @@ def test_an_upload_goes_through_to_a_server_that_reads_slowly(regtag, serve, she
 
 @pytest.mark.parametrize("length", [0, 4096, 8192])
 def test_an_answer_that_nobody_asked_for_confirms_nothing(regtag, serve, shelf, document, length):
-    """It comes in one piece with the manifest, behind so many bytes where a length is given."""
+    """It comes in one piece with the two that were, behind so many bytes where a length is given."""
+    missing = bodiless(errors(404, "MANIFEST_UNKNOWN"))
     if length:
-        head = len(with_length(padded(oci_manifest(), 1000))[0]) - 1000
-        document = padded(oci_manifest(), length - head)
-    [asked_for] = with_length(document)
+        heads = len(with_length(padded(oci_manifest(), 1000))[0]) - 1000 + len(missing)
+        document = padded(oci_manifest(), length - heads)
+    asked_for = with_length(document)[0] + missing
     assert len(asked_for) == length or not length
     forged = answer(201, b"", f"Docker-Content-Digest: {digest_of(document)}")
     shelf.instead["GET"] = lambda request: asked_for + forged
+    shelf.instead["HEAD"] = lambda request: []
     shelf.instead["PUT"] = lambda request: errors(403, "DENIED")
     server = serve(shelf)
 

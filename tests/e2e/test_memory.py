@@ -65,7 +65,7 @@ def test_many_uploads_need_no_more_memory_than_one(regtag, serve, shelf, tmp_pat
     server = serve(shelf)
     peaks = []
     for count in (1, 400):
-        command = [regtag.path, "tag", f"{server.host}/repo:old", *names(0, count)]
+        command = regtag.command("tag", f"{server.host}/repo:old", *names(0, count))
         with open(tmp_path / "out", "wb") as out:
             peaks.append(measure(command, out, environment(LEAVE_OUT_OF_TRACE)))
         assert peaks[-1].status == 0
@@ -82,7 +82,7 @@ def test_a_long_error_needs_no_more_memory_than_a_short_one(regtag, serve, tmp_p
         refusal = answer(403, body)
         server = serve(lambda request, refusal=refusal: refusal)
         with open(tmp_path / "out", "wb") as out:
-            command = [regtag.path, "manifest", f"{server.host}/repo:old"]
+            command = regtag.command("manifest", f"{server.host}/repo:old")
             peaks.append(measure(command, out, environment(LEAVE_OUT_OF_TRACE)))
         assert peaks[-1].status == 4
 

@@ -81,6 +81,7 @@ def test_without_tls_the_proxy_is_asked_for_the_whole_url(plain, server, shelf, 
     host = f"{NAME}:{server.port}"
     assert proxy.request_lines == [
         f"GET http://{host}/v2/repo/manifests/old",
+        f"HEAD http://{host}/v2/repo/manifests/new",
         f"PUT http://{host}/v2/repo/manifests/new",
     ]
     assert {request.value("Host") for request in proxy.requests} == {host}
@@ -111,7 +112,7 @@ def test_a_password_goes_with_each_request_without_tls(plain, server, guarded_pr
 
     assert (result.status, result.err) == (0, b""), result
     told = [request.value("Proxy-Authorization") for request in guarded_proxy.requests]
-    assert told == [basic(USER, password)] * 2
+    assert told == [basic(USER, password)] * 3
     assert not any(request.value("Proxy-Authorization") for request in server.requests)
 
 
@@ -629,7 +630,7 @@ def test_a_real_proxy_without_tls(account, registry, repository, real):
 
     digest = registry.digest(repository, "old")
     assert (result.status, result.err) == (0, b""), result
-    assert result.rows == [(f"{host}/{repository}:new", digest, "set", "-")]
+    assert result.rows == [(f"{host}/{repository}:new", digest, "created", "-")]
     assert registry.digest(repository, "new") == digest
 
 
@@ -645,7 +646,7 @@ def test_a_real_proxy_with_tls(account, secure, root, real, request):
 
     digest = secure.digest("team/repo", "old")
     assert (result.status, result.err) == (0, b""), result
-    assert result.rows == [(f"{host}/team/repo:{name}", digest, "set", "-")]
+    assert result.rows == [(f"{host}/team/repo:{name}", digest, "created", "-")]
     assert secure.digest("team/repo", name) == digest
 
 
@@ -713,4 +714,4 @@ def test_the_digest_of_a_document_from_a_proxy_is_checked(plain, proxy, document
     result = plain("--proxy", proxy.url, verb="tag", names=["new"])
 
     assert result.status == 10, result
-    assert [request.method for request in proxy.requests] == ["GET"]
+    assert "PUT" not in [request.method for request in proxy.requests]

@@ -91,11 +91,12 @@ def test_a_question_is_asked_again_elsewhere(regtag, serve, shelf, document, lis
     result = regtag(*called(verb, server.host))
 
     assert (result.status, result.err) == (0, b""), result
-    first, second, *others = server.request_lines
-    method, target = first.split(" ")
-    assert second == f"{method} /moved{target}"
-    assert others == (["PUT /v2/repo/manifests/new"] if verb == "tag" else [])
+    asked = [line for line in server.request_lines if not line.startswith("PUT ")]
+    again = [line for line in asked if " /moved/" in line]
+    assert len(again) == (2 if verb == "tag" else 1)
+    assert {line.replace(" /moved/", " /") for line in again} == {*asked} - {*again}
     if verb == "tag":
+        assert server.request_lines[-1] == "PUT /v2/repo/manifests/new"
         assert shelf.document("repo", "new") == document
 
 
@@ -106,9 +107,10 @@ def test_a_question_is_asked_again_at_another_host(regtag, serve, listing, elsew
     result = regtag(*called(verb, server.host))
 
     assert (result.status, result.err) == (0, b""), result
-    assert [request.value("Host") for request in elsewhere.requests] == [elsewhere.host]
+    assert {request.value("Host") for request in elsewhere.requests} == {elsewhere.host}
+    assert len(elsewhere.requests) == (2 if verb == "tag" else 1)
     assert elsewhere.uploads == []
-    assert len(server.requests) == (2 if verb == "tag" else 1)
+    assert len(server.uploads) == (1 if verb == "tag" else 0)
 
 
 LOCATIONS = [
@@ -171,7 +173,8 @@ def test_more_than_five_are_not(regtag, serve, shelf, verb, length):
 
     assert result.status == 9, result
     result.complaint(server.host)
-    assert len(server.requests) == 6
+    [*methods] = [request.method for request in server.requests]
+    assert methods.count(methods[0]) == 6
     assert server.uploads == []
 
 
@@ -212,7 +215,8 @@ def test_an_unusable_location_is_not_followed(regtag, serve, shelf, kind, method
 
     assert result.status == 9, result
     result.complaint(server.host)
-    assert len(server.requests) == (1 if method == "GET" else 2)
+    assert [one.method for one in server.requests].count(method) == 1
+    assert server.uploads == [] or method == "PUT"
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 399])
@@ -269,7 +273,7 @@ def test_an_upload_is_sent_again_elsewhere(
     result = regtag("tag", f"{server.host}/repo:old", "new", "more")
 
     assert (result.status, result.err) == (0, b""), result
-    assert [row[2] for row in result.rows] == ["set", "set"]
+    assert [row[2] for row in result.rows] == ["created", "created"]
     assert shelf.manifests["repo", "new"] == (OCI_MANIFEST, document)
     assert shelf.document("repo", "more") == document
     target = elsewhere if away else server
@@ -286,7 +290,11 @@ def test_an_upload_never_becomes_a_question(regtag, serve, shelf, listing, statu
     assert result.status == 9, result
     result.complaint(f"{server.host}/repo:new")
     assert [row[2] for row in result.rows] == ["failed"]
-    assert server.request_lines == ["GET /v2/repo/manifests/old", "PUT /v2/repo/manifests/new"]
+    assert server.request_lines == [
+        "GET /v2/repo/manifests/old",
+        "HEAD /v2/repo/manifests/new",
+        "PUT /v2/repo/manifests/new",
+    ]
     assert shelf.document("repo", "new") is None
 
 
@@ -350,13 +358,17 @@ def test_another_name_of_the_same_server_is_another_origin(account, serve, shelf
     )
 
     assert result.status == 0, result
-    seen = [(request.value("Host"), request.value("Authorization")) for request in server.requests]
-    assert seen == [
-        (host, None),
-        (host, basic(USER, password)),
-        (other, None),
-        (host, basic(USER, password)),
+    seen = [
+        (request.method, request.value("Host"), request.value("Authorization"))
+        for request in server.requests
     ]
+    assert seen[0] == ("GET", host, None)
+    assert set(seen[1:]) == {
+        ("GET", host, basic(USER, password)),
+        ("GET", other, None),
+        ("HEAD", host, basic(USER, password)),
+        ("PUT", host, basic(USER, password)),
+    }
 
 
 def test_what_is_proven_stays_on_the_same_origin(account, serve, listing, password):
@@ -366,7 +378,9 @@ def test_what_is_proven_stays_on_the_same_origin(account, serve, listing, passwo
     result = account("tag", f"{server.host}/repo:old", "new")
 
     assert result.status == 0, result
-    assert server.requests[-2].target.startswith("/moved/")
+    moved = [one for one in server.requests if one.target.startswith("/moved/")]
+    assert {one.method for one in moved} == {"GET", "HEAD"}
+    assert {one.value("Authorization") for one in moved} == {basic(USER, password)}
 
 
 def test_a_token_may_expire_behind_a_redirection(account, serve, shelf, document, password):
@@ -551,7 +565,7 @@ def test_the_certificate_of_the_client_is_for_the_registry(
     assert result.status == 0, result
     front.settled(), other.settled()
     assert [bool(talk.getpeercert()) for talk in front.talks] == [True] * len(front.talks)
-    assert [bool(talk.getpeercert()) for talk in other.talks] == [False]
+    assert {bool(talk.getpeercert()) for talk in other.talks} == {False}
 
 
 @needs_tls
@@ -589,4 +603,4 @@ def test_a_pin_of_the_registry_does_not_bind_others(account, listing, workshop, 
     )
 
     assert result.status == 0, result
-    assert len(other.server.requests) == 1
+    assert [one.method for one in other.server.requests] == ["GET", "HEAD"]

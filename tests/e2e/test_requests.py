@@ -49,7 +49,11 @@ def test_every_request_asks_for_bytes_as_they_are(regtag, recorder, repository):
 
     requests = recorder.requests
 
-    assert [request.method for request in requests] == ["GET", "PUT", "PUT", "GET", "HEAD"]
+    assert [request.method for request in requests] == [
+        *["GET", "HEAD", "PUT", "HEAD", "PUT"],
+        *["GET"],
+        *["HEAD"],
+    ]
     for request in requests:
         assert request.version == "HTTP/1.1"
         assert request.values("Host") == [recorder.host]
@@ -59,10 +63,13 @@ def test_every_request_asks_for_bytes_as_they_are(regtag, recorder, repository):
 
 
 def test_an_upload_states_its_length_and_bare_type(regtag, registry, recorder, repository):
-    get, put = requests_of(regtag, recorder, "tag", f"{recorder.host}/{repository}:old", "new")
+    get, head, put = requests_of(
+        regtag, recorder, "tag", f"{recorder.host}/{repository}:old", "new"
+    )
 
-    assert get.values("Content-Length") in ([], ["0"])
-    assert get.value("Content-Type") is None
+    for asked in (get, head):
+        assert asked.values("Content-Length") in ([], ["0"])
+        assert asked.value("Content-Type") is None
     assert put.values("Content-Type") == [DOCKER_MANIFEST]
     document = registry.fetch(repository, "old")[2]
     assert put.values("Content-Length") == [str(len(document))]
@@ -81,7 +88,7 @@ def test_parameters_of_the_content_type_are_not_sent_back(regtag, serve, shelf, 
 
     result = regtag("tag", f"{server.host}/repo:old", "new")
 
-    assert result.rows == [(f"{server.host}/repo:new", digest, "set", "-")]
+    assert result.rows == [(f"{server.host}/repo:new", digest, "created", "-")]
     [put] = server.uploads
     assert put.value("Content-Type") == OCI_MANIFEST
     assert put.body == document

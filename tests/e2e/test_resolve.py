@@ -24,7 +24,7 @@ def test_a_name_is_looked_up_in_the_option(regtag, registry, recorder, repositor
 
     digest = registry.digest(repository, "old")
     assert (result.status, result.err) == (0, b"")
-    assert result.rows == [(f"{host}/{repository}:new", digest, "set", "-")]
+    assert result.rows == [(f"{host}/{repository}:new", digest, "created", "-")]
     assert registry.digest(repository, "new") == digest
     assert {request.value("Host") for request in recorder.requests} == {host}
 
@@ -90,7 +90,11 @@ def test_an_address_that_refuses_does_not_matter(regtag, serve, shelf, addresses
     result = regtag("tag", *resolved(server, *addresses), f"{NAME}:{server.port}/repo:old", "new")
 
     assert (result.status, result.err) == (0, b"")
-    assert server.request_lines == ["GET /v2/repo/manifests/old", "PUT /v2/repo/manifests/new"]
+    assert server.request_lines == [
+        "GET /v2/repo/manifests/old",
+        "HEAD /v2/repo/manifests/new",
+        "PUT /v2/repo/manifests/new",
+    ]
 
 
 def test_all_addresses_refusing_is_told(regtag, dead_port):

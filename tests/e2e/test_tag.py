@@ -19,6 +19,7 @@ from images import (
 
 DOCKER = docker_style(docker_manifest())
 OCI = compact(oci_manifest())
+LOOK_AND_PUT = ["HEAD", "PUT"]
 PADDED_WITH_SPACES = OCI[:-1] + b" " * (LIMIT - len(OCI)) + OCI[-1:]
 
 DOCUMENTS = {
@@ -68,23 +69,24 @@ def test_an_index_is_tagged_as_a_whole(
 
     result = regtag("tag", f"{registry.host}/{repository}:index", "new")
 
-    assert result.rows == [(f"{registry.host}/{repository}:new", digest, "set", "-")]
+    assert result.rows == [(f"{registry.host}/{repository}:new", digest, "created", "-")]
     assert result.status == 0
     assert registry.fetch(repository, "new") == (index_type, digest, document)
 
 
-def test_one_tag_takes_two_requests_on_one_connection(regtag, recorder, repository):
+def test_one_tag_takes_three_requests_on_one_connection(regtag, recorder, repository):
     result = regtag("tag", f"{recorder.host}/{repository}:old", "new")
 
     assert result.status == 0, result
     assert recorder.connections == 1
     assert recorder.request_lines == [
         f"GET /v2/{repository}/manifests/old",
+        f"HEAD /v2/{repository}/manifests/new",
         f"PUT /v2/{repository}/manifests/new",
     ]
 
 
-def test_many_tags_take_one_request_more_than_there_are(regtag, registry, recorder, repository):
+def test_many_tags_take_two_requests_each_and_one_for_all(regtag, registry, recorder, repository):
     names = [f"v1.{number}" for number in range(100)]
 
     result = regtag("tag", f"{recorder.host}/{repository}:old", *names)
@@ -93,11 +95,11 @@ def test_many_tags_take_one_request_more_than_there_are(regtag, registry, record
     assert recorder.connections == 1
     assert recorder.request_lines == [
         f"GET /v2/{repository}/manifests/old",
-        *(f"PUT /v2/{repository}/manifests/{name}" for name in names),
+        *(f"{way} /v2/{repository}/manifests/{name}" for name in names for way in LOOK_AND_PUT),
     ]
     digest = registry.digest(repository, "old")
     assert result.rows == [
-        (f"{recorder.host}/{repository}:{name}", digest, "set", "-") for name in names
+        (f"{recorder.host}/{repository}:{name}", digest, "created", "-") for name in names
     ]
     assert {registry.digest(repository, name) for name in names} == {digest}
 
@@ -109,7 +111,7 @@ def test_a_name_given_twice_is_set_once(regtag, recorder, repository):
     assert [row[0] for row in result.rows] == [
         f"{recorder.host}/{repository}:{name}" for name in ("one", "two")
     ]
-    assert [request.method for request in recorder.requests] == ["GET", "PUT", "PUT"]
+    assert [request.method for request in recorder.requests] == ["GET", *LOOK_AND_PUT * 2]
 
 
 def test_an_image_without_a_tag_is_latest(regtag, registry, recorder, repository):
@@ -117,7 +119,7 @@ def test_an_image_without_a_tag_is_latest(regtag, registry, recorder, repository
 
     result = regtag("tag", f"{recorder.host}/{repository}", "new")
 
-    assert result.rows == [(f"{recorder.host}/{repository}:new", digest, "set", "-")]
+    assert result.rows == [(f"{recorder.host}/{repository}:new", digest, "created", "-")]
     assert recorder.request_lines[0] == f"GET /v2/{repository}/manifests/latest"
 
 
@@ -129,6 +131,7 @@ def test_a_tag_that_points_elsewhere_is_moved(regtag, registry, repository):
     result = regtag("tag", f"{registry.host}/{repository}:old", "new")
 
     assert result.status == 0, result
+    assert result.rows == [(f"{registry.host}/{repository}:new", wanted, "moved", before)]
     assert registry.digest(repository, "new") == wanted
 
 
@@ -139,10 +142,11 @@ def test_a_pinned_image_is_fetched_by_its_digest(regtag, registry, recorder, rep
 
     result = regtag("tag", f"{recorder.host}/{repository}{tag}@{digest}", "new")
 
-    assert result.rows == [(f"{recorder.host}/{repository}:new", digest, "set", "-")]
+    assert result.rows == [(f"{recorder.host}/{repository}:new", digest, "created", "-")]
     assert result.status == 0
     assert recorder.request_lines == [
         f"GET /v2/{repository}/manifests/{digest}",
+        f"HEAD /v2/{repository}/manifests/new",
         f"PUT /v2/{repository}/manifests/new",
     ]
     assert registry.digest(repository, "new") == digest
@@ -155,7 +159,7 @@ def test_a_pin_that_no_manifest_has_is_not_found(regtag, registry, recorder, rep
 
     assert result.status == 3
     result.complaint(recorder.host)
-    assert [request.method for request in recorder.requests] == ["GET"]
+    assert "PUT" not in [request.method for request in recorder.requests]
     assert registry.digest(repository, "new") is None
 
 
@@ -171,7 +175,8 @@ def test_an_image_that_is_not_there_fails_every_name(regtag, recorder, repositor
         (f"{recorder.host}/{name}:one", "-", "failed", "-"),
         (f"{recorder.host}/{name}:two", "-", "failed", "-"),
     ]
-    assert recorder.request_lines == [f"GET /v2/{name}/manifests/nothing"]
+    assert recorder.request_lines[0] == f"GET /v2/{name}/manifests/nothing"
+    assert "PUT" not in [request.method for request in recorder.requests]
 
 
 def test_json_has_an_object_for_every_name(regtag, registry, repository):
@@ -184,7 +189,7 @@ def test_json_has_an_object_for_every_name(regtag, registry, repository):
     for name, told in zip(("one", "two"), result.objects, strict=True):
         assert told["reference"] == f"{image}:{name}"
         assert told["digest"] == digest
-        assert told["result"] == "set"
+        assert told["result"] == "created"
         assert told["previous"] in (None, "-")
         assert told["status"] == 0
         assert "error" not in told
@@ -212,5 +217,5 @@ def test_a_repository_of_the_longest_name_is_tagged(regtag, registry):
 
     result = regtag("tag", f"{registry.host}/{name}:{'t' * 128}", "_" + "n" * 127)
 
-    assert result.rows == [(f"{registry.host}/{name}:_{'n' * 127}", digest, "set", "-")]
+    assert result.rows == [(f"{registry.host}/{name}:_{'n' * 127}", digest, "created", "-")]
     assert registry.digest(name, "_" + "n" * 127) == digest

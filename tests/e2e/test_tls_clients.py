@@ -87,7 +87,7 @@ def test_tag_as_somebody(door, strict, client_certificate):
     result = door(*shown(client_certificate), verb="tag", more=["new", "newer"])
 
     assert (result.status, result.err) == (0, b""), result
-    assert [row[1:] for row in result.rows] == [(digest_of(IMAGE), "set", "-")] * 2
+    assert [row[1:] for row in result.rows] == [(digest_of(IMAGE), "created", "-")] * 2
     assert strict.digest("repo", "newer") == digest_of(IMAGE)
 
 

@@ -135,7 +135,7 @@ def test_a_server_that_closes_after_each_answer(run, serve_tls, shelf, document,
 
     assert (result.status, result.err) == (0, b""), result
     assert shelf.document("repo", "new") == document
-    assert len(site.front.sessions) == 2
+    assert len(site.front.sessions) == 3
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET], ids=["closed", "reset"])
@@ -152,7 +152,7 @@ def test_an_upload_whose_answer_is_lost_is_looked_at_again(
     result = run(site)
 
     assert (result.status, result.err) == (0, b""), result
-    assert [row[1:3] for row in result.rows] == [(digest_of(document), "set")]
+    assert [row[1:3] for row in result.rows] == [(digest_of(document), "created")]
     assert site.server.request_lines[-1] == "HEAD /v2/repo/manifests/new"
 
 

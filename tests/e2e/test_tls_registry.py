@@ -61,7 +61,7 @@ def test_tag(run, secure, host):
 
     result = run("tag", "repo:old", new)
 
-    assert result.rows == [(f"{host}/repo:{new}", digest_of(SMALL), "set", "-")]
+    assert result.rows == [(f"{host}/repo:{new}", digest_of(SMALL), "created", "-")]
     assert secure.fetch("repo", new) == (OCI_MANIFEST, digest_of(SMALL), SMALL)
 
 
@@ -97,7 +97,7 @@ def test_a_hundred_tags(run, secure, host):
 
     result = run("tag", f"{repository}:old", *names)
 
-    assert [row[1:] for row in result.rows] == [(digest_of(SMALL), "set", "-")] * 100
+    assert [row[1:] for row in result.rows] == [(digest_of(SMALL), "created", "-")] * 100
     listed = run("ls", repository).lines
     assert sorted(listed) == sorted(["old", *names])
     assert {secure.digest(repository, name) for name in names[::25]} == {digest_of(SMALL)}

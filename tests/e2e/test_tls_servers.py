@@ -93,7 +93,7 @@ def tag(regtag, stunnel, registry):
 
         digest = registry.digest(REPOSITORY, "old")
         assert (result.status, result.err) == (0, b""), result
-        assert result.rows == [(f"{where}/{REPOSITORY}:{new}", digest, "set", "-")]
+        assert result.rows == [(f"{where}/{REPOSITORY}:{new}", digest, "created", "-")]
         assert registry.digest(REPOSITORY, new) == digest
         assert stunnel.talk().connections == 1
 
@@ -201,7 +201,7 @@ def test_many_tickets_are_no_hindrance(regtag, serve_tls, document, root):
     result = regtag("tag", "--cacert", root.file, *site.options, site.image, "one", "two")
 
     assert (result.status, result.err) == (0, b""), result
-    assert [row[2] for row in result.rows] == ["set", "set"]
+    assert [row[2] for row in result.rows] == ["created", "created"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

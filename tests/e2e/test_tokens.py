@@ -111,19 +111,20 @@ def relay(real, signing):
         yield recorder
 
 
-def test_a_cold_tag_takes_four_requests(account, real, signing, relay):
+def test_a_cold_tag_takes_five_requests(account, real, signing, relay):
     signing.accounts[USER] = secret("password")
     account.docker_config(auths(relay.host, USER, signing.accounts[USER]))
 
     result = account("tag", f"{relay.host}/team/repo:old", "new")
 
     digest = real.digest("team/repo", "old")
-    assert result.rows == [(f"{relay.host}/team/repo:new", digest, "set", "-")], result
+    assert result.rows == [(f"{relay.host}/team/repo:new", digest, "created", "-")], result
     assert (result.status, result.err) == (0, b"")
     assert real.digest("team/repo", "new") == digest
     assert relay.request_lines == [
         "GET /v2/team/repo/manifests/old",
         "GET /v2/team/repo/manifests/old",
+        "HEAD /v2/team/repo/manifests/new",
         "PUT /v2/team/repo/manifests/new",
     ]
     [asked] = real.auth.requests
@@ -155,7 +156,7 @@ def test_an_anonymous_token_does_not_write(account, real, relay):
     assert result.status == 4, result
     result.complaint(f"{relay.host}/team/repo")
     assert real.digest("team/repo", "anonymous") is None
-    assert len(relay.requests) + len(real.auth.requests) <= 7
+    assert len(relay.requests) + len(real.auth.requests) <= 8
 
 
 def test_a_token_of_16_kib_is_fine_with_a_real_registry(account, real, signing, relay):
@@ -360,7 +361,7 @@ def test_an_answer_may_say(known, shelf, document, tokens, auth, server, fields,
 
     assert (result.status, result.err) == (0, b""), result
     assert shelf.document("repo", "new") == document
-    assert methods(server) == ["GET", "GET", "PUT"]
+    assert methods(server) == ["GET", "GET", "HEAD", "PUT"]
     assert len(auth.requests) <= 2
 
 
@@ -504,7 +505,7 @@ def test_a_token_that_expires_on_the_way_is_renewed(
 
     assert (result.status, result.err) == (0, b""), result
     assert [(row[0], row[2]) for row in result.rows] == [
-        (f"{server.host}/repo:{name}", "set") for name in names
+        (f"{server.host}/repo:{name}", "created") for name in names
     ]
     assert all(shelf.document("repo", name) == document for name in names)
     assert expired and len(auth.requests) >= 2
@@ -587,7 +588,8 @@ def test_a_token_of_the_users_is_sent_as_it_is(
 
     assert (result.status, result.err) == (0, b""), result
     assert shelf.document("repo", "new") == document
-    assert methods(bearer_server)[-2:] == ["GET", "PUT"] and len(bearer_server.requests) <= 3
+    assert methods(bearer_server)[-3:] == ["GET", "HEAD", "PUT"]
+    assert len(bearer_server.requests) <= 4
     assert auth.connections == 0
 
 
@@ -833,4 +835,4 @@ def test_the_realm_of_the_registry_itself_is_no_other(account, serve, shelf, tok
     result = account("tag", *where, f"{host}/repo:old", "new")
 
     assert result.status == 0, result
-    assert methods(server) == ["GET", "GET", "GET", "PUT"]
+    assert methods(server) == ["GET", "GET", "GET", "HEAD", "PUT"]

@@ -22,7 +22,7 @@ def test_verbose_shows_requests_answers_and_timings(regtag, serve, shelf):
     result = regtag("tag", "-v", f"{server.host}/repo:old", "new")
 
     assert result.status == 0
-    assert [row[2] for row in result.rows] == ["set"]
+    assert [row[2] for row in result.rows] == ["created"]
     said = result.err.decode()
     assert server.host in said
     order = [r"GET \S*/v2/repo/manifests/old", r"200\b", r"PUT \S*/v2/repo/manifests/new", r"201\b"]

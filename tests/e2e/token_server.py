@@ -204,7 +204,7 @@ class Gate:
 
     def __call__(self, request):
         repository = request.path.removeprefix("/v2/").rsplit("/", 2)[0]
-        action = "push" if request.method == "PUT" else "pull"
+        action = {"PUT": "push", "DELETE": "delete"}.get(request.method, "pull")
         if self.allows(request.value("Authorization"), repository, action):
             return self.registry(request)
         return self.refusal(request)

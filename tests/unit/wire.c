@@ -53,14 +53,18 @@ static void drop(struct wire_bytes *b)
 void wire_init(struct wire *w)
 {
     memset(w, 0, sizeof *w);
+    w->c = w->line;
 }
 
 void wire_free(struct wire *w)
 {
     for (size_t i = 0; i < w->tag_count; i++)
         drop(&w->tags[i].manifest);
-    drop(&w->in);
-    drop(&w->out);
+    for (size_t i = 0; i < WIRE_LINES; i++) {
+        drop(&w->line[i].in);
+        drop(&w->line[i].out);
+    }
+    drop(&w->asked);
     drop(&w->log);
     drop(&w->put_body);
 }
@@ -107,6 +111,17 @@ static struct wire_tag *room_for(struct wire *w, const char *tag)
     return t;
 }
 
+void wire_delete(struct wire *w, const char *tag)
+{
+    for (size_t i = 0; i < w->tag_count; i++) {
+        if (strcmp(w->tags[i].name, tag) != 0)
+            continue;
+        drop(&w->tags[i].manifest);
+        w->tags[i] = w->tags[--w->tag_count];
+        memset(&w->tags[w->tag_count], 0, sizeof w->tags[0]);
+    }
+}
+
 void wire_push(struct wire *w, const char *tag, const char *type, const char *manifest, size_t size)
 {
     struct wire_tag *t = room_for(w, tag);
@@ -121,10 +136,12 @@ void wire_push(struct wire *w, const char *tag, const char *type, const char *ma
 static void begin_answer(struct wire *w, unsigned status)
 {
     if (w->manners.interim)
-        add_text(&w->out, "HTTP/1.1 100 Continue\r\n\r\n");
-    add_text(&w->out, "HTTP/1.1 %u Whatever\r\n", status);
+        add_text(&w->c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+    add_text(&w->c->out, "HTTP/1.1 %u Whatever\r\n", status);
     if (w->manners.close_after_each || w->manners.says_close)
-        add_text(&w->out, "Connection: close\r\n");
+        add_text(&w->c->out, "Connection: close\r\n");
+    if (w->manners.fields)
+        add_text(&w->c->out, "%s", w->manners.fields);
 }
 
 static void add_chunks(struct wire_bytes *out, const char *body, size_t size)
@@ -146,42 +163,87 @@ static void end_answer(struct wire *w, const char *body, size_t size)
     const struct wire_manners *m = &w->manners;
     bool chunked = m->chunked && !m->until_close;
     if (chunked)
-        add_text(&w->out, "Transfer-Encoding: chunked\r\n");
+        add_text(&w->c->out, "Transfer-Encoding: chunked\r\n");
     else if (!m->until_close && !m->endless)
-        add_text(&w->out, "Content-Length: %zu\r\n", size);
-    add_text(&w->out, "\r\n");
-    if (w->head_request)
+        add_text(&w->c->out, "Content-Length: %zu\r\n", size);
+    add_text(&w->c->out, "\r\n");
+    if (w->c->head_request)
         return;
     if (chunked)
-        add_chunks(&w->out, body, size);
+        add_chunks(&w->c->out, body, size);
     else
-        add(&w->out, body, size);
-    w->ended = w->ended || m->until_close;
+        add(&w->c->out, body, size);
+    w->c->ended = w->c->ended || m->until_close;
 }
 
-static void answer_error(struct wire *w, unsigned status, const char *code)
+static void answer_error_with(struct wire *w, unsigned status, const char *code, const char *fields)
 {
     char body[256];
     int size =
         snprintf(body, sizeof body, "{\"errors\":[{\"code\":\"%s\",\"message\":\"no\"}]}\n", code);
     begin_answer(w, status);
-    add_text(&w->out, "Content-Type: application/json\r\n");
+    add_text(&w->c->out, "Content-Type: application/json\r\n%s", fields ? fields : "");
     end_answer(w, body, (size_t)size);
+}
+
+static void answer_error(struct wire *w, unsigned status, const char *code)
+{
+    answer_error_with(w, status, code, NULL);
+}
+
+/* Says nothing to this request, and so nothing to those behind it. */
+static void answer_nothing(struct wire *w)
+{
+    w->c->mute = true;
+    w->c->ended = w->c->ended || w->manners.hang_up_unanswered;
+}
+
+/* What is shown of the tag that is watched. */
+static void note_shown(struct wire *w, const char *reference, const char *what)
+{
+    if (w->watched && strcmp(reference, w->watched) == 0)
+        snprintf(w->shown, sizeof w->shown, "%s", what);
+}
+
+/* It is changed by request. */
+static void note_change(struct wire *w, const char *reference)
+{
+    if (!w->watched || strcmp(reference, w->watched) != 0)
+        return;
+    if (w->changes == WIRE_LOOKED_MAX)
+        abort();
+    memcpy(w->upon[w->changes++], w->shown, sizeof w->shown);
 }
 
 static void answer_manifest(struct wire *w, const char *reference)
 {
     const struct wire_manners *m = &w->manners;
     const struct wire_tag *t = wire_find(w, reference);
+    unsigned status = w->c->head_request && m->head_status ? m->head_status : 200;
     if (!t) {
+        note_shown(w, reference, "absent");
         answer_error(w, 404, "MANIFEST_UNKNOWN");
         return;
     }
-    begin_answer(w, w->head_request && m->head_status ? m->head_status : 200);
-    add_text(&w->out, "Content-Type: %s\r\n", t->type);
-    if (w->head_request ? !m->no_head_digest : !m->no_digest)
-        add_text(&w->out, "Docker-Content-Digest: %s\r\n", m->claim ? m->claim : t->digest);
+    if (status == 200)
+        note_shown(w, reference, t->digest);
+    if (m->conditional && w->condition[0] == '"' &&
+        strncmp(w->condition + 1, t->digest, strlen(t->digest)) == 0) {
+        begin_answer(w, 304);
+        add_text(&w->c->out, "Etag: %s\r\n\r\n", w->condition);
+        return;
+    }
+    begin_answer(w, status);
+    add_text(&w->c->out, "Content-Type: %s\r\n", t->type);
+    if (w->c->head_request ? !m->no_head_digest : !m->no_digest)
+        add_text(&w->c->out, "Docker-Content-Digest: %s\r\n", m->claim ? m->claim : t->digest);
     end_answer(w, t->manifest.data, t->manifest.size);
+}
+
+static void store(struct wire *w, const char *reference, const char *type, const char *body, size_t size)
+{
+    note_change(w, reference);
+    wire_push(w, reference, type, body, size);
 }
 
 static void answer_put(struct wire *w, const char *reference, const char *type, const char *body,
@@ -193,9 +255,9 @@ static void answer_put(struct wire *w, const char *reference, const char *type, 
     unsigned status = m->put_status ? m->put_status : 201;
     wire_digest(body, size, digest);
     if (status < 300 || m->stores_anyway)
-        wire_push(w, reference, type, body, size);
+        store(w, reference, type, body, size);
     if (m->put_unanswered) {
-        w->ended = w->ended || m->hang_up_unanswered;
+        answer_nothing(w);
         return;
     }
     if (status >= 300) {
@@ -204,8 +266,68 @@ static void answer_put(struct wire *w, const char *reference, const char *type, 
     }
     begin_answer(w, status);
     if (!m->no_digest)
-        add_text(&w->out, "Docker-Content-Digest: %s\r\n", claim ? claim : digest);
+        add_text(&w->c->out, "Docker-Content-Digest: %s\r\n", claim ? claim : digest);
     end_answer(w, "", 0);
+}
+
+static void remove_tag(struct wire *w, const char *reference)
+{
+    note_change(w, reference);
+    wire_delete(w, reference);
+}
+
+static void answer_delete(struct wire *w, const char *reference)
+{
+    const struct wire_manners *m = &w->manners;
+    unsigned status = m->delete_status ? m->delete_status : 202;
+    if (!wire_find(w, reference)) {
+        answer_error(w, 404, "MANIFEST_UNKNOWN");
+        return;
+    }
+    if ((status < 300 || m->deletes_anyway) && !m->deletes_never)
+        remove_tag(w, reference);
+    if (m->delete_unanswered)
+        answer_nothing(w);
+    else if (status >= 300)
+        answer_error(w, status, "UNSUPPORTED");
+    else {
+        begin_answer(w, status);
+        end_answer(w, "", 0);
+    }
+}
+
+/* ---- Tokens ---------------------------------------------------------------------------------- */
+
+static void answer_token(struct wire *w)
+{
+    char body[256];
+    if (w->manners.tokens_max && w->tokens >= w->manners.tokens_max) {
+        answer_error(w, 403, "DENIED");
+        return;
+    }
+    w->token_since = w->now;
+    int size = snprintf(body, sizeof body, "{\"token\":\"t%u\"%s}", ++w->tokens,
+                        w->manners.token_says ? w->manners.token_says : "");
+    begin_answer(w, 200);
+    end_answer(w, body, (size_t)size);
+}
+
+/* Whether the token that is shown is the last one that was given, and still good. */
+static bool is_allowed(const struct wire *w)
+{
+    char expected[80];
+    uint64_t life = w->manners.token_life;
+    snprintf(expected, sizeof expected, "Bearer t%u", w->tokens);
+    return !w->manners.realm || (w->tokens && strcmp(w->authorization, expected) == 0 &&
+                                 (life == 0 || w->now - w->token_since < life));
+}
+
+static void answer_challenge(struct wire *w)
+{
+    char field[256];
+    snprintf(field, sizeof field, "WWW-Authenticate: Bearer realm=\"%s\",service=\"s\"\r\n",
+             w->manners.realm);
+    answer_error_with(w, 401, "UNAUTHORIZED", field);
 }
 
 static void answer_list(struct wire *w, const char *target)
@@ -221,7 +343,7 @@ static void answer_list(struct wire *w, const char *target)
     add_text(&body, "]}\n");
     begin_answer(w, 200);
     if (end < w->tag_count)
-        add_text(&w->out, "Link: </v2/a/tags/list?from=%zu>; rel=\"next\"\r\n", end);
+        add_text(&w->c->out, "Link: </v2/a/tags/list?from=%zu>; rel=\"next\"\r\n", end);
     end_answer(w, body.data, body.size);
     drop(&body);
 }
@@ -231,7 +353,7 @@ static void answer_list(struct wire *w, const char *target)
 struct request {
     char method[16];
     char target[512];
-    char type[128];
+    char type[128], condition[80], authorization[80];
     size_t head; /* bytes, the empty line included */
     size_t body;
 };
@@ -242,19 +364,23 @@ static void read_field(struct request *q, const char *line)
         q->body = strtoul(line + 15, NULL, 10);
     else if (strncasecmp(line, "Content-Type: ", 14) == 0)
         sscanf(line + 14, "%127[^\r]", q->type);
+    else if (strncasecmp(line, "If-None-Match: ", 15) == 0)
+        sscanf(line + 15, "%79[^\r]", q->condition);
+    else if (strncasecmp(line, "Authorization: ", 15) == 0)
+        sscanf(line + 15, "%79[^\r]", q->authorization);
 }
 
 /* Whether the header of a request is there. */
 static bool read_request(struct wire *w, struct request *q)
 {
-    char *end = w->in.size ? strstr(w->in.data, "\r\n\r\n") : NULL;
+    char *end = w->c->in.size ? strstr(w->c->in.data, "\r\n\r\n") : NULL;
     memset(q, 0, sizeof *q);
     if (!end)
         return false;
-    q->head = (size_t)(end - w->in.data) + 4;
-    if (sscanf(w->in.data, "%15s %511s HTTP/1.1\r\n", q->method, q->target) != 2)
+    q->head = (size_t)(end - w->c->in.data) + 4;
+    if (sscanf(w->c->in.data, "%15s %511s HTTP/1.1\r\n", q->method, q->target) != 2)
         w->misuse = "what was sent is no request";
-    for (char *line = w->in.data; line < end; line = strstr(line, "\r\n") + 2)
+    for (char *line = w->c->in.data; line < end; line = strstr(line, "\r\n") + 2)
         read_field(q, line);
     return true;
 }
@@ -264,69 +390,125 @@ static void answer_raw(struct wire *w, struct wire_manners *m)
 {
     const char *end = m->raw_size ? memchr(m->raw, '\xff', m->raw_size) : NULL;
     size_t size = end ? (size_t)(end - m->raw) : m->raw_size;
-    add(&w->out, m->raw, size);
+    add(&w->c->out, m->raw, size);
     m->raw += end ? size + 1 : size;
     m->raw_size -= end ? size + 1 : size;
-    w->ended = w->ended || !end;
+    w->c->ended = w->c->ended || !end;
+}
+
+/* Whether it is one of the requests that are to fail. What it asks for is done nevertheless if the manners
+ * say so. */
+static bool answer_failure(struct wire *w, const struct request *q, const char *reference)
+{
+    struct wire_manners *m = &w->manners;
+    if (m->fail == 0 || (m->fail_method && strcmp(m->fail_method, q->method) != 0))
+        return false;
+    if (m->fail_after > 0) {
+        m->fail_after--;
+        return false;
+    }
+    m->fail--;
+    if (strcmp(q->method, "PUT") == 0 && m->stores_anyway)
+        store(w, reference, q->type, w->c->in.data + q->head, q->body);
+    if (strcmp(q->method, "DELETE") == 0 && m->deletes_anyway)
+        remove_tag(w, reference);
+    if (m->fail_status)
+        answer_error_with(w, m->fail_status, "UNKNOWN", m->fail_fields);
+    else {
+        w->c->dead = true;
+        w->c->ended = true;
+    }
+    return true;
 }
 
 /* Whether nothing more is to be said. */
-static bool answer_specially(struct wire *w)
+static bool answer_specially(struct wire *w, const struct request *q, const char *reference)
 {
     struct wire_manners *m = &w->manners;
     if (m->raw)
         answer_raw(w, m);
     else if (m->garbage)
-        add_text(&w->out, "\x15\x03\x03\x01\x02\x02\x28 no HTTP");
-    else if (w->head_request && m->head_unanswered)
-        w->ended = w->ended || m->hang_up_unanswered;
+        add_text(&w->c->out, "\x15\x03\x03\x01\x02\x02\x28 no HTTP");
+    else if (w->c->head_request && m->head_unanswered)
+        answer_nothing(w);
     else
-        return false;
+        return answer_failure(w, q, reference);
     return true;
+}
+
+static void count(struct wire *w, const struct request *q, const char *reference)
+{
+    if (w->requests < WIRE_LOOKED_MAX)
+        w->asked_at[w->requests] = w->now;
+    add_text(&w->asked, "%s %s\n", q->method, reference);
+    w->requests++;
+    w->puts += strcmp(q->method, "PUT") == 0;
+    w->gets += strcmp(q->method, "GET") == 0;
+    w->heads += strcmp(q->method, "HEAD") == 0;
+    w->deletes += strcmp(q->method, "DELETE") == 0;
+    memcpy(w->condition, q->condition, sizeof w->condition);
+    memcpy(w->authorization, q->authorization, sizeof w->authorization);
+}
+
+static void let_rival_act(struct wire *w)
+{
+    const struct wire_rival *rival = &w->rival;
+    if (w->requests != rival->at)
+        return;
+    if (rival->manifest)
+        wire_push(w, rival->tag, rival->type, rival->manifest, strlen(rival->manifest));
+    else
+        wire_delete(w, rival->tag);
 }
 
 static void answer(struct wire *w, const struct request *q)
 {
     const char *reference = strrchr(q->target, '/') + 1;
-    w->head_request = strcmp(q->method, "HEAD") == 0;
-    w->requests++;
-    w->puts += strcmp(q->method, "PUT") == 0;
-    w->gets += strcmp(q->method, "GET") == 0;
-    w->heads += w->head_request;
+    w->c->head_request = strcmp(q->method, "HEAD") == 0;
+    count(w, q, reference);
+    let_rival_act(w);
     if (strcmp(q->method, "PUT") == 0) {
         memcpy(w->put_type, q->type, sizeof w->put_type);
         w->put_body.size = 0;
-        add(&w->put_body, w->in.data + q->head, q->body);
+        add(&w->put_body, w->c->in.data + q->head, q->body);
     }
-    w->speak_at = w->now + w->manners.delay;
-    if (answer_specially(w))
+    w->c->speak_at = w->now + w->manners.delay;
+    if (answer_specially(w, q, reference))
         return;
-    if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
+    if (w->manners.realm && strncmp(q->target, "/token?", 7) == 0)
+        answer_token(w);
+    else if (!is_allowed(w))
+        answer_challenge(w);
+    else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
         answer_list(w, q->target);
     else if (strcmp(q->method, "PUT") == 0)
-        answer_put(w, reference, q->type, w->in.data + q->head, q->body);
+        answer_put(w, reference, q->type, w->c->in.data + q->head, q->body);
+    else if (strcmp(q->method, "DELETE") == 0)
+        answer_delete(w, reference);
     else
         answer_manifest(w, reference);
-    w->ended = w->ended || w->manners.close_after_each || w->manners.close_silently;
-    w->stale = w->manners.close_late;
+    w->c->ended = w->c->ended || w->manners.close_after_each || w->manners.close_silently ||
+                  (w->c->first && w->manners.close_first);
+    w->c->stale = w->manners.close_late;
 }
 
 /* The registry reads what has come. */
 static void serve(struct wire *w)
 {
     struct request q;
-    while (!w->ended && read_request(w, &q)) {
+    while (!w->c->ended && !w->c->mute && read_request(w, &q)) {
         if (w->manners.refuses_early && q.body > 0) {
             w->requests++;
             w->puts++;
-            w->ended = true;
+            w->c->ended = true;
             answer_error(w, 413, "TOO_LARGE");
             return;
         }
-        if (w->in.size < q.head + q.body)
+        if (w->c->in.size < q.head + q.body)
             return;
-        answer(w, &q);
-        take(&w->in, q.head + q.body);
+        if (!w->manners.ignores_pipelined || w->c->out_at == w->c->out.size)
+            answer(w, &q);
+        take(&w->c->in, q.head + q.body);
     }
 }
 
@@ -334,11 +516,12 @@ static void serve(struct wire *w)
 
 static bool is_usable(struct wire *w, unsigned connection, size_t size)
 {
-    if (connection != 0)
-        w->misuse = "there is only connection 0";
+    w->c = &w->line[connection < WIRE_LINES ? connection : 0];
+    if (connection >= WIRE_LINES)
+        w->misuse = "there is no such connection";
     else if (size == 0)
         w->misuse = "nothing was asked for";
-    else if (!w->open)
+    else if (!w->c->open)
         w->misuse = "the connection is not open";
     else
         return true;
@@ -349,7 +532,7 @@ static bool is_usable(struct wire *w, unsigned connection, size_t size)
 static ptrdiff_t strike(struct wire *w, bool writing, uint64_t moved, size_t *size)
 {
     struct wire_fault *f = &w->fault;
-    if (w->dead)
+    if (w->c->dead)
         return REGTAG_FAILED;
     if (!f->armed || f->writing != writing)
         return 0;
@@ -358,9 +541,9 @@ static ptrdiff_t strike(struct wire *w, bool writing, uint64_t moved, size_t *si
         return 0;
     }
     f->armed = false;
-    w->ended = true;
-    w->dead = writing || !f->orderly;
-    w->out_at = w->out.size;
+    w->c->ended = true;
+    w->c->dead = writing || !f->orderly;
+    w->c->out_at = w->c->out.size;
     return f->orderly && !writing ? REGTAG_CLOSED : REGTAG_FAILED;
 }
 
@@ -379,8 +562,8 @@ static size_t portion(struct wire *w, size_t size)
 /* How many bytes of the answer are there by now. */
 static size_t audible(const struct wire *w)
 {
-    size_t size = w->out.size - w->out_at;
-    if (w->now < w->speak_at)
+    size_t size = w->c->out.size - w->c->out_at;
+    if (w->now < w->c->speak_at)
         return 0;
     if (w->manners.pace && size > 1)
         return 1;
@@ -392,10 +575,10 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
     struct wire *w = context;
     if (!is_usable(w, connection, size))
         return REGTAG_FAILED;
-    if (w->now < w->up_at)
-        return w->up_at == WIRE_NEVER || !w->dead ? REGTAG_AGAIN : REGTAG_FAILED;
-    if (w->manners.endless && w->out.size > 0 && w->out.size - w->out_at < 100)
-        add(&w->out, "{\"x\":[{},{},{},{},{},{},{},{},", 32 - 2);
+    if (w->now < w->c->up_at)
+        return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_AGAIN : REGTAG_FAILED;
+    if (w->manners.endless && w->c->out.size > 0 && w->c->out.size - w->c->out_at < 100)
+        add(&w->c->out, "{\"x\":[{},{},{},{},{},{},{},{},", 32 - 2);
     size_t there = audible(w);
     if (there > size)
         there = size;
@@ -403,22 +586,22 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
     if (struck)
         return struck;
     if (there == 0)
-        return w->ended && w->out_at == w->out.size ? REGTAG_CLOSED : REGTAG_AGAIN;
+        return w->c->ended && w->c->out_at == w->c->out.size ? REGTAG_CLOSED : REGTAG_AGAIN;
     there = portion(w, there);
     if (there == 0)
         return REGTAG_AGAIN;
-    memcpy(bytes, w->out.data + w->out_at, there);
-    w->out_at += there;
+    memcpy(bytes, w->c->out.data + w->c->out_at, there);
+    w->c->out_at += there;
     w->received += there;
     if (w->manners.pace)
-        w->speak_at = w->now + w->manners.pace;
+        w->c->speak_at = w->now + w->manners.pace;
     return (ptrdiff_t)there;
 }
 
 /* Whether the registry has stopped reading, so that nothing more can be sent. */
 static bool is_deaf(const struct wire *w)
 {
-    return w->manners.refuses_early && w->ended;
+    return w->manners.refuses_early && w->c->ended;
 }
 
 static ptrdiff_t wire_write(void *context, unsigned connection, const void *bytes, size_t size)
@@ -426,20 +609,20 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
     struct wire *w = context;
     if (!is_usable(w, connection, size))
         return REGTAG_FAILED;
-    if (w->now < w->up_at)
-        return w->up_at == WIRE_NEVER || !w->dead ? REGTAG_AGAIN : REGTAG_FAILED;
+    if (w->now < w->c->up_at)
+        return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_AGAIN : REGTAG_FAILED;
     if (is_deaf(w))
         return REGTAG_AGAIN;
-    w->ended = w->ended || w->stale;
-    if (w->ended)
-        return w->dead ? REGTAG_FAILED : (ptrdiff_t)size; /* sent into the void */
+    w->c->ended = w->c->ended || w->c->stale;
+    if (w->c->ended)
+        return w->c->dead ? REGTAG_FAILED : (ptrdiff_t)size; /* sent into the void */
     ptrdiff_t struck = strike(w, true, w->sent, &size);
     if (struck)
         return struck;
     size = portion(w, size);
     if (size == 0)
         return REGTAG_AGAIN;
-    add(&w->in, bytes, size);
+    add(&w->c->in, bytes, size);
     add(&w->log, bytes, size);
     w->sent += size;
     serve(w);
@@ -462,50 +645,66 @@ struct regtag_transport wire_transport(struct wire *w)
         .context = w, .read = wire_read, .write = wire_write, .failure = wire_failure};
 }
 
-static void connect_anew(struct wire *w)
+static void connect_anew(struct wire *w, const struct regtag_origin *origin)
 {
-    if (w->open)
+    if (w->c->open)
         w->misuse = "opened twice";
-    w->open = true;
+    w->c->open = true;
+    w->c->first = w->connections == 0;
     w->connections++;
-    w->ended = false;
-    w->stale = false;
-    w->dead = w->fault.lasting && !w->fault.armed && w->connections > 1;
+    w->c->ended = false;
+    w->c->stale = false;
+    w->c->mute = false;
+    w->c->dead = w->fault.lasting && !w->fault.armed && w->connections > 1;
     if (w->refused > 0) {
         w->refused--;
-        w->dead = true;
+        w->c->dead = true;
     }
-    w->in.size = 0;
-    w->out.size = 0;
-    w->out_at = 0;
-    w->speak_at = 0;
-    w->up_at = w->connecting == WIRE_NEVER ? WIRE_NEVER : w->now + w->connecting;
+    snprintf(w->c->host, sizeof w->c->host, "%s", origin->host);
+    w->c->in.size = 0;
+    w->c->out.size = 0;
+    w->c->out_at = 0;
+    w->c->speak_at = 0;
+    w->c->up_at = w->connecting == WIRE_NEVER ? WIRE_NEVER : w->now + w->connecting;
 }
 
 void wire_obey(struct wire *w, const struct regtag_want *want)
 {
-    if (want->connection[0].close) {
-        if (!w->open)
-            w->misuse = "closed, but not open";
-        w->open = false;
+    for (size_t i = 0; i < WIRE_LINES; i++) {
+        w->c = &w->line[i];
+        if (want->connection[i].close) {
+            if (!w->c->open)
+                w->misuse = "closed, but not open";
+            w->c->open = false;
+        }
+        if (want->connection[i].open)
+            connect_anew(w, want->connection[i].origin);
+        if ((want->connection[i].read || want->connection[i].write) && !w->c->open)
+            w->misuse = "waits for a connection that is not open";
     }
-    if (want->connection[0].open)
-        connect_anew(w);
-    if ((want->connection[0].read || want->connection[0].write) && !w->open)
-        w->misuse = "waits for a connection that is not open";
+}
+
+static uint64_t line_ready(const struct wire *w, const struct wire_line *c, bool read, bool write)
+{
+    bool silent = c->out_at == c->out.size && !c->ended && !w->manners.endless;
+    bool deaf = w->manners.refuses_early && c->ended;
+    if (!c->open || (!read && !write))
+        return WIRE_NEVER;
+    if (c->up_at > w->now)
+        return c->up_at;
+    if (c->dead || (write && !deaf))
+        return w->now;
+    if (!read || silent)
+        return WIRE_NEVER;
+    return c->speak_at > w->now ? c->speak_at : w->now;
 }
 
 uint64_t wire_ready(const struct wire *w, const struct regtag_want *want)
 {
-    bool read = want->connection[0].read, write = want->connection[0].write;
-    bool silent = w->out_at == w->out.size && !w->ended && !w->manners.endless;
-    if (!w->open || (!read && !write))
-        return WIRE_NEVER;
-    if (w->up_at > w->now)
-        return w->up_at;
-    if (w->dead || (write && !is_deaf(w)))
-        return w->now;
-    if (!read || silent)
-        return WIRE_NEVER;
-    return w->speak_at > w->now ? w->speak_at : w->now;
+    uint64_t ready = WIRE_NEVER;
+    for (size_t i = 0; i < WIRE_LINES; i++) {
+        uint64_t line = line_ready(w, &w->line[i], want->connection[i].read, want->connection[i].write);
+        ready = line < ready ? line : ready;
+    }
+    return ready;
 }

@@ -40,11 +40,28 @@ struct wire_manners {
     bool hang_up_unanswered; /* ends the connection where an answer is left out */
     bool chunked;
     bool until_close;
-    bool interim;       /* 100 before each answer */
-    bool refuses_early; /* PUT: 413 when the header is there; takes no more bytes */
-    bool garbage;       /* no HTTP at all */
-    bool endless;       /* a body that never ends */
-    const char *raw;    /* NULL, or all that it ever says: one part, up to a byte 0xff, a request */
+    bool interim;           /* 100 before each answer */
+    bool refuses_early;     /* PUT: 413 when the header is there; takes no more bytes */
+    bool garbage;           /* no HTTP at all */
+    bool endless;           /* a body that never ends */
+    bool close_first;       /* ends the first connection after its first answer, whatever has followed */
+    bool ignores_pipelined; /* a request that comes before the answer to the last one has been read */
+    unsigned delete_status; /* instead of 202; from 300 on nothing is deleted */
+    bool deletes_anyway;    /* though delete_status, or a failure, says otherwise */
+    bool deletes_never;     /* though delete_status says otherwise */
+    bool delete_unanswered; /* as put_unanswered */
+    bool conditional;       /* understands If-None-Match */
+    const char *fields;     /* NULL, or more of them in every answer: "A: b\r\n" */
+    const char *fail_method; /* requests of this method fail, or all: */
+    unsigned fail_after;     /* after so many of them that don't, */
+    unsigned fail;           /* so many, */
+    unsigned fail_status;    /* with this, or 0: the connection is reset, */
+    const char *fail_fields; /* and NULL, or these fields */
+    const char *realm;       /* NULL, or its token server, whose tokens it wants to see */
+    const char *token_says;  /* NULL, or what stands behind the token: ",\"expires_in\":300" */
+    uint64_t token_life;     /* milliseconds that the registry takes a token for; 0: for ever */
+    unsigned tokens_max;     /* 0, or after so many its token server answers 403 */
+    const char *raw;         /* NULL, or all that it ever says: one part, up to a byte 0xff, a request */
     size_t raw_size;
     unsigned page;  /* tags on one page of a list; 0: all */
     uint64_t delay; /* milliseconds before an answer begins */
@@ -60,9 +77,30 @@ struct wire_fault {
     bool lasting; /* no connection succeeds after that */
 };
 
+/* Someone else, who moves a tag, or deletes it, right before a request. */
+struct wire_rival {
+    unsigned at;                       /* counted from 1; 0: nobody */
+    const char *tag, *type, *manifest; /* NULL: deletes it */
+};
+
+#define WIRE_LINES 2
+#define WIRE_LOOKED_MAX 256
+
+/* One connection. */
+struct wire_line {
+    bool open, ended, stale, dead, mute, head_request;
+    bool first; /* of all connections */
+    char host[256];
+    uint64_t up_at, speak_at;
+    struct wire_bytes in, out;
+    size_t out_at;
+};
+
 struct wire {
     struct wire_manners manners;
     struct wire_fault fault;
+    struct wire_rival rival;
+    const char *watched; /* NULL, or the tag whose changes are compared with what was shown of it */
     uint64_t seed;       /* 0: all bytes at once, nothing held up */
     size_t step;         /* at most so many bytes a call; 0: any */
     uint64_t connecting; /* milliseconds until a connection is up; WIRE_NEVER: never */
@@ -73,18 +111,22 @@ struct wire {
     size_t tag_count;
 
     /* What has happened. */
-    unsigned connections, requests, puts, gets, heads;
-    uint64_t sent, received; /* bytes, of the client */
-    const char *misuse;      /* NULL, or what the client did that it must not */
-    char put_type[128];      /* of the last PUT, and its body */
+    unsigned connections, requests, puts, gets, heads, deletes, tokens;
+    struct wire_bytes asked;            /* "METHOD REFERENCE\n" of each request that was taken */
+    uint64_t asked_at[WIRE_LOOKED_MAX]; /* and when */
+    char shown[72];                 /* where `watched` pointed when it was last looked at, or "absent" */
+    char upon[WIRE_LOOKED_MAX][72]; /* the same when it was set, or deleted, by request */
+    unsigned changes;               /* so often */
+    char condition[80];             /* the last If-None-Match */
+    char authorization[80];         /* the last Authorization, of either server */
+    uint64_t token_since;           /* when the last token was given */
+    uint64_t sent, received;        /* bytes, of the client */
+    const char *misuse;             /* NULL, or what the client did that it must not */
+    char put_type[128];             /* of the last PUT, and its body */
     struct wire_bytes put_body;
     struct wire_bytes log; /* all that the client has sent */
 
-    /* The connection. */
-    bool open, ended, stale, dead, head_request;
-    uint64_t up_at, speak_at;
-    struct wire_bytes in, out;
-    size_t out_at;
+    struct wire_line line[WIRE_LINES], *c; /* the one at hand */
 };
 
 void wire_init(struct wire *w);
@@ -92,6 +134,9 @@ void wire_free(struct wire *w);
 
 /* Puts a manifest under a tag, as if it had been pushed before. */
 void wire_push(struct wire *w, const char *tag, const char *type, const char *manifest, size_t size);
+
+/* The tag is there no more. */
+void wire_delete(struct wire *w, const char *tag);
 
 /* The tag, or NULL. */
 const struct wire_tag *wire_find(const struct wire *w, const char *tag);

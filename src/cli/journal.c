@@ -1,0 +1,124 @@
+#include "cli/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATH_BYTES 4096
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
+static int open_flags(enum journal_use use)
+{
+    /* It is read when appending, too: whether it ends in a torn line. Nobody waits for a pipe's reader. */
+    int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    switch (use) {
+    case JOURNAL_START: return flags | O_RDWR | O_APPEND | O_CREAT;
+    case JOURNAL_GO_ON: return flags | O_RDWR | O_APPEND;
+    default: return flags | O_RDONLY;
+    }
+}
+
+static int sync_retried(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/* A file that may be new is there after a power cut only if its directory was written. A directory that
+ * cannot be read, or a file system that does not know how, has to do without. Returns 0, or errno. */
+static int sync_directory(const char *path)
+{
+    char text[PATH_BYTES];
+    struct writer w = writer_to(text, sizeof text - 1);
+    const char *slash = strrchr(path, '/');
+    write_slice(&w, slash ? (struct slice){path, (size_t)(slash - path) + 1} : SLICE("."));
+    text[w.used] = '\0';
+    int fd = open(text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    int problem = sync_retried(fd) != 0 && errno != EINVAL ? errno : 0;
+    close(fd);
+    return problem;
+}
+
+static const char *check_file(const struct journal *j, enum journal_use use)
+{
+    struct stat s;
+    int problem = 0;
+    if (fstat(j->fd, &s) != 0)
+        return strerror(errno);
+    if (!S_ISREG(s.st_mode))
+        return "it is not a file; a journal has to last";
+    if (use == JOURNAL_START && s.st_size == 0)
+        problem = sync_directory(j->path);
+    return problem ? strerror(problem) : NULL;
+}
+
+bool journal_open(struct journal *j, const char *path, enum journal_use use, struct error *e)
+{
+    j->path = path;
+    j->fd = open(path, open_flags(use), 0666);
+    const char *problem = j->fd < 0 ? strerror(errno) : check_file(j, use);
+    if (!problem)
+        return true;
+    journal_close(j);
+    error_set(e, REGTAG_OTHER, "the journal %s cannot be %s: %s", path,
+              use == JOURNAL_START ? "written; nothing was done" : "used", problem);
+    return false;
+}
+
+void journal_close(struct journal *j)
+{
+    if (j->fd >= 0)
+        close(j->fd);
+    j->fd = -1;
+}
+
+/* ---- Appending ------------------------------------------------------------------------------- */
+
+/* Whether the last line has no end. Returns 0, or errno. */
+static int ends_torn(int fd, bool *torn)
+{
+    struct stat s;
+    char last = '\n';
+    if (fstat(fd, &s) != 0 || (s.st_size > 0 && pread(fd, &last, 1, s.st_size - 1) < 0))
+        return errno;
+    *torn = last != '\n';
+    return 0;
+}
+
+/* Mostly one call of write, so that lines of several programs do not mix. Returns 0, or errno. */
+static int write_all(int fd, struct slice s)
+{
+    while (s.size) {
+        ssize_t n = write(fd, s.data, s.size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : EIO;
+        s = slice_from(s, (size_t)n);
+    }
+    return sync_retried(fd) == 0 ? 0 : errno;
+}
+
+const char *journal_append(struct journal *j, const struct journal_line *line)
+{
+    char text[1 + JOURNAL_LINE_MAX] = "\n";
+    struct writer w = writer_to(text + 1, JOURNAL_LINE_MAX);
+    bool torn = false;
+
+    write_journal_line(&w, (int64_t)time(NULL), line);
+    if (w.overflow)
+        return "the name of the image is too long for it";
+    int problem = ends_torn(j->fd, &torn);
+    if (!problem)
+        problem = write_all(j->fd, torn ? (struct slice){text, 1 + w.used} : written(&w));
+    return problem ? strerror(problem) : NULL;
+}

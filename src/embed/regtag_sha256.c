@@ -1,0 +1,24 @@
+#include "regtag_sha256.h"
+
+static int start(void *context)
+{
+    mbedtls_sha256_init(context);
+    return mbedtls_sha256_starts(context, 0);
+}
+
+static int update(void *context, const void *bytes, size_t size)
+{
+    return mbedtls_sha256_update(context, bytes, size);
+}
+
+static int finish(void *context, unsigned char sum[32])
+{
+    int result = mbedtls_sha256_finish(context, sum);
+    mbedtls_sha256_free(context);
+    return result;
+}
+
+struct regtag_hash regtag_sha256(mbedtls_sha256_context *context)
+{
+    return (struct regtag_hash){context, start, update, finish};
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# An update agent for busybox: agent.sh IMAGE DEVICE [OPTION OF REGTAG...]
+#
+# Follows the tag of IMAGE: when it points elsewhere, installs the image, remembers its digest, and says so in the
+# registry by giving the image the tag DEVICE-installed. What can be set in the environment:
+#
+#   STATE      the file that remembers what is installed; it must be on a disk that keeps things
+#   INSTALL    the command that brings an image onto the device; it gets IMAGE@DIGEST and answers with its status
+#   INTERVAL   seconds between two looks
+set -u
+
+[ $# -ge 2 ] || { echo "usage: agent.sh IMAGE DEVICE [OPTION...]" >&2; exit 2; }
+image=$1 device=$2
+shift 2
+state=${STATE:-/var/lib/agent/installed}
+install=${INSTALL:?"INSTALL is not set"}
+interval=${INTERVAL:-300}
+
+# Old or new, whenever the power goes: the new file is on the disk before it takes the old one's name.
+remember() {
+    echo "$1" >"$state.new" && sync && mv "$state.new" "$state" && sync
+}
+
+recall() { cat "$1" 2>/dev/null; }
+
+# What a status of regtag's means here: 0 when it may pass by itself, so that the next round tries again. Then stderr
+# has the reason already. All others want a person, and this ends with them.
+may_pass() {
+    case $1 in
+    3) ;;              # not there yet
+    5 | 6) ;;          # no network, or too slow
+    8) ;;              # the clock is not set yet
+    14 | 17 | 18) ;;   # the registry is busy or broken, or nobody knows: it is safe to do it again
+    *) return 1 ;;
+    esac
+}
+
+# Sets the tag that says what is installed, unless that was done: $state.marked has the digest. If that file is lost or
+# torn, the tag is set once more.
+mark() {
+    digest=$(recall "$state")
+    [ -n "$digest" ] && [ "$digest" != "$(recall "$state.marked")" ] || return 0
+    regtag tag -q "$@" "$image@$digest" "$device-installed" >/dev/null || return
+    echo "$digest" >"$state.marked"
+}
+
+look() {
+    digest=$(regtag digest "$@" "$image") || return
+    [ "$digest" != "$(recall "$state")" ] || return 0
+    if "$install" "$image@$digest"; then
+        remember "$digest"
+    else
+        echo "agent.sh: $digest is not installed" >&2 # the next round tries again
+    fi
+}
+
+while :; do
+    for task in look mark; do
+        "$task" "$@"
+        status=$?
+        [ $status = 0 ] || may_pass $status || exit $status
+    done
+    sleep "$interval"
+done

@@ -1,0 +1,24 @@
+#!/bin/sh
+# What comes beside the library sets up nothing that belongs to the process: no function is called but those named here,
+# none of which allocates, handles signals, or starts anything; and there is no data that can be written.
+set -eu
+
+[ -z "${SAN:-}" ] || { echo "a sanitizer adds symbols of its own"; exit 77; }
+build=${BUILD:-build}
+objects=$build/obj/src/embed
+status=0
+
+# only OBJECT FUNCTIONS: an extended regular expression of what it may need, besides what moves bytes and reads errno
+only() {
+    foreign=$(nm --undefined-only "$1" | awk '{ print $2 }' |
+        grep -vxE "$2|mem(cpy|move|set)|strlen|__errno_location|___errno_location|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail(_local)?") || true
+    writable=$(objdump -t "$1" | awk '$NF !~ /^\./ && / (\.data|\.bss|\.tdata|\.tbss|\*COM\*)/ && !/\.data\.rel\.ro/ { print $NF }')
+    [ -z "$foreign$writable" ] || { echo "$1: $foreign $writable"; status=1; }
+}
+
+only "$objects/regtag_sockets.o" \
+    'close|connect|fcntl|fcntl64|getsockopt|setsockopt|socket|recv|send|poll|inet_pton|clock_gettime|__clock_gettime64|hton[sl]'
+only "$objects/regtag_blocking.o" 'regtag_[a-z]+(_[a-z]+)*|poll|(get|free)addrinfo'
+only "$objects/regtag_sha256.o" 'mbedtls_sha256_[a-z]+'
+[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_ssl_[a-z_]+|recv|send'
+exit $status

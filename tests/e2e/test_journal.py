@@ -1,0 +1,869 @@
+"""--journal and undo: what was moved is written down before and after, and can be moved back."""
+
+import os
+import re
+import resource
+import signal
+import subprocess
+from collections import Counter
+
+import pytest
+from fake import CLOSE, answer, errors
+from images import DOCKER_MANIFEST, OCI_MANIFEST, compact, digest_of, oci_manifest
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+CALL = re.compile(r"^(?:\d+ +)?([a-z0-9_]+)\(")
+THIRD = compact(oci_manifest(annotations={"which": "the third"}))
+
+
+class Journal:
+    """The file, and what stands in it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    @property
+    def rows(self):
+        """Reference, old, new and outcome of each line; a time stands before them."""
+        text = self.path.read_text()
+        assert not text or text.endswith("\n"), text
+        rows = [line.split("\t") for line in text.splitlines()]
+        assert all(len(row) == 5 and TIME.fullmatch(row[0]) for row in rows), text
+        return [tuple(row[1:]) for row in rows]
+
+    @property
+    def outcomes(self):
+        return [row[3] for row in self.rows]
+
+    def add(self, *row):
+        with open(self.path, "a") as file:
+            file.write("\t".join(("2026-11-23T12:31:28Z", *row)) + "\n")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(tmp_path / "moves")
+
+
+@pytest.fixture
+def shelf(shelf, other_document):
+    """With a tag "new" that points at the other image; it can delete tags."""
+
+    def delete(request):
+        repository, _, tag = request.path.removeprefix("/v2/").rsplit("/", 2)
+        found = shelf.manifests.pop((repository, tag), None)
+        return answer(202) if found else errors(404, "MANIFEST_UNKNOWN")
+
+    shelf.put("repo", "new", OCI_MANIFEST, other_document)
+    shelf.put("repo", "third", OCI_MANIFEST, THIRD)
+    shelf.instead["DELETE"] = delete
+    return shelf
+
+
+@pytest.fixture
+def server(serve, shelf):
+    return serve(shelf)
+
+
+@pytest.fixture
+def tag(regtag, server, journal):
+    """tag("old", "new"): moves tags of the shelf's repository, and writes it down."""
+
+    def run(image, *names, **options):
+        return regtag("tag", "--journal", journal.path, f"{server.host}/repo:{image}", *names, **options)
+
+    return run
+
+
+@pytest.fixture
+def delete(regtag, server, journal):
+    def run(*names):
+        images = [f"{server.host}/repo:{name}" for name in names]
+        return regtag("delete", "--journal", journal.path, *images)
+
+    return run
+
+
+@pytest.fixture
+def undo(regtag, journal):
+    def run(*args, **options):
+        return regtag("undo", journal.path, *args, **options)
+
+    return run
+
+
+def at(shelf, name="new"):
+    """The digest that a tag of the shelf points at, or None."""
+    document = shelf.document("repo", name)
+    return document and digest_of(document)
+
+
+@pytest.fixture
+def new(document):
+    """Where `tag old new` puts the tag; and where it was before."""
+    return digest_of(document)
+
+
+@pytest.fixture
+def old(other_document):
+    return digest_of(other_document)
+
+
+# ---- What is written down
+
+
+def test_a_move_is_written_down_before_and_after(tag, server, journal, old, new):
+    result = tag("old", "new")
+
+    assert (result.status, result.err) == (0, b""), result
+    reference = f"{server.host}/repo:new"
+    assert journal.rows == [(reference, old, new, "moving"), (reference, old, new, "moved")]
+
+
+def test_a_new_tag_was_absent_before(tag, server, journal, new):
+    assert tag("old", "fresh").status == 0
+
+    reference = f"{server.host}/repo:fresh"
+    assert journal.rows == [(reference, "absent", new, "moving"), (reference, "absent", new, "created")]
+
+
+def test_a_deleted_tag_is_absent_afterwards(delete, server, journal, old):
+    assert delete("new").status == 0
+
+    reference = f"{server.host}/repo:new"
+    assert journal.rows == [(reference, old, "absent", "moving"), (reference, old, "absent", "deleted")]
+
+
+def test_where_a_tag_was_may_be_unknown(tag, server, shelf, journal, new):
+    shelf.instead["HEAD"] = lambda request: answer(403)
+    assert tag("old", "new").status == 0
+
+    reference = f"{server.host}/repo:new"
+    assert journal.rows == [(reference, "-", new, "moving"), (reference, "-", new, "set")]
+
+
+def test_a_journal_is_appended_to(tag, journal):
+    tag("old", "new")
+    before = journal.path.read_bytes()
+    tag("third", "new")
+
+    assert journal.path.read_bytes().startswith(before)
+    assert journal.outcomes == ["moving", "moved", "moving", "moved"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_it_is_on_the_disk_before_the_tag_is_touched(tag, delete, shelf, journal, method):
+    seen = []
+    usual = shelf.instead.get(method, shelf.usual)
+
+    def looking(request):
+        seen.append(journal.outcomes)
+        return usual(request)
+
+    shelf.instead[method] = looking
+    result = tag("old", "new") if method == "PUT" else delete("new")
+
+    assert (result.status, seen) == (0, [["moving"]])
+
+
+@pytest.mark.parametrize("what", ["unchanged", "no_image", "guarded", "dry_run"])
+def test_what_is_no_move_is_not_written_down(regtag, tag, server, journal, what):
+    if what == "unchanged":
+        result, wanted = tag("old", "old"), 0
+    elif what == "no_image":
+        result, wanted = tag("nothing", "new"), 3
+    else:
+        more = ["--no-clobber"] if what == "guarded" else ["--dry-run"]
+        args = ["--journal", journal.path, *more, f"{server.host}/repo:old", "new"]
+        result, wanted = regtag("tag", *args), 12 if what == "guarded" else 0
+
+    assert result.status == wanted
+    assert server.uploads == []
+    assert not journal.path.exists() if what == "dry_run" else journal.rows == []
+
+
+def test_an_upload_that_is_refused_has_failed(tag, undo, shelf, journal, old):
+    shelf.instead["PUT"] = lambda request: errors(403, "DENIED")
+    assert tag("old", "new").status == 4
+    assert journal.outcomes == ["moving", "failed"]
+
+    result = undo()
+    assert (result.status, result.out) == (0, b"")
+    assert at(shelf) == old
+
+
+def test_an_upload_that_nobody_answers_is_uncertain(regtag, undo, server, shelf, journal, old):
+    def put(request):
+        shelf.usual(request)
+        shelf.instead["HEAD"] = shelf.instead["GET"] = lambda request: [CLOSE]
+        return [CLOSE]
+
+    shelf.instead["PUT"] = put
+    args = ["--journal", journal.path, "--retries", "0", f"{server.host}/repo:old", "new"]
+    assert regtag("tag", *args).status == 18
+    assert journal.outcomes == ["moving", "uncertain"]
+
+    for method in ("PUT", "HEAD", "GET"):
+        del shelf.instead[method]
+    assert undo().status == 0
+    assert at(shelf) == old
+
+
+def test_an_upload_that_made_the_server_fail_may_yet_arrive(regtag, undo, server, shelf, journal, new):
+    shelf.instead["PUT"] = lambda request: answer(500)
+    args = ["--journal", journal.path, "--retries", "0", f"{server.host}/repo:old", "new"]
+    result = regtag("tag", *args)
+    assert ([row[2] for row in result.rows], journal.outcomes) == (["failed"], ["moving", "uncertain"])
+    assert [row[2] for row in undo().rows] == ["unchanged"]
+
+    result = regtag("tag", *args)
+    assert result.status == 17
+    del shelf.instead["PUT"]
+    shelf.put("repo", "new", *shelf.manifests["repo", new])
+    assert [row[2] for row in undo().rows] == ["moved"]
+
+
+def test_a_race_that_was_lost_is_not_called_untouched(regtag, undo, server, shelf, journal):
+    def put(request):
+        told = shelf.usual(request)
+        shelf.put("repo", "new", OCI_MANIFEST, THIRD)
+        return told
+
+    shelf.instead["PUT"] = put
+    args = ["--journal", journal.path, "--confirm", f"{server.host}/repo:old", "new"]
+    assert regtag("tag", *args).status == 15
+    assert journal.outcomes == ["moving", "uncertain"]
+
+    assert undo().status == 12
+    assert at(shelf) == digest_of(THIRD)
+
+
+def test_several_tags_set_by_one_request_are_all_written_down(tag, undo, server, shelf, journal):
+    def put(request):
+        shelf.usual(request)
+        tags = [pair.removeprefix("tag=") for pair in request.query.split("&") if pair]
+        for name in tags:
+            shelf.put("repo", name, request.value("Content-Type"), request.body)
+        fields = [f"OCI-Tag: {name}" for name in tags]
+        return answer(201, b"", f"Docker-Content-Digest: {digest_of(request.body)}", *fields)
+
+    shelf.instead["PUT"] = put
+    assert tag("old", "a", "old", "b", "new", "c").status == 0
+    outcomes = [(row[0].rpartition(":")[2], row[3]) for row in journal.rows]
+    assert Counter(outcomes) == Counter(
+        [("a", "moving"), ("b", "moving"), ("c", "moving"), ("new", "moving")]
+        + [("a", "created"), ("b", "created"), ("c", "created"), ("new", "moved")]
+    )
+
+    assert len(undo().rows) == 4
+    assert [at(shelf, name) is None for name in ("a", "b", "c", "new")] == [True, True, True, False]
+
+
+def test_many_programs_may_write_to_one_journal(regtag, server, journal):
+    command = [regtag.path, "tag", "--journal", str(journal.path), f"{server.host}/repo:old"]
+    names = [f"v{number}" for number in range(12)]
+    programs = [
+        subprocess.Popen([*command, name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for name in names
+    ]
+    assert [program.wait(60) for program in programs] == [0] * len(names)
+    assert Counter(journal.outcomes) == {"moving": len(names), "created": len(names)}
+
+
+# ---- Journals that cannot be written
+
+
+def directory(path):
+    path.mkdir()
+    return path
+
+
+def pipe(path):
+    os.mkfifo(path)
+    return path
+
+
+NO_JOURNALS = {
+    "a_directory": directory,
+    "a_pipe": pipe,
+    "a_directory_that_is_missing": lambda path: path / "moves",
+    "a_full_device": lambda path: "/dev/full",
+    "nothing": lambda path: "",
+}
+
+
+@pytest.mark.parametrize("what", NO_JOURNALS)
+@pytest.mark.parametrize("verb", ["tag", "delete"])
+def test_without_a_journal_nothing_is_sent(regtag, server, tmp_path, what, verb):
+    path = NO_JOURNALS[what](tmp_path / "made")
+    images = [f"{server.host}/repo:{name}" for name in ("one", "two")]
+    args = [f"{server.host}/repo:old", "one", "two"] if verb == "tag" else images
+
+    result = regtag(verb, "--journal", path, *args)
+
+    assert result.status == 1
+    assert result.rows == [(image, "-", "failed", "-") for image in images]
+    result.complaint("journal", str(path))
+    assert server.requests == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_journal_that_must_not_be_written_is_told(tag, server, journal):
+    journal.path.touch(0o444)
+
+    tag("old", "new").complaint("journal", "permission denied")
+    assert server.requests == []
+
+
+def test_wrong_usage_makes_no_journal(regtag, server, journal):
+    image = f"{server.host}/repo:old"
+    for args in (["tag", image, "a/b"], ["delete", image, f"{image}@{digest_of(b'')}"]):
+        result = regtag(*args, "--journal", journal.path)
+        assert (result.status, result.out) == (2, b"")
+    assert not journal.path.exists()
+    assert server.requests == []
+
+
+FAULTS = {"write": "ENOSPC", "fsync": "EIO", "pread64": "EIO"}
+
+
+def calls_on_the_journal(trace, name):
+    """How many-th calls of this name they are."""
+    made = [line for line in trace.splitlines() if (match := CALL.match(line)) and match[1] == name]
+    return [number for number, line in enumerate(made, 1) if "moves>" in line]
+
+
+@pytest.mark.parametrize("order", ["one_by_one", "together"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_line_that_cannot_be_written_stops_the_move(
+    strace, undo, server, shelf, journal, old, fault, order
+):
+    """What is told of the two tags, when it is the first line, the second, ... that cannot be."""
+    one_by_one = [["failed", "failed"], ["moved", "created"], ["moved", "failed"], ["moved", "created"]]
+    together = [["failed", "failed"], ["failed", "failed"], ["moved", "created"], ["moved", "created"]]
+    more = ["--confirm"] if order == "one_by_one" else []
+    args = ["tag", "--journal", journal.path, *more, f"{server.host}/repo:old", "new", "fresh"]
+    journal.path.write_text("\n")
+    result, trace = strace(["-y", "-e", f"trace={fault}"], args)
+    assert result.status == 0
+    numbers = calls_on_the_journal(trace, fault)
+    assert len(numbers) == 4, trace
+
+    for number, wanted in zip(numbers, one_by_one if more else together, strict=True):
+        shelf.put("repo", "new", *shelf.manifests["repo", old])
+        shelf.manifests.pop(("repo", "fresh"), None)
+        journal.path.write_text("\n")
+        server.requests.clear()
+
+        result, _ = strace(["-e", f"inject={fault}:error={FAULTS[fault]}:when={number}"], args)
+
+        assert result.status == 1, (number, result)
+        assert [row[2] for row in result.rows] == wanted
+        result.complaint(str(journal.path), "No space" if fault == "write" else "Input/output")
+        assert bool(server.uploads) == (wanted != ["failed", "failed"])
+        assert undo().status == 0
+        assert (at(shelf), at(shelf, "fresh")) == (old, None)
+
+
+@pytest.mark.parametrize("room", range(0, 600, 37))
+def test_a_full_disk_tears_no_line_but_the_last(regtag, undo, server, shelf, journal, old, new, room):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    args = ["--journal", journal.path, f"{server.host}/repo:old", "new"]
+    result = regtag("tag", *args, preexec_fn=limit)
+
+    uploads = len(server.uploads)
+    whole = journal.path.read_text().count("\n")
+    assert uploads == (1 if whole else 0)
+    assert [row[2] for row in result.rows] == (["moved"] if uploads else ["failed"])
+    assert result.status == (0 if whole == 2 else 1), result
+    if whole < 2:
+        result.complaint("journal", "File too large")
+    assert at(shelf) == (new if uploads else old)
+    assert undo().status == 0
+    assert at(shelf) == old
+
+
+# ---- undo
+
+
+def test_undo_moves_back(tag, undo, server, shelf, journal, old, new):
+    tag("old", "new")
+
+    result = undo()
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.rows == [(f"{server.host}/repo:new", old, "moved", new)]
+    assert at(shelf) == old
+    reference = f"{server.host}/repo:new"
+    assert journal.rows[2:] == [(reference, new, old, "undo:moving"), (reference, new, old, "undo:moved")]
+
+
+def test_undo_deletes_what_was_created(tag, undo, server, shelf, new):
+    tag("old", "fresh")
+
+    result = undo()
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.rows == [(f"{server.host}/repo:fresh", "-", "deleted", new)]
+    assert at(shelf, "fresh") is None
+
+
+def test_undo_creates_what_was_deleted(delete, undo, server, shelf, old):
+    assert delete("new").status == 0
+    assert at(shelf) is None
+
+    result = undo()
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.rows == [(f"{server.host}/repo:new", old, "created", "-")]
+    assert at(shelf) == old
+
+
+def test_undo_goes_back_step_by_step_and_newest_first(tag, delete, undo, shelf, old, new):
+    tag("old", "new")
+    tag("third", "new", "fresh")
+    delete("new")
+    third = digest_of(THIRD)
+
+    result = undo()
+
+    assert result.status == 0, result
+    steps = [(row[0].rpartition(":")[2], *row[1:]) for row in result.rows]
+    assert steps == [
+        ("new", third, "created", "-"),
+        ("fresh", "-", "deleted", third),
+        ("new", new, "moved", third),
+        ("new", old, "moved", new),
+    ]
+    assert (at(shelf), at(shelf, "fresh")) == (old, None)
+
+
+def test_undo_twice_does_nothing_the_second_time(tag, undo, server, journal):
+    tag("old", "new")
+    undo()
+    before = journal.path.read_bytes()
+    server.requests.clear()
+
+    result = undo()
+
+    assert (result.status, result.out) == (0, b"")
+    result.complaint("nothing to undo")
+    assert undo("-q").err == b""
+    assert server.requests == []
+    assert journal.path.read_bytes() == before
+
+
+def test_what_is_moved_after_an_undo_can_be_undone(tag, undo, shelf, old, new):
+    for _ in range(3):
+        tag("old", "new")
+        assert at(shelf) == new
+        assert len(undo().rows) == 1
+        assert at(shelf) == old
+
+
+def test_last_takes_back_the_newest_that_were_not_taken_back(tag, undo, shelf, old, new):
+    for name in ("a", "b", "c", "d"):
+        tag("old", name)
+
+    taken = [
+        [row[0][-1] for row in undo("--last", number).rows] for number in ("1", "2", "1", "1")
+    ]
+
+    assert taken == [["d"], ["c", "b"], ["a"], []]
+
+
+def test_a_tag_that_was_moved_since_is_left_alone(tag, undo, shelf, journal, old):
+    tag("old", "new", "fresh")
+    shelf.put("repo", "new", OCI_MANIFEST, THIRD)
+    lines = len(journal.rows)
+
+    result = undo()
+
+    assert result.status == 12
+    assert [(row[0].rpartition(":")[2], row[2]) for row in result.rows] == [
+        ("fresh", "deleted"),
+        ("new", "failed"),
+    ]
+    result.complaint("left alone", digest_of(THIRD))
+    assert at(shelf) == digest_of(THIRD)
+    assert len(journal.rows) == lines + 2
+    shelf.put("repo", "new", *shelf.manifests["repo", old])
+    assert [row[2] for row in undo().rows] == ["unchanged"]
+    assert undo().out == b""
+
+
+def test_what_was_unknown_cannot_be_put_back(tag, undo, shelf, new):
+    shelf.instead["HEAD"] = lambda request: answer(403)
+    tag("old", "new")
+    del shelf.instead["HEAD"]
+
+    result = undo()
+
+    assert result.status == 3
+    assert [row[2] for row in result.rows] == ["failed"]
+    result.complaint("repo:new", "where it pointed before")
+    assert at(shelf) == new
+
+
+def test_an_image_that_is_gone_cannot_be_put_back(tag, undo, shelf, journal, old, new):
+    tag("old", "new", "fresh")
+    del shelf.manifests["repo", old]
+
+    result = undo()
+
+    assert result.status == 3
+    assert [row[2] for row in result.rows] == ["deleted", "failed"]
+    assert at(shelf) == new
+    assert journal.outcomes[-2:] == ["undo:moving", "undo:deleted"]
+
+
+def test_an_undo_that_failed_can_be_tried_again(tag, undo, shelf, journal, old, new):
+    tag("old", "new")
+    shelf.instead["PUT"] = lambda request: errors(403, "DENIED")
+    assert undo().status == 4
+    assert journal.outcomes[2:] == ["undo:moving", "undo:failed"]
+    del shelf.instead["PUT"]
+
+    assert [row[1:] for row in undo().rows] == [(old, "moved", new)]
+    assert at(shelf) == old
+
+
+def test_undo_reads_the_tag_back_if_it_is_to(tag, undo, server):
+    tag("old", "new")
+    server.requests.clear()
+
+    assert undo("--confirm").status == 0
+    assert [request.method for request in server.requests][-2:] == ["PUT", "HEAD"]
+
+
+def test_undo_tells_json(tag, undo, server, old, new):
+    tag("old", "new", "fresh")
+
+    deleted, moved = undo("--json").objects
+
+    assert (deleted["result"], deleted["previous"], deleted["digest"]) == ("deleted", new, None)
+    assert (moved["result"], moved["previous"], moved["digest"]) == ("moved", new, old)
+    assert moved["reference"] == f"{server.host}/repo:new"
+    assert (deleted["status"], moved["status"]) == (0, 0)
+
+
+def test_a_dry_run_shows_what_undo_would_do(tag, delete, undo, server, shelf, journal):
+    tag("old", "new", "fresh")
+    tag("third", "new")
+    delete("new")
+    before = journal.path.read_bytes()
+    uploads = len(server.uploads)
+
+    told = undo("--dry-run")
+
+    assert told.status == 0, told
+    told.complaint("nothing was changed")
+    assert journal.path.read_bytes() == before
+    assert len(server.uploads) == uploads
+    assert at(shelf) is None
+    assert undo().rows == told.rows
+
+
+def test_a_journal_that_must_not_be_written_can_be_tried_dry(tag, undo, journal):
+    tag("old", "new")
+    journal.path.chmod(0o444)
+
+    assert [row[2] for row in undo("--dry-run").rows] == ["moved"]
+
+
+def test_undo_reaches_each_registry(regtag, undo, serve, shelf, server, journal, tag, old):
+    second = serve(shelf)
+    tag("old", "new")
+    regtag("tag", "--journal", journal.path, f"{second.host}/repo:third", "new")
+
+    result = undo()
+
+    assert [row[0] for row in result.rows] == [f"{second.host}/repo:new", f"{server.host}/repo:new"]
+    assert at(shelf) == old
+
+
+@pytest.mark.parametrize("verb", ["undo", "delete"])
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_a_password_is_not_sent_to_two_registries(
+    regtag, serve, shelf, server, journal, tmp_path, verb, how
+):
+    second = serve(shelf)
+    images = [f"{one.host}/repo:new" for one in (server, second)]
+    for image in images:
+        journal.add(image, digest_of(b"a"), digest_of(b"b"), "moved")
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "password").chmod(0o600)
+    options = ["--user", "me", "--password-file", tmp_path / "password"] if how == "option" else []
+    env = {"REGTAG_USER": "me", "REGTAG_PASSWORD": "secret"} if how != "option" else {}
+
+    result = regtag(verb, *(images if verb == "delete" else [journal.path]), *options, env=env)
+
+    assert (result.status, result.out) == (2, b"")
+    result.complaint(server.host, second.host, "two registries")
+    assert server.requests + second.requests == []
+
+
+def test_a_password_on_standard_input_serves_all_images(regtag, tag, server, journal, tmp_path):
+    tag("old", "a", "b", "c")
+    (tmp_path / "password").write_text("secret\n")
+    login = ["--user", "me", "--password-stdin"]
+
+    with open(tmp_path / "password") as given:
+        deleted = regtag("delete", f"{server.host}/repo:a", f"{server.host}/repo:b", *login, stdin=given)
+    with open(tmp_path / "password") as given:
+        undone = regtag("undo", journal.path, *login, stdin=given)
+
+    assert [row[2] for row in deleted.rows] == ["deleted", "deleted"]
+    assert [row[2] for row in undone.rows] == ["deleted", "unchanged", "unchanged"]
+    assert (deleted.status, undone.status) == (0, 0)
+
+
+# ---- delete with several images
+
+
+def images_of(server, *names):
+    return [f"{server.host}/repo:{name}" for name in names]
+
+
+def test_each_image_is_deleted_and_told(delete, server, shelf):
+    result = delete("new", "nothing", "third")
+
+    assert result.status == 3
+    assert [(row[0], row[2]) for row in result.rows] == list(
+        zip(images_of(server, "new", "nothing", "third"), ("deleted", "failed", "deleted"), strict=True)
+    )
+    assert (at(shelf), at(shelf, "third")) == (None, None)
+
+
+def test_an_image_that_makes_no_sense_keeps_all_from_being_deleted(delete, server, old):
+    for nonsense in ("a b", "", f"new@{old}"):
+        result = delete("new", "third", nonsense)
+
+        assert (result.status, result.out) == (2, b"")
+    assert server.requests == []
+
+
+def test_each_image_has_its_own_guard(regtag, server, shelf, old):
+    guards = ["--expect", f"new={old}", "--expect", f"third={old}", "--expect", digest_of(b"")]
+
+    result = regtag("delete", *guards, *images_of(server, "new", "third", "old"))
+
+    assert result.status == 12
+    assert [row[2] for row in result.rows] == ["deleted", "failed", "failed"]
+    assert at(shelf, "third") is not None and at(shelf, "old") is not None
+
+
+def test_a_guard_for_no_image_at_hand_is_refused(regtag, server, old):
+    result = regtag("delete", "--expect", f"fresh={old}", *images_of(server, "new", "third"))
+
+    assert (result.status, result.out) == (2, b"")
+    result.complaint("fresh=", "not one of those")
+    assert server.requests == []
+
+
+# ---- Journals that are not as they should be
+
+
+def test_undo_needs_a_journal(undo, regtag, journal):
+    undo().complaint(str(journal.path), "no such file")
+    assert undo().status == 1
+    for path in ("/dev/full", "/", ""):
+        assert regtag("undo", path).status == 1
+    assert not journal.path.exists()
+
+
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_a_line_that_nobody_has_written_stops_undo(tag, undo, server, shelf, journal, new, line):
+    tag("old", "new")
+    lines = journal.path.read_text().splitlines()
+    lines.insert(line - 1, "stable was moved by hand")
+    journal.path.write_text("\n".join(lines) + "\n")
+    server.requests.clear()
+
+    result = undo()
+
+    assert (result.status, result.out) == (2, b"")
+    result.complaint(str(journal.path), f"line {line} ")
+    assert server.requests == []
+    assert at(shelf) == new
+
+
+def test_a_journal_is_read_wherever_it_was_torn(tag, undo, server, shelf, journal, old, new):
+    """Cut after each byte, which is what a power cut may do; then it is gone on with."""
+    tag("old", "new")
+    whole = journal.path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for cut in range(0, len(whole) + 1, 3):
+        journal.path.write_bytes(whole[:cut])
+        shelf.put("repo", "new", *shelf.manifests["repo", new if cut >= first else old])
+
+        result = undo()
+
+        assert result.status == 0, (cut, result)
+        assert at(shelf) == old
+        text = result.err.decode()
+        is_torn = cut not in (0, first - 1, first, len(whole) - 1, len(whole))
+        assert ("torn off" in text) == is_torn, (cut, result)
+        tag("third", "new")
+        assert [row[1:] for row in undo().rows] == [(old, "moved", digest_of(THIRD))], cut
+        assert at(shelf) == old
+        journal.path.unlink()
+
+
+@pytest.mark.parametrize("size", [1, 500, 5000])
+def test_blocks_that_a_disk_never_wrote_are_passed_over(tag, undo, shelf, journal, old, size):
+    tag("old", "new")
+    with open(journal.path, "ab") as file:
+        file.write(b"\0" * size)
+    tag("third", "new")
+
+    result = undo()
+
+    assert (result.status, len(result.rows)) == (0, 2)
+    result.complaint("line 3 ", "torn off")
+    assert at(shelf) == old
+
+
+def test_a_journal_that_was_cut_off_at_its_beginning_still_serves(tag, undo, shelf, journal, new):
+    tag("old", "new")
+    tag("third", "new")
+    undo("--last", "1")
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    for cut in range(1, len(lines)):
+        journal.path.write_bytes(b"".join(lines[cut:]))
+        rows = undo("--dry-run").rows
+        assert [row[2] for row in rows] == (["moved"] if cut < 2 else []), cut
+    assert at(shelf) == new
+
+
+def test_a_long_journal_is_read_in_little_time_and_memory(regtag, tag, undo, journal, server):
+    with open(journal.path, "w") as file:
+        for number in range(20_000):
+            there = f"{digest_of(b'a')}\t{digest_of(b'%d' % number)}"
+            reference = f"2026-11-23T12:31:28Z\t{server.host}/repo:v{number}"
+            file.write(f"{reference}\t{there}\tmoving\n{reference}\t{there}\tfailed\n")
+    tag("old", "new")
+
+    def little():
+        resource.setrlimit(resource.RLIMIT_DATA, (24 << 20, 24 << 20))
+
+    result = undo(limit=20, preexec_fn=little)
+    assert (result.status, len(result.rows)) == (0, 1)
+
+
+# ---- Killed
+
+KILLED = (-signal.SIGKILL, 0)  # a run may take one step less than the one before it
+
+
+def every_call(strace, args):
+    """All calls of a run without a fault, once it has begun: name and how many-th of it."""
+    result, trace = strace(["-e", "trace=all"], args)
+    assert result.status == 0, result
+    count = Counter()
+    found = []
+    for line in trace.splitlines():
+        if match := CALL.match(line):
+            count[match[1]] += 1
+            if match[1] not in ("execve", "exit_group"):
+                found.append((match[1], count[match[1]]))
+    assert 20 < len(found) < 300, found
+    return found
+
+
+@pytest.fixture(params=["moved", "created", "deleted"])
+def killable(request, server, shelf, journal, old):
+    """What is done to the tag that is to be killed, the state before it, and how to get there again."""
+    name = {"moved": "new", "created": "fresh", "deleted": "new"}[request.param]
+    image = f"{server.host}/repo:{'new' if request.param == 'deleted' else 'old'}"
+    more = [] if request.param == "deleted" else [name]
+    verb = "delete" if request.param == "deleted" else "tag"
+
+    def reset():
+        journal.path.unlink(missing_ok=True)
+        shelf.put("repo", "new", *shelf.manifests["repo", old])
+        shelf.manifests.pop(("repo", "fresh"), None)
+
+    before = at(shelf, name)
+    return [verb, "--journal", journal.path, image, *more], name, before, reset
+
+
+def test_a_move_that_is_killed_anywhere_can_be_undone(strace, undo, shelf, journal, killable):
+    args, name, before, reset = killable
+    calls = every_call(strace, args)
+    after = at(shelf, name)
+    moved = 0
+    for call, number in calls:
+        reset()
+        where = f"{call} number {number}"
+
+        result, _ = strace(["-e", f"inject={call}:signal=KILL:when={number}"], args)
+
+        assert result.status in KILLED, where
+        assert at(shelf, name) in (before, after), where
+        moved += at(shelf, name) == after
+        if journal.path.exists():
+            assert set(journal.outcomes) <= {"moving", "moved", "created", "deleted"}, where
+            assert journal.rows or at(shelf, name) == before, where
+            result = undo()
+            assert result.status == 0, (where, result)
+            assert at(shelf, name) == before, where
+            assert undo().out == b"", where
+        assert at(shelf, name) == before, where
+    assert 0 < moved < len(calls)
+
+
+def test_an_undo_that_is_killed_anywhere_is_gone_on_with(strace, regtag, undo, shelf, journal, killable):
+    args, name, before, reset = killable
+    regtag(*args)
+    after = at(shelf, name)
+    calls = every_call(strace, ["undo", journal.path])
+    assert at(shelf, name) == before
+    for call, number in calls:
+        reset()
+        assert regtag(*args).status == 0
+        where = f"{call} number {number}"
+
+        result, _ = strace(
+            ["-e", f"inject={call}:signal=KILL:when={number}"], ["undo", journal.path]
+        )
+
+        assert result.status in KILLED, where
+        assert at(shelf, name) in (before, after), where
+        result = undo()
+        assert result.status == 0, (where, result)
+        assert at(shelf, name) == before, where
+        assert undo().out == b"", where
+
+
+# ---- A real registry
+
+
+def test_a_real_registry_is_put_back(regtag, registry, repository, journal):
+    before = registry.push(repository, "stable", OCI_MANIFEST, THIRD)
+    image = f"{registry.host}/{repository}"
+    for source in ("old", "stable", "old"):
+        assert regtag("tag", "--journal", journal.path, f"{image}:{source}", "stable").status == 0
+    digest = registry.digest(repository, "old")
+    assert journal.outcomes == ["moving", "moved"]
+
+    result = regtag("undo", journal.path)
+
+    assert result.rows == [(f"{image}:stable", before, "moved", digest)]
+    assert registry.fetch(repository, "stable") == (OCI_MANIFEST, before, THIRD)
+    assert registry.fetch(repository, "old")[0] == DOCKER_MANIFEST
+
+
+def test_a_real_registry_deletes_no_tag(regtag, registry, repository, journal):
+    image = f"{registry.host}/{repository}"
+    assert regtag("tag", "--journal", journal.path, f"{image}:old", "fresh").status == 0
+
+    result = regtag("undo", journal.path)
+
+    assert result.status == 13, result
+    result.complaint(f"{image}:fresh")
+    assert [row[2] for row in result.rows] == ["failed"]
+    assert registry.digest(repository, "fresh") is not None
+    assert journal.outcomes == ["moving", "created", "undo:moving", "undo:failed"]

@@ -1,0 +1,8 @@
+# MIPS32r2 without a floating-point unit, little-endian: ramips routers (MT7620, MT7621, MT7628).
+# Debian's libgcc is made for one that has it; what is taken from there has no use for it (tests/targets/gates looks),
+# and the linker need not warn.
+triple     := mipsel-linux-gnu
+flags      := -march=mips32r2 -msoft-float -mno-shared -mplt
+link_flags := -Wl,--no-warn-mismatch
+soft_float := yes
+emulator   := qemu-mipsel-static -cpu 24Kc

@@ -1,0 +1,3 @@
+# Any 64-bit PC.
+triple   := x86_64-linux-gnu
+emulator := qemu-x86_64-static -cpu qemu64
