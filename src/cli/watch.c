@@ -250,6 +250,7 @@ static void wait_for_next(const struct watch *w, uint64_t pause, uint64_t since)
     if (wait > IDLE_MAX)
         session_close();
     note_wait(wait);
+    command_collect();
     if (signals_wait(clock_now() + wait))
         session_note("SIGHUP: asks at once");
 }

@@ -1,5 +1,6 @@
 """`watch`: what is a move, how it is told, and what COMMAND gets to know."""
 
+import ctypes
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from program import environment
 from watcher import NEW, OLD, RARELY, THIRD_DOCUMENT, is_alive, point, shell, until
 
 pytest_plugins = ["watch_fixtures"]
+SET_CHILD_SUBREAPER = 36
 
 
 # ---- What is refused before anything is asked
@@ -379,6 +381,24 @@ def test_no_zombies_are_left(server, image, watch):
     watcher.out.next("ran")
 
     until(lambda: watcher.children() == [], "the end of all children")
+
+
+def test_what_is_left_to_it_leaves_no_zombies_either(server, image, watch):
+    """As the first process of a container, it gets everybody's orphans."""
+
+    def adopt():
+        ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    script = "sleep 1000 >/dev/null 2>&1 & echo $!"
+    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script), preexec_fn=adopt)
+    watcher.out.next("\t")
+    orphan = int(watcher.out.next(""))
+    until(lambda: watcher.children() == [orphan], "the orphan")
+    os.kill(orphan, signal.SIGKILL)
+    until(lambda: not is_alive(orphan), "its end")
+    watcher.ask_now()
+
+    until(lambda: watcher.children() == [], "the end of the orphan")
 
 
 # ---- stdout
