@@ -39,6 +39,7 @@ struct exchange {
     const struct regtag_config *config;
     struct error error;
     bool lasting; /* with EXCHANGE_FAILED: trying again would end the same */
+    bool cut;     /* with EXCHANGE_FAILED: the connection has ended within the answer */
     struct connection connections[REGTAG_CONNECTIONS];
     struct connection *connection; /* the one in use */
     struct writer request;         /* its header; and behind it the HEAD that follows, if `follows` */
