@@ -123,6 +123,7 @@ static void begin_exchange(struct exchange *x)
 {
     error_clear(&x->error);
     x->lasting = false;
+    x->cut = false;
     x->busy = true;
     x->sent_all = false;
     x->sent_again = false;
@@ -293,7 +294,10 @@ static enum exchange_event input_ended(struct exchange *x, bool cut)
 {
     if (!http_response_begun(&x->response))
         return failed(x, REGTAG_NO_CONNECTION, "the connection was closed before an answer came");
-    return http_response_eof(&x->response, cut) == HTTP_END ? answer_complete(x) : answer_broken(x);
+    if (http_response_eof(&x->response, cut) == HTTP_END)
+        return answer_complete(x);
+    x->cut = true;
+    return answer_broken(x);
 }
 
 static enum exchange_event input_failed(struct exchange *x)

@@ -78,7 +78,7 @@ class Kit:
         path = self.folder / (name + "-without-malloc" * without_malloc)
         options = [f"-fsanitize={SANITIZER}"] if SANITIZER else []
         objects = [self.object(part) for part in [name, *parts]]
-        self.run(*compiler(), *options, "-o", path, *objects, *self._mbedtls)
+        self.run(*compiler(), *options, "-Wl,--gc-sections", "-o", path, *objects, *self._mbedtls)
         return Program(path)
 
 
