@@ -222,7 +222,7 @@ $(amalgamated): $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]) \
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
 examples := $(OUT)/examples/agent $(OUT)/examples/once
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
-            src/examples/tls_mbedtls.c src/embed/regtag_tls_mbedtls.c src/examples/random.c src/net/tls_arena.c)
+            src/examples/tls_mbedtls.c src/embed/regtag_tls_mbedtls.c src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
 $(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedded)) $(OUT)/libregtag-posix.a \
              $(OUT)/libregtag.a $(OUT)/mbedtls.a

@@ -73,6 +73,7 @@
 #define QUERY_MAX 600            /* bytes of HOST:PORT/REPOSITORY, on the stack */
 #define FILE_PATH_MAX 1024       /* bytes of a path, on the stack */
 #define WORDS_MAX 8              /* of an option that may be repeated, 8 bytes each */
+#define EXPECTED_MAX 256         /* --expect options, 8 bytes each */
 #define OUTPUT_MAX 4096          /* bytes of standard output that are written at a time */
 #define LINE_BYTES_MAX 5120 /* bytes of a line on standard error, on the stack; longer ones are cut */
 #define ROW_MAX 8192        /* bytes of a line of the answer; an error in it may be escaped */

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/output.h"
 #include "cli/process.h"
 #include "cli/signals.h"
 
@@ -18,11 +19,11 @@
 
 static bool prepare(const struct command *c)
 {
-    int null = open("/dev/null", O_RDONLY);
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+    int nowhere = output_nowhere();
+    if (nowhere < 0 || dup2(nowhere, STDIN_FILENO) < 0)
         return false;
-    if (null != STDIN_FILENO)
-        close(null);
+    if (nowhere != STDIN_FILENO)
+        close(nowhere);
     return setenv("REGTAG_IMAGE", c->image, 1) == 0 && setenv("REGTAG_OLD", c->old_digest, 1) == 0 &&
            setenv("REGTAG_NEW", c->new_digest, 1) == 0;
 }
@@ -125,4 +126,10 @@ int command_run(const struct command *c, struct error *e)
     }
     close(ends[0]);
     return problem ? cannot_run(c, problem, e) : judge(c, status, e);
+}
+
+void command_collect(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
 }

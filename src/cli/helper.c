@@ -1,7 +1,6 @@
 #include "cli/helper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "base/sizes.h"
 #include "base/wipe.h"
 #include "cli/authfile.h"
+#include "cli/output.h"
 #include "cli/process.h"
 #include "net/child.h"
 #include "net/clock.h"
@@ -73,11 +73,11 @@ static void become(char *path, const struct helper *h, int question, int answer)
 {
     char get[] = "get";
     char *arguments[] = {path, get, NULL};
-    int null = open("/dev/null", O_WRONLY);
+    int nowhere = output_nowhere();
 
     setpgid(0, 0);
     if (dup2(question, STDIN_FILENO) < 0 || dup2(answer, STDOUT_FILENO) < 0 ||
-        (!h->chatty && dup2(null, STDERR_FILENO) < 0))
+        (!h->chatty && dup2(nowhere, STDERR_FILENO) < 0))
         _exit(STATUS_NOT_RUN);
     for (int fd = STDERR_FILENO + 1; fd < FILES_MAX; fd++)
         close(fd);

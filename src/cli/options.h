@@ -5,8 +5,6 @@
 #include "base/sizes.h"
 #include "net/resolve.h"
 
-#define EXPECTED_MAX 256 /* --expect options */
-
 /* The values of an option that may be given several times. */
 struct words {
     unsigned count;

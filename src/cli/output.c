@@ -17,11 +17,20 @@ bool output_claim(void)
     bool open_before = fcntl(STDOUT_FILENO, F_GETFD) != -1;
     int fd;
     do
-        fd = open("/dev/null", O_RDWR);
+        fd = output_nowhere();
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
     return open_before;
+}
+
+int output_nowhere(void)
+{
+    int ends[2], fd = open("/dev/null", O_RDWR);
+    if (fd >= 0 || pipe(ends) != 0)
+        return fd;
+    close(ends[1]);
+    return ends[0];
 }
 
 /* Returns 0, or errno. */

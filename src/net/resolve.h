@@ -44,6 +44,9 @@ enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *
                                   struct error *e);
 enum lookup_progress lookup_step(struct lookup *l, struct error *e);
 
+/* What was waited for, when a look-up takes too long. */
+const char *lookup_waiting(void);
+
 /* Ends a look-up wherever it is; the child is gone afterwards. */
 void lookup_end(struct lookup *l);
 
