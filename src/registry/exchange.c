@@ -366,8 +366,13 @@ static void give_up(struct exchange *x, const char *answer, const char *why, uin
     char text[200];
     struct writer w = writer_to(text, sizeof text - 1);
 
-    if (!x->connection->up && !x->connection->want_open)
+    if (!x->connection->up && !x->connection->want_open) {
+        if (read_connection(x) == REGTAG_FAILED) {
+            input_failed(x); /* the reason came together with the end of the time */
+            return;
+        }
         status = (int)t->failure(t->context, number_of(x), &waiting, &x->lasting);
+    }
     write_format(&w, "%s %s (%llu s) sets it", waiting, why,
                  (unsigned long long)((milliseconds + 999) / 1000));
     text[w.used] = '\0';
