@@ -10,7 +10,7 @@ struct command {
 };
 
 /* Runs it to its end, as a process group of its own, which is ended with us by SIGTERM and SIGINT. Its
- * standard input is /dev/null, the other two are ours. Returns what a shell would have in $?: its status,
+ * standard input is empty, the other two are ours. Returns what a shell would have in $?: its status,
  * 128 and the number of the signal that has ended it, 127 where there is no such program, 126 where it
  * cannot be run. Unless that is 0, e has it, too, and says what was wrong. */
 int command_run(const struct command *c, struct error *e);

@@ -8,6 +8,10 @@
  * by mistake. Returns whether standard output was open. */
 bool output_claim(void);
 
+/* Opens a file that nothing comes from and nothing goes to: /dev/null, or where there is no /dev, one end of a
+ * pipe. */
+int output_nowhere(void);
+
 /* To standard output, through a buffer. After a failure nothing more is written; output_problem tells. */
 void output_write(struct slice s);
 void output_flush(void);

@@ -21,7 +21,7 @@ remember() {
     echo "$1" >"$state.new" && sync && mv "$state.new" "$state" && sync
 }
 
-recall() { cat "$1" 2>/dev/null; }
+recall() { [ ! -e "$1" ] || cat "$1"; }
 
 # What a status of regtag's means here: 0 when it may pass by itself, so that the next round tries again. Then stderr
 # has the reason already. All others want a person, and this ends with them.
@@ -36,12 +36,12 @@ may_pass() {
 }
 
 # Sets the tag that says what is installed, unless that was done: $state.marked has the digest. If that file is lost or
-# torn, the tag is set once more.
+# torn, the tag is set once more. Nothing here needs /dev/null.
 mark() {
     digest=$(recall "$state")
     [ -n "$digest" ] && [ "$digest" != "$(recall "$state.marked")" ] || return 0
-    regtag tag -q "$@" "$image@$digest" "$device-installed" >/dev/null || return
-    echo "$digest" >"$state.marked"
+    answer=$(regtag tag -q "$@" "$image@$digest" "$device-installed") || return
+    [ -n "$answer" ] && echo "$digest" >"$state.marked"
 }
 
 look() {

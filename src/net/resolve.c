@@ -121,13 +121,28 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
     return LOOKUP_FAILED;
 }
 
+#define SERVERS "/etc/resolv.conf"
+
+static bool servers_are_named(void)
+{
+    return access(SERVERS, R_OK) == 0;
+}
+
+const char *lookup_waiting(void)
+{
+    return servers_are_named() ? "its name could not be looked up"
+                               : SERVERS " cannot be read, and its name could not be looked up";
+}
+
 static enum lookup_progress look_up_failed(struct lookup *l, int result, struct error *e)
 {
     l->unknown = result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
-    error_set(e, REGTAG_NO_CONNECTION,
-              result == EAI_AGAIN
-                  ? "no name server tells its address; --resolve HOST:PORT:ADDRESS does without one"
-                  : "no host of this name is known; --resolve HOST:PORT:ADDRESS gives it an address");
+    if (result == EAI_AGAIN)
+        error_set(e, REGTAG_NO_CONNECTION, "no name server tells its address%s; --resolve HOST:PORT:ADDRESS does without one",
+                  servers_are_named() ? "" : ", and " SERVERS " cannot be read");
+    else
+        error_set(e, REGTAG_NO_CONNECTION,
+                  "no host of this name is known; --resolve HOST:PORT:ADDRESS gives it an address");
     return LOOKUP_FAILED;
 }
 

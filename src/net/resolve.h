@@ -7,10 +7,9 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/sizes.h"
 #include "net/address.h"
 #include "regtag.h"
-
-#define OVERRIDES_MAX 16 /* --resolve options */
 
 /* HOST:PORT:ADDRESS[,ADDRESS...] of --resolve. */
 struct override {
@@ -44,6 +43,9 @@ enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *
                                   const struct overrides *overrides, struct addresses *addresses,
                                   struct error *e);
 enum lookup_progress lookup_step(struct lookup *l, struct error *e);
+
+/* What was waited for, when a look-up takes too long. */
+const char *lookup_waiting(void);
 
 /* Ends a look-up wherever it is; the child is gone afterwards. */
 void lookup_end(struct lookup *l);

@@ -229,7 +229,7 @@ static enum regtag_status still_waiting(const struct net_connection *c, const ch
     case NET_HANDSHAKE: *text = "connected, but TLS did not come to an end"; return REGTAG_TIMEOUT;
     case NET_TUNNEL: *text = "the proxy did not answer"; return REGTAG_NO_CONNECTION;
     default:
-        *text = c->dial.looking_up ? "its name could not be looked up" : "it could not be reached";
+        *text = c->dial.looking_up ? lookup_waiting() : "it could not be reached";
         return REGTAG_NO_CONNECTION;
     }
 }

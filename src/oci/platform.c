@@ -8,6 +8,23 @@ struct platform {
     struct slice os, architecture, variant; /* the last may be empty */
 };
 
+static bool is_word(struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (!is_alnum(s.data[i]) && s.data[i] != '.' && s.data[i] != '_' && s.data[i] != '-')
+            return false;
+    return s.size > 0;
+}
+
+bool platform_valid(struct slice text)
+{
+    int parts = 0;
+    for (; text.data && parts < 4; parts++)
+        if (!is_word(slice_split(&text, '/')))
+            return false;
+    return parts == 2 || parts == 3;
+}
+
 static struct platform platform_parse(struct slice text)
 {
     struct platform p;
@@ -34,11 +51,8 @@ static bool matches(const struct platform *p, const struct platform *wanted)
            (wanted->variant.size == 0 || slice_equal(p->variant, wanted->variant));
 }
 
-/* Adds a platform to a list for a message, but those of attestations, which are none. */
 static void write_platform(struct writer *w, const struct platform *p)
 {
-    if (p->os.size == 0 || slice_equal(p->os, SLICE("unknown")))
-        return;
     write_format(w, "%s%.*s/%.*s%s%.*s", w->used ? ", " : "", SLICE_ARG(p->os),
                  SLICE_ARG(p->architecture), p->variant.size ? "/" : "", SLICE_ARG(p->variant));
 }
@@ -60,6 +74,8 @@ static void search(const struct document *d, const struct platform *wanted, stru
     for (int i = document_first(d, children); i != NO_VALUE; i = document_next(d, i)) {
         struct platform p = platform_of(d, i);
         struct slice digest = document_string(d, document_member(d, i, SLICE("digest"), &alike));
+        if (p.os.size == 0 || slice_equal(p.os, SLICE("unknown")))
+            continue; /* an attestation, which is not for any */
         write_platform(&found->all, &p);
         if (!matches(&p, wanted))
             continue;

@@ -4,6 +4,9 @@
 
 #include "oci/manifest.h"
 
+/* Whether the text is "OS/ARCH" or "OS/ARCH/VARIANT". */
+bool platform_valid(struct slice text);
+
 /* Finds the child for `platform`, "OS/ARCH" or "OS/ARCH/VARIANT", of a manifest that has been checked, and
  * writes its digest and a NUL. Without a VARIANT any will do, as long as only one child has the rest. False,
  * and e set, when it is no index or has no such child (REGTAG_NOT_FOUND, with what there is), or several, or

@@ -30,6 +30,8 @@ enum regtag_event phase_condemned(struct regtag *r)
     }
     if (r->config.dry_run)
         return operation_settle(r, REGTAG_DELETED, NULL);
+    if (r->uploaded)
+        return operation_turn(r, PHASE_DELETE);
     operation_go(r, PHASE_DELETE);
     return REGTAG_UPLOAD;
 }
@@ -98,13 +100,14 @@ static enum regtag_event look_again(struct regtag *r, const struct error *cause,
 {
     r->cause = *cause;
     r->passing = passing;
+    r->cause_wait = asked_to_wait(r);
     return operation_look(r, PHASE_DELETED);
 }
 
-static bool try_later(struct regtag *r, const struct error *cause)
+static bool try_later(struct regtag *r, const struct error *cause, uint64_t least)
 {
     r->look.then = PHASE_CONDEMNED;
-    return operation_pause(r, cause, PHASE_LOOK);
+    return operation_pause(r, cause, least, PHASE_LOOK);
 }
 
 static enum regtag_event deletion_answered(struct regtag *r)
@@ -118,9 +121,10 @@ static enum regtag_event deletion_answered(struct regtag *r)
     if ((status == 400 || status == 405) && r->config.siblings && !r->by_digest && *r->result.previous)
         return begin_siblings(r);
     operation_explain(r, r->by_digest ? REQUEST_DELETE_ALL : REQUEST_DELETE, &problem);
-    if (problem.status == REGTAG_SERVER_FAILED)
+    bool twice = status == 404 && r->exchange.sent_again; /* the first may have deleted it */
+    if (problem.status == REGTAG_SERVER_FAILED || twice)
         return look_again(r, &problem, status_passes(status));
-    return status_passes(status) && try_later(r, &problem)
+    return status_passes(status) && try_later(r, &problem, asked_to_wait(r))
                ? GO_ON
                : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
 }
@@ -129,7 +133,7 @@ enum regtag_event phase_delete(struct regtag *r)
 {
     if (!r->begun) {
         operation_manifest_request(r, "DELETE", slice_of(r->by_digest ? r->previous : r->result.name));
-        operation_send(r, "DELETE", SLICE(""), r->deadline - (r->deadline - r->now) / 4);
+        operation_send(r, "DELETE", SLICE(""), operation_until(r, 4));
         r->uploaded = true;
     }
     switch (operation_answer(r)) {
@@ -142,7 +146,8 @@ enum regtag_event phase_delete(struct regtag *r)
     bool passing = failure_passes(r);
     if (r->exchange.sent_all)
         return look_again(r, problem, passing);
-    return passing && try_later(r, problem) ? GO_ON : operation_settle_badly(r, REGTAG_NOT_SET, problem);
+    return passing && try_later(r, problem, 0) ? GO_ON
+                                               : operation_settle_badly(r, REGTAG_NOT_SET, problem);
 }
 
 /* ---- After ----------------------------------------------------------------------------------- */
@@ -153,7 +158,7 @@ enum regtag_event phase_deleted(struct regtag *r)
     const struct look *look = &r->look;
     if (look->sight == SIGHT_ABSENT)
         return operation_settle(r, REGTAG_DELETED, NULL);
-    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause))
+    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause, r->cause_wait))
         return GO_ON;
     if (r->cause.status == REGTAG_SERVER_FAILED)
         return operation_settle_badly(r, REGTAG_NOT_SET, &r->cause);

@@ -181,6 +181,7 @@ enum regtag_event phase_token(struct regtag *r)
                 return token_failed(r, REGTAG_PROTOCOL, r->auth.answer.problem);
             break;
         case EXCHANGE_END: return token_complete(r);
+        case EXCHANGE_MOVED: return GO_ON;
         case EXCHANGE_FAILED: return token_failed(r, r->exchange.error.status, r->exchange.error.text);
         default: break;
         }

@@ -123,6 +123,7 @@ static void begin_exchange(struct exchange *x)
 {
     error_clear(&x->error);
     x->lasting = false;
+    x->cut = false;
     x->busy = true;
     x->sent_all = false;
     x->sent_again = false;
@@ -293,7 +294,10 @@ static enum exchange_event input_ended(struct exchange *x, bool cut)
 {
     if (!http_response_begun(&x->response))
         return failed(x, REGTAG_NO_CONNECTION, "the connection was closed before an answer came");
-    return http_response_eof(&x->response, cut) == HTTP_END ? answer_complete(x) : answer_broken(x);
+    if (http_response_eof(&x->response, cut) == HTTP_END)
+        return answer_complete(x);
+    x->cut = true;
+    return answer_broken(x);
 }
 
 static enum exchange_event input_failed(struct exchange *x)
@@ -362,8 +366,13 @@ static void give_up(struct exchange *x, const char *answer, const char *why, uin
     char text[200];
     struct writer w = writer_to(text, sizeof text - 1);
 
-    if (!x->connection->up && !x->connection->want_open)
+    if (!x->connection->up && !x->connection->want_open) {
+        if (read_connection(x) == REGTAG_FAILED) {
+            input_failed(x); /* the reason came together with the end of the time */
+            return;
+        }
         status = (int)t->failure(t->context, number_of(x), &waiting, &x->lasting);
+    }
     write_format(&w, "%s %s (%llu s) sets it", waiting, why,
                  (unsigned long long)((milliseconds + 999) / 1000));
     text[w.used] = '\0';

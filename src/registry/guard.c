@@ -75,7 +75,9 @@ static bool is_one_of_ours(const struct regtag *r, struct slice name)
 static const char *guard_problem(const struct regtag *r, size_t at)
 {
     struct slice guard = slice_of(r->config.expected[at]), name = guarded_name(&guard);
-    if (!slice_equal(guard, SLICE("absent")) && !(digest_valid(guard) && digest_is_sha256(guard)))
+    bool nameless = slice_starts(slice_of(r->config.expected[at]), SLICE("="));
+    bool good = slice_equal(guard, SLICE("absent")) || (digest_valid(guard) && digest_is_sha256(guard));
+    if (nameless || !good)
         return "it takes DIGEST, NAME=DIGEST, absent or NAME=absent, DIGEST being sha256: and 64 "
                "hexadecimal digits";
     if (name.size && !is_one_of_ours(r, name))

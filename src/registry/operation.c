@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "oci/platform.h"
+
 #define DRAIN_MAX (64u * 1024) /* bytes of an unwanted body that are read to keep the connection */
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -305,7 +307,7 @@ enum exchange_event operation_step(struct regtag *r, struct slice *body)
     if (event == EXCHANGE_HEAD)
         return answered(r);
     bool pausing = event == EXCHANGE_FAILED && retry_handles(r) && failure_passes(r) &&
-                   operation_pause(r, &x->error, r->phase);
+                   operation_pause(r, &x->error, 0, r->phase);
     return pausing ? EXCHANGE_MOVED : event;
 }
 
@@ -368,18 +370,6 @@ static enum regtag_status set_out(struct regtag *r, enum verb verb, const char *
     return REGTAG_OK;
 }
 
-/* Whether the platform is one, if there is any. */
-static bool platform_valid(struct slice platform)
-{
-    bool well = true;
-    int parts = 0;
-    for (; platform.data && parts < 4; parts++) {
-        struct slice part = slice_split(&platform, '/');
-        well = well && part.size > 0;
-    }
-    return well && (parts == 2 || parts == 3);
-}
-
 /* An image, as against a repository: its digest can be pinned, if it is one that can be computed. */
 static enum regtag_status set_out_image(struct regtag *r, enum verb verb, const char *image)
 {
@@ -429,9 +419,6 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
         return (enum regtag_status)error_set(
             &r->error, REGTAG_USAGE,
             "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);
-    if (r->reference.tag.size == 0)
-        return (enum regtag_status)error_set(
-            &r->error, REGTAG_USAGE, "%s: the tag to delete is missing; it is not guessed", image);
     r->phase = PHASE_CONDEMN;
     return REGTAG_OK;
 }
@@ -512,6 +499,8 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_IDLE: error_set(&r->error, REGTAG_USAGE, "nothing was asked for"); break;
     case PHASE_OVER: break;
     }
+    if (r->exchange.busy) /* what is left of its answer must not be taken for the next one's */
+        exchange_abandon(&r->exchange);
     if (!r->config.keep) {
         exchange_end(&r->exchange);
         auth_wipe(&r->auth);

@@ -149,10 +149,11 @@ struct regtag {
     struct error name_error; /* of the current name */
     struct look look;
     struct together together;
-    bool uploaded;      /* it may have been set already: the PUT has been sent before */
-    enum doubt doubt;   /* about its upload */
-    struct error cause; /* of the doubt, or of the last failure */
-    bool passing;       /* the cause may be gone the next time */
+    bool uploaded;       /* it may have been set already: the PUT has been sent before */
+    enum doubt doubt;    /* about its upload */
+    struct error cause;  /* of the doubt, or of the last failure */
+    bool passing;        /* the cause may be gone the next time, */
+    uint64_t cause_wait; /* but not before so many milliseconds */
     char previous[DIGEST_SHA256_SIZE + 1];
     char condemned[TAG_MAX + 1]; /* the tag to delete */
     bool by_digest;              /* and all its siblings with it */
@@ -234,12 +235,18 @@ void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format
 /* Looks where a tag points, then goes on to phase `then`, with what was seen in r->look. (look.c) */
 enum regtag_event operation_look(struct regtag *r, enum phase then);
 
+/* Until when a change may go unanswered: a `part`th of the time that is left is for looking. (tagging.c) */
+uint64_t operation_until(const struct regtag *r, unsigned part);
+
 /* Whether the tag could be set without this look. (look.c) */
 bool look_is_optional(const struct regtag *r);
 
-/* Waits for a while, then goes on to phase `then`; `problem` is why. False when there is no trying again: it
- * has been tried often enough, or the time is too short. (retry.c) */
-bool operation_pause(struct regtag *r, const struct error *problem, enum phase then);
+/* Waits for a while, of at least so many milliseconds, then goes on to phase `then`; `problem` is why. False
+ * when there is no trying again: it has been tried often enough, or the time is too short. (retry.c) */
+bool operation_pause(struct regtag *r, const struct error *problem, uint64_t least, enum phase then);
+
+/* What the answer at hand says about that; 0 where there is none. (retry.c) */
+uint64_t asked_to_wait(const struct regtag *r);
 
 /* Whether a request that has failed, or was answered with this, may fare better the next time. */
 bool failure_passes(const struct regtag *r);

@@ -16,7 +16,7 @@ bool status_passes(unsigned http)
 bool failure_passes(const struct regtag *r)
 {
     const struct exchange *x = &r->exchange;
-    bool passes = x->error.status == REGTAG_NO_CONNECTION || x->error.status == REGTAG_TIMEOUT;
+    bool passes = x->error.status == REGTAG_NO_CONNECTION || x->error.status == REGTAG_TIMEOUT || x->cut;
     return passes && !x->lasting && r->now < r->deadline;
 }
 
@@ -27,8 +27,11 @@ bool retry_handles(const struct regtag *r)
     switch (r->phase) {
     case PHASE_LOOK:
     case PHASE_WEIGH:
-        /* One that followed is sent again by itself; and one that hangs is not worth the time. */
-        return !r->followed && !(r->exchange.error.status == REGTAG_TIMEOUT && look_is_optional(r));
+        /* One that followed and got no answer is sent again by itself; and one that hangs, or follows for
+         * the sake of a word only, is not worth the time. */
+        if (r->followed && (!r->exchange.answered || look_is_optional(r)))
+            return false;
+        return !(r->exchange.error.status == REGTAG_TIMEOUT && look_is_optional(r));
     case PHASE_ASK:
     case PHASE_FETCH:
     case PHASE_PING:
@@ -75,16 +78,21 @@ static uint64_t backoff(const struct regtag *r)
     return longest * number >> 32;
 }
 
-bool operation_pause(struct regtag *r, const struct error *problem, enum phase then)
+uint64_t asked_to_wait(const struct regtag *r)
 {
-    const struct exchange *x = &r->exchange;
-    uint64_t wait = backoff(r), least = x->answered ? http_retry_after(&x->response) : 0;
+    return r->exchange.answered ? http_retry_after(&r->exchange.response) : 0;
+}
+
+bool operation_pause(struct regtag *r, const struct error *problem, uint64_t least, enum phase then)
+{
+    uint64_t wait = backoff(r);
     if (wait < least)
         wait = least;
     if (r->tries >= r->config.retries || r->now >= r->deadline || wait >= r->deadline - r->now)
         return false;
     r->tries++;
-    r->no_following |= !x->answered; /* in case that this is what somebody on the way cannot bear */
+    r->no_following |=
+        !r->exchange.answered; /* in case that this is what somebody on the way cannot bear */
     r->resume = r->now + wait;
     r->retried = then;
     r->phase = PHASE_PAUSE;
@@ -114,7 +122,7 @@ enum regtag_event phase_retry(struct regtag *r)
     if (operation_answer(r) == EXCHANGE_WAIT)
         return REGTAG_WAIT;
     operation_explain(r, kind_of(r->retried), &problem);
-    if (operation_pause(r, &problem, r->retried))
+    if (operation_pause(r, &problem, asked_to_wait(r), r->retried))
         return GO_ON;
     r->phase = r->retried;
     r->begun = true;

@@ -65,7 +65,8 @@ static enum regtag_event go_on_with(struct regtag *r, const struct together_name
     r->uploaded = known->state == TOGETHER_UNSURE;
     switch (known->state) {
     case TOGETHER_UNCHANGED: return operation_settle_unchanged(r);
-    case TOGETHER_SET: return operation_settle_well(r);
+    case TOGETHER_SET:
+        return r->config.confirm ? operation_look(r, PHASE_CONFIRMED) : operation_settle_well(r);
     case TOGETHER_ANNOUNCED: return operation_turn(r, PHASE_UPLOAD);
     case TOGETHER_UNSURE: return operation_look(r, PHASE_SEEN);
     default: return announce(r);
@@ -75,8 +76,6 @@ static enum regtag_event go_on_with(struct regtag *r, const struct together_name
 enum regtag_event phase_next(struct regtag *r)
 {
     struct error whole;
-    if (operation_renew_token(r))
-        return GO_ON;
     r->index = names_next(r, r->index);
     if (r->index == r->count || r->verb == VERB_DELETE)
         return operation_done(r);
@@ -89,6 +88,8 @@ enum regtag_event phase_next(struct regtag *r)
         operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
         return operation_settle(r, REGTAG_NOT_SET, &whole);
     }
+    if (!r->begun && operation_renew_token(r))
+        return GO_ON;
     if (known)
         return go_on_with(r, known);
     return together_begin(r) ? GO_ON : operation_look(r, PHASE_SEEN);
@@ -147,10 +148,10 @@ enum regtag_event phase_seen(struct regtag *r)
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
 
-/* An upload that is not answered is looked at again, and that takes some of the time that is left. */
-static uint64_t upload_until(const struct regtag *r)
+/* What is not answered is looked at again, and that takes some of the time that is left. */
+uint64_t operation_until(const struct regtag *r, unsigned part)
 {
-    return r->deadline - (r->now < r->deadline ? (r->deadline - r->now) / 4 : 0);
+    return r->deadline - (r->now < r->deadline ? (r->deadline - r->now) / part : 0);
 }
 
 enum regtag_event phase_announced(struct regtag *r)
@@ -167,7 +168,7 @@ static void begin_upload(struct regtag *r)
     operation_manifest_request(r, "PUT", slice_of(r->result.name));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
-    operation_send(r, "PUT", manifest, upload_until(r));
+    operation_send(r, "PUT", manifest, operation_until(r, 4));
     r->exchange.only_once = guard_exists(r);
     r->uploaded = true;
     if (next < r->count && !r->config.confirm && !together_find(r, next))
@@ -175,9 +176,10 @@ static void begin_upload(struct regtag *r)
 }
 
 /* Whether it is worth another attempt, later; with a guard, the tag is looked at first. */
-static bool try_later(struct regtag *r, const struct error *cause)
+static bool try_later(struct regtag *r, const struct error *cause, uint64_t least)
 {
-    return operation_pause(r, cause, PHASE_LOOK) && (r->look.then = PHASE_SEEN, true);
+    r->look.then = PHASE_SEEN;
+    return operation_pause(r, cause, least, PHASE_LOOK);
 }
 
 /* The tag is looked at, because the upload left this doubt; `cause` says more. */
@@ -187,6 +189,7 @@ static enum regtag_event look_again(struct regtag *r, enum doubt doubt, const st
     r->doubt = doubt;
     r->cause = *cause;
     r->passing = passing;
+    r->cause_wait = asked_to_wait(r);
     operation_tell(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", r->result.name, cause->text);
     return operation_look(r, PHASE_DOUBTED);
 }
@@ -226,8 +229,9 @@ static enum regtag_event uploaded(struct regtag *r)
     operation_explain(r, REQUEST_UPLOAD, &problem);
     if (leaves_doubt(r, &problem))
         return look_again(r, DOUBT_ERROR, &problem, passing);
-    return passing && try_later(r, &problem) ? GO_ON
-                                             : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
+    return passing && try_later(r, &problem, asked_to_wait(r))
+               ? GO_ON
+               : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
 }
 
 enum regtag_event phase_upload(struct regtag *r)
@@ -245,7 +249,8 @@ enum regtag_event phase_upload(struct regtag *r)
     bool passing = failure_passes(r);
     if (r->exchange.sent_all)
         return look_again(r, DOUBT_NO_ANSWER, problem, passing);
-    return passing && try_later(r, problem) ? GO_ON : operation_settle_badly(r, REGTAG_NOT_SET, problem);
+    return passing && try_later(r, problem, 0) ? GO_ON
+                                               : operation_settle_badly(r, REGTAG_NOT_SET, problem);
 }
 
 /* ---- After the PUT --------------------------------------------------------------------------- */
@@ -269,10 +274,11 @@ static enum regtag_event still_in_doubt(struct regtag *r)
 {
     struct error problem = {.status = 0}, seen = {.status = 0};
     describe_sight(r, &seen);
-    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause))
+    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause, r->cause_wait))
         return GO_ON;
     if (r->doubt == DOUBT_ERROR)
-        return operation_settle_badly(r, REGTAG_NOT_SET, &r->cause);
+        return operation_settle_badly(r, REGTAG_NOT_SET,
+                                      problem.status == REGTAG_GUARD ? &problem : &r->cause);
     error_clear(&problem);
     error_set(&problem, REGTAG_UNCERTAIN,
               "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",

@@ -18,10 +18,8 @@ void together_init(struct regtag *r)
     bool distribution =
         http_response_field(&r->exchange.response, SLICE("docker-distribution-api-version"), &version) &&
         version.size;
-    t->limit = distribution || r->redirects || r->config.expected_count || r->config.confirm ||
-                       r->config.dry_run
-                   ? 0
-                   : TOGETHER_MAX;
+    t->limit =
+        distribution || r->redirects || r->config.expected_count || r->config.dry_run ? 0 : TOGETHER_MAX;
     t->count = 0;
 }
 
@@ -130,7 +128,7 @@ static void begin_put(struct regtag *r)
     operation_manifest_request(r, "PUT", written(&target));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
-    operation_send(r, "PUT", manifest, r->deadline - (r->deadline - r->now) / 2);
+    operation_send(r, "PUT", manifest, operation_until(r, 2));
 }
 
 static void note_set(struct regtag *r, struct slice tags)

@@ -18,6 +18,7 @@ from listener import Listener
 from wire import END_OF_HEAD, read_head
 
 LINGER = 5  # seconds
+VERSION = "Docker-Distribution-Api-Version: registry/2.0"  # of distribution and its kin
 
 
 class Drip(NamedTuple):
@@ -219,6 +220,7 @@ class Shelf:
         self.manifests = {}  # (repository, reference): (media type, bytes)
         self.instead = {}
         self.afterwards = {}
+        self.fields = [VERSION]  # that each usual answer has
         self._uploaded = False
 
     def put(self, repository, reference, media_type, document):
@@ -249,6 +251,9 @@ class Shelf:
         return respond(request)
 
     def usual(self, request):
+        return with_fields(self._usual(request), self.fields)
+
+    def _usual(self, request):
         if request.path == "/v2/":
             return answer(200, b"{}")
         repository, kind, reference = request.path.removeprefix("/v2/").rsplit("/", 2)
@@ -274,6 +279,12 @@ class Shelf:
             f"Docker-Content-Digest: {digest_of(document)}",
         )
         return found if request.method == "GET" else bodiless(found)
+
+
+def with_fields(whole, fields):
+    """The answer with more fields in its head."""
+    head, _, body = whole.partition(END_OF_HEAD)
+    return b"\r\n".join([head, *(field.encode("latin-1") for field in fields)]) + END_OF_HEAD + body
 
 
 def bodiless(whole):

@@ -220,17 +220,7 @@ def test_what_is_no_index_has_no_platforms(regtag, serve, shelf, verb):
     assert server.uploads == []
 
 
-BAD = [
-    "",
-    "linux",
-    "linux/",
-    "/amd64",
-    "linux/arm/",
-    "linux/arm/v7/x",
-    "linux//v7",
-    "a b/c",
-    "linux/ä",
-]
+BAD = ["", "linux", "linux/", "/amd64", "linux/arm/", "linux/arm/v7/x", "linux//v7"]
 
 
 @pytest.mark.parametrize("platform", BAD)

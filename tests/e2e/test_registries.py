@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from accounts import auths
-from fake import Shelf, answer, bodiless, errors
+from fake import Shelf, answer, bodiless, errors, with_fields
 from images import OCI_MANIFEST, digest_of
 from together import Together
 from token_server import Tokens, password_gate, secret, token_gate
@@ -43,6 +43,7 @@ class Registry:
 
     def __init__(self, registry, scenario, documents):
         self.shelf = Together() if scenario.get("together") else Shelf()
+        self.shelf.fields = []
         for tag, which in scenario.get("before", {"old": "image"}).items():
             self.shelf.put(REPOSITORY, tag, OCI_MANIFEST, documents[which])
         self._digests = {which: digest_of(document) for which, document in documents.items()}
@@ -99,11 +100,6 @@ def without_fields(whole, names):
     lines = head.decode("latin-1").split("\r\n")
     kept = [line for line in lines if line.partition(":")[0] not in names]
     return "\r\n".join(kept).encode("latin-1") + END_OF_HEAD + body
-
-
-def with_fields(whole, fields):
-    head, _, body = whole.partition(END_OF_HEAD)
-    return b"\r\n".join([head, *(field.encode() for field in fields)]) + END_OF_HEAD + body
 
 
 @pytest.fixture

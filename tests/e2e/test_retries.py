@@ -188,6 +188,19 @@ def test_a_guarded_upload_is_sent_again_where_nothing_has_changed(regtag, serve,
     assert len(server.uploads) == 3
 
 
+@pytest.mark.parametrize("what", PASSING)
+@pytest.mark.parametrize("guard", [[], ["--expect", "absent"]], ids=["unguarded", "guarded"])
+def test_a_look_is_tried_again_after(regtag, serve, shelf, document, what, guard):
+    """docker-registry has 500 for a tag that is being written, to name but one."""
+    server = serve(Failing(shelf, PASSING[what], 1, "HEAD"))
+
+    result = tag_new(regtag, server, *guard)
+
+    assert (result.status, result.err) == (0, b""), result
+    assert [row[1:] for row in result.rows] == [(digest_of(document), "created", "-")]
+    assert shelf.document("repo", "new") == document
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_so_many_times_and_no_more(regtag, serve, shelf, method):
     server = serve(Failing(shelf, PASSING["503"], 100, method))

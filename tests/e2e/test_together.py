@@ -1,11 +1,9 @@
 """Several tags with one request, where the registry can: fewer requests, and nothing said too soon."""
 
 import pytest
-from fake import CLOSE, RESET, answer, errors
+from fake import CLOSE, RESET, VERSION, answer, errors
 from images import OCI_MANIFEST, digest_of
 from together import Together
-
-VERSION = "Docker-Distribution-Api-Version: registry/2.0"
 
 
 @pytest.fixture
@@ -136,10 +134,8 @@ def test_a_registry_that_does_not_know_it_costs_one_request(regtag, serve, shelf
 
 
 def test_distribution_is_not_even_asked(regtag, serve, shelf, digest):
-    def respond(request):
-        return shelf(request).replace(b"\r\n", f"\r\n{VERSION}\r\n".encode(), 1)
-
-    server = serve(respond)
+    shelf.fields = [VERSION]
+    server = serve(shelf)
 
     result = tag(regtag, server, names(5))
 

@@ -13,6 +13,7 @@ from images import digest_of
 class Together(Shelf):
     def __init__(self):
         super().__init__()
+        self.fields = []
         self.knows_it = True  # or it takes no notice of tag=…
         self.longest = 46  # tags that are taken at once, as zot does
         self.too_many = 414  # or 431, 400; None: it sets as many as it takes, and names those

@@ -1,0 +1,1250 @@
+/* Moving and deleting tags: the look before, guards, confirming, dry runs; whatever the way does, and
+ * whoever else moves the tag meanwhile. */
+#include "run.h"
+
+static const char *const one_name[] = {"new"};
+
+/* Guards for the whole operation. They are read, not copied. */
+static void guard_with(struct run *run, const char *const *expected, size_t count)
+{
+    run->config.expected = expected;
+    run->config.expected_count = count;
+    begin_again(run);
+}
+
+/* ---- Outcomes -------------------------------------------------------------------------------- */
+
+static void a_tag_that_was_not_there_is_created(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    wire_delete(&run.wire, "new");
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_CREATED);
+    assert_true(run.absent[0]);
+    assert_string_equal(run.previous[0], "");
+    assert_true(IS_NEW(&run, "new"));
+    finish(&run);
+}
+
+static void a_tag_that_was_elsewhere_is_moved(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_MOVED);
+    assert_false(run.absent[0]);
+    assert_string_equal(run.previous[0], digest_of_old());
+    assert_true(IS_NEW(&run, "new"));
+    finish(&run);
+}
+
+static void a_tag_that_is_there_already_is_not_sent(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
+    run.wire.manners.delay = 1000;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_UNCHANGED);
+    expect_asked(&run, "GET base\nHEAD new\n");
+    assert_string_equal(run.previous[0], digest_of_new());
+    assert_int_equal(run.uploads, 0);
+    assert_int_equal(run.wire.now, 1000);
+    finish(&run);
+}
+
+/* A token that allows pushing, and not looking; a registry that does not know HEAD; a broken one. */
+static void a_look_that_fails_stops_nothing(void **state)
+{
+    static const unsigned statuses[] = {400, 403, 405, 410, 412, 418, 429, 500, 501, 503};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        for (unsigned close = 0; close < 2; close++) {
+            struct run run;
+            begin(&run);
+            run.wire.manners.head_status = statuses[i];
+            run.wire.manners.close_after_each = close;
+            tag_one(&run);
+            expect_end(&run, REGTAG_OK);
+            expect_outcome(&run, REGTAG_SET);
+            assert_string_equal(run.previous[0], "");
+            assert_false(run.absent[0]);
+            assert_true(IS_NEW(&run, "new"));
+            finish(&run);
+        }
+    }
+}
+
+static void a_look_that_gets_no_answer_stops_nothing(void **state)
+{
+    (void)state;
+    for (unsigned hang_up = 0; hang_up < 2; hang_up++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.head_unanswered = true;
+        run.wire.manners.hang_up_unanswered = hang_up;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_SET);
+        assert_true(IS_NEW(&run, "new"));
+        if (hang_up)
+            assert_int_equal(run.wire.now, 0);
+        finish(&run);
+    }
+}
+
+static void a_digest_that_is_none_is_not_taken_for_one(void **state)
+{
+    static const char *const digests[] = {"x", "sha256:00", "md5:00"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(digests); i++) {
+        struct run run;
+        char field[128];
+        begin(&run);
+        run.wire.manners.no_head_digest = true;
+        run.wire.manners.no_digest = true;
+        snprintf(field, sizeof field, "Docker-Content-Digest: %s\r\n", digests[i]);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", one_name, 1), REGTAG_OK);
+        while (step(&run))
+            if (run.wire.requests == 1)
+                run.wire.manners.fields = field;
+        assert_string_not_equal(run.previous[0], digests[i]);
+        finish(&run);
+    }
+}
+
+static void each_of_many_tags_has_its_own_past(void **state)
+{
+    static const char *const names[] = {"x", "new", "same", "y"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    wire_push(&run.wire, "same", OCI, NEW, sizeof NEW - 1);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD same\nHEAD y\nPUT y\n");
+    assert_int_equal(run.outcome[0], REGTAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_MOVED);
+    assert_int_equal(run.outcome[2], REGTAG_UNCHANGED);
+    assert_int_equal(run.outcome[3], REGTAG_CREATED);
+    assert_string_equal(run.previous[0], "");
+    assert_string_equal(run.previous[1], digest_of_old());
+    assert_string_equal(run.previous[2], digest_of_new());
+    assert_string_equal(run.previous[3], "");
+    finish(&run);
+}
+
+/* ---- The HEAD that follows ------------------------------------------------------------------- */
+
+static void a_server_that_closes_behind_the_first_answer_gets_the_second_request_again(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.close_first = true;
+        run.wire.seed = seed;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_MOVED);
+        expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
+        assert_int_equal(run.wire.connections, 2);
+        finish(&run);
+    }
+}
+
+static void a_server_that_ignores_what_follows_is_asked_one_at_a_time(void **state)
+{
+    static const char *const names[] = {"x", "new", "z"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.ignores_pipelined = true;
+    run.config.stall = 5000;
+    begin_again(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 3), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD z\nPUT z\n");
+    assert_int_equal(run.outcome[0], REGTAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_MOVED);
+    assert_int_equal(run.outcome[2], REGTAG_CREATED);
+    assert_int_equal(run.wire.now, 5000);
+    finish(&run);
+}
+
+/* Without a stall it costs a part of the time, and no more. */
+static void a_server_that_ignores_what_follows_does_not_eat_all_the_time(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.ignores_pipelined = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_MOVED);
+    assert_true(run.wire.now <= TIMEOUT / 4);
+    finish(&run);
+}
+
+static void nothing_follows_where_a_challenge_is_to_be_expected(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.realm = "http://localhost/token";
+    run.config.credentials.user = "u";
+    run.config.credentials.password = "p";
+    begin_again(&run);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_asked(&run, "GET base\nGET token?service=s&scope=repository%3Aa%3Apull%2Cpush\n"
+                       "GET base\nHEAD new\nPUT new\n");
+    assert_int_equal(run.wire.connections, 1);
+    finish(&run);
+}
+
+static void what_has_followed_a_request_that_was_challenged_is_drained(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.realm = seed % 2 ? "http://localhost/token" : "http://127.0.0.1/token";
+        run.wire.manners.chunked = seed % 3 == 0;
+        run.wire.seed = seed;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_MOVED);
+        expect_asked(&run, "GET base\nHEAD new\nGET token?service=s&scope=repository%3Aa%3Apull%2Cpush\n"
+                           "GET base\nHEAD new\nPUT new\n");
+        assert_int_equal(run.wire.connections, seed % 2 ? 1 : 2);
+        finish(&run);
+    }
+}
+
+static void a_challenge_is_answered_though_what_has_followed_it_is_not(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.realm = "http://localhost/token";
+    run.wire.manners.ignores_pipelined = true;
+    run.config.stall = 5000;
+    begin_again(&run);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_truth(&run, "ignored");
+    finish(&run);
+}
+
+/* ---- Dry runs -------------------------------------------------------------------------------- */
+
+static void a_dry_run_tells_what_would_be_and_changes_nothing(void **state)
+{
+    static const struct {
+        bool absent, same;
+        unsigned head_status;
+        enum regtag_outcome outcome;
+    } cases[] = {{true, false, 0, REGTAG_CREATED},
+                 {false, true, 0, REGTAG_UNCHANGED},
+                 {false, false, 403, REGTAG_SET},
+                 {false, false, 0, REGTAG_MOVED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        if (cases[i].absent)
+            wire_delete(&run.wire, "new");
+        if (cases[i].same)
+            wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
+        run.wire.manners.head_status = cases[i].head_status;
+        run.config.dry_run = true;
+        begin_again(&run);
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, cases[i].outcome);
+        assert_int_equal(run.uploads, 0);
+        expect_asked(&run, "GET base\nHEAD new\n");
+        finish(&run);
+    }
+}
+
+static void a_dry_run_looks_at_guards(void **state)
+{
+    static const char *const expected[] = {"absent"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.dry_run = true;
+    guard_with(&run, expected, 1);
+    tag_one(&run);
+    expect_end(&run, REGTAG_GUARD);
+    finish(&run);
+}
+
+/* ---- Confirming ------------------------------------------------------------------------------ */
+
+static void a_confirmed_tag_is_read_back(void **state)
+{
+    static const char *const names[] = {"x", "new"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.confirm = true;
+    begin_again(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 2), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD x\nHEAD new\nPUT new\nHEAD new\n");
+    assert_int_equal(run.outcome[0], REGTAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_MOVED);
+    finish(&run);
+}
+
+static void a_tag_that_someone_else_moved_behind_the_upload_is_not_confirmed(void **state)
+{
+    (void)state;
+    for (unsigned deleted = 0; deleted < 2; deleted++) {
+        struct run run;
+        begin(&run);
+        run.config.confirm = true;
+        begin_again(&run);
+        run.wire.rival = (struct wire_rival){4, "new", OCI, deleted ? NULL : RIVAL};
+        tag_one(&run);
+        expect_end(&run, REGTAG_NOT_CONFIRMED);
+        expect_outcome(&run, REGTAG_NOT_SET);
+        assert_string_equal(run.previous[0], digest_of_old());
+        finish(&run);
+    }
+}
+
+static void an_upload_that_cannot_be_read_back_is_uncertain(void **state)
+{
+    (void)state;
+    for (unsigned how = 0; how < 3; how++) {
+        struct run run;
+        begin(&run);
+        run.config.confirm = true;
+        begin_again(&run);
+        run.wire.manners.fail_method = "HEAD";
+        run.wire.manners.fail_after = 1;
+        run.wire.manners.fail = 100;
+        run.wire.manners.fail_status = how == 0 ? 403 : how == 1 ? 500 : 0;
+        tag_one(&run);
+        expect_end(&run, REGTAG_UNCERTAIN);
+        expect_outcome(&run, REGTAG_MAYBE_SET);
+        assert_true(IS_NEW(&run, "new"));
+        finish(&run);
+    }
+}
+
+/* ---- Guards: what they say ------------------------------------------------------------------- */
+
+static void expect_usage(const char *const *expected, size_t count, bool delete)
+{
+    struct run run;
+    begin(&run);
+    guard_with(&run, expected, count);
+    enum regtag_status status = delete ? regtag_delete(run.regtag, "localhost/a:new")
+                                       : regtag_tag(run.regtag, "localhost/a:base", one_name, 1);
+    if (status != REGTAG_USAGE)
+        fail_msg("\"%s\" is taken for a guard", expected[count - 1]);
+    run_on(&run);
+    expect_end(&run, REGTAG_USAGE);
+    assert_int_equal(run.wire.connections, 0);
+    finish(&run);
+}
+
+#define X64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void what_is_no_guard_is_refused_before_anything_is_sent(void **state)
+{
+    static const char *const guards[] = {
+        "",
+        "=",
+        "=absent",
+        "=sha256:" X64,
+        "new",
+        "new=",
+        "new=new",
+        "new==absent",
+        "Absent",
+        "absent ",
+        " absent",
+        "absent=new",
+        "new=ABSENT",
+        "sha256:",
+        "sha256:" X64 "0",
+        "sha256:0123456789abcdef",
+        "sha256:" X64 "=absent",
+        "SHA256:" X64,
+        "new=sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef",
+        "sha512:" X64 X64,
+        "new=sha512:" X64 X64,
+        "other=absent",
+        "base=absent",
+        "NEW=absent",
+        "new =absent",
+        "new= absent",
+        "localhost/a:new=absent",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(guards); i++) {
+        expect_usage(&guards[i], 1, false);
+        expect_usage(&guards[i], 1, true);
+    }
+}
+
+static void two_guards_for_the_same_are_refused(void **state)
+{
+    static const char *const pairs[][2] = {{"absent", "absent"},
+                                           {"absent", "sha256:" X64},
+                                           {"new=absent", "new=absent"},
+                                           {"new=sha256:" X64, "new=absent"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        expect_usage(pairs[i], 2, false);
+        expect_usage(pairs[i], 2, true);
+    }
+}
+
+static void a_refused_guard_is_named(void **state)
+{
+    static const char *const expected[] = {"absent", "other=absent"};
+    struct run run;
+    const char *text;
+    (void)state;
+    begin(&run);
+    guard_with(&run, expected, 2);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", one_name, 1), REGTAG_USAGE);
+    assert_int_equal(regtag_error(run.regtag, &text), REGTAG_USAGE);
+    assert_non_null(strstr(text, "\"other=absent\""));
+    finish(&run);
+}
+
+/* ---- Guards: what they do -------------------------------------------------------------------- */
+
+static void a_guard_that_holds_lets_the_tag_be_moved(void **state)
+{
+    (void)state;
+    for (unsigned named = 0; named < 2; named++) {
+        struct run run;
+        char text[128];
+        const char *expected[] = {text};
+        begin(&run);
+        snprintf(text, sizeof text, "%s%s", named ? "new=" : "", digest_of_old());
+        guard_with(&run, expected, 1);
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_MOVED);
+        expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
+        finish(&run);
+    }
+}
+
+static void a_guard_that_does_not_hold_leaves_the_tag_alone(void **state)
+{
+    static const struct {
+        const char *expected;
+        bool absent;
+        const char *shown; /* in the message */
+    } cases[] = {
+        {"absent", false, NULL},
+        {"new=absent", false, NULL},
+        {"sha256:" X64, false, "sha256:" X64},
+        {"new=sha256:" X64, false, "sha256:" X64},
+        {"sha256:" X64, true, "sha256:" X64},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        const char *text;
+        begin(&run);
+        if (cases[i].absent)
+            wire_delete(&run.wire, "new");
+        guard_with(&run, &cases[i].expected, 1);
+        tag_one(&run);
+        expect_end(&run, REGTAG_GUARD);
+        expect_outcome(&run, REGTAG_NOT_SET);
+        assert_int_equal(run.uploads, 0);
+        assert_int_equal(run.wire.puts, 0);
+        assert_int_equal(run.status[0], REGTAG_GUARD);
+        assert_string_equal(run.previous[0], cases[i].absent ? "" : digest_of_old());
+        regtag_error(run.regtag, &text);
+        assert_non_null(strstr(text, cases[i].absent ? "does not exist" : digest_of_old()));
+        if (cases[i].shown)
+            assert_non_null(strstr(text, cases[i].shown));
+        finish(&run);
+    }
+}
+
+/* Where it should be is not where it may be moved from. */
+static void a_guard_is_looked_at_though_the_tag_is_there_already(void **state)
+{
+    static const char *const absent[] = {"absent"};
+    struct run run;
+    const char *expected[1];
+    (void)state;
+    begin(&run);
+    wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
+    guard_with(&run, absent, 1);
+    tag_one(&run);
+    expect_end(&run, REGTAG_GUARD);
+    finish(&run);
+
+    begin(&run);
+    wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
+    expected[0] = digest_of_new();
+    guard_with(&run, expected, 1);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_UNCHANGED);
+    finish(&run);
+}
+
+static void a_guard_for_one_tag_wins_over_the_one_for_all(void **state)
+{
+    (void)state;
+    for (unsigned order = 0; order < 2; order++) {
+        static const char *const names[] = {"x", "new", "y"};
+        struct run run;
+        char text[128];
+        const char *expected[2];
+        begin(&run);
+        snprintf(text, sizeof text, "new=%s", digest_of_old());
+        expected[order] = "absent";
+        expected[!order] = text;
+        guard_with(&run, expected, 2);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 3), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.outcome[0], REGTAG_CREATED);
+        assert_int_equal(run.outcome[1], REGTAG_MOVED);
+        assert_int_equal(run.outcome[2], REGTAG_CREATED);
+        finish(&run);
+    }
+}
+
+static void a_guard_for_one_tag_does_not_hold_the_others(void **state)
+{
+    static const char *const names[] = {"x", "new", "y"};
+    static const char *const expected[] = {"new=absent"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    guard_with(&run, expected, 1);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 3), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_GUARD);
+    assert_int_equal(run.outcome[0], REGTAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_NOT_SET);
+    assert_int_equal(run.status[1], REGTAG_GUARD);
+    assert_int_equal(run.outcome[2], REGTAG_CREATED);
+    assert_true(IS_OLD(&run, "new"));
+    finish(&run);
+}
+
+static void a_tag_that_cannot_be_seen_is_left_alone_with_a_guard(void **state)
+{
+    static const struct {
+        unsigned http;
+        enum regtag_status status;
+    } cases[] = {
+        {400, REGTAG_GUARD},         {403, REGTAG_GUARD},     {405, REGTAG_GUARD},
+        {412, REGTAG_GUARD},         {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
+        {503, REGTAG_SERVER_FAILED},
+    };
+    static const char *const guards[] = {"absent", "sha256:" X64, NULL};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (size_t g = 0; g < COUNT(guards); g++) {
+            struct run run;
+            const char *expected[] = {guards[g] ? guards[g] : digest_of_old()};
+            begin(&run);
+            run.wire.manners.head_status = cases[i].http;
+            guard_with(&run, expected, 1);
+            tag_one(&run);
+            expect_end(&run, cases[i].status);
+            expect_outcome(&run, REGTAG_NOT_SET);
+            assert_int_equal(run.wire.puts, 0);
+            assert_int_equal(run.uploads, 0);
+            finish(&run);
+        }
+    }
+}
+
+static void a_tag_that_nobody_tells_of_is_left_alone_with_a_guard(void **state)
+{
+    (void)state;
+    for (unsigned hang_up = 0; hang_up < 2; hang_up++) {
+        struct run run;
+        const char *expected[] = {digest_of_old()};
+        begin(&run);
+        run.wire.manners.head_unanswered = true;
+        run.wire.manners.hang_up_unanswered = hang_up;
+        guard_with(&run, expected, 1);
+        tag_one(&run);
+        expect_end(&run, hang_up ? REGTAG_NO_CONNECTION : REGTAG_TIMEOUT);
+        expect_truth(&run, "unseen");
+        assert_int_equal(run.wire.puts, 0);
+        assert_true(run.wire.now <= TIMEOUT);
+        finish(&run);
+    }
+}
+
+static void a_guard_holds_where_the_digest_has_to_be_computed(void **state)
+{
+    (void)state;
+    for (unsigned good = 0; good < 2; good++) {
+        struct run run;
+        const char *expected[] = {good ? digest_of_old() : ZEROS};
+        begin(&run);
+        run.wire.manners.no_digest = true;
+        run.wire.manners.no_head_digest = true;
+        guard_with(&run, expected, 1);
+        tag_one(&run);
+        expect_end(&run, good ? REGTAG_OK : REGTAG_GUARD);
+        expect_outcome(&run, good ? REGTAG_MOVED : REGTAG_NOT_SET);
+        expect_truth(&run, "computed");
+        finish(&run);
+    }
+}
+
+static void a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed(void **state)
+{
+    struct run run;
+    char field[128];
+    const char *expected[] = {digest_of_rival()};
+    (void)state;
+    begin(&run);
+    run.wire.manners.no_digest = true;
+    run.wire.manners.no_head_digest = true;
+    snprintf(field, sizeof field, "Docker-Content-Digest: %s\r\n", digest_of_rival());
+    guard_with(&run, expected, 1);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", one_name, 1), REGTAG_OK);
+    while (step(&run))
+        run.wire.manners.fields =
+            run.wire.requests >= 2 && run.wire.line[0].out_at == run.wire.line[0].out.size ? field
+                                                                                           : NULL;
+    assert_int_equal(run.wire.puts, 0);
+    finish(&run);
+}
+
+/* ---- Where tags do not move ------------------------------------------------------------------ */
+
+static void a_tag_that_must_not_be_moved_and_is_there_is_unchanged(void **state)
+{
+    static const unsigned statuses[] = {400, 405, 409, 412};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        struct run run;
+        begin(&run);
+        wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
+        run.wire.manners.put_status = statuses[i];
+        run.wire.manners.fail_method = "HEAD";
+        run.wire.manners.fail = 1; /* it is not to be seen before */
+        run.wire.manners.fail_status = 403;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_UNCHANGED);
+        expect_asked(&run, "GET base\nHEAD new\nPUT new\nHEAD new\n");
+        finish(&run);
+    }
+}
+
+static void a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_moved(void **state)
+{
+    (void)state;
+    for (unsigned absent = 0; absent < 2; absent++) {
+        struct run run;
+        begin(&run);
+        if (absent)
+            wire_delete(&run.wire, "new");
+        run.wire.manners.put_status = 409;
+        tag_one(&run);
+        expect_end(&run, REGTAG_IMMUTABLE);
+        expect_outcome(&run, REGTAG_NOT_SET);
+        expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
+        finish(&run);
+    }
+}
+
+/* ---- Deleting -------------------------------------------------------------------------------- */
+
+static void a_tag_is_deleted_and_looked_at_again(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    delete_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_DELETED);
+    expect_asked(&run, "HEAD new\nDELETE new\nHEAD new\n");
+    assert_string_equal(run.previous[0], digest_of_old());
+    assert_string_equal(run.name[0], "new");
+    assert_int_equal(run.uploads, 1);
+    assert_int_equal(run.wire.connections, 1);
+    assert_null(wire_find(&run.wire, "new"));
+    assert_non_null(wire_find(&run.wire, "base"));
+    finish(&run);
+}
+
+static void a_deletion_is_announced_before_it_is_sent(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.refuses_upload = true;
+    delete_one(&run);
+    assert_int_equal(run.end, REGTAG_UPLOAD);
+    assert_string_equal(regtag_result(run.regtag)->name, "new");
+    assert_string_equal(regtag_result(run.regtag)->digest, "");
+    assert_string_equal(regtag_result(run.regtag)->previous, digest_of_old());
+    expect_asked(&run, "HEAD new\n");
+    finish(&run);
+}
+
+static void a_tag_that_is_not_there_cannot_be_deleted(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    wire_delete(&run.wire, "new");
+    delete_one(&run);
+    expect_end(&run, REGTAG_NOT_FOUND);
+    expect_outcome(&run, REGTAG_NOT_SET);
+    assert_int_equal(run.wire.deletes, 0);
+    finish(&run);
+}
+
+static void what_names_no_tag_is_not_deleted(void **state)
+{
+    static const char *const images[] = {
+        "localhost/a", "localhost/a@sha256:" X64, "localhost/a:new@sha256:" X64, "localhost/a:", "",
+        "localhost:80"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(images); i++) {
+        struct run run;
+        begin(&run);
+        if (regtag_delete(run.regtag, images[i]) != REGTAG_USAGE)
+            fail_msg("\"%s\" is taken", images[i]);
+        run_on(&run);
+        expect_end(&run, REGTAG_USAGE);
+        assert_int_equal(run.wire.connections, 0);
+        finish(&run);
+    }
+}
+
+static void a_tag_that_cannot_be_seen_is_deleted_without_a_guard(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.fail_method = "HEAD";
+    run.wire.manners.fail = 1;
+    run.wire.manners.fail_status = 403;
+    delete_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_DELETED);
+    assert_string_equal(run.previous[0], "");
+    finish(&run);
+}
+
+static void a_deletion_is_guarded(void **state)
+{
+    static const struct {
+        const char *expected; /* NULL: what it is */
+        bool absent;
+        enum regtag_status status;
+    } cases[] = {{NULL, false, REGTAG_OK},
+                 {"absent", false, REGTAG_GUARD},
+                 {"sha256:" X64, false, REGTAG_GUARD},
+                 {"new=sha256:" X64, false, REGTAG_GUARD},
+                 {"sha256:" X64, true, REGTAG_GUARD},
+                 {"absent", true, REGTAG_NOT_FOUND}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        const char *expected[] = {cases[i].expected ? cases[i].expected : digest_of_old()};
+        begin(&run);
+        if (cases[i].absent)
+            wire_delete(&run.wire, "new");
+        guard_with(&run, expected, 1);
+        delete_one(&run);
+        expect_end(&run, cases[i].status);
+        assert_int_equal(run.wire.deletes, cases[i].status == REGTAG_OK);
+        expect_outcome(&run, cases[i].status == REGTAG_OK ? REGTAG_DELETED : REGTAG_NOT_SET);
+        finish(&run);
+    }
+}
+
+static void a_dry_deletion_deletes_nothing(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.dry_run = true;
+    begin_again(&run);
+    delete_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_DELETED);
+    expect_asked(&run, "HEAD new\n");
+    assert_int_equal(run.uploads, 0);
+    finish(&run);
+}
+
+static void statuses_of_deletions_have_their_meanings(void **state)
+{
+    static const struct {
+        unsigned http;
+        enum regtag_status status;
+    } cases[] = {{200, REGTAG_OK},
+                 {202, REGTAG_OK},
+                 {204, REGTAG_OK},
+                 {400, REGTAG_IMMUTABLE},
+                 {401, REGTAG_DENIED},
+                 {403, REGTAG_DENIED},
+                 {405, REGTAG_IMMUTABLE},
+                 {409, REGTAG_IMMUTABLE},
+                 {412, REGTAG_IMMUTABLE},
+                 {429, REGTAG_SLOW_DOWN},
+                 {500, REGTAG_SERVER_FAILED},
+                 {503, REGTAG_SERVER_FAILED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.delete_status = cases[i].http;
+        delete_one(&run);
+        if (regtag_error(run.regtag, NULL) != cases[i].status)
+            fail_msg("HTTP %u became %d", cases[i].http, regtag_error(run.regtag, NULL));
+        expect_outcome(&run, cases[i].status ? REGTAG_NOT_SET : REGTAG_DELETED);
+        assert_int_equal(wire_find(&run.wire, "new") == NULL, cases[i].status == REGTAG_OK);
+        finish(&run);
+    }
+}
+
+static void a_deletion_that_was_taken_and_shows_no_effect_is_uncertain(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.deletes_never = true;
+    delete_one(&run);
+    expect_end(&run, REGTAG_UNCERTAIN);
+    expect_outcome(&run, REGTAG_MAYBE_SET);
+    finish(&run);
+}
+
+static void a_failed_or_unanswered_deletion_is_looked_at(void **state)
+{
+    (void)state;
+    for (unsigned how = 0; how < 3; how++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.delete_status = how == 0 ? 502 : 0;
+        run.wire.manners.deletes_anyway = how == 0;
+        run.wire.manners.delete_unanswered = how > 0;
+        run.wire.manners.hang_up_unanswered = how == 2;
+        delete_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_DELETED);
+        assert_true(run.wire.now <= TIMEOUT);
+        finish(&run);
+    }
+}
+
+static void an_unanswered_deletion_and_an_unanswered_look_are_uncertain(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.manners.delete_unanswered = true;
+    run.wire.manners.hang_up_unanswered = true;
+    run.wire.manners.fail_method = "HEAD";
+    run.wire.manners.fail_after = 1;
+    run.wire.manners.fail = 100;
+    delete_one(&run);
+    expect_end(&run, REGTAG_UNCERTAIN);
+    expect_outcome(&run, REGTAG_MAYBE_SET);
+    finish(&run);
+}
+
+/* ---- Whoever calls late ---------------------------------------------------------------------- */
+
+/* The program writes its journal, and that takes longer than there is time. */
+static void nothing_is_changed_behind_the_deadline(void **state)
+{
+    (void)state;
+    for (unsigned delete = 0; delete < 2; delete ++) {
+        struct run run;
+        begin(&run);
+        run.refuses_upload = true;
+        if (delete)
+            delete_one(&run);
+        else
+            tag_one(&run);
+        assert_int_equal(run.end, REGTAG_UPLOAD);
+        run.refuses_upload = false;
+        run.wire.now = 3 * TIMEOUT;
+        run_on(&run);
+        expect_end(&run, REGTAG_TIMEOUT);
+        expect_outcome(&run, REGTAG_NOT_SET);
+        assert_int_equal(run.wire.puts + run.wire.deletes, 0);
+        assert_int_equal(run.wire.now, 3 * TIMEOUT);
+        finish(&run);
+    }
+}
+
+/* ---- Faults at every byte -------------------------------------------------------------------- */
+
+/* How an operation is set out, whatever happens to it then. */
+struct setting {
+    const char *label;
+    bool delete, guarded, confirm, absent;
+    unsigned retries;
+    struct wire_manners manners;
+};
+
+static const struct setting settings[] = {
+    {.label = "tag, retried", .retries = 2},
+    {.label = "tag, guarded", .guarded = true},
+    {.label = "tag, guarded, retried", .guarded = true, .retries = 2},
+    {.label = "tag, confirmed", .confirm = true},
+    {.label = "tag, guarded, confirmed, retried", .guarded = true, .confirm = true, .retries = 2},
+    {.label = "tag, weighed, guarded, retried",
+     .guarded = true,
+     .retries = 2,
+     .manners = {.no_digest = true, .no_head_digest = true}},
+    {.label = "tag, new, guarded, retried", .guarded = true, .absent = true, .retries = 2},
+    {.label = "tag, token, guarded, retried",
+     .guarded = true,
+     .retries = 2,
+     .manners = {.realm = "http://127.0.0.1/token"}},
+    {.label = "delete", .delete = true},
+    {.label = "delete, retried", .delete = true, .retries = 2},
+    {.label = "delete, guarded, retried", .delete = true, .guarded = true, .retries = 2},
+};
+
+static void set_out(struct run *run, const struct setting *s, const char **expected)
+{
+    begin(run);
+    if (s->absent)
+        wire_delete(&run->wire, "new");
+    run->wire.watched = "new";
+    run->wire.manners = s->manners;
+    run->config.retries = s->retries;
+    run->config.confirm = s->confirm;
+    run->config.expected = expected;
+    run->config.expected_count = s->guarded;
+    *expected = s->absent ? "absent" : digest_of_old();
+    begin_again(run);
+}
+
+/* Nothing is changed but what was seen to be as expected, and nothing is told but what has happened. */
+static void expect_right(const struct run *run, const struct setting *s, const char *when)
+{
+    const char *expected = s->absent ? "absent" : digest_of_old();
+    enum regtag_outcome outcome = run->outcome[0];
+    bool good = is_good(outcome);
+    if (run->settled != 1)
+        fail_msg("%s: %zu names are settled", when, run->settled);
+    for (unsigned i = 0; s->guarded && i < run->wire.changes; i++) {
+        if (strcmp(run->wire.upon[i], expected) != 0)
+            fail_msg("%s: it was changed upon %s", when, run->wire.upon[i]);
+    }
+    bool elsewhere = s->delete &&run->wire.rival.at; /* someone else may have deleted it */
+    if (good && run->wire.changes == 0 && !elsewhere)
+        fail_msg("%s: it is said to be done (%d), and nothing was", when, outcome);
+    if (outcome == REGTAG_NOT_SET && run->wire.changes > 0 && run->status[0] != REGTAG_NOT_CONFIRMED &&
+        run->wire.rival.at == 0)
+        fail_msg("%s: it is said not to be done (%d), and was", when, run->status[0]);
+    if ((outcome == REGTAG_DELETED) != (good && s->delete))
+        fail_msg("%s: the outcome is %d", when, outcome);
+    if (outcome == REGTAG_CREATED && !s->absent && run->wire.rival.at == 0)
+        fail_msg("%s: it is said to be created", when);
+    if (outcome == REGTAG_MOVED && s->absent && run->wire.rival.at == 0)
+        fail_msg("%s: it is said to have moved", when);
+    if (outcome == REGTAG_UNCHANGED)
+        fail_msg("%s: it is said to be unchanged", when);
+    if (s->guarded && good && outcome == REGTAG_SET)
+        fail_msg("%s: it was guarded, and is said to have been unknown", when);
+    if ((outcome == REGTAG_MAYBE_SET) != (run->status[0] == REGTAG_UNCERTAIN))
+        fail_msg("%s: the outcome is %d, the status %d", when, outcome, run->status[0]);
+    if (run->wire.now > TIMEOUT)
+        fail_msg("%s: it took %llu ms", when, (unsigned long long)run->wire.now);
+}
+
+/* Without a rival: where the tag is in the end. */
+static void expect_place(const struct run *run, const struct setting *s, const char *when)
+{
+    bool there = wire_find(&run->wire, "new") != NULL;
+    bool was = s->absent ? !there : IS_OLD(run, "new");
+    bool done = s->delete ? !there : IS_NEW(run, "new");
+    if (!was && !done)
+        fail_msg("%s: the tag is neither where it was nor where it should be", when);
+    if (is_good(run->outcome[0]) != done && run->outcome[0] != REGTAG_MAYBE_SET)
+        fail_msg("%s: the outcome is %d, status %d, but in truth %s", when, run->outcome[0],
+                 run->status[0], done ? "it is done" : "it is not");
+}
+
+static void run_setting(struct run *run, const struct setting *s)
+{
+    if (s->delete)
+        delete_one(run);
+    else
+        tag_one(run);
+}
+
+static void a_fault_at_any_byte_is_told_truly(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        for (unsigned kind = 0; kind < 5; kind++) {
+            /* writing fails; reading fails or ends; once or for good */
+            bool writing = kind == 4, orderly = kind & 1, lasting = kind & 2;
+            bool hit = true;
+            for (uint64_t at = 0; hit; at++) {
+                struct run run;
+                const char *expected;
+                char when[160];
+                set_out(&run, &settings[i], &expected);
+                run.wire.fault = (struct wire_fault){true, writing, at, orderly, lasting};
+                run.wire.seed = at % 3;
+                snprintf(when, sizeof when, "%s: %s %s %s at byte %llu", settings[i].label,
+                         writing ? "writing" : "reading", orderly ? "ends" : "fails",
+                         lasting ? "for good" : "once", (unsigned long long)at);
+                run_setting(&run, &settings[i]);
+                expect_right(&run, &settings[i], when);
+                expect_place(&run, &settings[i], when);
+                if (settings[i].retries && !orderly && !lasting && !is_good(run.outcome[0]))
+                    fail_msg("%s: one fault is not got over: status %d", when, run.status[0]);
+                hit = !run.wire.fault.armed;
+                finish(&run);
+            }
+        }
+    }
+}
+
+/* Each request in turn fails, with each of these, so many times, and what it asks for is done or not. */
+static void a_failure_at_any_request_is_told_truly(void **state)
+{
+    static const unsigned statuses[] = {0, 500, 503, 403, 409, 429};
+    (void)state;
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        for (unsigned choice = 0; choice < 9 * 3 * 2 * COUNT(statuses); choice++) {
+            struct run run;
+            const char *expected;
+            char when[160];
+            unsigned after = choice % 9, times = 1 + choice / 9 % 3, done = choice / 27 % 2;
+            unsigned status = statuses[choice / 54];
+            /* An error is believed, unless it is the server's and what follows can be seen. */
+            bool anyway =
+                done && (status == 0 || (status >= 500 && (times == 1 || settings[i].retries)));
+            set_out(&run, &settings[i], &expected);
+            run.wire.manners.fail_after = after;
+            run.wire.manners.fail = times;
+            run.wire.manners.fail_status = status;
+            run.wire.manners.stores_anyway = anyway;
+            run.wire.manners.deletes_anyway = anyway;
+            snprintf(when, sizeof when, "%s: %u at %u, %u times%s", settings[i].label, status, after + 1,
+                     times, anyway ? ", done nevertheless" : "");
+            run_setting(&run, &settings[i]);
+            expect_right(&run, &settings[i], when);
+            expect_place(&run, &settings[i], when);
+            finish(&run);
+        }
+    }
+}
+
+/* ---- Someone else ---------------------------------------------------------------------------- */
+
+/* With someone else who moves the tag, or deletes it, right before the k-th request, for every k. */
+static void whoever_else_moves_the_tag_is_never_overwritten_once_that_was_seen(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        for (unsigned k = 1; k < 12; k++) {
+            for (unsigned failure = 0; failure < 2 * 12; failure++) {
+                struct run run;
+                const char *expected;
+                char when[160];
+                set_out(&run, &settings[i], &expected);
+                run.wire.rival = (struct wire_rival){k, "new", OCI,
+                                                     failure % 2 && !settings[i].absent ? NULL : RIVAL};
+                run.wire.manners.fail_after = failure / 2;
+                run.wire.manners.fail = failure / 2 > 0;
+                run.wire.manners.stores_anyway = failure % 3 == 0;
+                run.wire.manners.deletes_anyway = failure % 3 == 0;
+                snprintf(when, sizeof when, "%s: moved before request %u, failure %u", settings[i].label,
+                         k, failure);
+                run_setting(&run, &settings[i]);
+                expect_right(&run, &settings[i], when);
+                finish(&run);
+            }
+        }
+    }
+}
+
+static void a_tag_that_moves_before_the_look_is_left_alone_with_a_guard(void **state)
+{
+    (void)state;
+    for (unsigned k = 1; k < 6; k++) {
+        static const struct setting guarded = {.label = "guarded", .guarded = true, .confirm = true};
+        struct run run;
+        const char *expected;
+        set_out(&run, &guarded, &expected);
+        run.wire.rival = (struct wire_rival){k, "new", OCI, RIVAL};
+        tag_one(&run);
+        if (k <= 2) { /* GET, HEAD */
+            expect_end(&run, REGTAG_GUARD);
+            assert_true(points_at(&run, "new", RIVAL));
+            assert_string_equal(run.previous[0], digest_of_rival());
+        } else if (k == 3) { /* PUT: this window cannot be closed from here */
+            expect_end(&run, REGTAG_OK);
+            assert_true(IS_NEW(&run, "new"));
+        } else if (k == 4) { /* the HEAD that reads it back */
+            expect_end(&run, REGTAG_NOT_CONFIRMED);
+            assert_true(points_at(&run, "new", RIVAL));
+        } else
+            expect_end(&run, REGTAG_OK);
+        finish(&run);
+    }
+}
+
+/* An upload that got no answer is not simply sent again: the tag is looked at first. */
+static void a_guarded_upload_is_not_repeated_upon_what_someone_else_did(void **state)
+{
+    (void)state;
+    for (unsigned status = 0; status <= 503; status += 503) {
+        for (unsigned anyway = 0; anyway < 2; anyway++) {
+            static const struct setting guarded = {.label = "guarded", .guarded = true, .retries = 4};
+            struct run run;
+            const char *expected;
+            set_out(&run, &guarded, &expected);
+            run.wire.manners.fail_method = "PUT";
+            run.wire.manners.fail = 1;
+            run.wire.manners.fail_status = status;
+            run.wire.manners.stores_anyway = anyway;
+            run.wire.manners.close_after_each = true; /* so that no connection has been used before */
+            run.wire.rival = (struct wire_rival){4, "new", OCI, RIVAL};
+            tag_one(&run);
+            assert_true(points_at(&run, "new", RIVAL));
+            assert_int_equal(run.wire.puts, 1);
+            assert_false(is_good(run.outcome[0]));
+            finish(&run);
+        }
+    }
+}
+
+/* By chance: manners, faults, a rival, and several names. */
+static void whatever_happens_by_chance_no_guard_is_broken(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 8000; seed++) {
+        struct run run;
+        const char *expected;
+        char when[32];
+        uint64_t x = seed * 11400714819323198485u;
+        x ^= x >> 29;
+        struct setting s = settings[x % COUNT(settings)];
+        x /= COUNT(settings);
+        s.retries = x & 3;
+        s.guarded = true;
+        s.manners.close_after_each = (x >> 2 & 7) == 0;
+        s.manners.close_silently = (x >> 5 & 7) == 0;
+        s.manners.close_late = (x >> 8 & 7) == 0;
+        s.manners.close_first = (x >> 11 & 3) == 0;
+        s.manners.ignores_pipelined = (x >> 13 & 7) == 0;
+        s.manners.delay = (x >> 16 & 3) * 3000;
+        s.manners.fail_after = x >> 18 & 7;
+        s.manners.fail = x >> 21 & 3;
+        s.manners.fail_status = x >> 23 & 1 ? 503 : 0;
+        s.manners.stores_anyway = (x >> 24 & 1) && s.manners.fail_status == 0;
+        s.manners.deletes_anyway = s.manners.stores_anyway;
+        s.manners.hang_up_unanswered = x >> 25 & 1;
+        s.manners.put_unanswered = (x >> 26 & 15) == 0;
+        set_out(&run, &s, &expected);
+        if (x >> 30 & 1)
+            run.wire.rival =
+                (struct wire_rival){1 + (x >> 31 & 7), "new", OCI, x >> 34 & 3 ? RIVAL : NULL};
+        run.wire.fault =
+            (struct wire_fault){x >> 36 & 1, x >> 37 & 1, (x >> 38) % 2500, x >> 58 & 1, x >> 59 & 1};
+        run.wire.seed = seed;
+        run.impatient = (x >> 60 & 3) == 0;
+        run.config.stall = x >> 62 & 1 ? 10000 : 0;
+        begin_again(&run);
+        snprintf(when, sizeof when, "seed %llu", (unsigned long long)seed);
+        run_setting(&run, &s);
+        expect_right(&run, &s, when);
+        finish(&run);
+    }
+}
+
+int main(void)
+{
+    if (getenv("ONLY"))
+        cmocka_set_test_filter(getenv("ONLY"));
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tag_that_was_not_there_is_created),
+        cmocka_unit_test(a_tag_that_was_elsewhere_is_moved),
+        cmocka_unit_test(a_tag_that_is_there_already_is_not_sent),
+        cmocka_unit_test(a_look_that_fails_stops_nothing),
+        cmocka_unit_test(a_look_that_gets_no_answer_stops_nothing),
+        cmocka_unit_test(a_digest_that_is_none_is_not_taken_for_one),
+        cmocka_unit_test(each_of_many_tags_has_its_own_past),
+        cmocka_unit_test(a_server_that_closes_behind_the_first_answer_gets_the_second_request_again),
+        cmocka_unit_test(a_server_that_ignores_what_follows_is_asked_one_at_a_time),
+        cmocka_unit_test(a_server_that_ignores_what_follows_does_not_eat_all_the_time),
+        cmocka_unit_test(nothing_follows_where_a_challenge_is_to_be_expected),
+        cmocka_unit_test(what_has_followed_a_request_that_was_challenged_is_drained),
+        cmocka_unit_test(a_challenge_is_answered_though_what_has_followed_it_is_not),
+        cmocka_unit_test(a_dry_run_tells_what_would_be_and_changes_nothing),
+        cmocka_unit_test(a_dry_run_looks_at_guards),
+        cmocka_unit_test(a_confirmed_tag_is_read_back),
+        cmocka_unit_test(a_tag_that_someone_else_moved_behind_the_upload_is_not_confirmed),
+        cmocka_unit_test(an_upload_that_cannot_be_read_back_is_uncertain),
+        cmocka_unit_test(what_is_no_guard_is_refused_before_anything_is_sent),
+        cmocka_unit_test(two_guards_for_the_same_are_refused),
+        cmocka_unit_test(a_refused_guard_is_named),
+        cmocka_unit_test(a_guard_that_holds_lets_the_tag_be_moved),
+        cmocka_unit_test(a_guard_that_does_not_hold_leaves_the_tag_alone),
+        cmocka_unit_test(a_guard_is_looked_at_though_the_tag_is_there_already),
+        cmocka_unit_test(a_guard_for_one_tag_wins_over_the_one_for_all),
+        cmocka_unit_test(a_guard_for_one_tag_does_not_hold_the_others),
+        cmocka_unit_test(a_tag_that_cannot_be_seen_is_left_alone_with_a_guard),
+        cmocka_unit_test(a_tag_that_nobody_tells_of_is_left_alone_with_a_guard),
+        cmocka_unit_test(a_guard_holds_where_the_digest_has_to_be_computed),
+        cmocka_unit_test(a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed),
+        cmocka_unit_test(a_tag_that_must_not_be_moved_and_is_there_is_unchanged),
+        cmocka_unit_test(a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_moved),
+        cmocka_unit_test(a_tag_is_deleted_and_looked_at_again),
+        cmocka_unit_test(a_deletion_is_announced_before_it_is_sent),
+        cmocka_unit_test(a_tag_that_is_not_there_cannot_be_deleted),
+        cmocka_unit_test(what_names_no_tag_is_not_deleted),
+        cmocka_unit_test(a_tag_that_cannot_be_seen_is_deleted_without_a_guard),
+        cmocka_unit_test(a_deletion_is_guarded),
+        cmocka_unit_test(a_dry_deletion_deletes_nothing),
+        cmocka_unit_test(statuses_of_deletions_have_their_meanings),
+        cmocka_unit_test(a_deletion_that_was_taken_and_shows_no_effect_is_uncertain),
+        cmocka_unit_test(a_failed_or_unanswered_deletion_is_looked_at),
+        cmocka_unit_test(an_unanswered_deletion_and_an_unanswered_look_are_uncertain),
+        cmocka_unit_test(nothing_is_changed_behind_the_deadline),
+        cmocka_unit_test(a_fault_at_any_byte_is_told_truly),
+        cmocka_unit_test(a_failure_at_any_request_is_told_truly),
+        cmocka_unit_test(whoever_else_moves_the_tag_is_never_overwritten_once_that_was_seen),
+        cmocka_unit_test(a_tag_that_moves_before_the_look_is_left_alone_with_a_guard),
+        cmocka_unit_test(a_guarded_upload_is_not_repeated_upon_what_someone_else_did),
+        cmocka_unit_test(whatever_happens_by_chance_no_guard_is_broken),
+    };
+    return cmocka_run_group_tests_name("moves", tests, NULL, NULL);
+}
