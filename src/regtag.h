@@ -137,9 +137,14 @@ enum regtag_scheme {
     REGTAG_SCHEME_TLS
 };
 
-/* The limits that fit everything; a device with less memory may choose less. */
+/* The limits that fit everything; a device with less memory may choose less, for one operation in its
+ * configuration, and for all by defining these when the library and what uses it are compiled. */
+#ifndef REGTAG_MANIFEST_MAX
 #define REGTAG_MANIFEST_MAX (4u * 1024 * 1024) /* bytes; the OCI distribution specification's limit */
-#define REGTAG_TOKENS_MAX 32768u               /* JSON values and keys in a manifest, 24 bytes each */
+#endif
+#ifndef REGTAG_TOKENS_MAX /* JSON values and keys in a manifest, 24 bytes each; a layer takes 7 */
+#define REGTAG_TOKENS_MAX (REGTAG_MANIFEST_MAX / 128u)
+#endif
 
 /* Enough memory for an operation with these limits, for those who want to set it aside when the program
  * is built; regtag_size() is exact. */

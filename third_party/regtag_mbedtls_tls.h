@@ -13,6 +13,7 @@
 #define MBEDTLS_PLATFORM_CALLOC_MACRO tls_arena_calloc
 #define MBEDTLS_PLATFORM_FREE_MACRO tls_arena_free
 #define MBEDTLS_PLATFORM_TIME_ALT
+#define MBEDTLS_PLATFORM_GMTIME_R_ALT /* glibc allocates memory for it */
 #include <stddef.h>
 void *tls_arena_calloc(size_t count, size_t size);
 void tls_arena_free(void *memory);

@@ -3,9 +3,8 @@
 #ifndef REGTAG_BASE_ERROR_H
 #define REGTAG_BASE_ERROR_H
 
+#include "base/sizes.h"
 #include "base/writer.h"
-
-#define ERROR_TEXT_MAX 1024 /* bytes of a message, its NUL included; longer ones are cut */
 
 struct error {
     int status; /* 0: no error */

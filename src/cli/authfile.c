@@ -1,10 +1,9 @@
 #include "cli/authfile.h"
 
 #include "base/base64.h"
+#include "base/sizes.h"
 #include "base/wipe.h"
 #include "regtag.h"
-
-#define KEY_MAX 600 /* bytes: a URL's scheme, a host, a namespace */
 
 /* Base64 of USER:PASSWORD, and of the NULs that old versions of Docker put behind it. */
 #define LOGIN64_MAX ((REGTAG_USER_MAX + 1 + REGTAG_PASSWORD_MAX + 8) / 3 * 4 + 4)
@@ -108,7 +107,7 @@ static int member(struct search *s, int object, struct slice name, jsmntype_t ty
 /* The member whose key fits a place best. */
 static int place_member(struct search *s, int object, const struct place *wanted, jsmntype_t type)
 {
-    char text[KEY_MAX];
+    char text[AUTHFILE_KEY_MAX];
     int best = NO_VALUE;
     size_t best_fit = 0;
     for (int key = document_first_key(&s->d, object); key != NO_VALUE;

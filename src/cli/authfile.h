@@ -3,12 +3,9 @@
 #ifndef REGTAG_CLI_AUTHFILE_H
 #define REGTAG_CLI_AUTHFILE_H
 
+#include "base/sizes.h"
 #include "cli/secrets.h"
 #include "oci/document.h"
-
-#define AUTHFILE_MAX 65536      /* bytes of a file */
-#define AUTHFILE_TOKENS 4096    /* JSON values and keys in it; a login takes 4 */
-#define AUTHFILE_HELPER_MAX 128 /* bytes of a helper's name */
 
 /* Docker Hub goes by this name in references, and by the URL in Docker's file and for its helpers. */
 #define HUB "docker.io"

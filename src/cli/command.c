@@ -169,3 +169,9 @@ int command_run(const struct command *c, struct error *e)
     close(ends[0]);
     return problem ? cannot_run(c, problem, e) : judge(c, status, e);
 }
+
+void command_collect(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+}

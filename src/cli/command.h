@@ -15,4 +15,8 @@ struct command {
  * cannot be run. Unless that is 0, e has it, too, and says what was wrong. */
 int command_run(const struct command *c, struct error *e);
 
+/* Forgets the processes that have ended and that nobody waits for. Where we are the first process of a
+ * container, what COMMAND leaves in the background becomes ours. */
+void command_collect(void);
+
 #endif

@@ -8,14 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sizes.h"
 #include "base/wipe.h"
 #include "cli/authfile.h"
 #include "cli/helper.h"
 #include "cli/output.h"
 #include "net/clock.h"
 
-#define FILE_PATH_MAX 1024
-#define QUERY_MAX 600 /* bytes of HOST:PORT/REPOSITORY */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What is being read: a file, a password, a helper's answer, one after the other. One byte more than any of

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sizes.h"
+
 /* musl: at most 48 addresses of 88 bytes with a name of 256, or one directory's 2,088 bytes. */
-#define HEAP_SIZE 8192u
 
 static union {
     char bytes[HEAP_SIZE];

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sizes.h"
 #include "base/wipe.h"
 #include "cli/authfile.h"
 #include "cli/output.h"
@@ -16,10 +17,8 @@
 #include "net/child.h"
 #include "net/clock.h"
 
-#define PROGRAM_MAX 1024   /* bytes of its path; directories with longer names are passed over */
 #define FILES_MAX 1024     /* files that are open here are below this number */
 #define PAUSE 20           /* milliseconds between two looks whether it has ended */
-#define COMPLAINT_MAX 200  /* bytes of what it says that are shown */
 #define STATUS_NOT_RUN 127 /* of a child that could not become the program */
 
 static const char PATH_DEFAULT[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -52,13 +51,13 @@ static bool is_program(const char *path)
 
 /* Looks through PATH. What is relative there is passed over: whoever owns the working directory could put
  * a helper in it. */
-static bool find_program(const char *name, char path[PROGRAM_MAX])
+static bool find_program(const char *name, char path[HELPER_PROGRAM_MAX])
 {
     const char *list = getenv("PATH");
     struct slice rest = slice_of(list ? list : PATH_DEFAULT);
     do {
         struct slice directory = slice_split(&rest, ':');
-        struct writer w = writer_to(path, PROGRAM_MAX - 1);
+        struct writer w = writer_to(path, HELPER_PROGRAM_MAX - 1);
         write_format(&w, "%.*s/docker-credential-%s", SLICE_ARG(directory), name);
         path[w.used] = '\0';
         if (directory.size && directory.data[0] == '/' && !w.overflow && is_program(path))
@@ -191,7 +190,7 @@ static struct slice trim_lines(struct slice s)
 /* It has not ended well. What looks like an answer is not shown: there may be a secret in it. */
 static enum helper_verdict complain(const struct run *run, struct slice text, struct error *e)
 {
-    char problem[COMPLAINT_MAX + 64];
+    char problem[HELPER_COMPLAINT_MAX + 64];
     struct writer w = writer_to(problem, sizeof problem - 1);
     if (WIFEXITED(run->status))
         write_format(&w, "ended with status %u", (unsigned)WEXITSTATUS(run->status));
@@ -199,7 +198,7 @@ static enum helper_verdict complain(const struct run *run, struct slice text, st
         write_format(&w, "was ended by signal %u", (unsigned)WTERMSIG(run->status));
     struct slice line = slice_split(&text, '\n');
     if (line.size && line.data[0] != '{')
-        write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, COMPLAINT_MAX)));
+        write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, HELPER_COMPLAINT_MAX)));
     problem[w.used] = '\0';
     return failed(run->h, e, problem, "");
 }
@@ -244,7 +243,7 @@ static enum helper_verdict judge(const struct run *run, struct credentials *c, s
 
 enum helper_verdict helper_get(const struct helper *h, struct credentials *c, struct error *e)
 {
-    char path[PROGRAM_MAX];
+    char path[HELPER_PROGRAM_MAX];
     struct run run = {.h = h, .answer = writer_to(h->memory, HELPER_ANSWER_MAX)};
 
     if (!helper_name_valid(slice_of(h->name)))

@@ -2,10 +2,9 @@
 #ifndef REGTAG_CLI_HELPER_H
 #define REGTAG_CLI_HELPER_H
 
+#include "base/sizes.h"
 #include "cli/secrets.h"
 #include "oci/document.h"
-
-#define HELPER_ANSWER_MAX 40960 /* bytes that a helper may answer */
 
 struct helper {
     const char *name;    /* [A-Za-z0-9_-]+ of docker-credential-NAME */

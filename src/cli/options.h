@@ -2,10 +2,8 @@
 #ifndef REGTAG_CLI_OPTIONS_H
 #define REGTAG_CLI_OPTIONS_H
 
+#include "base/sizes.h"
 #include "net/resolve.h"
-
-#define WORDS_MAX 8
-#define EXPECTED_MAX 256 /* --expect options */
 
 /* The values of an option that may be given several times. */
 struct words {

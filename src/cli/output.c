@@ -6,10 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BUFFER_MAX 4096
-#define LINE_MAX_BYTES 5120 /* an error's text, escaped; longer lines are cut */
+#include "base/sizes.h"
 
-static char buffer[BUFFER_MAX];
+static char buffer[OUTPUT_MAX];
 static size_t used;
 static int problem;
 
@@ -80,7 +79,7 @@ int output_problem(void)
 
 void output_note(const char *before, struct slice text)
 {
-    char line[LINE_MAX_BYTES];
+    char line[LINE_BYTES_MAX];
     struct writer w = writer_to(line, sizeof line - 1);
     write_text(&w, before);
     write_escaped(&w, text);

@@ -2,11 +2,10 @@
 
 #include <string.h>
 
+#include "base/sizes.h"
 #include "cli/output.h"
 #include "net/clock.h"
 #include "oci/reference.h"
-
-#define ROW_MAX 8192 /* bytes of a line of the answer; an error in it may be escaped */
 
 /* ---- Rows: written here, then printed whole -------------------------------------------------- */
 

@@ -3,10 +3,9 @@
 #ifndef REGTAG_CLI_SECRETS_H
 #define REGTAG_CLI_SECRETS_H
 
+#include "base/sizes.h"
 #include "oci/document.h"
 #include "regtag.h"
-
-#define SOURCE_MAX 256 /* bytes */
 
 /* All are NUL-terminated; an empty one is not there. To begin with, clear the whole struct; memory that no
  * secret was written to is not written to later either, and so costs nothing. */

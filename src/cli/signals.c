@@ -25,15 +25,14 @@ static void say_ended(void)
         return;
 }
 
-/* Always by SIGTERM: what a shell has in the background does not heed SIGINT. A process that is stopped heeds
- * none until it goes on. */
+/* Always by SIGTERM: what a shell has in the background does not heed SIGINT. What is stopped goes on when
+ * its parent ends, and then heeds it (POSIX, _exit). */
 static void end_group(void)
 {
     pid_t group = (pid_t)ends_with_us;
     if (group <= 0)
         return;
     kill(-group, SIGTERM);
-    kill(-group, SIGCONT);
     say_ended();
 }
 

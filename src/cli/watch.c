@@ -250,6 +250,7 @@ static void wait_for_next(const struct watch *w, uint64_t pause, uint64_t since)
     if (wait > IDLE_MAX)
         session_close();
     note_wait(wait);
+    command_collect();
     if (signals_wait(clock_now() + wait))
         session_note("SIGHUP: asks at once");
 }
@@ -275,11 +276,11 @@ int watch(struct options *o)
     w.image = o->arguments[0];
     w.schedule.interval = o->interval * 1000;
     w.schedule.jitter = (unsigned)o->jitter;
+    signals_begin();
     if (!check(&w, &e)) {
         output_error(e.text);
         return e.status;
     }
-    signals_begin();
     while (!w.over)
         ask_and_act(&w);
     return w.status;

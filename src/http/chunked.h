@@ -3,10 +3,8 @@
 #ifndef REGTAG_HTTP_CHUNKED_H
 #define REGTAG_HTTP_CHUNKED_H
 
+#include "base/sizes.h"
 #include "http/fields.h"
-
-#define CHUNK_LINE_MAX 4096      /* bytes of a line with a chunk's size and its extensions */
-#define TRAILER_MAX (32u * 1024) /* bytes of the trailer section */
 
 enum chunked_progress {
     CHUNKED_MORE, /* the input is used up */

@@ -4,9 +4,8 @@
 #ifndef REGTAG_HTTP_RESPONSE_H
 #define REGTAG_HTTP_RESPONSE_H
 
+#include "base/sizes.h"
 #include "http/chunked.h"
-
-#define HTTP_HEAD_MAX (32u * 1024) /* bytes from the status line to the empty line, both included */
 
 enum http_event {
     HTTP_MORE,  /* the input is used up */

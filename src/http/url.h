@@ -3,10 +3,9 @@
 #ifndef REGTAG_HTTP_URL_H
 #define REGTAG_HTTP_URL_H
 
+#include "base/sizes.h"
 #include "base/writer.h"
 #include "regtag.h"
-
-#define URL_MAX 4096 /* bytes of a URL that is accepted from a server */
 
 struct url {
     bool tls;
@@ -35,7 +34,6 @@ bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b);
 
 /* "HOST:PORT", with the port whatever it is; IPv6 in brackets. */
 void write_host_port(struct writer *w, const struct regtag_origin *origin);
-#define HOST_PORT_MAX 272 /* room for that */
 
 /* "http://HOST" or "https://HOST", with ":PORT" where it isn't the scheme's own. */
 void write_origin(struct writer *w, const struct regtag_origin *origin);

@@ -5,9 +5,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/sizes.h"
 #include "base/writer.h"
-
-#define ADDRESSES_MAX 16 /* of one host, 32 bytes each; further ones are not tried */
 
 struct address {
     union {

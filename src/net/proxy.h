@@ -5,10 +5,9 @@
 #define REGTAG_NET_PROXY_H
 
 #include "base/error.h"
+#include "base/sizes.h"
 #include "http/url.h"
 #include "regtag.h"
-
-#define PROXY_SECRET_MAX 4096 /* bytes of USER:PASSWORD; a token may be the password of some */
 
 /* "Basic ", Base64, NUL. */
 #define PROXY_AUTHORIZATION_MAX (6 + (PROXY_SECRET_MAX + 2) / 3 * 4 + 1)

@@ -7,10 +7,9 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/sizes.h"
 #include "net/address.h"
 #include "regtag.h"
-
-#define OVERRIDES_MAX 16 /* --resolve options */
 
 /* HOST:PORT:ADDRESS[,ADDRESS...] of --resolve. */
 struct override {

@@ -3,10 +3,8 @@
 #define REGTAG_NET_TLS_H
 
 #include "base/error.h"
+#include "base/sizes.h"
 #include "regtag.h"
-
-#define TLS_FILES_MAX 8
-#define TLS_PINS_MAX 8
 
 /* What the user says about trust. The strings are the caller's and must stay. */
 struct tls_settings {

@@ -15,4 +15,8 @@ int64_t tls_clock_now(bool *floored);
 void write_moment(struct writer *w, int64_t seconds);
 void write_date(struct writer *w, const int parts[6]);
 
+/* Takes a time apart: year, month, day, hour, minute, second. Not by gmtime_r: glibc's allocates memory and reads
+ * /etc/localtime. */
+void tls_clock_split(int64_t seconds, int parts[6]);
+
 #endif

@@ -2,6 +2,7 @@
  * peer is trusted. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS /* the number of an alert */
 
+#include "base/sizes.h"
 #include "net/tls.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/platform.h>
+#include <mbedtls/platform_util.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
@@ -87,6 +89,20 @@ static mbedtls_time_t time_for_tls(mbedtls_time_t *result)
     if (result)
         *result = now;
     return now;
+}
+
+struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *time, struct tm *result)
+{
+    int parts[6];
+    tls_clock_split(*time, parts);
+    memset(result, 0, sizeof *result);
+    result->tm_year = parts[0] - 1900;
+    result->tm_mon = parts[1] - 1;
+    result->tm_mday = parts[2];
+    result->tm_hour = parts[3];
+    result->tm_min = parts[4];
+    result->tm_sec = parts[5];
+    return result;
 }
 
 static int send_bytes(void *context, const unsigned char *bytes, size_t size)
@@ -410,8 +426,6 @@ static bool start_once(const struct tls_settings *settings, struct error *e)
     started = true;
     return true;
 }
-
-#define CLIENT_FILE_MAX 16384 /* bytes of a client's certificate chain, or of its key */
 
 /* Reads a file into memory of CLIENT_FILE_MAX bytes, with a NUL behind it, as mbedTLS wants PEM. Returns
  * its size with the NUL, or 0 and e set. */

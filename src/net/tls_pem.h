@@ -3,17 +3,15 @@
 #ifndef REGTAG_NET_TLS_PEM_H
 #define REGTAG_NET_TLS_PEM_H
 
+#include "base/sizes.h"
 #include "base/slice.h"
-
-#define TLS_FILE_MAX (16u * 1024 * 1024) /* bytes of a file that are looked at: a device has no end */
-#define TLS_CERTIFICATE_MAX 8192         /* bytes of a certificate; larger ones are passed over */
 
 struct tls_pem {
     int fd;
     size_t used, size; /* of the buffer */
     size_t total;      /* of the file, so far */
-    char buffer[4096];
-    char line[128]; /* of text; Base64 lines are 64 or 76 long */
+    char buffer[TLS_READ_MAX];
+    char line[TLS_LINE_MAX];
     char der[TLS_CERTIFICATE_MAX];
 };
 

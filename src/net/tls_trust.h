@@ -3,6 +3,7 @@
 #ifndef REGTAG_NET_TLS_TRUST_H
 #define REGTAG_NET_TLS_TRUST_H
 
+#include "base/sizes.h"
 #include "net/tls.h"
 #include "net/tls_pem.h"
 
@@ -21,7 +22,6 @@ bool tls_trust_any(const struct tls_settings *settings, const struct regtag_orig
 
 /* Finds a client's certificate and its key in the directories for a host: the first *.cert with a *.key.
  * Writes both paths, each with a NUL, to memory of PATH_TEXT_MAX. */
-#define PATH_TEXT_MAX 1024
 bool tls_trust_client(const struct regtag_origin *origin, char *certificate, char *key);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/sizes.h"
 #include "base/wipe.h"
 #include "http/request.h"
 #include "net/clock.h"
@@ -11,8 +12,6 @@
 #ifndef REGTAG_VERSION
 #define REGTAG_VERSION "unknown"
 #endif
-
-#define READ_MAX 512 /* bytes read in one step */
 
 /* ---- The request ----------------------------------------------------------------------------- */
 
@@ -183,7 +182,7 @@ static enum tunnel_progress send_request(struct tunnel *t, int fd)
 
 static enum tunnel_progress read_answer(struct tunnel *t, int fd, struct error *e)
 {
-    char memory[READ_MAX];
+    char memory[TUNNEL_READ_MAX];
     if (clock_now() >= t->until)
         return refused(t, e);
     ssize_t n = recv(fd, memory, sizeof memory, 0);

@@ -3,12 +3,11 @@
 #ifndef REGTAG_NET_TUNNEL_H
 #define REGTAG_NET_TUNNEL_H
 
+#include "base/sizes.h"
 #include "http/response.h"
 #include "net/proxy.h"
 
-#define TUNNEL_WORDS_MAX 200        /* bytes of what a proxy says about a refusal that are shown */
-#define TUNNEL_PATIENCE 1000        /* milliseconds that these words are waited for */
-#define TUNNEL_MEMORY HTTP_HEAD_MAX /* bytes that an exchange works in */
+#define TUNNEL_PATIENCE 1000 /* milliseconds that these words are waited for */
 
 enum tunnel_progress {
     TUNNEL_READ,  /* call again when the socket can be read, has failed, or tunnel_until is over */

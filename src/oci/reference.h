@@ -4,9 +4,7 @@
 #define REGTAG_OCI_REFERENCE_H
 
 #include "base/error.h"
-
-#define REPOSITORY_MAX 255 /* bytes of a repository's name, "library/" included */
-#define TAG_MAX 128        /* bytes of a tag */
+#include "base/sizes.h"
 
 struct reference {
     struct slice name;       /* as written, without tag and digest: what goes before ":NAME" */

@@ -1,9 +1,7 @@
 #include "oci/schema1.h"
 
 #include "base/base64.h"
-
-#define PROTECTED_MAX 512 /* bytes of a signature's protected header; some 90 are usual */
-#define PROTECTED_TOKENS 16
+#include "base/sizes.h"
 
 struct format {
     uint64_t length;   /* bytes of the document that belong to the payload */

@@ -4,9 +4,8 @@
 #define REGTAG_REGISTRY_ANSWER_H
 
 #include "base/error.h"
+#include "base/sizes.h"
 #include "http/response.h"
-
-#define ANSWER_WORDS_MAX 2048 /* bytes of an error body that are looked at */
 
 enum request_kind {
     REQUEST_MANIFEST, /* GET or HEAD of a manifest */

@@ -2,14 +2,12 @@
 #ifndef REGTAG_REGISTRY_AUTH_H
 #define REGTAG_REGISTRY_AUTH_H
 
+#include "base/sizes.h"
 #include "http/response.h"
 #include "http/url.h"
 #include "oci/reference.h"
 #include "registry/token.h"
 #include "regtag.h"
-
-#define SERVICE_MAX 255                     /* bytes of a challenge's service */
-#define FORM_MAX (REGTAG_TOKEN_MAX + 6144u) /* bytes of a token request's body or target */
 
 enum auth_scheme { AUTH_UNKNOWN, AUTH_BASIC, AUTH_BEARER };
 

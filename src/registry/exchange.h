@@ -8,14 +8,13 @@
 #define REGTAG_REGISTRY_EXCHANGE_H
 
 #include "base/error.h"
+#include "base/sizes.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/url.h"
 #include "regtag.h"
 
-#define REQUEST_MAX (URL_MAX + 6144 + REGTAG_TOKEN_MAX) /* bytes of a request's line and header */
-#define INPUT_MAX 8192                                  /* bytes read at a time */
-#define READS_A_STEP 64u                                /* before the clock is looked at again */
+#define READS_A_STEP 64u /* before the clock is looked at again */
 
 enum exchange_event {
     EXCHANGE_WAIT,  /* nothing to do until the connection is ready: exchange_want() */

@@ -3,9 +3,8 @@
 #ifndef REGTAG_REGISTRY_TOKEN_H
 #define REGTAG_REGISTRY_TOKEN_H
 
+#include "base/sizes.h"
 #include "oci/json.h"
-
-#define TOKEN_MAX (16u * 1024) /* bytes of a token */
 
 /* To begin, clear the whole struct. It holds a secret: wipe it at the end. */
 struct token_answer {

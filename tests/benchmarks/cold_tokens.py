@@ -52,6 +52,7 @@ class ColdTokens:
         )
 
     def asked(self, tool, names):
+        self.registry.forget(REPOSITORY, names)
         with Recorder(self.registry.port) as relay:
             variables = {**self.variables, "DOCKER_CONFIG": str(self.home(relay.host))}
             before = len(self.server.requests)

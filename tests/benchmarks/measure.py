@@ -52,13 +52,15 @@ def attempt(function, *args):
         return None
 
 
-def rounds(tasks, count, variables):
-    """Costs by name, in rounds: every program once, then every program again."""
+def rounds(tasks, count, variables, prepare):
+    """Costs by name, in rounds: every program once, then every program again; prepare() before each."""
     costs = {name: [] for name in tasks}
     for task in tasks.values():
+        prepare()
         attempt(run, task, variables)  # files into the cache
     for _ in range(count):
         for name, task in tasks.items():
+            prepare()
             cost = attempt(run, task, variables)
             if cost:
                 costs[name].append(cost)

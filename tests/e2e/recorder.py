@@ -42,15 +42,18 @@ class Recorder(Listener):
         talk = Conversation()
         self.conversations.append(talk)
         self._open.append(server)
-        self._start(_pump, client, server, talk.sent)
-        self._start(_pump, server, client, talk.received)
+        self._start(self._pump, client, server, talk.sent, True)
+        self._start(self._pump, server, client, talk.received, False)
 
+    def _pump(self, source, sink, record, by_client):
+        try:
+            while data := source.recv(65536):
+                record += data
+                self._passes(data, by_client)
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            hang_up(sink)
 
-def _pump(source, sink, record):
-    try:
-        while data := source.recv(65536):
-            record += data
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        hang_up(sink)
+    def _passes(self, data, by_client):
+        """For those who want to know when something comes."""

@@ -73,7 +73,7 @@ class Kit:
     def program(self, name, *parts, without_malloc=False):
         parts = ["regtag", "regtag_sockets", "regtag_sha256", *parts]
         if name in ("agent", "once"):
-            parts += ["tls_none"] if PLAIN else ["tls_mbedtls", "regtag_tls_mbedtls", "random"]
+            parts += ["tls_none"] if PLAIN else ["tls_mbedtls", "regtag_tls_mbedtls", "platform"]
         parts += ["no_malloc", "gmtime_r"] if without_malloc else []
         path = self.folder / (name + "-without-malloc" * without_malloc)
         options = [f"-fsanitize={SANITIZER}"] if SANITIZER else []

@@ -1,5 +1,6 @@
 """`watch`: what is a move, how it is told, and what COMMAND gets to know."""
 
+import ctypes
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from program import environment
 from watcher import NEW, OLD, RARELY, THIRD_DOCUMENT, is_alive, point, shell, until
 
 pytest_plugins = ["watch_fixtures"]
+SET_CHILD_SUBREAPER = 36
 
 
 # ---- What is refused before anything is asked
@@ -224,7 +226,6 @@ def test_command_gets_nothing_of_ours(server, image, watch, tmp_path):
             "env",
             "cat; echo end of stdin",
             "ls -l /proc/self/fd",
-            "cat /proc/self/status",
             "echo cores $(ulimit -S -c) $(ulimit -H -c)",
             "echo group $(cut -d' ' -f5 /proc/$$/stat) $$",
         ]
@@ -243,11 +244,18 @@ def test_command_gets_nothing_of_ours(server, image, watch, tmp_path):
     files = [line for line in said if " -> " in line]
     assert len(files) == 4, files  # the fourth is the folder that is listed
     assert [line for line in files if line.endswith(" 0 -> /dev/null")]
-    for mask in ("SigBlk", "SigIgn"):
-        assert f"{mask}:\t{'0' * 16}" in said
     assert "cores 1000 2000" in said
     group, pid = next(line for line in said if line.startswith("group ")).split()[1:]
     assert group == pid
+
+
+def test_signals_are_to_command_what_they_usually_are(server, image, watch):
+    command = ["cat", "/proc/self/status"]  # a shell would make it right by itself
+    watcher = watch(image, "--once", "--from", "absent", command=command)
+
+    assert watcher.status() == 0
+    for mask in ("SigBlk", "SigIgn"):
+        assert f"{mask}:\t{'0' * 16}" in watcher.out.all()
 
 
 def test_a_reader_that_leaves_ends_command_as_usual(server, image, watch):
@@ -373,6 +381,24 @@ def test_no_zombies_are_left(server, image, watch):
     watcher.out.next("ran")
 
     until(lambda: watcher.children() == [], "the end of all children")
+
+
+def test_what_is_left_to_it_leaves_no_zombies_either(server, image, watch):
+    """As the first process of a container, it gets everybody's orphans."""
+
+    def adopt():
+        ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    script = "sleep 1000 >/dev/null 2>&1 & echo $!"
+    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script), preexec_fn=adopt)
+    watcher.out.next("\t")
+    orphan = int(watcher.out.next(""))
+    until(lambda: watcher.children() == [orphan], "the orphan")
+    os.kill(orphan, signal.SIGKILL)
+    until(lambda: not is_alive(orphan), "its end")
+    watcher.ask_now()
+
+    until(lambda: watcher.children() == [], "the end of the orphan")
 
 
 # ---- stdout

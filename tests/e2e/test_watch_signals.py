@@ -58,8 +58,13 @@ def test_ended_between_two_attempts(serve, watch, ending):
     ending(watcher)
 
 
+def listen(client):
+    while client.recv(65536):
+        pass
+
+
 def test_ended_in_a_handshake(watch, ending):
-    with Raw(lambda client: client.recv(1) and time.sleep(30)) as silent:
+    with Raw(listen) as silent:
         watcher = watch("--tls", f"{silent.host}/repo:old", *RARELY, "-v")
         watcher.err.next("connected to")
 

@@ -1,11 +1,19 @@
-/* For an mbedTLS that is configured with MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG, as third_party/ has it: where
- * PSA's randomness comes from. Other configurations bring a generator of their own and do without this. */
-#define _DEFAULT_SOURCE /* getrandom */
+/* For an mbedTLS that is configured with MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG and MBEDTLS_PLATFORM_GMTIME_R_ALT, as
+ * third_party/ has it: where PSA's randomness comes from, and what date it is. Other configurations bring what
+ * they need and do without this. */
+#define _DEFAULT_SOURCE /* getrandom, gmtime_r */
 
 #include <errno.h>
 #include <sys/random.h>
+#include <time.h>
 
+#include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
+
+struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *time, struct tm *result)
+{
+    return gmtime_r(time, result);
+}
 
 psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context,
                                              uint8_t *output, size_t output_size, size_t *output_length)

@@ -1,0 +1,26 @@
+#!/bin/sh
+# The program calls no function of the C library that allocates memory, but two: getaddrinfo, in a process of its own, and
+# opendir, where certificates are in a directory. What mbedTLS allocates is in an arena.
+set -eu
+
+[ -z "${SAN:-}" ] || { echo "a sanitizer adds symbols of its own"; exit 77; }
+build=${BUILD:-build}
+
+memory='(m|c|re|re.*|mem|v|pv|aligned_)alloc(array)?|posix_memalign|free|str(n)?dup|_Zn.*'
+stdio='v?[adfs]?n?printf|v?[fs]?scanf|(f|fd|fre|p|fmem)open|tmpfile|open_memstream|f?(get|put)(c|s|char)|getline|getdelim|fread|fwrite|perror'
+system='setenv|putenv|atexit|qsort|bsearch|scandir|glob|n?ftw|realpath|getcwd|regcomp|wordexp|dlopen|syslog|pthread_create|posix_spawn.*'
+words='(gm|local|as|c)time(_r)?|mktime|timegm|strftime|setlocale|strto(d|f|ld)|get(host|serv|proto|net|pw|gr)[a-z]*|if_nametoindex|inet_ntop'
+
+imports() { nm -D --undefined-only "$1" | awk '{ print $2 }' | sed 's/@.*//; s/^__\(.*\)_chk$/\1/' | sort -u; }
+
+program=$build/regtag
+imported=$(imports "$program")
+[ -n "$imported" ] || { echo "a static program has its C library in it"; exit 77; }
+echo "$imported" | grep -qx getaddrinfo || { echo "no symbols can be read of $program"; exit 1; }
+found=$(echo "$imported" | grep -xE "$memory|$stdio|$system|$words" | grep -vxE 'getenv|gethostname') || true
+[ -z "$found" ] || { echo "it calls:" "$found"; exit 1; }
+
+# Who calls those two.
+found=$(nm -A --undefined-only "$build"/obj/src/*/*.o | grep -E ' U (getaddrinfo|opendir|fdopendir)$' |
+    grep -vE '/net/resolve\.o: +U getaddrinfo$' | grep -vE '/net/tls_trust\.o: +U opendir$') || true
+[ -z "$found" ] || { echo "$found"; exit 1; }
