@@ -96,14 +96,20 @@ STRIP     := $(toolchain)/bin/strip
 # Where and when it is built makes no difference to the bytes.
 nowhere := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(MBEDTLS_DIR)=mbedtls -ffile-prefix-map=$(JSMN_DIR)=jsmn
 
-# Nothing is loaded or moved at run time, so RELRO would protect nothing: it would only align data to a
-# page in the file. A page size of 32 keeps the file without gaps; in memory pages stay what they are.
-static_compile = -fno-pie -fno-pic -fno-unwind-tables -flto -flto-partition=one $(nowhere) $(smallest)
+# For x86: smaller than -Os by 2 %, and 4 % slower; MIPS and ARM would grow. Compilers before gcc 12 do not
+# know -Oz.
+smallest = $(if $(x86),$(shell echo | $(cross)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
+           -fno-inline-functions-called-once -fno-jump-tables)
 
-# Smaller than -Os by 2 %, and 4 % slower. Compilers before gcc 12 do not know -Oz.
-smallest = $(shell echo | $(CROSS_COMPILE)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
-           -fno-inline-functions-called-once -fno-jump-tables
-static_link    := -static -no-pie -Wl,--build-id=none,-z,noseparate-code,-z,norelro \
+# What protects, where it costs less than 2 %. The plain stack protector takes 0.2 % of the bytes without
+# TLS and 0.7 % with it on x86_64, ARM and MIPS, and 0.1 % of the instructions or less (x86_64); the
+# strong one 3.5 % and up to 1.6 %. RELRO would protect nothing, since nothing is loaded or moved at run
+# time; where the linker makes it all the same (aarch64), it takes 6 %.
+#
+# A page size of 32 keeps the file without gaps between code and data, 4 KB on the average; in memory
+# pages stay what they are.
+static_compile = -fno-pie -fno-pic -fstack-protector -fno-unwind-tables -flto -flto-partition=one $(nowhere) $(smallest)
+static_link   := -static -no-pie -Wl,--build-id=none,-z,noseparate-code,-z,norelro \
     -Wl,-z,common-page-size=32,-T,toolchains/discard.ld $(link_flags)
 endif
 
@@ -204,6 +210,7 @@ ifneq ($(TARGET),)
 $(OUT)/regtag: $(linked)
 	$(STRIP) -R .comment -o $@ $<
 	OBJDUMP=$(toolchain)/bin/objdump tests/targets/gates $@ $< $(if $(soft_float),soft)
+	tests/targets/budget $(OUT:build/%=%) || true
 endif
 
 # ---- To be linked in -------------------------------------------------------------------------

@@ -50,10 +50,9 @@
 /* Bytes of mbedTLS's memory for each connection. Used of them: 29 KB with EC certificates, 43 with a single
  * RSA-4096 one, 53 with two intermediates, 59 with a client's key. */
 #define TLS_ARENA_CONNECTION (64u * 1024)
-#define TLS_CERTIFICATE_MAX                                                                             \
-    8192                  /* bytes of a trusted certificate, on the stack; no larger one is trusted */
-#define TLS_READ_MAX 4096 /* bytes of a file of certificates read at a time, on the stack */
-#define TLS_LINE_MAX 128  /* bytes of its lines; those of Base64 have 64 or 76 */
+#define TLS_CERTIFICATE_MAX 8192         /* bytes of a trusted certificate; no larger one is trusted */
+#define TLS_READ_MAX 4096                /* bytes of a file of certificates read at a time */
+#define TLS_LINE_MAX 128                 /* bytes of its lines; those of Base64 have 64 or 76 */
 #define TLS_FILE_MAX (16u * 1024 * 1024) /* bytes of such a file that are read; a device has no end */
 #define CLIENT_FILE_MAX 16384            /* bytes of a client's certificates or key; in the program */
 #define PATH_TEXT_MAX 1024               /* bytes of a path; 2 to 4 on the stack */

@@ -2,20 +2,63 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/writer.h"
 #include "cli/output.h"
 #include "cli/process.h"
 #include "cli/signals.h"
+
+#define VARIABLES_MAX 1024 /* of the environment; with more, no command is run */
+#define TEXTS_MAX 2048     /* bytes of those that are added: an image and two digests */
 
 #define STATUS_CANNOT_RUN 126 /* as shells have it */
 #define STATUS_NOT_FOUND 127
 #define STATUS_SIGNAL 128
 
 /* ---- The child ------------------------------------------------------------------------------- */
+
+extern char **environ;
+
+/* setenv would ask for memory, of which a static program has none for this. */
+static char *variables[VARIABLES_MAX + 1];
+static char texts[TEXTS_MAX];
+
+static void set_variable(struct writer *w, size_t *count, const char *name, const char *value)
+{
+    variables[(*count)++] = texts + w->used;
+    write_text(w, name);
+    write_char(w, '=');
+    write_text(w, value);
+    write_char(w, '\0');
+}
+
+static bool is_set_here(const char *variable)
+{
+    return strncmp(variable, "REGTAG_IMAGE=", 13) == 0 || strncmp(variable, "REGTAG_OLD=", 11) == 0 ||
+           strncmp(variable, "REGTAG_NEW=", 11) == 0;
+}
+
+static bool set_variables(const struct command *c)
+{
+    struct writer w = writer_to(texts, sizeof texts);
+    size_t count = 0;
+    set_variable(&w, &count, "REGTAG_IMAGE", c->image);
+    set_variable(&w, &count, "REGTAG_OLD", c->old_digest);
+    set_variable(&w, &count, "REGTAG_NEW", c->new_digest);
+    for (char **i = environ; i && *i && count <= VARIABLES_MAX; i++)
+        if (!is_set_here(*i))
+            variables[count++] = *i;
+    if (w.overflow || count > VARIABLES_MAX) {
+        errno = E2BIG;
+        return false;
+    }
+    variables[count] = NULL;
+    environ = variables;
+    return true;
+}
 
 static bool prepare(const struct command *c)
 {
@@ -24,8 +67,7 @@ static bool prepare(const struct command *c)
         return false;
     if (nowhere != STDIN_FILENO)
         close(nowhere);
-    return setenv("REGTAG_IMAGE", c->image, 1) == 0 && setenv("REGTAG_OLD", c->old_digest, 1) == 0 &&
-           setenv("REGTAG_NEW", c->new_digest, 1) == 0;
+    return set_variables(c);
 }
 
 /* Becomes the program. Where that fails, `report` gets errno; else it is closed on the way. */

@@ -63,19 +63,21 @@ struct search {
     void *context;
     bool own; /* the user named the place */
     bool over;
-    struct tls_pem pem;
 };
+
+/* The file that is being read: one at a time, and 12 KB, too much for the stack of a small board. */
+static struct tls_pem pem;
 
 /* Returns whether the file could be read. */
 static bool search_file(struct search *s, const char *path)
 {
     struct slice der;
-    if (!tls_pem_open(&s->pem, path))
+    if (!tls_pem_open(&pem, path))
         return false;
-    while (!s->over && tls_pem_next(&s->pem, &der))
+    while (!s->over && tls_pem_next(&pem, &der))
         if (slice_equal(tls_certificate_subject(der), s->subject))
             s->over = !s->visit(s->context, der, s->own);
-    tls_pem_close(&s->pem);
+    tls_pem_close(&pem);
     return true;
 }
 

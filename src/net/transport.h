@@ -15,12 +15,12 @@ struct net_connection {
     int fd;
     bool tls;                                         /* there is a TLS session on it */
     enum tls_progress wants, read_wants, write_wants; /* what the socket must be ready for */
-    struct proxy proxy;
     struct dial dial;
     struct tunnel tunnel;
     bool lasting;             /* it would come again */
     struct error error;       /* the first problem: what failure() tells */
     struct error write_error; /* of writing; what is read afterwards may tell more */
+    struct proxy proxy;       /* last, since it is large and seldom touched */
 };
 
 struct net {

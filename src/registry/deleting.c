@@ -30,6 +30,8 @@ enum regtag_event phase_condemned(struct regtag *r)
     }
     if (r->config.dry_run)
         return operation_settle(r, REGTAG_DELETED, NULL);
+    if (r->uploaded)
+        return operation_turn(r, PHASE_DELETE);
     operation_go(r, PHASE_DELETE);
     return REGTAG_UPLOAD;
 }

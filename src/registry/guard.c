@@ -80,7 +80,6 @@ static const char *guard_problem(const struct regtag *r, size_t at)
     if (nameless || !good)
         return "it takes DIGEST, NAME=DIGEST, absent or NAME=absent, DIGEST being sha256: and 64 "
                "hexadecimal digits";
-
     if (name.size && !is_one_of_ours(r, name))
         return "this tag is not one of those that are to be set";
     for (size_t i = 0; i < at; i++) {

@@ -196,6 +196,7 @@ enum regtag_event phase_page(struct regtag *r)
     if (l->limit && l->listed == l->limit)
         return operation_done(r);
     if (!r->begun) {
+        begin_page(l); /* it may have come in part before */
         operation_request(r, "GET", page_target(l));
         operation_send(r, "GET", SLICE(""), r->deadline);
     }

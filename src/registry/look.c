@@ -142,6 +142,15 @@ static enum regtag_event weigh_failed(struct regtag *r, const char *problem)
     return not_seen(r, &why);
 }
 
+/* Neither the one nor the other is told; why, counts. */
+static enum regtag_event weigh_refused(struct regtag *r)
+{
+    struct error why = {.status = 0};
+    operation_explain(r, REQUEST_MANIFEST, &why);
+    exchange_abandon(&r->exchange);
+    return not_seen(r, &why);
+}
+
 static bool begin_weighing(struct regtag *r)
 {
     const struct regtag_hash *hash = &r->config.hash;
@@ -167,7 +176,7 @@ enum regtag_event phase_weigh(struct regtag *r)
                 return seen(r, SIGHT_ABSENT, SLICE(""));
             }
             if (r->exchange.response.status != 200)
-                return weigh_failed(r, "the registry states no digest, and does not send the manifest");
+                return weigh_refused(r);
             break;
         case EXCHANGE_BODY:
             r->drained += part.size;

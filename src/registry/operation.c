@@ -499,6 +499,8 @@ static enum regtag_event run_phase(struct regtag *r)
     case PHASE_IDLE: error_set(&r->error, REGTAG_USAGE, "nothing was asked for"); break;
     case PHASE_OVER: break;
     }
+    if (r->exchange.busy) /* what is left of its answer must not be taken for the next one's */
+        exchange_abandon(&r->exchange);
     if (!r->config.keep) {
         exchange_end(&r->exchange);
         auth_wipe(&r->auth);

@@ -27,8 +27,11 @@ bool retry_handles(const struct regtag *r)
     switch (r->phase) {
     case PHASE_LOOK:
     case PHASE_WEIGH:
-        /* One that followed is sent again by itself; and one that hangs is not worth the time. */
-        return !r->followed && !(r->exchange.error.status == REGTAG_TIMEOUT && look_is_optional(r));
+        /* One that followed and got no answer is sent again by itself; and one that hangs, or follows for
+         * the sake of a word only, is not worth the time. */
+        if (r->followed && (!r->exchange.answered || look_is_optional(r)))
+            return false;
+        return !(r->exchange.error.status == REGTAG_TIMEOUT && look_is_optional(r));
     case PHASE_ASK:
     case PHASE_FETCH:
     case PHASE_PING:

@@ -31,6 +31,7 @@ class Residence(NamedTuple):
     program: int = 0  # pages of its file, as they are on disk
     libraries: int = 0  # pages of other files
     highest: int = 0  # at any time, as the kernel keeps count: it may be some dozen pages off
+    stack: int = 0  # how deep it was at the most
     arena: int = None  # the most of TLS's own memory that was in use at a time; None: cannot be told
 
     @property
@@ -104,8 +105,19 @@ def _arena(process, program, start):
         return int.from_bytes(memory.read(WORD), sys.byteorder)
 
 
+def _stack(process, region):
+    """How far below its beginning something was written to the stack, which was zero at first."""
+    with open(f"/proc/{process}/stat", encoding="utf-8") as file:
+        begin = int(file.read().rpartition(")")[2].split()[25])
+    lowest = int(region.partition("-")[0], 16)
+    with open(f"/proc/{process}/mem", "rb") as memory:
+        memory.seek(lowest)
+        unused = memory.read(begin - lowest)
+    return len(unused.lstrip(b"\0"))
+
+
 def _read(process, program):
-    own = files = of_program = 0
+    own = files = of_program = stack = 0
     name = ""
     start = None
     with open(f"/proc/{process}/smaps", encoding="utf-8") as lines:
@@ -120,9 +132,11 @@ def _read(process, program):
                 files += resident - written
             elif not field.endswith(":"):
                 name = line.split(maxsplit=5)[5].strip() if len(rest) > 4 else ""
+                if name == "[stack]":
+                    stack = _stack(process, field)
                 if name == program and start is None:
                     start = int(field.partition("-")[0], 16)
     with open(f"/proc/{process}/status", encoding="utf-8") as lines:
         highest = KIB * int(re.search(r"^VmHWM:\s+(\d+)", lines.read(), re.MULTILINE)[1])
     arena = _arena(process, program, start)
-    return Residence(own, of_program, files - of_program, highest, arena)
+    return Residence(own, of_program, files - of_program, highest, stack, arena)

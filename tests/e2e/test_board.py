@@ -107,7 +107,7 @@ def test_the_commands_do_what_they_should(board, user, door, registry, repositor
     assert run("manifest", f"{image}:old").out == document
     assert [row[1] for row in run("tag", f"{image}:old", "new", "newer").rows] == [digest, digest]
     assert registry.fetch(repository, "new")[1:] == (digest, document)
-    assert run("ls", image).lines == ["new", "newer", "old"]
+    assert set(run("ls", image).lines) == {"new", "newer", "old"}
 
 
 def test_a_password_comes_from_a_pipe(board, user, registry, repository):
@@ -121,23 +121,26 @@ def test_a_password_comes_from_a_pipe(board, user, registry, repository):
     assert done(result).lines == [registry.digest(repository, "old")]
 
 
-def test_tags_are_deleted_and_put_back(board, user, start_registry):
-    """docker-registry deletes no tag alone, so its only tag it is."""
+def test_tags_are_moved_put_back_and_deleted(board, user, start_registry):
+    """docker-registry deletes all tags of a digest or none, so the digest has only one."""
     registry = start_registry(delete=True)
-    digest = registry.push_image("app", "old", OCI_MANIFEST, compact(oci_manifest()))
+    old, new = (compact(oci_manifest(annotations={"which": which})) for which in ("old", "new"))
+    first = registry.push_image("app", "stable", OCI_MANIFEST, old)
+    second = registry.push("app", "next", OCI_MANIFEST, new)
     image = f"{registry.host}/app"
 
     def run(*args):
-        return done(board(*args, user=user, writable=True, closed=["stdin"])).rows
+        result = board(*args, user=user, writable=True, closed=["stdin"])
+        assert result.status == 0, result
+        return result.rows
 
     journal = ["--journal", "/state/journal"]
-    assert run("tag", *journal, f"{image}:old", "new") == [(f"{image}:new", digest, "created", "-")]
-    assert run("delete", *journal, "--with-siblings", f"{image}:new")
-    assert registry.digest("app", "old") is None
-    other = registry.push("app", "new", OCI_MANIFEST, compact(oci_manifest(annotations={"a": "b"})))
-    assert run("tag", *journal, f"{image}:new", "newest") == [(f"{image}:newest", other, "created", "-")]
-    undone = run("undo", "--last", "1", "/state/journal")
-    assert [(row[0], row[2]) for row in undone] == [(f"{image}:newest", "deleted")]
+    assert run("tag", *journal, f"{image}:next", "stable") == [(f"{image}:stable", second, "moved", first)]
+    assert run("undo", "/state/journal") == [(f"{image}:stable", first, "moved", second)]
+    assert registry.digest("app", "stable") == first
+    deleted = run("delete", *journal, "--with-siblings", f"{image}:next")
+    assert deleted == [(f"{image}:next", "-", "deleted", second)]
+    assert registry.digest("app", "next") is None and registry.digest("app", "stable") == first
 
 
 def test_a_journal_needs_a_place_that_can_be_written(board, user, recorder, repository):
@@ -145,8 +148,8 @@ def test_a_journal_needs_a_place_that_can_be_written(board, user, recorder, repo
 
     result = board("tag", "--journal", "/journal", image, "new", user=user)
 
-    assert (result.status, result.out) == (OTHER, b"")
-    result.complaint("/journal")
+    assert (result.status, result.rows[0][2]) == (OTHER, "failed"), result
+    result.complaint("/journal", "read-only")
     assert recorder.connections == 0
 
 
@@ -449,7 +452,7 @@ def test_the_commands_in_two_mebibytes(
     assert registry.fetch(repository, "newer")[1:] == (digest, document)
     assert done(small("digest", *options, f"{image}:new")).lines == [digest]
     assert done(small("manifest", *options, f"{image}:new")).out == document
-    assert done(small("ls", *options, image)).lines == ["large", "new", "newer", "old"]
+    assert set(done(small("ls", *options, image)).lines) == {"large", "new", "newer", "old"}
 
 
 @little
@@ -469,12 +472,12 @@ def test_a_name_in_two_mebibytes(small_board, registry, repository):
     small, one = small_board
     image = f"{NAME}:{registry.port}/{repository}:old"
 
-    lost = small("digest", "--plain-http", "--timeout", "12", "--retries", "0", image)
+    lost = small("digest", "--plain-http", "--timeout", "8", image)
     one.put("/etc/hosts", f"127.0.0.1 {NAME}\n")
     found = small("digest", "--plain-http", image)
 
     assert lost.status == NO_CONNECTION
-    lost.complaint("no name server")
+    lost.complaint(NAME, "name")
     assert done(found).lines == [registry.digest(repository, "old")]
 
 
@@ -497,4 +500,4 @@ def test_the_limit_of_addresses_is_one(small_board):
     _, one = small_board
 
     assert done(one("--version", memory=LITTLE)).out
-    assert one.shell('"$@"', "/regtag", "--version", memory=LITTLE // 4).status > 128
+    assert one.shell('"$@"', "/regtag", "--version", memory=LITTLE // 4).status != 0

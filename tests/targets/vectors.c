@@ -18,7 +18,8 @@ static int answers(const struct vector *v, const char *input, size_t step)
     int result = layer_run(v->layer, v->argument, input, v->size, step, out, sizeof(out));
     if (result == expected && strcmp(out, v->answer) == 0)
         return 1;
-    printf("%s\n    in steps of %zu\n    expected: %s\n    got:      %s\n", v->label, step, v->answer, out);
+    printf("%s\n    in steps of %zu\n    expected: %s\n    got:      %s\n", v->label, step, v->answer,
+           out);
     return 0;
 }
 

@@ -131,6 +131,15 @@ void wire_push(struct wire *w, const char *tag, const char *type, const char *ma
     wire_digest(manifest, size, t->digest);
 }
 
+/* A request that has come. */
+struct request {
+    char method[16];
+    char target[9000];
+    char type[128], condition[80], authorization[80];
+    size_t head; /* bytes, the empty line included */
+    size_t body;
+};
+
 /* ---- Answers --------------------------------------------------------------------------------- */
 
 static void begin_answer(struct wire *w, unsigned status)
@@ -142,6 +151,8 @@ static void begin_answer(struct wire *w, unsigned status)
         add_text(&w->c->out, "Connection: close\r\n");
     if (w->manners.fields)
         add_text(&w->c->out, "%s", w->manners.fields);
+    if (!w->manners.stranger)
+        add_text(&w->c->out, "Docker-Distribution-Api-Version: registry/2.0\r\n");
 }
 
 static void add_chunks(struct wire_bytes *out, const char *body, size_t size)
@@ -246,28 +257,62 @@ static void store(struct wire *w, const char *reference, const char *type, const
     wire_push(w, reference, type, body, size);
 }
 
-static void answer_put(struct wire *w, const char *reference, const char *type, const char *body,
-                       size_t size)
+/* Stores the manifest by its digest, and sets the tags that the query names; writes OCI-Tag for those. Returns
+ * false when they are too many. */
+static bool store_at_once(struct wire *w, const struct request *q, const char *query,
+                          struct wire_bytes *fields)
 {
     const struct wire_manners *m = &w->manners;
-    char digest[72];
+    unsigned count = 0;
+    for (const char *p = query; (p = strstr(p, "tag=")); p += 4)
+        count++;
+    if (m->too_long && count > m->at_once)
+        return false;
+    count = 0;
+    for (const char *p = query; (p = strstr(p, "tag=")) && count < m->at_once; p += 4) {
+        char tag[129];
+        if (sscanf(p, "tag=%128[^&]", tag) != 1)
+            abort();
+        store(w, tag, q->type, w->c->in.data + q->head, q->body);
+        add_text(fields, count % 2 ? "oci-tag: %s\r\n" : "OCI-Tag: %s\r\n", tag);
+        count++;
+    }
+    return true;
+}
+
+static void confirm_put(struct wire *w, const char *digest, const struct wire_bytes *fields)
+{
+    const struct wire_manners *m = &w->manners;
     const char *claim = m->claim_put ? m->claim_put : m->claim;
-    unsigned status = m->put_status ? m->put_status : 201;
-    wire_digest(body, size, digest);
-    if (status < 300 || m->stores_anyway)
-        store(w, reference, type, body, size);
-    if (m->put_unanswered) {
-        answer_nothing(w);
-        return;
-    }
-    if (status >= 300) {
-        answer_error(w, status, status == 400 ? "TAG_INVALID" : "UNKNOWN");
-        return;
-    }
-    begin_answer(w, status);
+    begin_answer(w, m->put_status ? m->put_status : 201);
     if (!m->no_digest)
         add_text(&w->c->out, "Docker-Content-Digest: %s\r\n", claim ? claim : digest);
+    add(&w->c->out, fields->data ? fields->data : "", fields->size);
     end_answer(w, "", 0);
+}
+
+static void answer_put(struct wire *w, const struct request *q, const char *reference)
+{
+    const struct wire_manners *m = &w->manners;
+    struct wire_bytes fields = {0};
+    unsigned status = m->put_status ? m->put_status : 201;
+    const char *query = strchr(reference, '?'), *body = w->c->in.data + q->head;
+    bool stored = status < 300 || m->stores_anyway, fits = true;
+    char digest[72];
+    wire_digest(body, q->body, digest);
+    if (stored && query)
+        fits = store_at_once(w, q, query, &fields);
+    else if (stored)
+        store(w, reference, q->type, body, q->body);
+    if (m->put_unanswered)
+        answer_nothing(w);
+    else if (!fits)
+        answer_error(w, m->too_long, "TOO_LONG");
+    else if (status >= 300)
+        answer_error(w, status, status == 400 ? "TAG_INVALID" : "UNKNOWN");
+    else
+        confirm_put(w, digest, &fields);
+    drop(&fields);
 }
 
 static void remove_tag(struct wire *w, const char *reference)
@@ -350,14 +395,6 @@ static void answer_list(struct wire *w, const char *target)
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
-struct request {
-    char method[16];
-    char target[512];
-    char type[128], condition[80], authorization[80];
-    size_t head; /* bytes, the empty line included */
-    size_t body;
-};
-
 static void read_field(struct request *q, const char *line)
 {
     if (strncasecmp(line, "Content-Length:", 15) == 0)
@@ -378,7 +415,7 @@ static bool read_request(struct wire *w, struct request *q)
     if (!end)
         return false;
     q->head = (size_t)(end - w->c->in.data) + 4;
-    if (sscanf(w->c->in.data, "%15s %511s HTTP/1.1\r\n", q->method, q->target) != 2)
+    if (sscanf(w->c->in.data, "%15s %8999s HTTP/1.1\r\n", q->method, q->target) != 2)
         w->misuse = "what was sent is no request";
     for (char *line = w->c->in.data; line < end; line = strstr(line, "\r\n") + 2)
         read_field(q, line);
@@ -408,8 +445,14 @@ static bool answer_failure(struct wire *w, const struct request *q, const char *
         return false;
     }
     m->fail--;
-    if (strcmp(q->method, "PUT") == 0 && m->stores_anyway)
+    struct wire_bytes fields = {0};
+    const char *query = strchr(reference, '?');
+    bool put = strcmp(q->method, "PUT") == 0 && m->stores_anyway;
+    if (put && query)
+        store_at_once(w, q, query, &fields);
+    else if (put)
         store(w, reference, q->type, w->c->in.data + q->head, q->body);
+    drop(&fields);
     if (strcmp(q->method, "DELETE") == 0 && m->deletes_anyway)
         remove_tag(w, reference);
     if (m->fail_status)
@@ -440,7 +483,9 @@ static void count(struct wire *w, const struct request *q, const char *reference
 {
     if (w->requests < WIRE_LOOKED_MAX)
         w->asked_at[w->requests] = w->now;
-    add_text(&w->asked, "%s %s\n", q->method, reference);
+    add_text(&w->asked, "%s ", q->method);
+    add(&w->asked, reference, strlen(reference));
+    add_text(&w->asked, "\n");
     w->requests++;
     w->puts += strcmp(q->method, "PUT") == 0;
     w->gets += strcmp(q->method, "GET") == 0;
@@ -482,7 +527,7 @@ static void answer(struct wire *w, const struct request *q)
     else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
         answer_list(w, q->target);
     else if (strcmp(q->method, "PUT") == 0)
-        answer_put(w, reference, q->type, w->c->in.data + q->head, q->body);
+        answer_put(w, q, reference);
     else if (strcmp(q->method, "DELETE") == 0)
         answer_delete(w, reference);
     else
