@@ -1,10 +1,10 @@
 """A static program for little memory: 2 MiB of addresses for all of it. `make check-small` builds it."""
 
 import os
-import socket
 
 import pytest
 from authority import NAME
+from board import Board
 from fronts import SecureRegistry, needs_tls, reached
 from images import OCI_MANIFEST, compact, digest_of, oci_manifest, padded
 from program import Program
@@ -22,8 +22,12 @@ TAGS = ["larger", "new-old", "new-whole", "old", "whole"]
 @pytest.fixture(scope="module")
 def small():
     program = Program(os.path.abspath(os.environ["REGTAG_SMALL"]))
-    script = f'ulimit -v {ADDRESSES} && exec "$0" "$@"'
-    return lambda *args, **options: program.run(["sh", "-c", script, program.path, *args], **options)
+
+    def small(*args, addresses=ADDRESSES):
+        script = f'ulimit -v {addresses} && exec "$0" "$@"'
+        return program.run(["sh", "-c", script, program.path, *args])
+
+    return small
 
 
 def push(registry):
@@ -63,15 +67,44 @@ def test_in_tls(small, registry_binary, certificate, root, tmp_path):
         all_commands(small, host, "--cacert", root.file, *reached(host))
 
 
-def test_a_name_is_looked_up(small, registry):
+@needs_tls
+def test_the_authorities_of_a_system(small, registry_binary, certificate, root, crowd, tmp_path):
+    with SecureRegistry(registry_binary, tmp_path, certificate, root) as registry:
+        push(registry)
+        host = f"{NAME}:{registry.port}"
+
+        digest = small("digest", "--cacert", crowd, *reached(host), f"{host}/small:old")
+
+    assert (digest.status, digest.lines) == (0, [digest_of(SMALL)]), digest
+
+
+def test_the_largest_manifest_of_all_is_refused(small, registry):
+    registry.push_image("small", "largest", OCI_MANIFEST, padded(oci_manifest(), 4 * 1024 * 1024))
+
+    for args in (["tag", f"{registry.host}/small:largest", "new"], ["manifest", f"{registry.host}/small:largest"]):
+        result = small(*args)
+        assert result.status == 10, result
+        result.complaint("larger than", str(LIMIT))
+    assert registry.digest("small", "new") is None
+
+
+def test_a_name_is_looked_up(regtag, registry, tmp_path):
     """In a process of its own, which has as many addresses."""
-    name = socket.gethostname()
-    if not socket.gethostbyname(name).startswith("127."):
-        pytest.skip("this machine's name is not one of its loopback's")
+    board = Board(regtag, os.path.abspath(os.environ["REGTAG_SMALL"]), tmp_path)
+    board.put("/etc/hosts", f"127.0.0.1 {NAME}\n")
+    if board.shell("echo alive").out != b"alive\n":
+        pytest.skip("no root file system of one's own here")
     registry.push_image("small", "named", OCI_MANIFEST, SMALL)
 
-    found = small("digest", "--plain-http", f"{name}:{registry.port}/small:named")
-    lost = small("digest", "--plain-http", "--timeout", "20", "nobody.invalid/small:named")
+    found = board("digest", "--plain-http", f"{NAME}:{registry.port}/small:named", memory=ADDRESSES)
+    lost = board("digest", "--timeout", "10", "nobody.test/small:named", memory=ADDRESSES)
 
-    assert (found.status, found.err) == (0, b"")
+    assert (found.status, found.lines, found.err) == (0, [digest_of(SMALL)], b"")
     assert lost.status == 5
+    lost.complaint("nobody.test", "/etc/resolv.conf")
+
+
+def test_the_limit_reaches_the_program(small):
+    """With less, it does not even start."""
+    assert small("--version").status == 0
+    assert small("--version", addresses=ADDRESSES // 4).status != 0
