@@ -137,7 +137,7 @@ link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sect
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 library := $(foreach room,base oci http registry,$(wildcard src/$(room)/*.c))
-hash    := src/net/hash_mbedtls.c
+hash    := src/embed/regtag_sha256.c
 
 # TLS or none: this chooses, and whoever calls it does not know which it is.
 ifeq ($(TLS),0)
@@ -157,7 +157,7 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
 endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
-program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) \
+program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) \
            $(filter-out $(heap),$(wildcard src/cli/*.c))
 
 tests        := $(wildcard tests/unit/test_*.c)
