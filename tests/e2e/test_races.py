@@ -82,7 +82,8 @@ def test_two_hundred_move_one_tag_at_once(regtag, arena, tmp_path, confirm):
         lines = read_journal(tmp_path / str(number))
         assert {line[:3] for line in lines} <= {(f"{host}/race:stable", before, digest)}
         outcomes = [line[3] for line in lines]
-        assert bool(lines) == (digest in put), "every digest that was put is in a journal"
+        assert lines or digest not in put, "every digest that was put is in a journal"
+        assert digest in put or not lines or results[number][0] in HONEST
         assert not lines or outcomes[0] == "moving"
         if results[number][0] == 0:
             assert outcomes[-1] == "moved"
