@@ -265,10 +265,14 @@ $(OBJ)/epoch: FORCE
 	echo '$(SOURCE_DATE_EPOCH)' >$@.new
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# libregtag.a is for linkers without LTO as well.
+fat := $(if $(TARGET),-ffat-lto-objects)
+$(call objects,$(library)): static_compile += $(fat)
+
 # Everything is made again when the compiler or a flag has changed.
 $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 	mkdir -p $(@D)
-	printf '%s\n' '$(subst ','\'',$(compile) $(WARNINGS) $(link))' $(if $(TARGET),"$$(readlink $(toolchain))") >$@.new
+	printf '%s\n' '$(subst ','\'',$(compile) $(fat) $(WARNINGS) $(link))' $(if $(TARGET),"$$(readlink $(toolchain))") >$@.new
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
