@@ -246,6 +246,29 @@ static void a_challenge_is_answered_though_what_has_followed_it_is_not(void **st
     finish(&run);
 }
 
+/* The other server sees neither the look nor the token. */
+static void nothing_follows_to_where_a_redirection_leads(void **state)
+{
+    (void)state;
+    for (unsigned token = 0; token < 2; token++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.location = "http://storage.example/v2/a/manifests/base";
+        run.wire.manners.realm = token ? "http://localhost/token" : NULL;
+        begin_again(&run);
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_MOVED);
+        const char *there = run.wire.line[1].log.data;
+        assert_int_equal(
+            count_of(there, "GET /v2/a/manifests/base HTTP/1.1\r\nHost: storage.example\r\n"), 1);
+        assert_int_equal(count_of(there, " HTTP/1.1\r\n"), 1);
+        assert_int_equal(count_of(there, "Authorization"), 0);
+        assert_string_equal(run.wire.line[1].host, "storage.example");
+        finish(&run);
+    }
+}
+
 /* ---- Dry runs -------------------------------------------------------------------------------- */
 
 static void a_dry_run_tells_what_would_be_and_changes_nothing(void **state)
@@ -1237,6 +1260,7 @@ int main(void)
         cmocka_unit_test(nothing_follows_where_a_challenge_is_to_be_expected),
         cmocka_unit_test(what_has_followed_a_request_that_was_challenged_is_drained),
         cmocka_unit_test(a_challenge_is_answered_though_what_has_followed_it_is_not),
+        cmocka_unit_test(nothing_follows_to_where_a_redirection_leads),
         cmocka_unit_test(a_dry_run_tells_what_would_be_and_changes_nothing),
         cmocka_unit_test(a_dry_run_looks_at_guards),
         cmocka_unit_test(a_confirmed_tag_is_read_back),
