@@ -166,7 +166,7 @@ unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials helper journal journal_line journal_reader output \
                 process proxy_env report schedule trouble undo_book) \
-                $(patsubst %,src/net/%.c,address child clock no_proxy proxy tls_clock tunnel)
+                $(patsubst %,src/net/%.c,address child clock no_proxy proxy tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------
 

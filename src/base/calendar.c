@@ -1,5 +1,7 @@
 #include "base/calendar.h"
 
+#define LAST_SECOND 253402300799 /* of the year 9999, the last that a certificate can name */
+
 /* Days from 1970-01-01; the year begins in March, so that its leap day is the last. */
 static int64_t days_before(const struct calendar *c)
 {
@@ -22,6 +24,25 @@ bool calendar_seconds(const struct calendar *c, int64_t *seconds)
         return false;
     *seconds = ((days_before(c) * 24 + c->hour) * 60 + c->minute) * 60 + c->second;
     return true;
+}
+
+/* The calendar repeats itself every 400 years; a year begins in March here, too. */
+void calendar_of(int64_t seconds, struct calendar *c)
+{
+    uint64_t in_time = seconds < 0 ? 0 : seconds > LAST_SECOND ? LAST_SECOND : (uint64_t)seconds;
+    unsigned day = (unsigned)(in_time / 86400) + 719468; /* since 1 March of the year 0 */
+    unsigned second = (unsigned)(in_time % 86400), era = day / 146097;
+    day -= era * 146097;
+    unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    day -= 365 * year + year / 4 - year / 100;
+    unsigned month = (5 * day + 2) / 153;
+
+    c->year = era * 400 + year + (month >= 10 ? 1 : 0);
+    c->month = month < 10 ? month + 3 : month - 9;
+    c->day = day - (153 * month + 2) / 5 + 1;
+    c->hour = second / 3600;
+    c->minute = second / 60 % 60;
+    c->second = second % 60;
 }
 
 bool take_digits(struct slice *s, size_t digits, char behind, unsigned *number)

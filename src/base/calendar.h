@@ -12,6 +12,10 @@ struct calendar {
  * is before 1970 or after 9999. */
 bool calendar_seconds(const struct calendar *c, int64_t *seconds);
 
+/* Takes a time apart: the nearest that there is, from 1970 to 9999. Not by gmtime_r: glibc's allocates memory and
+ * reads /etc/localtime. */
+void calendar_of(int64_t seconds, struct calendar *c);
+
 /* Takes a number of exactly so many digits off the front, and the character behind it, unless that is 0. */
 bool take_digits(struct slice *s, size_t digits, char behind, unsigned *number);
 

@@ -1,7 +1,6 @@
 #include "cli/journal_line.h"
 
-#include <time.h>
-
+#include "base/calendar.h"
 #include "cli/report.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
@@ -15,12 +14,11 @@
 static void write_time(struct writer *w, int64_t seconds)
 {
     static const char BEHIND[] = "--T::Z";
-    time_t when = (time_t)seconds;
-    struct tm t = {.tm_mday = 1, .tm_year = 70};
-    gmtime_r(&when, &t);
-    int parts[] = {t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec};
+    struct calendar c;
+    calendar_of(seconds, &c);
+    unsigned parts[] = {c.year, c.month, c.day, c.hour, c.minute, c.second};
     for (int i = 0; i < 6; i++)
-        write_format(w, "%s%u%.*s", parts[i] < 10 ? "0" : "", (unsigned)parts[i], 1, BEHIND + i);
+        write_format(w, "%s%u%.*s", parts[i] < 10 ? "0" : "", parts[i], 1, BEHIND + i);
 }
 
 static struct slice outcome_word(enum regtag_outcome outcome)

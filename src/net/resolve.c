@@ -138,7 +138,8 @@ static enum lookup_progress look_up_failed(struct lookup *l, int result, struct 
 {
     l->unknown = result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
     if (result == EAI_AGAIN)
-        error_set(e, REGTAG_NO_CONNECTION, "no name server tells its address%s; --resolve HOST:PORT:ADDRESS does without one",
+        error_set(e, REGTAG_NO_CONNECTION,
+                  "no name server tells its address%s; --resolve HOST:PORT:ADDRESS does without one",
                   servers_are_named() ? "" : ", and " SERVERS " cannot be read");
     else
         error_set(e, REGTAG_NO_CONNECTION,

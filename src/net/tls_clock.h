@@ -3,6 +3,7 @@
 #ifndef REGTAG_NET_TLS_CLOCK_H
 #define REGTAG_NET_TLS_CLOCK_H
 
+#include "base/calendar.h"
 #include "base/writer.h"
 
 /* Raises the floor, in seconds since 1970. */
@@ -13,10 +14,6 @@ int64_t tls_clock_now(bool *floored);
 
 /* Writes "2026-01-31 12:00:00 UTC", of a moment or of its parts. */
 void write_moment(struct writer *w, int64_t seconds);
-void write_date(struct writer *w, const int parts[6]);
-
-/* Takes a time apart: year, month, day, hour, minute, second. Not by gmtime_r: glibc's allocates memory and reads
- * /etc/localtime. */
-void tls_clock_split(int64_t seconds, int parts[6]);
+void write_date(struct writer *w, const struct calendar *c);
 
 #endif

@@ -93,15 +93,15 @@ static mbedtls_time_t time_for_tls(mbedtls_time_t *result)
 
 struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *time, struct tm *result)
 {
-    int parts[6];
-    tls_clock_split(*time, parts);
+    struct calendar c;
+    calendar_of(*time, &c);
     memset(result, 0, sizeof *result);
-    result->tm_year = parts[0] - 1900;
-    result->tm_mon = parts[1] - 1;
-    result->tm_mday = parts[2];
-    result->tm_hour = parts[3];
-    result->tm_min = parts[4];
-    result->tm_sec = parts[5];
+    result->tm_year = (int)c.year - 1900;
+    result->tm_mon = (int)c.month - 1;
+    result->tm_mday = (int)c.day;
+    result->tm_hour = (int)c.hour;
+    result->tm_min = (int)c.minute;
+    result->tm_sec = (int)c.second;
     return result;
 }
 
@@ -286,9 +286,10 @@ static void dates_wrong(const struct session *s, struct error *e)
 
     for (int i = 0; i < 2; i++) {
         const mbedtls_x509_time *t = ends[i];
-        int parts[6] = {t->year, t->mon, t->day, t->hour, t->min, t->sec};
+        struct calendar c = {(unsigned)t->year, (unsigned)t->mon, (unsigned)t->day,
+                             (unsigned)t->hour, (unsigned)t->min, (unsigned)t->sec};
         write_text(&w, i ? " to " : "valid from ");
-        write_date(&w, parts);
+        write_date(&w, &c);
     }
     write_text(&w, floored ? ", and it is at least " : ", and the clock says ");
     write_moment(&w, now);

@@ -419,6 +419,9 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
         return (enum regtag_status)error_set(
             &r->error, REGTAG_USAGE,
             "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);
+    if (r->reference.tag.size == 0)
+        return (enum regtag_status)error_set(
+            &r->error, REGTAG_USAGE, "%s: the tag to delete is missing; it is not guessed", image);
     r->phase = PHASE_CONDEMN;
     return REGTAG_OK;
 }

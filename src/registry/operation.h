@@ -150,6 +150,7 @@ struct regtag {
     struct look look;
     struct together together;
     bool uploaded;       /* it may have been set already: the PUT has been sent before */
+    bool unsure;         /* ... and not answered, and the tag has not been seen since */
     enum doubt doubt;    /* about its upload */
     struct error cause;  /* of the doubt, or of the last failure */
     bool passing;        /* the cause may be gone the next time, */

@@ -27,9 +27,9 @@ bool retry_handles(const struct regtag *r)
     switch (r->phase) {
     case PHASE_LOOK:
     case PHASE_WEIGH:
-        /* One that followed and got no answer is sent again by itself; and one that hangs, or follows for
-         * the sake of a word only, is not worth the time. */
-        if (r->followed && (!r->exchange.answered || look_is_optional(r)))
+        /* One that followed and got no answer is sent again by itself; and one that hangs is not worth the
+         * time, if it could be done without. */
+        if (r->followed && !r->exchange.answered)
             return false;
         return !(r->exchange.error.status == REGTAG_TIMEOUT && look_is_optional(r));
     case PHASE_ASK:

@@ -63,6 +63,7 @@ static enum regtag_event go_on_with(struct regtag *r, const struct together_name
     r->result.previous = known->previous;
     r->result.absent = known->absent;
     r->uploaded = known->state == TOGETHER_UNSURE;
+    r->unsure = r->uploaded;
     switch (known->state) {
     case TOGETHER_UNCHANGED: return operation_settle_unchanged(r);
     case TOGETHER_SET:
@@ -73,9 +74,29 @@ static enum regtag_event go_on_with(struct regtag *r, const struct together_name
     }
 }
 
+/* What decides for all names decides for this one, too; unless it has been among several that were sent. */
+static enum regtag_event settle_by_fate(struct regtag *r, const struct together_name *known)
+{
+    bool sent = known && (known->state == TOGETHER_UNSURE || known->state == TOGETHER_SET);
+    struct error problem = r->fate, whole;
+    if (sent) {
+        error_clear(&problem);
+        error_set(&problem, REGTAG_UNCERTAIN,
+                  "it is uncertain whether the tag is set: %s; tag it again to make sure", r->fate.text);
+    }
+    operation_describe(r, r->fetch_failed ? NULL : r->result.name, &problem, &whole);
+    return operation_settle(r, sent ? REGTAG_MAYBE_SET : REGTAG_NOT_SET, &whole);
+}
+
+/* Whether nothing more is to be sent for this name. */
+static bool is_done(const struct regtag *r, const struct together_name *known)
+{
+    return known &&
+           (known->state == TOGETHER_UNCHANGED || (known->state == TOGETHER_SET && !r->config.confirm));
+}
+
 enum regtag_event phase_next(struct regtag *r)
 {
-    struct error whole;
     r->index = names_next(r, r->index);
     if (r->index == r->count || r->verb == VERB_DELETE)
         return operation_done(r);
@@ -84,10 +105,9 @@ enum regtag_event phase_next(struct regtag *r)
     r->result =
         (struct regtag_result){r->names[r->index], r->digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
     r->uploaded = false;
-    if (r->fate.status) {
-        operation_describe(r, r->fetch_failed ? NULL : r->result.name, &r->fate, &whole);
-        return operation_settle(r, REGTAG_NOT_SET, &whole);
-    }
+    r->unsure = false;
+    if (r->fate.status && !is_done(r, known))
+        return settle_by_fate(r, known);
     if (!r->begun && operation_renew_token(r))
         return GO_ON;
     if (known)
@@ -133,6 +153,7 @@ enum regtag_event phase_seen(struct regtag *r)
     bool there = look->sight == SIGHT_DIGEST && slice_equal(slice_of(look->digest), slice_of(r->digest));
     if (r->uploaded && there) /* by an upload whose answer was not the whole truth */
         return operation_settle_well(r);
+    r->unsure = r->unsure && look->sight == SIGHT_NOTHING;
     if (!r->uploaded)
         operation_note_previous(r);
     if (!guard_holds(r, &problem))
@@ -187,6 +208,7 @@ static enum regtag_event look_again(struct regtag *r, enum doubt doubt, const st
                                     bool passing)
 {
     r->doubt = doubt;
+    r->unsure = r->unsure || doubt == DOUBT_NO_ANSWER;
     r->cause = *cause;
     r->passing = passing;
     r->cause_wait = asked_to_wait(r);
@@ -210,7 +232,8 @@ static enum regtag_event compare(struct regtag *r, struct slice confirmed)
 static bool leaves_doubt(const struct regtag *r, const struct error *problem)
 {
     bool seen = r->result.absent || *r->result.previous;
-    return problem->status == REGTAG_SERVER_FAILED || (problem->status == REGTAG_IMMUTABLE && !seen);
+    return r->unsure || problem->status == REGTAG_SERVER_FAILED ||
+           (problem->status == REGTAG_IMMUTABLE && !seen);
 }
 
 static enum regtag_event uploaded(struct regtag *r)
@@ -247,7 +270,7 @@ enum regtag_event phase_upload(struct regtag *r)
     /* What was not sent whole cannot have been taken. */
     const struct error *problem = &r->exchange.error;
     bool passing = failure_passes(r);
-    if (r->exchange.sent_all)
+    if (r->exchange.sent_all || r->unsure)
         return look_again(r, DOUBT_NO_ANSWER, problem, passing);
     return passing && try_later(r, problem, 0) ? GO_ON
                                                : operation_settle_badly(r, REGTAG_NOT_SET, problem);
@@ -276,7 +299,7 @@ static enum regtag_event still_in_doubt(struct regtag *r)
     describe_sight(r, &seen);
     if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause, r->cause_wait))
         return GO_ON;
-    if (r->doubt == DOUBT_ERROR)
+    if (r->doubt == DOUBT_ERROR && !r->unsure)
         return operation_settle_badly(r, REGTAG_NOT_SET,
                                       problem.status == REGTAG_GUARD ? &problem : &r->cause);
     error_clear(&problem);

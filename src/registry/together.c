@@ -187,11 +187,12 @@ static enum regtag_event put_answered(struct regtag *r)
     return operation_go(r, PHASE_NEXT);
 }
 
-/* Nobody knows whether some of them are set: each is looked at again. */
+/* Nobody knows whether some of them are set: each is looked at again. What was not sent whole has set none. */
 static enum regtag_event put_failed(struct regtag *r)
 {
     struct together *t = &r->together;
-    for (unsigned i = 0; i < t->count; i++)
+    bool sent = r->exchange.sent_all || r->exchange.answered;
+    for (unsigned i = 0; sent && i < t->count; i++)
         if (t->names[i].state == TOGETHER_ANNOUNCED)
             t->names[i].state = TOGETHER_UNSURE;
     t->limit = 0;

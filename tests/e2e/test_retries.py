@@ -405,7 +405,7 @@ FORMS = {"in_seconds": in_seconds, "as_a_date": as_a_date}
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_the_server_says_how_long_to_wait(regtag, serve, shelf, document, form, status, method):
-    refusal = answer(status, b"", *FORMS[form](2))
+    refusal = answer(status, b"", *FORMS[form](1))
     failing = Failing(shelf, refusal, 1, method)
     server = serve(failing)
 
@@ -415,7 +415,7 @@ def test_the_server_says_how_long_to_wait(regtag, serve, shelf, document, form, 
     assert (result.status, result.err) == (0, b""), result
     assert shelf.document("repo", "new") == document
     [refused] = failing.at
-    assert 1.9 <= done - refused
+    assert done - refused >= 0.9  # by itself it would wait a quarter of a second at most
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -585,11 +585,11 @@ def test_waits_grow(regtag, serve, shelf):
 def test_devices_that_failed_together_do_not_come_back_together(regtag, serve, shelf):
     """The first wait is drawn anew each time, from a quarter of a second."""
     waits = []
-    for _ in range(12):
+    for _ in range(6):
         failing = Failing(shelf, PASSING["503"], 2, "HEAD")
 
         assert regtag("digest", f"{serve(failing).host}/repo:old", retries=2).status == 0
 
         waits.append(failing.at[1] - failing.at[0])
 
-    assert max(waits) - min(waits) > 0.02, waits
+    assert max(waits) - min(waits) > 0.005, waits

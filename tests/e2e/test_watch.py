@@ -230,10 +230,11 @@ def test_command_gets_nothing_of_ours(server, image, watch, tmp_path):
             "echo group $(cut -d' ' -f5 /proc/$$/stat) $$",
         ]
     )
+    env = {**SECRETS, "ASAN_OPTIONS": "disable_coredump=0"}
     limits = ["sh", "-c", 'ulimit -S -c 1000; ulimit -H -c 2000; exec "$@"', "sh"]
 
     watcher = watch(
-        image, "--once", "--from", "absent", before=limits, command=shell(script), env=SECRETS
+        image, "--once", "--from", "absent", before=limits, command=shell(script), env=env
     )
 
     assert watcher.status() == 0

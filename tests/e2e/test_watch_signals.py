@@ -10,6 +10,7 @@ import pytest
 from conftest import OTHER_DOCUMENT
 from device import Device
 from fake import STALL, Pause, answer, errors
+from fronts import needs_tls
 from tls_server import Raw
 from watcher import NEW, OLD, RARELY, is_alive, point, shell, until
 
@@ -63,6 +64,7 @@ def listen(client):
         pass
 
 
+@needs_tls
 def test_ended_in_a_handshake(watch, ending):
     with Raw(listen) as silent:
         watcher = watch("--tls", f"{silent.host}/repo:old", *RARELY, "-v")
@@ -97,7 +99,9 @@ def test_ended_while_it_looks_a_name_up(regtag, watch, tmp_path, ending):
     before = ["chroot", device.folder]
     if os.geteuid() != 0:
         before = ["unshare", "-r", *before]
-    watcher = watch("registry.test/repo:old", *RARELY, before=before, program="/regtag")
+    watcher = watch(
+        "--plain-http", "registry.test/repo:old", *RARELY, before=before, program="/regtag"
+    )
     child = until(watcher.children, "a look-up")[0]
 
     ending(watcher)

@@ -104,6 +104,8 @@ class Watcher:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        for found in ("Sanitizer", "runtime error: "):
+            assert not any(found in line for line in self.err.seen), self.err.seen
 
     def ask_now(self):
         self.process.send_signal(signal.SIGHUP)

@@ -11,6 +11,7 @@
 #include "net/hash_mbedtls.h"
 #include "oci/json.h"
 #include "oci/manifest.h"
+#include "oci/platform.h"
 #include "oci/reference.h"
 #include "registry/token.h"
 #include "regtag.h"
@@ -85,6 +86,31 @@ static int run_manifest(const struct layer_case *c)
         !manifest_check(c->input, type, &memory, &e))
         return reject(c);
     snprintf(c->out, c->out_size, "ok %s", digest);
+    return LAYER_ACCEPTED;
+}
+
+/* ---- platform -------------------------------------------------------------------------------- */
+
+static int run_platform(const struct layer_case *c)
+{
+    static jsmntok_t tokens[REGTAG_TOKENS_MAX];
+    static struct document_key keys[REGTAG_TOKENS_MAX / 2];
+    const struct document_memory memory = {tokens, keys, REGTAG_TOKENS_MAX};
+    struct slice platform = c->argument, name = slice_split(&platform, ' ');
+    const struct media_type *type = media_type_find(name);
+    char digest[DIGEST_SHA256_SIZE + 1];
+    struct error e = {.status = 0};
+
+    if (!platform.data || !platform_valid(platform))
+        return LAYER_BAD_CALL;
+    if (!type || c->input.size > REGTAG_MANIFEST_MAX || !manifest_check(c->input, type, &memory, &e))
+        return reject(c);
+    if (platform_child(c->input, type, &memory, platform, digest, &e))
+        snprintf(c->out, c->out_size, "ok %s", digest);
+    else if (e.status == REGTAG_NOT_FOUND)
+        snprintf(c->out, c->out_size, "none");
+    else
+        return reject(c);
     return LAYER_ACCEPTED;
 }
 
@@ -258,8 +284,9 @@ static const struct {
     const char *name;
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
-    {"ref", run_ref},   {"json", run_json},           {"manifest", run_manifest}, {"http", run_http},
-    {"link", run_link}, {"challenge", run_challenge}, {"token", run_token},       {"creds", run_creds},
+    {"ref", run_ref},     {"json", run_json},   {"manifest", run_manifest},
+    {"http", run_http},   {"link", run_link},   {"challenge", run_challenge},
+    {"token", run_token}, {"creds", run_creds}, {"platform", run_platform},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

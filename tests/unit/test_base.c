@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/base64.h"
+#include "base/calendar.h"
 #include "base/error.h"
 #include "base/slice.h"
 #include "base/writer.h"
@@ -494,6 +495,98 @@ static void base64_that_does_not_fit_poisons(void **state)
     }
 }
 
+/* ---- Dates ----------------------------------------------------------------------------------- */
+
+/* Counted in the most stupid way: day by day. */
+static void every_day_from_1970_to_2400_has_its_number(void **state)
+{
+    static const unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int64_t expected = 0, seconds;
+    (void)state;
+    for (unsigned year = 1970; year <= 2400; year++) {
+        bool leap = year % 400 == 0 || (year % 4 == 0 && year % 100 != 0);
+        for (unsigned month = 1; month <= 12; month++) {
+            unsigned last = days[month - 1] + (month == 2 && leap);
+            for (unsigned day = 1; day <= last; day++) {
+                struct calendar c = {year, month, day, 0, 0, 0};
+                if (!calendar_seconds(&c, &seconds) || seconds != expected)
+                    fail_msg("%u-%u-%u: %lld", year, month, day, (long long)seconds);
+                expected += 86400;
+            }
+            struct calendar c = {year, month, last + 1, 0, 0, 0};
+            if (calendar_seconds(&c, &seconds))
+                fail_msg("%u-%u-%u is a day", year, month, last + 1);
+        }
+    }
+}
+
+static void hours_minutes_and_seconds_add_up(void **state)
+{
+    struct calendar c = {1970, 1, 1, 23, 59, 59};
+    int64_t seconds;
+    (void)state;
+    assert_true(calendar_seconds(&c, &seconds));
+    assert_int_equal(seconds, 86399);
+    c.second = 60; /* a leap second is the one behind it */
+    assert_true(calendar_seconds(&c, &seconds));
+    assert_int_equal(seconds, 86400);
+    c = (struct calendar){1970, 1, 1, 1, 2, 3};
+    assert_true(calendar_seconds(&c, &seconds));
+    assert_int_equal(seconds, 3723);
+    c = (struct calendar){9999, 12, 31, 23, 59, 59};
+    assert_true(calendar_seconds(&c, &seconds));
+    assert_int_equal(seconds, 253402300799);
+}
+
+static void moments_that_there_are_not_are_refused(void **state)
+{
+    static const struct calendar none[] = {
+        {1969, 12, 31, 23, 59, 59}, {10000, 1, 1, 0, 0, 0}, {0, 1, 1, 0, 0, 0},
+        {2000, 0, 1, 0, 0, 0},      {2000, 13, 1, 0, 0, 0}, {2000, 1, 0, 0, 0, 0},
+        {2000, 1, 32, 0, 0, 0},     {2000, 2, 30, 0, 0, 0}, {1900, 2, 29, 0, 0, 0},
+        {2100, 2, 29, 0, 0, 0},     {2023, 2, 29, 0, 0, 0}, {2000, 1, 1, 24, 0, 0},
+        {2000, 1, 1, 0, 60, 0},     {2000, 1, 1, 0, 0, 61}, {2000, UINT32_MAX, 1, 0, 0, 0},
+    };
+    int64_t seconds;
+    (void)state;
+    for (size_t i = 0; i < COUNT(none); i++)
+        if (calendar_seconds(&none[i], &seconds))
+            fail_msg("%u-%u-%u %u:%u:%u is taken", none[i].year, none[i].month, none[i].day,
+                     none[i].hour, none[i].minute, none[i].second);
+}
+
+static void so_many_digits_are_taken_and_what_stands_behind_them(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t digits;
+        char behind;
+        bool taken;
+        unsigned number;
+        const char *rest;
+    } cases[] = {
+        {"1994 x", 4, ' ', true, 1994, "x"}, {"1994", 4, '\0', true, 1994, ""},
+        {"19945", 4, '\0', true, 1994, "5"}, {"07:", 2, ':', true, 7, ""},
+        {"07", 2, ':', false, 0, ""},        {"7:", 2, ':', false, 0, ""},
+        {"07.", 2, ':', false, 0, ""},       {"+7:", 2, ':', false, 0, ""},
+        {" 7:", 2, ':', false, 0, ""},       {"", 1, '\0', false, 0, ""},
+        {"0x", 2, '\0', false, 0, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct guard g = guard_end(cases[i].text, strlen(cases[i].text));
+        struct slice s = {g.data, g.size};
+        unsigned number = 0;
+        if (take_digits(&s, cases[i].digits, cases[i].behind, &number) != cases[i].taken)
+            fail_msg("%s", cases[i].text);
+        if (cases[i].taken) {
+            assert_int_equal(number, cases[i].number);
+            assert_slice(s, cases[i].rest);
+        }
+        guard_free(&g);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -528,6 +621,10 @@ int main(void)
         cmocka_unit_test(base64_is_written_padded),
         cmocka_unit_test(base64_of_all_bytes_is_read_back),
         cmocka_unit_test(base64_that_does_not_fit_poisons),
+        cmocka_unit_test(every_day_from_1970_to_2400_has_its_number),
+        cmocka_unit_test(hours_minutes_and_seconds_add_up),
+        cmocka_unit_test(moments_that_there_are_not_are_refused),
+        cmocka_unit_test(so_many_digits_are_taken_and_what_stands_behind_them),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* src/net: the calendar. */
+/* src/base: the calendar. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "net/tls_clock.h"
+#include "base/calendar.h"
 
 #define DAY 86400
 #define LAST 253402300799 /* 9999-12-31 23:59:59 */
@@ -18,15 +18,15 @@ static void assert_as_the_c_library(int64_t seconds)
 {
     struct tm t;
     time_t when = (time_t)seconds;
-    int parts[6];
+    struct calendar c;
     assert_non_null(gmtime_r(&when, &t));
-    tls_clock_split(seconds, parts);
-    assert_int_equal(parts[0], t.tm_year + 1900);
-    assert_int_equal(parts[1], t.tm_mon + 1);
-    assert_int_equal(parts[2], t.tm_mday);
-    assert_int_equal(parts[3], t.tm_hour);
-    assert_int_equal(parts[4], t.tm_min);
-    assert_int_equal(parts[5], t.tm_sec);
+    calendar_of(seconds, &c);
+    assert_int_equal(c.year, t.tm_year + 1900);
+    assert_int_equal(c.month, t.tm_mon + 1);
+    assert_int_equal(c.day, t.tm_mday);
+    assert_int_equal(c.hour, t.tm_hour);
+    assert_int_equal(c.minute, t.tm_min);
+    assert_int_equal(c.second, t.tm_sec);
 }
 
 static void test_every_day_until_9999(void **state)
@@ -41,13 +41,13 @@ static void test_every_day_until_9999(void **state)
 
 static void test_what_is_no_date_becomes_the_nearest(void **state)
 {
-    int parts[6];
+    struct calendar c;
     (void)state;
-    tls_clock_split(INT64_MIN, parts);
-    assert_int_equal(parts[0], 1970);
-    tls_clock_split(INT64_MAX, parts);
-    assert_int_equal(parts[0], 9999);
-    assert_int_equal(parts[5], 59);
+    calendar_of(INT64_MIN, &c);
+    assert_int_equal(c.year, 1970);
+    calendar_of(INT64_MAX, &c);
+    assert_int_equal(c.year, 9999);
+    assert_int_equal(c.second, 59);
 }
 
 int main(void)

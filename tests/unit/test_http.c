@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "guard.h"
+#include "http/date.h"
 #include "http/fields.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -497,6 +498,198 @@ static void tls_instead_of_http_is_recognised(void **state)
     }
 }
 
+/* ---- Dates, and when to ask again ------------------------------------------------------------ */
+
+/* Seconds as `date -u -d ... +%s` gives them. */
+static void an_http_date_is_read(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } cases[] = {
+        {"Sun, 06 Nov 1994 08:49:37 GMT", 784111777}, /* RFC 9110, 5.6.7 */
+        {"Thu, 01 Jan 1970 00:00:00 GMT", 0},
+        {"Tue, 19 Jan 2038 03:14:08 GMT", 2147483648},
+        {"Thu, 29 Feb 2024 23:59:59 GMT", 1709251199},
+        {"Fri, 31 Dec 9999 23:59:59 GMT", 253402300799},
+        {"Tue, 01 Jul 2025 12:00:00 GMT", 1751371200},
+        {"Xxx, 06 Nov 1994 08:49:37 GMT", 784111777}, /* the day of the week adds nothing */
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct guard g = guard_end(cases[i].text, strlen(cases[i].text));
+        int64_t seconds = -1;
+        if (!http_date((struct slice){g.data, g.size}, &seconds) || seconds != cases[i].seconds)
+            fail_msg("%s: %lld", cases[i].text, (long long)seconds);
+        guard_free(&g);
+    }
+}
+
+static void every_month_of_an_http_date_is_known(void **state)
+{
+    static const char *const names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334}; /* days */
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        char text[40];
+        int64_t seconds = -1;
+        snprintf(text, sizeof text, "Mon, 01 %s 1971 00:00:00 GMT", names[i]);
+        assert_true(http_date(slice_of(text), &seconds));
+        assert_int_equal(seconds, (365 + before[i]) * 86400);
+    }
+}
+
+static void what_is_no_http_date_is_refused(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        "Sun",
+        "Sun,",
+        "Sunday, 06-Nov-94 08:49:37 GMT", /* the obsolete forms */
+        "Sun Nov  6 08:49:37 1994",
+        "06 Nov 1994 08:49:37 GMT",
+        "Sun,06 Nov 1994 08:49:37 GMT",
+        "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 006 Nov 1994 08:49:37 GMT",
+        "Sun, 06 nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov  1994 08:49:37 GMT",
+        "Sun, 06 Nov 94 08:49:37 GMT",
+        "Sun, 06 Nov 11994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 8:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49 GMT",
+        "Sun, 06 Nov 1994 08:49:37",
+        "Sun, 06 Nov 1994 08:49:37 ",
+        "Sun, 06 Nov 1994 08:49:37 gmt",
+        "Sun, 06 Nov 1994 08:49:37 UTC",
+        "Sun, 06 Nov 1994 08:49:37 GMT ",
+        "Sun, 06 Nov 1994 08:49:37 GMT+1",
+        "Sun, 06 Nov 1994 24:00:00 GMT",
+        "Sun, 06 Nov 1994 23:60:00 GMT",
+        "Sun, 06 Nov 1994 23:00:61 GMT",
+        "Sun, 31 Nov 1994 08:49:37 GMT",
+        "Sun, 00 Nov 1994 08:49:37 GMT",
+        "Sun, 29 Feb 2023 08:49:37 GMT",
+        "Sun, 06 Nov 1969 08:49:37 GMT",
+        "Sun, +6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 -8:49:37 GMT",
+        "Sun, 06 JanFeb 1994 08:49:37 GMT",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct guard g = guard_end(cases[i], strlen(cases[i]));
+        int64_t seconds;
+        if (http_date((struct slice){g.data, g.size}, &seconds))
+            fail_msg("\"%s\" is read", cases[i]);
+        guard_free(&g);
+    }
+}
+
+static void a_cut_http_date_is_refused(void **state)
+{
+    static const char text[] = "Sun, 06 Nov 1994 08:49:37 GMT";
+    (void)state;
+    for (size_t size = 0; size < sizeof text - 1; size++) {
+        struct guard g = guard_end(text, size);
+        int64_t seconds;
+        assert_false(http_date((struct slice){g.data, g.size}, &seconds));
+        guard_free(&g);
+    }
+}
+
+/* An answer with these fields, as far as its header. */
+static void answer_with(struct http_response *r, char memory[HTTP_HEAD_MAX], const char *fields)
+{
+    char text[1024];
+    struct slice in, body;
+    snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n", fields);
+    in = slice_of(text);
+    http_response_start(r, false, memory);
+    assert_int_equal(http_response_take(r, &in, &body), HTTP_HEAD);
+}
+
+static void retry_after_is_read_in_both_forms(void **state)
+{
+    static const struct {
+        const char *fields;
+        uint64_t milliseconds;
+    } cases[] = {
+        {"", 0},
+        {"Retry-After: 0\r\n", 0},
+        {"Retry-After: 1\r\n", 1000},
+        {"RETRY-AFTER:120\r\n", 120000},
+        {"Retry-After: 31622400\r\n", UINT64_C(31622400000)}, /* 366 days: nobody waits longer */
+        {"Retry-After: 31622401\r\n", UINT64_C(31622400000)},
+        {"Retry-After: 18446744073709551616\r\n", UINT64_C(31622400000)},
+        {"Retry-After: -1\r\n", 0},
+        {"Retry-After: +1\r\n", 0},
+        {"Retry-After: soon\r\n", 0},
+        {"Retry-After:\r\n", 0},
+        {"Retry-After: 1\r\nRetry-After: 2\r\n", 0},
+        {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sun, 06 Nov 1994 08:49:00 GMT\r\n", 37000},
+        {"Date: Sat, 05 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+         86400000},
+        {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0},
+        {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n", 0},
+        {"Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n",
+         UINT64_C(31622400000)},
+        {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0}, /* by whose clock? */
+        {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: today\r\n", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        static char memory[HTTP_HEAD_MAX];
+        struct http_response r;
+        answer_with(&r, memory, cases[i].fields);
+        if (http_retry_after(&r) != cases[i].milliseconds)
+            fail_msg("%s%llu ms", cases[i].fields, (unsigned long long)http_retry_after(&r));
+    }
+}
+
+static void a_rate_is_read_as_docker_hub_and_the_draft_write_it(void **state)
+{
+    static const struct {
+        const char *fields;
+        bool both;
+        uint64_t remaining, window;
+    } cases[] = {
+        {"ratelimit-limit: 100;w=21600\r\nratelimit-remaining: 76;w=21600\r\n", true, 76, 21600},
+        {"RateLimit-Remaining: 0;w=21600\r\n", true, 0, 21600},
+        {"RateLimit-Remaining: 5; w=60\r\n", true, 5, 60},
+        {"RateLimit-Remaining: 5 ;burst=3;W=60;x\r\n", true, 5, 60},
+        {"RateLimit-Remaining: 5\r\nRateLimit-Reset: 50\r\n", true, 5, 50},
+        {"RateLimit-Remaining: 5\r\nRateLimit-Limit: 100;w=3600\r\n", true, 5, 3600},
+        {"RateLimit-Remaining: 5;w=10\r\nRateLimit-Reset: 50\r\nRateLimit-Limit: 9;w=70\r\n", true, 5,
+         10},
+        {"RateLimit-Remaining: 5\r\nRateLimit-Reset: 50\r\nRateLimit-Limit: 9;w=70\r\n", true, 5, 50},
+        {"RateLimit-Remaining: 4294967295;w=1\r\n", true, UINT32_MAX, 1},
+        {"", false, 0, 0},
+        {"RateLimit-Remaining: 5\r\n", false, 0, 0},
+        {"RateLimit-Remaining: 5;w=0\r\n", false, 0, 0},
+        {"RateLimit-Remaining: 5;w=\r\n", false, 0, 0},
+        {"RateLimit-Remaining: 5;w=x\r\n", false, 0, 0},
+        {"RateLimit-Remaining: 5;w=99999999999\r\n", false, 0, 0},
+        {"RateLimit-Remaining: ;w=10\r\n", false, 0, 0},
+        {"RateLimit-Remaining: x;w=10\r\n", false, 0, 0},
+        {"RateLimit-Remaining: -1;w=10\r\n", false, 0, 0},
+        {"RateLimit-Remaining: 4294967296;w=1\r\n", false, 0, 0},
+        {"RateLimit-Limit: 100;w=21600\r\n", false, 0, 0},
+        {"RateLimit-Reset: 50\r\n", false, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        static char memory[HTTP_HEAD_MAX];
+        struct http_response r;
+        uint64_t remaining = 0, window = 0;
+        answer_with(&r, memory, cases[i].fields);
+        bool both = http_rate_limit(&r, &remaining, &window);
+        if (both != cases[i].both ||
+            (both && (remaining != cases[i].remaining || window != cases[i].window)))
+            fail_msg("%s%d %llu %llu", cases[i].fields, both, (unsigned long long)remaining,
+                     (unsigned long long)window);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -522,6 +715,12 @@ int main(void)
         cmocka_unit_test(an_answer_has_begun_with_its_first_byte),
         cmocka_unit_test(nothing_of_one_answer_leaks_into_the_next),
         cmocka_unit_test(tls_instead_of_http_is_recognised),
+        cmocka_unit_test(an_http_date_is_read),
+        cmocka_unit_test(every_month_of_an_http_date_is_known),
+        cmocka_unit_test(what_is_no_http_date_is_refused),
+        cmocka_unit_test(a_cut_http_date_is_refused),
+        cmocka_unit_test(retry_after_is_read_in_both_forms),
+        cmocka_unit_test(a_rate_is_read_as_docker_hub_and_the_draft_write_it),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

@@ -678,6 +678,36 @@ static void a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_move
     }
 }
 
+/* What became of the first upload is not known, whatever becomes of the second. */
+static void an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fails(void **state)
+{
+    static const unsigned statuses[] = {0, 403, 409, 413, 429, 500};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        struct run run;
+        begin(&run);
+        run.config.retries = 1;
+        begin_again(&run);
+        run.wire.manners.delay = 10; /* so that there is a step between a request and the next */
+        run.wire.manners.head_status = 403;
+        run.wire.manners.close_after_each = true;
+        run.wire.manners.fail_method = "PUT";
+        run.wire.manners.fail = 1; /* with a reset */
+        run.wire.manners.stores_anyway = true;
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", one_name, 1), REGTAG_OK);
+        while (step(&run))
+            if (run.wire.puts == 1) {
+                run.wire.manners.put_status = statuses[i];
+                run.wire.manners.stores_anyway = false;
+                run.wire.refused = statuses[i] == 0 && run.wire.heads == 3 ? 1 : 0;
+            }
+        assert_int_equal(run.wire.puts, statuses[i] == 0 ? 1 : 2);
+        expect_end(&run, REGTAG_UNCERTAIN);
+        expect_outcome(&run, REGTAG_MAYBE_SET);
+        finish(&run);
+    }
+}
+
 /* ---- Deleting -------------------------------------------------------------------------------- */
 
 static void a_tag_is_deleted_and_looked_at_again(void **state)
@@ -728,9 +758,8 @@ static void a_tag_that_is_not_there_cannot_be_deleted(void **state)
 
 static void what_names_no_tag_is_not_deleted(void **state)
 {
-    static const char *const images[] = {
-        "localhost/a", "localhost/a@sha256:" X64, "localhost/a:new@sha256:" X64, "localhost/a:", "",
-        "localhost:80"};
+    static const char *const images[] = {"localhost/a@sha256:" X64, "localhost/a:new@sha256:" X64,
+                                         "localhost/a:", "", "localhost:80"};
     (void)state;
     for (size_t i = 0; i < COUNT(images); i++) {
         struct run run;
@@ -1227,6 +1256,7 @@ int main(void)
         cmocka_unit_test(a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed),
         cmocka_unit_test(a_tag_that_must_not_be_moved_and_is_there_is_unchanged),
         cmocka_unit_test(a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_moved),
+        cmocka_unit_test(an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fails),
         cmocka_unit_test(a_tag_is_deleted_and_looked_at_again),
         cmocka_unit_test(a_deletion_is_announced_before_it_is_sent),
         cmocka_unit_test(a_tag_that_is_not_there_cannot_be_deleted),

@@ -1,0 +1,125 @@
+/* What readers of documents tell beside what the vectors look at: the value of a number, and how long a token
+ * is good for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guard.h"
+#include "oci/json.h"
+#include "registry/token.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The whole part of the number in "[NUMBER]", its bytes coming `step` at a time. */
+static uint32_t whole_of(const char *number, size_t step)
+{
+    char text[128];
+    struct json j = {0};
+    struct slice out;
+    uint32_t whole = UINT32_MAX;
+    bool in_number = false;
+    size_t size = (size_t)snprintf(text, sizeof text, "[%s]", number);
+    for (size_t i = 0; i < size; i += step) {
+        struct slice piece = {text + i, size - i < step ? size - i : step};
+        enum json_event event;
+        while ((event = json_next(&j, &piece, &out)) != JSON_MORE) {
+            if (event == JSON_BROKEN)
+                fail_msg("%s: %s", number, j.problem);
+            if (in_number)
+                whole = j.whole;
+            in_number = event == JSON_SCALAR;
+        }
+    }
+    assert_true(json_end(&j));
+    return whole;
+}
+
+static void the_whole_part_of_a_number_is_told(void **state)
+{
+    static const struct {
+        const char *number;
+        uint32_t whole;
+    } cases[] = {{"0", 0},     {"7", 7},   {"10", 10},
+                 {"300", 300}, {"3.9", 3}, {"12.000", 12},
+                 {"5e3", 5},   {"0.5", 0}, {"999999999", 999999999}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t step = 1; step < 5; step++)
+            if (whole_of(cases[i].number, step) != cases[i].whole)
+                fail_msg("%s: %u", cases[i].number, whole_of(cases[i].number, step));
+}
+
+/* It may be told as less than it is, not as little. */
+static void a_huge_number_is_large(void **state)
+{
+    static const char *const numbers[] = {"1000000000",           "4294967295",
+                                          "4294967296",           "4294967297",
+                                          "18446744073709551616", "99999999999999999999999999999999"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        uint32_t whole = whole_of(numbers[i], 1 + i % 3);
+        if (whole < 100000000 || whole > 1000000000)
+            fail_msg("%s: %u", numbers[i], whole);
+    }
+}
+
+static void expect_expiry(const char *text, uint32_t expected)
+{
+    for (size_t step = 1; step < 40; step += 13) {
+        static struct token_answer answer;
+        struct guard g = guard_end(text, strlen(text));
+        memset(&answer, 0, sizeof answer);
+        for (size_t i = 0; i < g.size; i += step)
+            token_answer_take(&answer,
+                              (struct slice){g.data + i, g.size - i < step ? g.size - i : step});
+        if (!token_answer_end(&answer))
+            fail_msg("%s: %s", text, answer.problem);
+        if (answer.expires_in != expected)
+            fail_msg("%s: %u", text, answer.expires_in);
+        guard_free(&g);
+    }
+}
+
+static void a_token_answer_tells_how_long_it_is_good_for(void **state)
+{
+    (void)state;
+    expect_expiry("{\"token\":\"a\"}", 0);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":300}", 300);
+    expect_expiry("{\"expires_in\":300,\"token\":\"a\"}", 300);
+    expect_expiry("{\"expires_in\" : 300 , \"access_token\":\"a\"}", 300);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":300.7}", 300);
+    expect_expiry("{\"token\":\"a\",\"expires_\\u0069n\":300}", 300);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":300,\"issued_in\":5}", 300);
+}
+
+static void what_is_no_time_is_none(void **state)
+{
+    (void)state;
+    expect_expiry("{\"token\":\"a\",\"expires_in\":\"300\"}", 0);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":null}", 0);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":true}", 0);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":-300}", 0);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":[300]}", 0);
+    expect_expiry("{\"token\":\"a\",\"expires_in\":{\"expires_in\":300}}", 0);
+    expect_expiry("{\"token\":\"a\",\"x\":{\"expires_in\":300}}", 0);
+    expect_expiry("{\"token\":\"a\",\"x\":[\"expires_in\",300]}", 0);
+    expect_expiry("{\"token\":\"expires_in\",\"x\":300}", 0);
+    expect_expiry("{\"token\":\"a\",\"Expires_in\":300}", 0);
+    expect_expiry("{\"token\":\"a\",\"expires_in_seconds\":300}", 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_whole_part_of_a_number_is_told),
+        cmocka_unit_test(a_huge_number_is_large),
+        cmocka_unit_test(a_token_answer_tells_how_long_it_is_good_for),
+        cmocka_unit_test(what_is_no_time_is_none),
+    };
+    return cmocka_run_group_tests_name("documents", tests, NULL, NULL);
+}
