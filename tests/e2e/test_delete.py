@@ -89,14 +89,16 @@ def test_several_tags_are_deleted(regtag, serve, siblings, image, other):
     assert siblings.tags("repo") == ["second", "third"]
 
 
-def test_an_image_without_a_tag_is_latest(regtag, serve, shelf, other_document, other):
+def test_a_tag_that_is_not_named_is_not_guessed(regtag, serve, shelf, other_document):
     shelf.put("repo", "latest", OCI_MANIFEST, other_document)
     server = serve(shelf)
 
     result = regtag("delete", f"{server.host}/repo")
 
-    assert result.rows == [(f"{server.host}/repo:latest", "-", "deleted", other)]
-    assert shelf.tags("repo") == ["old"]
+    assert (result.status, result.out) == (2, b"")
+    result.complaint(f"{server.host}/repo", "tag")
+    assert sorted(shelf.tags("repo")) == ["latest", "old"]
+    assert server.requests == []
 
 
 def test_json_tells_what_was_deleted(regtag, serve, shelf, image):
