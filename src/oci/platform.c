@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define SHOWN_MAX 500 /* bytes of the platforms that a message names */
+#include "base/sizes.h"
 
 struct platform {
     struct slice os, architecture, variant; /* the last may be empty */
@@ -62,7 +62,7 @@ struct found {
     unsigned count;
     struct slice digest;
     struct writer all, matching;
-    char all_text[SHOWN_MAX], matching_text[SHOWN_MAX];
+    char all_text[PLATFORMS_TEXT_MAX], matching_text[PLATFORMS_TEXT_MAX];
 };
 
 static void search(const struct document *d, const struct platform *wanted, struct found *found)
