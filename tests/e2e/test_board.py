@@ -246,7 +246,7 @@ def test_without_stdout_nothing_is_done(board, recorder, registry, repository, c
 
 
 def test_a_name_without_a_name_server(board):
-    result = board("digest", "--timeout", "12", "--retries", "0", "registry.test/a:b")
+    result = board("digest", "--timeout", "12", "--retries", "0", "--plain-http", "registry.test/a:b")
 
     assert (result.status, result.out) == (NO_CONNECTION, b"")
     result.complaint("registry.test", "no name server", "/etc/resolv.conf", "--resolve")
@@ -254,7 +254,7 @@ def test_a_name_without_a_name_server(board):
 
 def test_an_answer_that_comes_with_the_deadline(board):
     """musl gives up after five seconds."""
-    result = board("digest", "--timeout", "5", "registry.test/a:b")
+    result = board("digest", "--timeout", "5", "--plain-http", "registry.test/a:b")
 
     assert (result.status, result.out) == (NO_CONNECTION, b"")
     complaint = result.complaint("/etc/resolv.conf")
@@ -264,7 +264,7 @@ def test_an_answer_that_comes_with_the_deadline(board):
 def test_a_name_that_is_looked_up_for_too_long(board):
     start = time.monotonic()
 
-    result = board("digest", "--timeout", "2", "registry.test/a:b")
+    result = board("digest", "--timeout", "2", "--plain-http", "registry.test/a:b")
 
     assert time.monotonic() - start < 10
     assert (result.status, result.out) == (NO_CONNECTION, b"")

@@ -97,7 +97,7 @@ def test_a_name_is_looked_up(regtag, registry, tmp_path):
     registry.push_image("small", "named", OCI_MANIFEST, SMALL)
 
     found = board("digest", "--plain-http", f"{NAME}:{registry.port}/small:named", memory=ADDRESSES)
-    lost = board("digest", "--timeout", "10", "nobody.test/small:named", memory=ADDRESSES)
+    lost = board("digest", "--plain-http", "--timeout", "10", "nobody.test/small:named", memory=ADDRESSES)
 
     assert (found.status, found.lines, found.err) == (0, [digest_of(SMALL)], b"")
     assert lost.status == 5

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "net/hash_mbedtls.h"
+#include "regtag_sha256.h"
 #include "oci/digest.h"
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
@@ -84,7 +84,7 @@ static size_t chance(struct wire *w, size_t below)
 void wire_digest(const char *bytes, size_t size, char digest[72])
 {
     mbedtls_sha256_context context;
-    struct regtag_hash hash = hash_mbedtls(&context);
+    struct regtag_hash hash = regtag_sha256(&context);
     struct slice part = {bytes, size};
     if (!digest_of(&hash, &part, 1, digest))
         abort();

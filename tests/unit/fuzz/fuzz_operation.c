@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "layers.h"
-#include "net/hash_mbedtls.h"
+#include "regtag_sha256.h"
 #include "regtag.h"
 #include "wire.h"
 
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.manners.raw = (const char *)data + CHOICES;
     w.manners.raw_size = size - CHOICES;
     struct regtag_config config = {.size = sizeof config,
-                                   .hash = hash_mbedtls(&hash),
+                                   .hash = regtag_sha256(&hash),
                                    .transport = wire_transport(&w),
                                    .timeout = TIMEOUT,
                                    .retries = data[3] & 3,
