@@ -137,7 +137,7 @@ link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sect
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 library := $(foreach room,base oci http registry,$(wildcard src/$(room)/*.c))
-hash    := src/net/hash_mbedtls.c
+hash    := src/embed/regtag_sha256.c
 
 # TLS or none: this chooses, and whoever calls it does not know which it is.
 ifeq ($(TLS),0)
@@ -157,7 +157,7 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
 endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
-program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) \
+program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) \
            $(filter-out $(heap),$(wildcard src/cli/*.c))
 
 tests        := $(wildcard tests/unit/test_*.c)
@@ -265,10 +265,14 @@ $(OBJ)/epoch: FORCE
 	echo '$(SOURCE_DATE_EPOCH)' >$@.new
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# libregtag.a is for linkers without LTO as well.
+fat := $(if $(TARGET),-ffat-lto-objects)
+$(call objects,$(library)): static_compile += $(fat)
+
 # Everything is made again when the compiler or a flag has changed.
 $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 	mkdir -p $(@D)
-	printf '%s\n' '$(subst ','\'',$(compile) $(WARNINGS) $(link))' $(if $(TARGET),"$$(readlink $(toolchain))") >$@.new
+	printf '%s\n' '$(subst ','\'',$(compile) $(fat) $(WARNINGS) $(link))' $(if $(TARGET),"$$(readlink $(toolchain))") >$@.new
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -221,6 +221,10 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image);
  * has, or NULL: a registry that understands If-None-Match (RFC 9110, 13.1.2) then need not repeat it. */
 void regtag_again(struct regtag *r, const char *known);
 
+/* Ends an operation wherever it is, and forgets its secrets; by itself it does so with REGTAG_DONE and
+ * REGTAG_ERROR, unless `keep` is set. All connections are to be closed. */
+void regtag_end(struct regtag *r);
+
 enum regtag_event {
     REGTAG_WAIT,    /* do what `want` says, then call again */
     REGTAG_UPLOAD,  /* tag, delete: the next step may change the tag. regtag_result() tells which, and

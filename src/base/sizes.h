@@ -33,6 +33,10 @@
 #define ANSWER_WORDS_MAX 2048                    /* bytes of an error's body that are looked at */
 #define REPOSITORY_MAX 255                       /* bytes of a repository's name, "library/" included */
 #define TAG_MAX 128                              /* bytes of a tag */
+#define TOGETHER_MAX 32                          /* names that one request sets, 96 bytes each */
+#define TOGETHER_TARGET_MAX                                                                             \
+    (URL_MAX - 8)              /* bytes of its target, on the stack; many a server takes 8 KiB */
+#define PLATFORMS_TEXT_MAX 500 /* bytes of the platforms that a message names, twice on the stack */
 #define PROTECTED_MAX 512   /* bytes of a schema 1 signature's header, on the stack; some 90 are usual */
 #define PROTECTED_TOKENS 16 /* JSON values in it, 20 bytes each, on the stack */
 
@@ -73,7 +77,12 @@
 #define FILE_PATH_MAX 1024       /* bytes of a path, on the stack */
 #define WORDS_MAX 8              /* of an option that may be repeated, 8 bytes each */
 #define EXPECTED_MAX 256         /* --expect options, 8 bytes each */
-#define OUTPUT_MAX 4096          /* bytes of standard output that are written at a time */
+#define JOURNAL_LINE_MAX 1024    /* bytes of a journal's line, its newline included */
+#define ANNOUNCED_MAX 64    /* tags moved by one request that the journal has an end for if they fail */
+#define UNDO_BOOK_MAX 16384 /* moves that one undo has undone, 8 bytes each */
+#define VARIABLES_MAX 1024  /* of the environment of watch's command; with more, it is not run */
+#define VARIABLES_TEXT_MAX 2048 /* bytes of those that are added: an image and two digests */
+#define OUTPUT_MAX 4096         /* bytes of standard output that are written at a time */
 #define LINE_BYTES_MAX 5120 /* bytes of a line on standard error, on the stack; longer ones are cut */
 #define ROW_MAX 8192        /* bytes of a line of the answer; an error in it may be escaped */
 #define HEAP_SIZE 8192u     /* bytes that the C library of a static program may allocate */

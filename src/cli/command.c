@@ -6,13 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/sizes.h"
 #include "base/writer.h"
 #include "cli/output.h"
 #include "cli/process.h"
 #include "cli/signals.h"
-
-#define VARIABLES_MAX 1024 /* of the environment; with more, no command is run */
-#define TEXTS_MAX 2048     /* bytes of those that are added: an image and two digests */
 
 #define STATUS_CANNOT_RUN 126 /* as shells have it */
 #define STATUS_NOT_FOUND 127
@@ -24,7 +22,7 @@ extern char **environ;
 
 /* setenv would ask for memory, of which a static program has none for this. */
 static char *variables[VARIABLES_MAX + 1];
-static char texts[TEXTS_MAX];
+static char texts[VARIABLES_TEXT_MAX];
 
 static void set_variable(struct writer *w, size_t *count, const char *name, const char *value)
 {

@@ -10,10 +10,10 @@
 #ifndef REGTAG_CLI_JOURNAL_LINE_H
 #define REGTAG_CLI_JOURNAL_LINE_H
 
+#include "base/sizes.h"
 #include "base/writer.h"
 #include "regtag.h"
 
-#define JOURNAL_LINE_MAX 1024 /* bytes, its newline included */
 #define JOURNAL_ABSENT "absent"
 #define JOURNAL_UNKNOWN "-"
 

@@ -3,11 +3,9 @@
 #ifndef REGTAG_CLI_MOVING_H
 #define REGTAG_CLI_MOVING_H
 
+#include "base/sizes.h"
 #include "cli/journal.h"
 #include "cli/options.h"
-
-#define ANNOUNCED_MAX                                                                                   \
-    64 /* of more tags that are moved by one request, the journal has no end if they fail */
 
 /* To begin, clear the whole struct and set the first two. Then, for each operation, moving_next. */
 struct moving {

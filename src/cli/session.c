@@ -7,7 +7,7 @@
 #include "cli/report.h"
 #include "cli/tls_options.h"
 #include "net/clock.h"
-#include "net/hash_mbedtls.h"
+#include "regtag_sha256.h"
 #include "net/random.h"
 #include "net/transport.h"
 
@@ -19,6 +19,7 @@ static union {
 } memory;
 
 static const struct options *options;
+static struct regtag *operation;
 static struct net net;
 static mbedtls_sha256_context hash_context;
 static struct report_trace trace;
@@ -89,7 +90,7 @@ struct regtag_config session_config(uint64_t deadline)
     struct regtag_config config;
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
-    config.hash = hash_mbedtls(&hash_context);
+    config.hash = regtag_sha256(&hash_context);
     config.transport = net_transport(&net);
     config.random.bytes = random_bytes;
     config.trace = report_trace;
@@ -116,7 +117,10 @@ struct regtag_config session_config(uint64_t deadline)
 
 struct regtag *session_operation(const struct regtag_config *config)
 {
-    return regtag_init(memory.bytes, sizeof memory, config);
+    if (operation)
+        regtag_end(operation);
+    operation = regtag_init(memory.bytes, sizeof memory, config);
+    return operation;
 }
 
 enum regtag_event session_step(struct regtag *r)
@@ -137,5 +141,7 @@ void session_close(void)
 void session_end(void)
 {
     session_close();
+    if (operation)
+        regtag_end(operation);
     credentials_wipe(&credentials);
 }

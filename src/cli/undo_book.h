@@ -5,9 +5,8 @@
 #ifndef REGTAG_CLI_UNDO_BOOK_H
 #define REGTAG_CLI_UNDO_BOOK_H
 
+#include "base/sizes.h"
 #include "cli/journal_line.h"
-
-#define UNDO_BOOK_MAX 16384 /* things kept at a time: moves that one undo has undone, mostly */
 
 /* Clear `count` and `full` to begin. Pages that are not needed are not touched. */
 struct undo_book {

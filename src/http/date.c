@@ -18,7 +18,7 @@ static bool take_month(struct slice *s, unsigned *month)
 
 bool http_date(struct slice s, int64_t *seconds)
 {
-    struct calendar c;
+    struct calendar c = {.year = 0};
     slice_split(&s, ','); /* the day of the week adds nothing */
     return skip_char(&s, ' ') && take_digits(&s, 2, ' ', &c.day) && take_month(&s, &c.month) &&
            take_digits(&s, 4, ' ', &c.year) && take_digits(&s, 2, ':', &c.hour) &&

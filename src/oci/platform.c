@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define SHOWN_MAX 500 /* bytes of the platforms that a message names */
+#include "base/sizes.h"
 
 struct platform {
     struct slice os, architecture, variant; /* the last may be empty */
@@ -62,7 +62,7 @@ struct found {
     unsigned count;
     struct slice digest;
     struct writer all, matching;
-    char all_text[SHOWN_MAX], matching_text[SHOWN_MAX];
+    char all_text[PLATFORMS_TEXT_MAX], matching_text[PLATFORMS_TEXT_MAX];
 };
 
 static void search(const struct document *d, const struct platform *wanted, struct found *found)
@@ -85,9 +85,11 @@ static void search(const struct document *d, const struct platform *wanted, stru
     }
 }
 
-static bool fail(struct error *e, int status, const char *problem, struct slice platforms)
+static bool fail(struct error *e, int status, struct slice platform, const char *problem,
+                 struct slice platforms)
 {
-    error_set(e, status, "%s%.*s", problem, SLICE_ARG(platforms));
+    error_set(e, status, "no image for %.*s: %s%.*s", SLICE_ARG(platform), problem,
+              SLICE_ARG(platforms));
     return false;
 }
 
@@ -99,22 +101,19 @@ bool platform_child(struct slice manifest, const struct media_type *type,
     struct platform wanted = platform_parse(platform);
     struct found found = {.count = 0};
     if (type->kind != MANIFEST_INDEX)
-        return fail(
-            e, REGTAG_NOT_FOUND,
-            "the image is not an index, so there is nothing to choose from; leave --platform out",
-            SLICE(""));
+        return fail(e, REGTAG_NOT_FOUND, platform,
+                    "this is not an index, so there is nothing to choose from; leave --platform out",
+                    SLICE(""));
     if (!document_index(&d, manifest, memory, "the manifest", e))
         return false;
     search(&d, &wanted, &found);
     if (found.count == 0)
-        return fail(e, REGTAG_NOT_FOUND, "the index has no image for this platform, only for ",
-                    written(&found.all));
+        return fail(e, REGTAG_NOT_FOUND, platform, "the index has only ", written(&found.all));
     if (found.count > 1)
-        return fail(e, REGTAG_REFUSED,
-                    "the index has several images for this platform: ", written(&found.matching));
+        return fail(e, REGTAG_REFUSED, platform,
+                    "the index has several; say which: ", written(&found.matching));
     if (!digest_is_sha256(found.digest))
-        return fail(e, REGTAG_REFUSED, "the image for this platform has a digest that cannot be checked",
-                    SLICE(""));
+        return fail(e, REGTAG_REFUSED, platform, "it has a digest that cannot be checked", SLICE(""));
     memcpy(digest, found.digest.data, found.digest.size);
     digest[found.digest.size] = '\0';
     return true;

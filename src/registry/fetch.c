@@ -68,8 +68,10 @@ static enum regtag_event asked(struct regtag *r)
     struct slice digest;
 
     /* A HEAD that was not understood; a GET may be, or comes with words that explain. */
-    if (response->status == 400 || response->status == 405 || response->status == 501)
+    if (response->status == 400 || response->status == 405 || response->status == 501) {
+        r->look.by_get = true;
         return operation_go(r, PHASE_FETCH);
+    }
     if (is_known(r))
         return still_there(r);
     if (response->status != 200)
@@ -78,8 +80,10 @@ static enum regtag_event asked(struct regtag *r)
         error_set(&problem, REGTAG_PROTOCOL, "the registry states a digest that is none");
         return operation_failed(r, &problem);
     }
-    if (digest.size == 0)
+    if (digest.size == 0) {
+        r->look.by_get = true;
         return operation_go(r, PHASE_FETCH);
+    }
     if (r->reference.digest.size && !slice_equal(digest, r->reference.digest)) {
         error_set(&problem, REGTAG_REFUSED, "the registry states another digest, %.*s",
                   SLICE_ARG(digest));

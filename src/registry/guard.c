@@ -45,8 +45,8 @@ bool guard_holds(const struct regtag *r, struct error *e)
         bool nobody = status == REGTAG_NO_CONNECTION || status == REGTAG_TIMEOUT ||
                       status == REGTAG_SLOW_DOWN || status == REGTAG_SERVER_FAILED;
         error_set(e, nobody ? status : REGTAG_GUARD,
-                  "left alone: it cannot be seen whether it points at %.*s, as expected: %s",
-                  SLICE_ARG(wanted), look->why.text);
+                  "left alone: it cannot be seen whether it %s%.*s, as expected: %s",
+                  absent ? "is " : "points at ", SLICE_ARG(wanted), look->why.text);
     } else if (look->sight == SIGHT_ABSENT && !absent)
         error_set(e, REGTAG_GUARD, "left alone: it does not exist, expected was %.*s",
                   SLICE_ARG(wanted));

@@ -463,10 +463,16 @@ void regtag_again(struct regtag *r, const char *known)
     error_clear(&r->error);
     error_clear(&r->refusal);
     if (r->verb == VERB_DIGEST)
-        operation_go(r, r->platform.size ? PHASE_FETCH : PHASE_ASK);
+        operation_go(r, r->platform.size || r->look.by_get ? PHASE_FETCH : PHASE_ASK);
 }
 
 /* ---- Stepping -------------------------------------------------------------------------------- */
+
+void regtag_end(struct regtag *r)
+{
+    exchange_end(&r->exchange);
+    auth_wipe(&r->auth);
+}
 
 static enum regtag_event run_phase(struct regtag *r)
 {
@@ -504,10 +510,8 @@ static enum regtag_event run_phase(struct regtag *r)
     }
     if (r->exchange.busy) /* what is left of its answer must not be taken for the next one's */
         exchange_abandon(&r->exchange);
-    if (!r->config.keep) {
-        exchange_end(&r->exchange);
-        auth_wipe(&r->auth);
-    }
+    if (!r->config.keep)
+        regtag_end(r);
     return r->error.status ? REGTAG_ERROR : REGTAG_DONE;
 }
 

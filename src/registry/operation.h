@@ -77,8 +77,6 @@ struct look {
 };
 
 /* Names that are set by one request. (together.c) */
-#define TOGETHER_MAX 32
-
 enum together_state {
     TOGETHER_LOOKED_AT,
     TOGETHER_UNCHANGED, /* nothing has to be done */

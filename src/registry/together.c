@@ -5,8 +5,6 @@
 
 #include "registry/operation.h"
 
-#define TARGET_MAX (URL_MAX - 8) /* bytes of the request's target; many a server takes 8 KiB of header */
-
 /* ---- Whether it is worth it ------------------------------------------------------------------ */
 
 /* What is built on Docker's distribution says so in every answer, and does not know this. Guarded tags are
@@ -55,7 +53,7 @@ bool together_begin(struct regtag *r)
     t->at = 0;
     for (; index < r->count && t->count < t->limit; index = names_next(r, index + 1)) {
         size += strlen(r->names[index]) + 5;
-        if (size > TARGET_MAX)
+        if (size > TOGETHER_TARGET_MAX)
             break;
         t->names[t->count] = (struct together_name){.index = index};
         t->count++;
@@ -115,7 +113,7 @@ static void begin_put(struct regtag *r)
     struct slice manifest = {r->manifest, r->manifest_size};
     const struct together *t = &r->together;
     struct writer *w = &r->exchange.request;
-    char reference[TARGET_MAX];
+    char reference[TOGETHER_TARGET_MAX];
     struct writer target = writer_to(reference, sizeof reference);
     const char *before = "?";
 

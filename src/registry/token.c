@@ -11,7 +11,7 @@ static bool broken(struct token_answer *t, const char *problem)
 
 static void keep_key(struct token_answer *t, struct slice text)
 {
-    if (text.size <= sizeof t->key - t->key_size)
+    if (t->key_size <= sizeof t->key && text.size <= sizeof t->key - t->key_size)
         memcpy(t->key + t->key_size, text.data, text.size);
     t->key_size += text.size;
 }

@@ -4,6 +4,7 @@ The window between the look and the upload cannot be closed from outside, so tha
 but none of them says what it has not seen, and what was put is all in the journals.
 """
 
+import os
 from collections import Counter
 
 import pytest
@@ -12,7 +13,7 @@ from program import environment
 from races import called, contestant, deeds, end, held_up, push_contestants, reached, start
 from recorder import Recorder
 
-CONTESTANTS = 200
+CONTESTANTS = 40 if os.environ.get("SAN") else 200  # a sanitizer needs much memory
 HONEST = (5, 6, 17, 18)  # the statuses of those who could not do it, and say so
 SECONDS = 150  # there are more processes than processors
 
@@ -81,7 +82,8 @@ def test_two_hundred_move_one_tag_at_once(regtag, arena, tmp_path, confirm):
         lines = read_journal(tmp_path / str(number))
         assert {line[:3] for line in lines} <= {(f"{host}/race:stable", before, digest)}
         outcomes = [line[3] for line in lines]
-        assert bool(lines) == (digest in put), "every digest that was put is in a journal"
+        assert lines or digest not in put, "every digest that was put is in a journal"
+        assert digest in put or not lines or results[number][0] in HONEST
         assert not lines or outcomes[0] == "moving"
         if results[number][0] == 0:
             assert outcomes[-1] == "moved"

@@ -8,7 +8,7 @@
 #include "http/link.h"
 #include "http/response.h"
 #include "http/url.h"
-#include "net/hash_mbedtls.h"
+#include "regtag_sha256.h"
 #include "oci/json.h"
 #include "oci/manifest.h"
 #include "oci/platform.h"
@@ -77,7 +77,7 @@ static int run_manifest(const struct layer_case *c)
     const struct document_memory memory = {tokens, keys, REGTAG_TOKENS_MAX};
     const struct media_type *type = media_type_find(c->argument);
     mbedtls_sha256_context context;
-    struct regtag_hash hash = hash_mbedtls(&context);
+    struct regtag_hash hash = regtag_sha256(&context);
     char digest[DIGEST_SHA256_SIZE + 1];
     struct error e = {.status = 0};
 
@@ -140,7 +140,7 @@ static int run_http(const struct layer_case *c)
 {
     static char head[HTTP_HEAD_MAX];
     mbedtls_sha256_context context;
-    struct body_sum sum = {hash_mbedtls(&context), 0};
+    struct body_sum sum = {regtag_sha256(&context), 0};
     struct http_response r;
     struct slice rest = c->input;
     enum http_event event = HTTP_MORE;

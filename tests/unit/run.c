@@ -35,7 +35,7 @@ void begin(struct run *run)
     wire_push(&run->wire, "base", OCI, NEW, sizeof NEW - 1);
     wire_push(&run->wire, "new", OCI, OLD, sizeof OLD - 1);
     run->config.size = sizeof run->config;
-    run->config.hash = hash_mbedtls(&run->hash);
+    run->config.hash = regtag_sha256(&run->hash);
     run->config.transport = wire_transport(&run->wire);
     run->config.timeout = TIMEOUT;
     run->config.manifest_max = MANIFEST_MAX;

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "guard.h"
-#include "net/hash_mbedtls.h"
+#include "regtag_sha256.h"
 #include "regtag.h"
 #include "wire.h"
 

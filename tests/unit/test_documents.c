@@ -113,6 +113,38 @@ static void what_is_no_time_is_none(void **state)
     expect_expiry("{\"token\":\"a\",\"expires_in_seconds\":300}", 0);
 }
 
+/* Whatever it is that nobody knows, and however long: nothing behind the struct is touched. */
+static void long_texts_stay_within_their_memory(void **state)
+{
+    static const char *const formats[] = {"{\"%s\":1,\"token\":\"a\"}", "{\"token\":\"a\",\"%s\":1}",
+                                          "{\"x\":\"%s\",\"token\":\"a\"}"};
+    static char text[70000], document[70100];
+    (void)state;
+    for (size_t size = 1; size < sizeof text; size += size < 40 ? 1 : 13001) {
+        memset(text, 'k', size);
+        text[size] = '\0';
+        for (size_t f = 0; f < COUNT(formats); f++) {
+            for (size_t step = 1; step < 30; step += 7) {
+                struct guard g = guard_end(NULL, sizeof(struct token_answer) / 16 * 16);
+                struct token_answer *answer = (struct token_answer *)(void *)g.data;
+                size_t length = (size_t)snprintf(document, sizeof document, formats[f], text);
+                /* what there is of the token's memory behind the guard is never used here */
+                memset(answer, 0, g.size);
+                for (size_t i = 0; i < length; i += step)
+                    token_answer_take(
+                        answer, (struct slice){document + i, length - i < step ? length - i : step});
+                if (!token_answer_end(answer))
+                    fail_msg("%zu bytes: %s", size, answer->problem);
+                assert_string_equal(answer->token, "a");
+                for (size_t i = 2; i < TOKEN_MAX - 32; i++)
+                    if (answer->token[i])
+                        fail_msg("%zu bytes of a key are in the token's memory", size);
+                guard_free(&g);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -120,6 +152,7 @@ int main(void)
         cmocka_unit_test(a_huge_number_is_large),
         cmocka_unit_test(a_token_answer_tells_how_long_it_is_good_for),
         cmocka_unit_test(what_is_no_time_is_none),
+        cmocka_unit_test(long_texts_stay_within_their_memory),
     };
     return cmocka_run_group_tests_name("documents", tests, NULL, NULL);
 }

@@ -120,6 +120,55 @@ static void a_digest_that_is_none_is_not_taken_for_one(void **state)
     }
 }
 
+/* The digest of a signed schema 1 manifest is not that of its bytes; and too much is not read. */
+static void what_cannot_be_weighed_is_not_told(void **state)
+{
+    (void)state;
+    for (unsigned large = 0; large < 2; large++) {
+        struct run run;
+        char *manifest;
+        begin(&run);
+        size_t size = run.config.manifest_max + large;
+        manifest = malloc(size);
+        assert_non_null(manifest);
+        memset(manifest, ' ', size);
+        memcpy(manifest, OLD, sizeof OLD - 1);
+        wire_push(&run.wire, "new", large ? OCI : SCHEMA1, manifest, size);
+        free(manifest);
+        run.wire.manners.no_digest = true;
+        run.wire.manners.no_head_digest = true;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_SET);
+        assert_string_equal(run.previous[0], "");
+        assert_true(IS_NEW(&run, "new"));
+        finish(&run);
+    }
+}
+
+static void a_manifest_that_fills_the_memory_is_weighed(void **state)
+{
+    struct run run;
+    char digest[72], *manifest;
+    (void)state;
+    begin(&run);
+    size_t size = run.config.manifest_max;
+    manifest = malloc(size);
+    assert_non_null(manifest);
+    memset(manifest, ' ', size);
+    memcpy(manifest, OLD, sizeof OLD - 1);
+    wire_push(&run.wire, "new", OCI, manifest, size);
+    wire_digest(manifest, size, digest);
+    free(manifest);
+    run.wire.manners.no_digest = true;
+    run.wire.manners.no_head_digest = true;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_MOVED);
+    assert_string_equal(run.previous[0], digest);
+    finish(&run);
+}
+
 static void each_of_many_tags_has_its_own_past(void **state)
 {
     static const char *const names[] = {"x", "new", "same", "y"};
@@ -195,6 +244,26 @@ static void a_server_that_ignores_what_follows_does_not_eat_all_the_time(void **
     finish(&run);
 }
 
+/* Behind the upload of one name the look at the next one follows; its answer is not about the first. */
+static void what_has_followed_an_upload_is_not_taken_for_a_look_at_its_own_tag(void **state)
+{
+    static const char *const names[] = {"x", "same"};
+    (void)state;
+    for (unsigned stored = 0; stored < 2; stored++) {
+        struct run run;
+        begin(&run);
+        wire_push(&run.wire, "same", OCI, stored ? OLD : NEW, strlen(stored ? OLD : NEW));
+        run.wire.manners.put_status = 500;
+        run.wire.manners.stores_anyway = stored;
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 2), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, stored ? REGTAG_OK : REGTAG_SERVER_FAILED);
+        assert_int_equal(run.outcome[0], stored ? REGTAG_CREATED : REGTAG_NOT_SET);
+        assert_int_equal(run.outcome[1], stored ? REGTAG_MOVED : REGTAG_UNCHANGED);
+        finish(&run);
+    }
+}
+
 static void nothing_follows_where_a_challenge_is_to_be_expected(void **state)
 {
     struct run run;
@@ -244,6 +313,29 @@ static void a_challenge_is_answered_though_what_has_followed_it_is_not(void **st
     expect_end(&run, REGTAG_OK);
     expect_truth(&run, "ignored");
     finish(&run);
+}
+
+/* The other server sees neither the look nor the token. */
+static void nothing_follows_to_where_a_redirection_leads(void **state)
+{
+    (void)state;
+    for (unsigned token = 0; token < 2; token++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.location = "http://storage.example/v2/a/manifests/base";
+        run.wire.manners.realm = token ? "http://localhost/token" : NULL;
+        begin_again(&run);
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_MOVED);
+        const char *there = run.wire.line[1].log.data;
+        assert_int_equal(
+            count_of(there, "GET /v2/a/manifests/base HTTP/1.1\r\nHost: storage.example\r\n"), 1);
+        assert_int_equal(count_of(there, " HTTP/1.1\r\n"), 1);
+        assert_int_equal(count_of(there, "Authorization"), 0);
+        assert_string_equal(run.wire.line[1].host, "storage.example");
+        finish(&run);
+    }
 }
 
 /* ---- Dry runs -------------------------------------------------------------------------------- */
@@ -1230,13 +1322,17 @@ int main(void)
         cmocka_unit_test(a_look_that_fails_stops_nothing),
         cmocka_unit_test(a_look_that_gets_no_answer_stops_nothing),
         cmocka_unit_test(a_digest_that_is_none_is_not_taken_for_one),
+        cmocka_unit_test(what_cannot_be_weighed_is_not_told),
+        cmocka_unit_test(a_manifest_that_fills_the_memory_is_weighed),
         cmocka_unit_test(each_of_many_tags_has_its_own_past),
         cmocka_unit_test(a_server_that_closes_behind_the_first_answer_gets_the_second_request_again),
         cmocka_unit_test(a_server_that_ignores_what_follows_is_asked_one_at_a_time),
         cmocka_unit_test(a_server_that_ignores_what_follows_does_not_eat_all_the_time),
+        cmocka_unit_test(what_has_followed_an_upload_is_not_taken_for_a_look_at_its_own_tag),
         cmocka_unit_test(nothing_follows_where_a_challenge_is_to_be_expected),
         cmocka_unit_test(what_has_followed_a_request_that_was_challenged_is_drained),
         cmocka_unit_test(a_challenge_is_answered_though_what_has_followed_it_is_not),
+        cmocka_unit_test(nothing_follows_to_where_a_redirection_leads),
         cmocka_unit_test(a_dry_run_tells_what_would_be_and_changes_nothing),
         cmocka_unit_test(a_dry_run_looks_at_guards),
         cmocka_unit_test(a_confirmed_tag_is_read_back),

@@ -324,7 +324,7 @@ static void a_page_of_which_tags_were_handed_out_is_not_asked_for_again(void **s
             }
             run.wire.manners.page = 7;
             run.wire.fault = (struct wire_fault){true, false, at, orderly, false};
-            run.wire.step = 1 + at % 7;
+            run.wire.step = (size_t)(1 + at % 7);
             retry(&run, 2);
             ask(&run, LIST);
             for (size_t i = 0; i < run.listed; i++)

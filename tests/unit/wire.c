@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "net/hash_mbedtls.h"
+#include "regtag_sha256.h"
 #include "oci/digest.h"
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
@@ -63,6 +63,7 @@ void wire_free(struct wire *w)
     for (size_t i = 0; i < WIRE_LINES; i++) {
         drop(&w->line[i].in);
         drop(&w->line[i].out);
+        drop(&w->line[i].log);
     }
     drop(&w->asked);
     drop(&w->log);
@@ -83,7 +84,7 @@ static size_t chance(struct wire *w, size_t below)
 void wire_digest(const char *bytes, size_t size, char digest[72])
 {
     mbedtls_sha256_context context;
-    struct regtag_hash hash = hash_mbedtls(&context);
+    struct regtag_hash hash = regtag_sha256(&context);
     struct slice part = {bytes, size};
     if (!digest_of(&hash, &part, 1, digest))
         abort();
@@ -375,6 +376,13 @@ static void answer_challenge(struct wire *w)
     answer_error_with(w, 401, "UNAUTHORIZED", field);
 }
 
+static void answer_redirection(struct wire *w)
+{
+    begin_answer(w, 307);
+    add_text(&w->c->out, "Location: %s\r\n", w->manners.location);
+    end_answer(w, "", 0);
+}
+
 static void answer_list(struct wire *w, const char *target)
 {
     struct wire_bytes body = {0};
@@ -522,8 +530,11 @@ static void answer(struct wire *w, const struct request *q)
         return;
     if (w->manners.realm && strncmp(q->target, "/token?", 7) == 0)
         answer_token(w);
-    else if (!is_allowed(w))
+    else if (w->c == w->line && !is_allowed(w))
         answer_challenge(w);
+    else if (w->c == w->line && w->manners.location && strcmp(q->method, "GET") == 0 &&
+             strcmp(reference, "base") == 0)
+        answer_redirection(w);
     else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
         answer_list(w, q->target);
     else if (strcmp(q->method, "PUT") == 0)
@@ -669,6 +680,7 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
         return REGTAG_AGAIN;
     add(&w->c->in, bytes, size);
     add(&w->log, bytes, size);
+    add(&w->c->log, bytes, size);
     w->sent += size;
     serve(w);
     return (ptrdiff_t)size;

@@ -60,6 +60,7 @@ struct wire_manners {
     unsigned fail;           /* so many, */
     unsigned fail_status;    /* with this, or 0: the connection is reset, */
     const char *fail_fields; /* and NULL, or these fields */
+    const char *location;    /* NULL, or where a GET of the tag "base" is sent to, from connection 0 */
     const char *realm;       /* NULL, or its token server, whose tokens it wants to see */
     const char *token_says;  /* NULL, or what stands behind the token: ",\"expires_in\":300" */
     uint64_t token_life;     /* milliseconds that the registry takes a token for; 0: for ever */
@@ -96,6 +97,7 @@ struct wire_line {
     char host[256];
     uint64_t up_at, speak_at;
     struct wire_bytes in, out;
+    struct wire_bytes log; /* all that was ever sent here */
     size_t out_at;
 };
 

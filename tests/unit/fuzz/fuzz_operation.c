@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "layers.h"
-#include "net/hash_mbedtls.h"
+#include "regtag_sha256.h"
 #include "regtag.h"
 #include "wire.h"
 
@@ -17,6 +17,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = {"x", "y", "x"};
+static const char *const expected[] = {"absent"};
 
 static void expect(bool condition, const char *what)
 {
@@ -29,14 +30,15 @@ static void expect(bool condition, const char *what)
 static void set_out(struct regtag *r, uint8_t choice)
 {
     enum regtag_status status;
-    if (choice % 4 == 0)
-        status = regtag_tag(r, "localhost/a:base", names, 3);
-    else if (choice % 4 == 1)
-        status = regtag_list(r, "localhost/a", choice >> 4);
-    else if (choice % 4 == 2)
-        status = regtag_digest(r, "localhost/a:base");
-    else
-        status = regtag_manifest(r, "localhost/a:base");
+    switch (choice % 8) {
+    case 0:
+    case 4:
+    case 5: status = regtag_tag(r, "localhost/a:base", names, 3); break;
+    case 1: status = regtag_list(r, "localhost/a", choice >> 4); break;
+    case 2: status = regtag_digest(r, "localhost/a:base"); break;
+    case 6: status = regtag_delete(r, "localhost/a:x"); break;
+    default: status = regtag_manifest(r, "localhost/a:base"); break;
+    }
     expect(status == REGTAG_OK, "it was not taken");
 }
 
@@ -53,8 +55,11 @@ static void check_result(const struct regtag_result *result, enum regtag_event e
     expect(result && result->name && result->digest && result->error, "a result without its texts");
     if (event == REGTAG_SETTLED) {
         expect(result->outcome != REGTAG_PENDING, "settled, and pending");
-        expect((result->outcome == REGTAG_SET) == (result->status == REGTAG_OK),
-               "outcome and status differ");
+        bool good = result->outcome != REGTAG_NOT_SET && result->outcome != REGTAG_MAYBE_SET;
+        expect(good == (result->status == REGTAG_OK), "outcome and status differ");
+        expect((result->outcome == REGTAG_MAYBE_SET) == (result->status == REGTAG_UNCERTAIN),
+               "uncertain, and not");
+        expect(!(result->absent && *result->previous), "it was there, and was not");
         expect((result->status == REGTAG_OK) == (*result->error == '\0'), "status and message differ");
     }
     if (event == REGTAG_LISTED)
@@ -110,9 +115,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.manners.raw = (const char *)data + CHOICES;
     w.manners.raw_size = size - CHOICES;
     struct regtag_config config = {.size = sizeof config,
-                                   .hash = hash_mbedtls(&hash),
+                                   .hash = regtag_sha256(&hash),
                                    .transport = wire_transport(&w),
                                    .timeout = TIMEOUT,
+                                   .retries = data[3] & 3,
+                                   .stall = data[3] & 4 ? 10000 : 0,
+                                   .confirm = data[3] & 8,
+                                   .dry_run = data[3] & 16,
+                                   .keep = data[3] & 32,
+                                   .siblings = data[3] & 64,
+                                   .platform = data[3] & 128 ? "linux/amd64" : NULL,
+                                   .expected = expected,
+                                   .expected_count = data[0] >> 3 & 1,
                                    .manifest_max = 4096,
                                    .tokens_max = 128};
     size_t block_size = regtag_size(&config);
@@ -122,6 +136,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(r != NULL, "the block was not taken");
     set_out(r, data[0]);
     check_end(r, run(r, &w));
+    if (config.keep) { /* as for watch; for other verbs it is the end again */
+        regtag_again(r, regtag_result(r)->digest);
+        check_end(r, run(r, &w));
+    }
     check_upload(&w);
     wire_free(&w);
     free(block);

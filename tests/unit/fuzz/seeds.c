@@ -38,17 +38,40 @@ static unsigned char choice_of(const struct vector *v)
     "d\r\n{\"tags\":[\"a\",\r\n10\r\n\"b\",\"c\",null]} \n\r\n0\r\n\r\n"
 #define NEXT "Link: </v2/a/tags/list?n=2&last=b>; rel=\"next\"\r\n"
 
+#define ABSENT "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+#define CONFIRMED "HTTP/1.1 201 Created\r\n" DIGEST "Content-Length: 0\r\n\r\n"
+#define ELSEWHERE                                                                                       \
+    "HTTP/1.1 200 OK\r\nDocker-Content-Digest: "                                                        \
+    "sha256:0000000000000000000000000000000000000000000000000000000000000000\r\n\r\n"
+#define BUSY "HTTP/1.1 429 Too\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+#define UNAUTHORIZED                                                                                    \
+    "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"http://localhost/t\"\r\nContent-Length: 0\r\n\r\n"
+#define TOKEN "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"token\":\"a\",\"expires_in\":300}"
+#define DELETED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+#define UNSUPPORTED "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
+#define SET_TOGETHER "HTTP/1.1 201 Created\r\n" DIGEST "OCI-Tag: x, y\r\nContent-Length: 0\r\n\r\n"
+
+/* The first byte: 4 tag, 12 the same with a guard, 6 delete, 1 list, 2 digest, 3 manifest. The fourth: how
+ * often it is tried again; 8 confirm, 16 dry run, 32 keep, 64 siblings, 128 platform. */
 static const char *const operations[] = {
-    "\4\4\4\4" GOT "\xff" PUT "\xff" LOOKED "\xff" PUT "\xff" LOOKED,
-    "\4\4\4\4" GOT "\xff" ERROR "\xff" PUT "\xff" LOOKED,
-    "\4\4\4\4" GOT "\xff"
-    "HTTP/1.1 500 x\r\n\r\n"
-    "\xff" LOOKED,
+    "\4\4\4\4" GOT "\xff" ABSENT "\xff" ELSEWHERE "\xff" SET_TOGETHER,
+    "\4\4\4\4" GOT "\xff" ABSENT "\xff" ELSEWHERE "\xff" PUT "\xff" CONFIRMED "\xff" CONFIRMED,
+    "\4\4\4\4" GOT "\xff" LOOKED "\xff" LOOKED,
     "\4\4\4\4" ERROR,
+    "\4\4\4\3" BUSY "\xff" GOT "\xff" BUSY "\xff" ABSENT "\xff" BUSY "\xff" PUT,
+    "\4\4\4\10" GOT "\xff" ABSENT "\xff" ABSENT "\xff" SET_TOGETHER "\xff" LOOKED "\xff" ELSEWHERE,
+    "\14\4\4\3" GOT "\xff" ABSENT "\xff" CONFIRMED "\xff" ELSEWHERE,
+    "\14\4\4\3" GOT "\xff" ABSENT "\xff" BUSY "\xff" ABSENT "\xff" CONFIRMED "\xff" ABSENT,
+    "\4\4\4\4" UNAUTHORIZED "\xff" UNAUTHORIZED "\xff" TOKEN "\xff" GOT "\xff" ABSENT "\xff" CONFIRMED,
+    "\6\4\4\4" LOOKED "\xff" DELETED "\xff" ABSENT,
+    "\6\4\4\100" LOOKED "\xff" UNSUPPORTED "\xff" PAGE("") "\xff" LOOKED "\xff" LOOKED "\xff" DELETED
+                                                           "\xff" ABSENT,
     "\1\4\4\4" PAGE(NEXT) "\xff" PAGE(""),
     "\1\4\4\4" PAGE(NEXT) "\xff" PAGE(NEXT) "\xff" PAGE(NEXT),
     "\1\4\4\4" ERROR,
-    "\2\4\4\4" LOOKED,
+    "\2\4\4\44" LOOKED "\xff" LOOKED,
+    "\2\4\4\44" LOOKED "\xff"
+    "HTTP/1.1 304 Same\r\n\r\n",
     "\2\4\4\4"
     "HTTP/1.1 200 OK\r\n\r\n"
     "\xff" GOT,
