@@ -183,12 +183,12 @@ static void help_all(void)
         struct writer w = writer_to(text, sizeof text - 1);
         write_format(&w, "  %s %s", VERBS[i].name, VERBS[i].arguments);
         text[w.used] = '\0';
-        print_column(text, 26);
+        print_column(text, 31);
         print(VERBS[i].summary);
         print("\n");
     }
-    print("  help [COMMAND]          shows the options of a command\n"
-          "  --version               prints the version\n\n"
+    print("  help [COMMAND]               shows the options of a command\n"
+          "  --version                    prints the version\n\n"
           "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]. The manual regtag(1) tells all.\n");
 }
 

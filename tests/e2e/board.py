@@ -109,7 +109,7 @@ class Board:
 class _Running:
     """A script that goes on, until the test ends it."""
 
-    PATIENCE = 120  # seconds
+    PATIENCE = 40  # seconds
 
     def __init__(self, command, folder):
         self._log = folder / "errors"

@@ -28,6 +28,7 @@ static void begin(struct one *one, const char *image, const char *const *name)
     config.hash = regtag_sha256(&one->sha256);
     config.transport = regtag_sockets_transport(&one->sockets);
     config.timeout = 20000;
+    config.retries = 4; /* docker-registry fails while it writes a tag that is asked for */
     config.manifest_max = 65536;
     config.tokens_max = 1024;
     size_t size = regtag_size(&config);
