@@ -1154,6 +1154,31 @@ static void a_fault_at_any_byte_is_told_truly(void **state)
     }
 }
 
+/* What was not sent whole cannot have been taken: that is no doubt, and needs no look. */
+static void an_upload_that_was_not_sent_whole_has_failed(void **state)
+{
+    uint64_t begins = 0, ends = 1;
+    (void)state;
+    for (uint64_t at = 0; at < ends; at++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.close_after_each = true; /* so that no connection has been used before */
+        run.wire.fault = (struct wire_fault){at > 0, true, begins + at, false, false};
+        tag_one(&run);
+        if (at == 0) { /* nothing breaks yet */
+            expect_end(&run, REGTAG_OK);
+            begins = (uint64_t)(strstr(run.wire.log.data, "PUT /") - run.wire.log.data);
+            ends = run.wire.sent - begins;
+            assert_true(ends > sizeof NEW);
+        } else {
+            expect_end(&run, REGTAG_NO_CONNECTION);
+            expect_outcome(&run, REGTAG_NOT_SET);
+            assert_int_equal(run.wire.heads, 1);
+        }
+        finish(&run);
+    }
+}
+
 /* Each request in turn fails, with each of these, so many times, and what it asks for is done or not. */
 static void a_failure_at_any_request_is_told_truly(void **state)
 {
@@ -1267,6 +1292,67 @@ static void a_guarded_upload_is_not_repeated_upon_what_someone_else_did(void **s
     }
 }
 
+/* Over a connection that has been used before, a request that got no answer is simply sent again; but not
+ * this one. */
+static void a_guarded_upload_is_sent_once(void **state)
+{
+    (void)state;
+    for (unsigned moved = 0; moved < 2; moved++) {
+        static const struct setting guarded = {.label = "guarded", .guarded = true};
+        struct run run;
+        const char *expected;
+        set_out(&run, &guarded, &expected);
+        run.wire.manners.put_unanswered = true;
+        run.wire.manners.hang_up_unanswered = true;
+        if (moved)
+            run.wire.rival = (struct wire_rival){4, "new", OCI, RIVAL};
+        tag_one(&run);
+        expect_asked(&run, "GET base\nHEAD new\nPUT new\nHEAD new\n");
+        expect_end(&run, moved ? REGTAG_UNCERTAIN : REGTAG_OK);
+        assert_true(points_at(&run, "new", moved ? RIVAL : NEW));
+        finish(&run);
+    }
+}
+
+static void a_guarded_deletion_is_not_repeated_upon_what_someone_else_did(void **state)
+{
+    static const struct setting guarded = {
+        .label = "guarded", .delete = true, .guarded = true, .retries = 4};
+    struct run run;
+    const char *expected;
+    (void)state;
+    set_out(&run, &guarded, &expected);
+    run.wire.manners.fail_method = "DELETE";
+    run.wire.manners.fail = 1;
+    run.wire.manners.close_after_each = true; /* so that no connection has been used before */
+    run.wire.rival = (struct wire_rival){3, "new", OCI, RIVAL};
+    delete_one(&run);
+    expect_end(&run, REGTAG_UNCERTAIN);
+    assert_true(points_at(&run, "new", RIVAL));
+    assert_int_equal(run.wire.deletes, 1);
+    assert_int_equal(run.wire.now, 0);
+    finish(&run);
+}
+
+static void a_deletion_that_was_done_in_spite_of_its_answer_has_its_past(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 1;
+    begin_again(&run);
+    run.wire.manners.fail_method = "DELETE";
+    run.wire.manners.fail = 1;
+    run.wire.manners.fail_status = 429;
+    run.wire.manners.deletes_anyway = true;
+    delete_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_DELETED);
+    assert_string_equal(run.previous[0], digest_of_old());
+    assert_false(run.absent[0]);
+    finish(&run);
+}
+
 /* By chance: manners, faults, a rival, and several names. */
 static void whatever_happens_by_chance_no_guard_is_broken(void **state)
 {
@@ -1366,10 +1452,14 @@ int main(void)
         cmocka_unit_test(an_unanswered_deletion_and_an_unanswered_look_are_uncertain),
         cmocka_unit_test(nothing_is_changed_behind_the_deadline),
         cmocka_unit_test(a_fault_at_any_byte_is_told_truly),
+        cmocka_unit_test(an_upload_that_was_not_sent_whole_has_failed),
         cmocka_unit_test(a_failure_at_any_request_is_told_truly),
         cmocka_unit_test(whoever_else_moves_the_tag_is_never_overwritten_once_that_was_seen),
         cmocka_unit_test(a_tag_that_moves_before_the_look_is_left_alone_with_a_guard),
         cmocka_unit_test(a_guarded_upload_is_not_repeated_upon_what_someone_else_did),
+        cmocka_unit_test(a_guarded_upload_is_sent_once),
+        cmocka_unit_test(a_guarded_deletion_is_not_repeated_upon_what_someone_else_did),
+        cmocka_unit_test(a_deletion_that_was_done_in_spite_of_its_answer_has_its_past),
         cmocka_unit_test(whatever_happens_by_chance_no_guard_is_broken),
     };
     return cmocka_run_group_tests_name("moves", tests, NULL, NULL);
