@@ -69,7 +69,7 @@ static void tell_sibling(const struct moving *m, const char *tag)
     char text[1200], name[1024];
     struct writer w = writer_to(text, sizeof text);
     struct slice sibling = report_reference(m->image, tag, name, sizeof name);
-    write_format(&w, "%.*s goes with it", SLICE_ARG(sibling));
+    write_format(&w, "%.*s would go with it", SLICE_ARG(sibling));
     if (!m->options->quiet)
         output_note("regtag: ", written(&w));
 }

@@ -15,7 +15,7 @@ static const struct verb_info VERBS[] = {
      "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under each NAME. Prints one\n"
      "line a NAME: the reference, the digest, what happened, and the digest before, with tabs between.\n",
      2, ARGUMENTS_MAX},
-    {VERB_ID_DELETE, "delete", "IMAGE...", "removes a tag, never its siblings",
+    {VERB_ID_DELETE, "delete", "IMAGE...", "removes a tag, not its siblings",
      "Deletes the tag of each IMAGE, not the manifest that it points at. Prints one line an IMAGE: the\n"
      "reference, \"-\", what happened, and the digest before, with tabs between.\n",
      1, ARGUMENTS_MAX},
@@ -166,9 +166,10 @@ static void help_verb(const struct verb_info *verb)
     print(verb->summary);
     print(".\n");
     print(verb->details);
-    print(
-        "\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], REPOSITORY the same without tag and digest.\n"
-        "\nOptions:\n");
+    if (verb->id != VERB_ID_UNDO)
+        print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], REPOSITORY the same without tag and "
+              "digest.\n");
+    print("\nOptions:\n");
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
         if (OPTIONS[i].verbs & (int)verb->id)
             print_option(&OPTIONS[i]);
@@ -379,6 +380,11 @@ static bool check_login(const struct options *o, struct error *e)
     return false;
 }
 
+static bool is_empty(const char *value)
+{
+    return value && !*value;
+}
+
 static bool check_guards(const struct options *o, struct error *e)
 {
     const char *problem = NULL;
@@ -386,6 +392,8 @@ static bool check_guards(const struct options *o, struct error *e)
         problem = "--no-clobber and --expect cannot both be meant";
     else if (o->command && !*o->command)
         problem = "a command is missing behind --";
+    else if (is_empty(o->platform) || is_empty(o->journal))
+        problem = "the value of --platform or --journal is empty; is a variable not set?";
     if (!problem || o->help)
         return true;
     error_set(e, REGTAG_USAGE, "%s", problem);

@@ -125,7 +125,7 @@ static const struct meaning UPLOAD_MEANINGS[] = {
 };
 
 #define ONLY_WHOLE                                                                                      \
-    "the registry cannot delete a tag alone, only the manifest with all its tags; --with-siblings does that"
+    "the registry cannot delete a tag alone, only the manifest with all its tags, as \"regtag delete --with-siblings\" does"
 
 static const struct meaning DELETE_MEANINGS[] = {
     {400, REGTAG_IMMUTABLE, ONLY_WHOLE},

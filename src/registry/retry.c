@@ -96,7 +96,7 @@ bool operation_pause(struct regtag *r, const struct error *problem, uint64_t lea
     r->resume = r->now + wait;
     r->retried = then;
     r->phase = PHASE_PAUSE;
-    operation_tell(r, REGTAG_TRACE_NOTE, "attempt %u of %u failed: %s; the next one in %llu ms",
+    operation_tell(r, REGTAG_TRACE_NOTE, "attempt %u of %u failed: %s (the next one in %llu ms)",
                    r->tries, r->config.retries + 1, problem->text, (unsigned long long)wait);
     return true;
 }
