@@ -81,6 +81,7 @@ enum together_state {
     TOGETHER_LOOKED_AT,
     TOGETHER_UNCHANGED, /* nothing has to be done */
     TOGETHER_ANNOUNCED, /* by REGTAG_UPLOAD; it is not set */
+    TOGETHER_ASKED,     /* it is part of the request at hand */
     TOGETHER_SET,
     TOGETHER_UNSURE /* the request was sent, and what became of it is not known */
 };

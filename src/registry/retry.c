@@ -71,8 +71,7 @@ static uint64_t backoff(const struct regtag *r)
     const struct regtag_random *random = &r->config.random;
     uint64_t longest = r->tries < 7 ? WAIT_FIRST << r->tries : WAIT_MAX;
     uint32_t number = UINT32_MAX;
-    if (longest > WAIT_MAX)
-        longest = WAIT_MAX;
+
     if (random->bytes && random->bytes(random->context, &number, sizeof number) != 0)
         number = UINT32_MAX;
     return longest * number >> 32;

@@ -108,21 +108,27 @@ enum regtag_event phase_announcing(struct regtag *r)
     return operation_go(r, PHASE_TOGETHER);
 }
 
+/* As many as the registry takes. The request may have to be sent again, with a token or to elsewhere. */
 static void begin_put(struct regtag *r)
 {
     struct slice manifest = {r->manifest, r->manifest_size};
-    const struct together *t = &r->together;
+    struct together *t = &r->together;
+    unsigned asked = 0;
     struct writer *w = &r->exchange.request;
     char reference[TOGETHER_TARGET_MAX];
     struct writer target = writer_to(reference, sizeof reference);
     const char *before = "?";
 
     write_text(&target, r->digest);
-    for (unsigned i = 0; i < t->count; i++)
-        if (t->names[i].state == TOGETHER_ANNOUNCED) {
-            write_format(&target, "%stag=%s", before, r->names[t->names[i].index]);
-            before = "&";
-        }
+    for (unsigned i = 0; i < t->count && asked < t->limit; i++) {
+        struct together_name *n = &t->names[i];
+        if (n->state != TOGETHER_ANNOUNCED && n->state != TOGETHER_ASKED)
+            continue;
+        n->state = TOGETHER_ASKED;
+        asked++;
+        write_format(&target, "%stag=%s", before, r->names[n->index]);
+        before = "&";
+    }
     operation_manifest_request(r, "PUT", written(&target));
     write_field(w, "Content-Type", r->media_type->name);
     write_format(w, "Content-Length: %zu\r\n", manifest.size);
@@ -135,54 +141,62 @@ static void note_set(struct regtag *r, struct slice tags)
     while (tags.data) {
         struct slice tag = slice_trim(slice_split(&tags, ','));
         for (unsigned i = 0; i < t->count; i++)
-            if (t->names[i].state == TOGETHER_ANNOUNCED &&
+            if (t->names[i].state == TOGETHER_ASKED &&
                 slice_equal(tag, slice_of(r->names[t->names[i].index])))
                 t->names[i].state = TOGETHER_SET;
     }
 }
 
-/* Reads all OCI-Tag fields; returns how many of the names were not set. */
-static unsigned note_answer(struct regtag *r)
-{
-    const struct together *t = &r->together;
-    struct slice section = http_response_fields(&r->exchange.response), name, value;
-    unsigned left = 0;
-    while (http_field_next(&section, &name, &value))
-        if (slice_equal_nocase(name, SLICE("oci-tag")))
-            note_set(r, value);
-    for (unsigned i = 0; i < t->count; i++)
-        left += t->names[i].state == TOGETHER_ANNOUNCED;
-    return left;
-}
-
-static unsigned count_set(const struct together *t)
+static unsigned count_of(const struct together *t, enum together_state state)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < t->count; i++)
-        count += t->names[i].state == TOGETHER_SET;
+        count += t->names[i].state == state;
     return count;
 }
 
-/* What is not set now goes one by one; how many the registry takes is remembered. */
+/* Those that were asked for and are not set become this. */
+static void rest_becomes(struct together *t, enum together_state state)
+{
+    for (unsigned i = 0; i < t->count; i++)
+        if (t->names[i].state == TOGETHER_ASKED)
+            t->names[i].state = state;
+}
+
+/* Reads all OCI-Tag fields; returns how many names they confirm. */
+static unsigned note_answer(struct regtag *r)
+{
+    struct slice section = http_response_fields(&r->exchange.response), name, value;
+    unsigned before = count_of(&r->together, TOGETHER_SET);
+    while (http_field_next(&section, &name, &value))
+        if (slice_equal_nocase(name, SLICE("oci-tag")))
+            note_set(r, value);
+    return count_of(&r->together, TOGETHER_SET) - before;
+}
+
+/* How many the registry takes is remembered; what is left goes by further requests like this one, or else one
+ * by one. */
 static enum regtag_event put_answered(struct regtag *r)
 {
     struct together *t = &r->together;
-    unsigned status = r->exchange.response.status, left;
+    unsigned status = r->exchange.response.status, asked = count_of(t, TOGETHER_ASKED), set;
     struct slice digest;
     bool well = answer_digest(&r->exchange.response, &digest) &&
                 (digest.size == 0 || slice_equal(digest, slice_of(r->digest)));
     if (status == 414 || status == 431)
-        t->limit = t->count / 2;
+        t->limit = asked / 2;
     else if (status < 200 || status >= 300 || !well)
         t->limit = 0;
     else {
-        left = note_answer(r);
-        t->limit = left ? count_set(t) : t->limit;
+        set = note_answer(r);
+        t->limit = set < asked ? set : t->limit;
+        operation_tell(r, REGTAG_TRACE_NOTE, "%u tags were set by one request", set);
     }
+    rest_becomes(t, TOGETHER_ANNOUNCED);
     if (t->limit < 2)
         t->limit = 0;
-    operation_tell(r, REGTAG_TRACE_NOTE, "%u tags were set by one request", count_set(t));
-    return operation_go(r, PHASE_NEXT);
+    return operation_go(r,
+                        t->limit && count_of(t, TOGETHER_ANNOUNCED) > 1 ? PHASE_TOGETHER : PHASE_NEXT);
 }
 
 /* Nobody knows whether some of them are set: each is looked at again. What was not sent whole has set none. */
@@ -190,9 +204,7 @@ static enum regtag_event put_failed(struct regtag *r)
 {
     struct together *t = &r->together;
     bool sent = r->exchange.sent_all || r->exchange.answered;
-    for (unsigned i = 0; sent && i < t->count; i++)
-        if (t->names[i].state == TOGETHER_ANNOUNCED)
-            t->names[i].state = TOGETHER_UNSURE;
+    rest_becomes(t, sent ? TOGETHER_UNSURE : TOGETHER_ANNOUNCED);
     t->limit = 0;
     return operation_go(r, PHASE_NEXT);
 }

@@ -145,10 +145,14 @@ def test_distribution_is_not_even_asked(regtag, serve, shelf, digest):
 
 
 @pytest.mark.parametrize("refusal", [414, 431])
-@pytest.mark.parametrize("longest, count", [(2, 5), (10, 25), (1, 3)])
+@pytest.mark.parametrize(
+    "longest, count, asked",
+    [(2, 5, [5, 2, 2]), (10, 25, [25, 12, 6, 6, 6, 6]), (1, 3, [3])],
+)
 def test_more_than_the_server_takes_are_split(
-    regtag, serve, shelf, document, digest, refusal, longest, count
+    regtag, serve, shelf, document, digest, refusal, longest, count, asked
 ):
+    """In halves, until it takes them; one that is left goes by itself."""
     shelf.longest = longest
     shelf.too_many = refusal
     server = serve(shelf)
@@ -157,11 +161,12 @@ def test_more_than_the_server_takes_are_split(
 
     assert all_created(result, server, names(count), digest)
     assert {shelf.document("repo", name) for name in names(count)} == {document}
-    assert methods(server).count("PUT") <= 2 * count
+    assert [len(tags) for tags in shelf.together] == asked
 
 
-@pytest.mark.parametrize("longest", [1, 3])
-def test_fewer_than_asked_for_are_finished(regtag, serve, shelf, document, digest, longest):
+@pytest.mark.parametrize("longest, asked", [(1, [7]), (3, [7, 3])])
+def test_fewer_than_asked_for_are_finished(regtag, serve, shelf, document, digest, longest, asked):
+    """So many as were set at once are asked for the next time."""
     shelf.longest = longest
     shelf.too_many = None
     server = serve(shelf)
@@ -170,6 +175,7 @@ def test_fewer_than_asked_for_are_finished(regtag, serve, shelf, document, diges
 
     assert all_created(result, server, names(7), digest)
     assert {shelf.document("repo", name) for name in names(7)} == {document}
+    assert [len(tags) for tags in shelf.together] == asked
 
 
 @pytest.mark.parametrize("refusal", [400, 404, 405, 409, 412, 413, 501])
