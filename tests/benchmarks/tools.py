@@ -97,6 +97,20 @@ def skopeo(path):
     )
 
 
+def busybox_wget(folder):
+    """Only half of it: wget can fetch a manifest, but there is no PUT in it. None where it is not to be had."""
+    path = _unpacked("busybox-static", "bin/busybox")
+    if path is None:
+        return None
+
+    def tag(host, repository, old, names, secure=False):
+        url = f"http://{host}/v2/{repository}/manifests/{old}"
+        accept = f"Accept: {DOCKER_MANIFEST}"
+        return [[path, "wget", "-q", "-O", f"{folder}/fetched", "--header", accept, url]]
+
+    return Tool("busybox wget", path, tag)
+
+
 def find(program, folder, variables):
     """The tools that there are, and a word on each that there is not."""
     tools = [regtag(program)]
@@ -106,7 +120,7 @@ def find(program, folder, variables):
     else:
         missing.append("curl: it is not installed")
     for name, make in zip(PEERS, (crane, oras)):
-        path = _unpacked(name)
+        path = _unpacked(name, f"usr/bin/{name}", "forky")
         if path is None:
             missing.append(f"{name}: Debian forky's package is not to be had from this mirror")
         elif not _starts(path, variables):
@@ -120,15 +134,15 @@ def find(program, folder, variables):
     return tools, missing
 
 
-def _unpacked(name):
-    """The path of a program in forky's package, which is fetched the first time."""
+def _unpacked(name, program, *suite):
+    """The path of a program in a package of Debian's, which is fetched the first time."""
     done = subprocess.run(
-        [TOP / "third_party/unpack", name, "forky"],
+        [TOP / "third_party/unpack", name, *suite],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
     )
-    path = f"{done.stdout.strip()}/usr/bin/{name}"
+    path = f"{done.stdout.strip()}/{program}"
     return path if done.returncode == 0 and Path(path).exists() else None
 
 
