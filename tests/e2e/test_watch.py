@@ -10,7 +10,17 @@ import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from images import DOCKER_MANIFEST, compact, digest_of, docker_manifest
 from program import environment
-from watcher import NEW, OLD, RARELY, THIRD_DOCUMENT, is_alive, point, shell, until
+from watcher import (
+    NEW,
+    OLD,
+    RARELY,
+    THIRD_DOCUMENT,
+    as_in_the_foreground,
+    is_alive,
+    point,
+    shell,
+    until,
+)
 
 pytest_plugins = ["watch_fixtures"]
 SET_CHILD_SUBREAPER = 36
@@ -256,7 +266,9 @@ def signals(lines):
 
 def test_signals_are_to_command_what_they_usually_are(server, image, watch):
     command = ["cat", "/proc/self/status"]  # a shell would make it right by itself
-    usual = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    usual = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=as_in_the_foreground
+    ).stdout
 
     watcher = watch(image, "--once", "--from", "absent", command=command)
 

@@ -82,9 +82,15 @@ class Lines:
         return self.seen
 
 
+def as_in_the_foreground():
+    """Whoever runs the tests in the background of a shell has SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Watcher:
     def __init__(self, command, env=None, stdout=subprocess.PIPE, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("preexec_fn", as_in_the_foreground)
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdout=stdout,
@@ -102,8 +108,12 @@ class Watcher:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.process.terminate()  # so that a COMMAND that is still running ends, too
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         for found in ("Sanitizer", "runtime error: "):
             assert not any(found in line for line in self.err.seen), self.err.seen
 
