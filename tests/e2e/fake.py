@@ -99,6 +99,11 @@ class Fake(Listener):
         if self._failures and kind is None:
             raise self._failures[0]
 
+    def settle(self):
+        """Waits until all connections have ended: a client that is gone may have left something to do."""
+        for thread in self._threads[1:]:  # the first one accepts
+            thread.join(10)
+
     @property
     def request_lines(self):
         return [f"{request.method} {request.target}" for request in self.requests]

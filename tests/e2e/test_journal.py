@@ -290,7 +290,6 @@ NO_JOURNALS = {
     "a_pipe": pipe,
     "a_directory_that_is_missing": lambda path: path / "moves",
     "a_full_device": lambda path: "/dev/full",
-    "nothing": lambda path: "",
 }
 
 
@@ -796,7 +795,9 @@ def killable(request, server, shelf, journal, old):
     return [verb, "--journal", journal.path, image, *more], name, before, reset
 
 
-def test_a_move_that_is_killed_anywhere_can_be_undone(strace, undo, shelf, journal, killable):
+def test_a_move_that_is_killed_anywhere_can_be_undone(
+    strace, undo, server, shelf, journal, killable
+):
     args, name, before, reset = killable
     calls = every_call(strace, args)
     after = at(shelf, name)
@@ -807,6 +808,7 @@ def test_a_move_that_is_killed_anywhere_can_be_undone(strace, undo, shelf, journ
 
         result, _ = strace(["-e", f"inject={call}:signal=KILL:when={number}"], args)
 
+        server.settle()
         assert result.status in KILLED, where
         assert at(shelf, name) in (before, after), where
         moved += at(shelf, name) == after
@@ -821,7 +823,9 @@ def test_a_move_that_is_killed_anywhere_can_be_undone(strace, undo, shelf, journ
     assert 0 < moved < len(calls)
 
 
-def test_an_undo_that_is_killed_anywhere_is_gone_on_with(strace, regtag, undo, shelf, journal, killable):
+def test_an_undo_that_is_killed_anywhere_is_gone_on_with(
+    strace, regtag, undo, server, shelf, journal, killable
+):
     args, name, before, reset = killable
     regtag(*args)
     after = at(shelf, name)
@@ -836,6 +840,7 @@ def test_an_undo_that_is_killed_anywhere_is_gone_on_with(strace, regtag, undo, s
             ["-e", f"inject={call}:signal=KILL:when={number}"], ["undo", journal.path]
         )
 
+        server.settle()
         assert result.status in KILLED, where
         assert at(shelf, name) in (before, after), where
         result = undo()
