@@ -101,7 +101,9 @@ class Fake(Listener):
 
     def settle(self):
         """Waits until all connections have ended: a client that is gone may have left something to do."""
-        for thread in self._threads[1:]:  # the first one accepts
+        with self._starting:
+            serving = self._threads[1:]  # the first one accepts
+        for thread in serving:
             thread.join(10)
 
     @property

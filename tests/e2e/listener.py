@@ -19,6 +19,7 @@ class Listener:
         self.host = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self._open = []
         self._threads = []
+        self._starting = threading.Lock()
 
     def __enter__(self):
         self._start(self._accept)
@@ -36,8 +37,9 @@ class Listener:
 
     def _start(self, target, *args):
         thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        with self._starting:
+            thread.start()
+            self._threads.append(thread)
 
     def _accept(self):
         while True:
