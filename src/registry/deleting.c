@@ -104,12 +104,6 @@ static enum regtag_event look_again(struct regtag *r, const struct error *cause,
     return operation_look(r, PHASE_DELETED);
 }
 
-static bool try_later(struct regtag *r, const struct error *cause, uint64_t least)
-{
-    r->look.then = PHASE_CONDEMNED;
-    return operation_pause(r, cause, least, PHASE_LOOK);
-}
-
 static enum regtag_event deletion_answered(struct regtag *r)
 {
     unsigned status = r->exchange.response.status;
@@ -124,7 +118,7 @@ static enum regtag_event deletion_answered(struct regtag *r)
     bool twice = status == 404 && r->exchange.sent_again; /* the first may have deleted it */
     if (problem.status == REGTAG_SERVER_FAILED || twice)
         return look_again(r, &problem, status_passes(status));
-    return status_passes(status) && try_later(r, &problem, asked_to_wait(r))
+    return status_passes(status) && operation_look_later(r, &problem, asked_to_wait(r), PHASE_CONDEMNED)
                ? GO_ON
                : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
 }
@@ -146,8 +140,9 @@ enum regtag_event phase_delete(struct regtag *r)
     bool passing = failure_passes(r);
     if (r->exchange.sent_all)
         return look_again(r, problem, passing);
-    return passing && try_later(r, problem, 0) ? GO_ON
-                                               : operation_settle_badly(r, REGTAG_NOT_SET, problem);
+    return passing && operation_look_later(r, problem, 0, PHASE_CONDEMNED)
+               ? GO_ON
+               : operation_settle_badly(r, REGTAG_NOT_SET, problem);
 }
 
 /* ---- After ----------------------------------------------------------------------------------- */
@@ -158,7 +153,8 @@ enum regtag_event phase_deleted(struct regtag *r)
     const struct look *look = &r->look;
     if (look->sight == SIGHT_ABSENT)
         return operation_settle(r, REGTAG_DELETED, NULL);
-    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause, r->cause_wait))
+    if (r->passing && guard_holds(r, &problem) &&
+        operation_look_later(r, &r->cause, r->cause_wait, PHASE_CONDEMNED))
         return GO_ON;
     if (r->cause.status == REGTAG_SERVER_FAILED)
         return operation_settle_badly(r, REGTAG_NOT_SET, &r->cause);

@@ -245,6 +245,10 @@ bool look_is_optional(const struct regtag *r);
  * when there is no trying again: it has been tried often enough, or the time is too short. (retry.c) */
 bool operation_pause(struct regtag *r, const struct error *problem, uint64_t least, enum phase then);
 
+/* The same, and then looks where the tag points before phase `then` goes on with it. (retry.c) */
+bool operation_look_later(struct regtag *r, const struct error *problem, uint64_t least,
+                          enum phase then);
+
 /* What the answer at hand says about that; 0 where there is none. (retry.c) */
 uint64_t asked_to_wait(const struct regtag *r);
 

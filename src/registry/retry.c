@@ -100,6 +100,12 @@ bool operation_pause(struct regtag *r, const struct error *problem, uint64_t lea
     return true;
 }
 
+bool operation_look_later(struct regtag *r, const struct error *problem, uint64_t least, enum phase then)
+{
+    r->look.then = then;
+    return operation_pause(r, problem, least, PHASE_LOOK);
+}
+
 enum regtag_event phase_pause(struct regtag *r)
 {
     r->until = r->resume;

@@ -146,11 +146,17 @@ void operation_note_previous(struct regtag *r)
     r->result.absent = look->sight == SIGHT_ABSENT;
 }
 
+/* Whether the look has shown the tag where it is to be. */
+static bool is_there(const struct regtag *r)
+{
+    return r->look.sight == SIGHT_DIGEST && slice_equal(slice_of(r->look.digest), slice_of(r->digest));
+}
+
 enum regtag_event phase_seen(struct regtag *r)
 {
     const struct look *look = &r->look;
     struct error problem = {.status = 0};
-    bool there = look->sight == SIGHT_DIGEST && slice_equal(slice_of(look->digest), slice_of(r->digest));
+    bool there = is_there(r);
     if (r->uploaded && there) /* by an upload whose answer was not the whole truth */
         return operation_settle_well(r);
     r->unsure = r->unsure && look->sight == SIGHT_NOTHING;
@@ -194,13 +200,6 @@ static void begin_upload(struct regtag *r)
     r->uploaded = true;
     if (next < r->count && !r->config.confirm && !together_find(r, next))
         operation_follow(r, r->names[next]);
-}
-
-/* Whether it is worth another attempt, later; with a guard, the tag is looked at first. */
-static bool try_later(struct regtag *r, const struct error *cause, uint64_t least)
-{
-    r->look.then = PHASE_SEEN;
-    return operation_pause(r, cause, least, PHASE_LOOK);
 }
 
 /* The tag is looked at, because the upload left this doubt; `cause` says more. */
@@ -252,7 +251,7 @@ static enum regtag_event uploaded(struct regtag *r)
     operation_explain(r, REQUEST_UPLOAD, &problem);
     if (leaves_doubt(r, &problem))
         return look_again(r, DOUBT_ERROR, &problem, passing);
-    return passing && try_later(r, &problem, asked_to_wait(r))
+    return passing && operation_look_later(r, &problem, asked_to_wait(r), PHASE_SEEN)
                ? GO_ON
                : operation_settle_badly(r, REGTAG_NOT_SET, &problem);
 }
@@ -272,8 +271,9 @@ enum regtag_event phase_upload(struct regtag *r)
     bool passing = failure_passes(r);
     if (r->exchange.sent_all || r->unsure)
         return look_again(r, DOUBT_NO_ANSWER, problem, passing);
-    return passing && try_later(r, problem, 0) ? GO_ON
-                                               : operation_settle_badly(r, REGTAG_NOT_SET, problem);
+    return passing && operation_look_later(r, problem, 0, PHASE_SEEN)
+               ? GO_ON
+               : operation_settle_badly(r, REGTAG_NOT_SET, problem);
 }
 
 /* ---- After the PUT --------------------------------------------------------------------------- */
@@ -297,7 +297,8 @@ static enum regtag_event still_in_doubt(struct regtag *r)
 {
     struct error problem = {.status = 0}, seen = {.status = 0};
     describe_sight(r, &seen);
-    if (r->passing && guard_holds(r, &problem) && try_later(r, &r->cause, r->cause_wait))
+    if (r->passing && guard_holds(r, &problem) &&
+        operation_look_later(r, &r->cause, r->cause_wait, PHASE_SEEN))
         return GO_ON;
     if (r->doubt == DOUBT_ERROR && !r->unsure)
         return operation_settle_badly(r, REGTAG_NOT_SET,
@@ -312,7 +313,7 @@ static enum regtag_event still_in_doubt(struct regtag *r)
 enum regtag_event phase_doubted(struct regtag *r)
 {
     struct slice digest = slice_of(r->look.digest);
-    bool there = r->look.sight == SIGHT_DIGEST && slice_equal(digest, slice_of(r->digest));
+    bool there = is_there(r);
     if (there && r->cause.status == REGTAG_IMMUTABLE)
         return operation_settle_unchanged(r);
     if (there)
@@ -326,7 +327,7 @@ enum regtag_event phase_confirmed(struct regtag *r)
 {
     struct error problem = {.status = 0}, seen = {.status = 0};
     bool nothing = r->look.sight == SIGHT_NOTHING;
-    if (r->look.sight == SIGHT_DIGEST && slice_equal(slice_of(r->look.digest), slice_of(r->digest)))
+    if (is_there(r))
         return operation_settle_well(r);
     describe_sight(r, &seen);
     error_set(&problem, nothing ? REGTAG_UNCERTAIN : REGTAG_NOT_CONFIRMED,

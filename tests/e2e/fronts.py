@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 from authority import LOOPBACK
+from ending import end
 from registry import Registry
 
 needs_tls = pytest.mark.skipif(os.environ.get("TLS") == "0", reason="a build without TLS")
@@ -65,12 +66,7 @@ class _Daemon:
         raise RuntimeError(f"in vain:\n{self.log.read_text(errors='replace')}")
 
     def __exit__(self, *_):
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(20)
+        end(self._process)
 
 
 class Talk(NamedTuple):

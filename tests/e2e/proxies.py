@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from authority import LOOPBACK
+from ending import end
 from fake import CLOSE, STALL, answer
 from fronts import unpacked
 from guarded import bcrypt
@@ -194,12 +195,7 @@ class _Server:
         return False
 
     def __exit__(self, *_):
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(20)
+        end(self._process)
 
 
 class Squid(_Server):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 
+from ending import end
 from images import (
     CONFIG,
     DOCKER_LIST,
@@ -54,12 +55,7 @@ class Registry:
         return self
 
     def __exit__(self, *_):
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(20)
+        end(self._process)
 
     def come_back(self):
         """Starts it again after it was stopped, on the same port."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
+from ending import end
 from images import OCI_MANIFEST, compact, digest_of
 from program import environment
 
@@ -108,12 +109,7 @@ class Watcher:
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.terminate()  # so that a COMMAND that is still running ends, too
-            try:
-                self.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            end(self.process, PATIENCE)  # and with it a COMMAND that is still running
         for found in ("Sanitizer", "runtime error: "):
             assert not any(found in line for line in self.err.seen), self.err.seen
 
