@@ -193,8 +193,8 @@ static struct meaning meaning_of(enum request_kind kind, unsigned http, const st
         return *m;
     if (http == 400)
         return bad_request(kind, f, body);
-    if (http == 404)
-        return (struct meaning){404, REGTAG_NOT_FOUND,
+    if (http == 404 || (http == 410 && kind == REQUEST_MANIFEST))
+        return (struct meaning){http, REGTAG_NOT_FOUND,
                                 kind == REQUEST_LIST ? "there is no such repository"
                                                      : "there is no such image; \"regtag ls\" lists "
                                                        "the tags of a repository"};

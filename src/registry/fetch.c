@@ -67,9 +67,9 @@ static enum regtag_event asked(struct regtag *r)
     struct error problem = {.status = 0};
     struct slice digest;
 
-    /* A HEAD that was not understood; a GET may be, or comes with words that explain. */
-    if (response->status == 400 || response->status == 405 || response->status == 501) {
-        r->look.by_get = true;
+    /* A GET may succeed where HEAD does not, and a refusal of it comes with words that explain. */
+    if (response->status == 404 || head_refused(response->status)) {
+        r->look.head = response->status;
         return operation_go(r, PHASE_FETCH);
     }
     if (is_known(r))
@@ -266,6 +266,7 @@ enum regtag_event phase_fetch(struct regtag *r)
         case EXCHANGE_WAIT: return REGTAG_WAIT;
         case EXCHANGE_MOVED: return GO_ON;
         case EXCHANGE_HEAD:
+            look_note_get(r);
             if (is_known(r)) {
                 exchange_abandon(&r->exchange);
                 return still_there(r);

@@ -8,6 +8,7 @@
 enum regtag_event operation_look(struct regtag *r, enum phase then)
 {
     r->look.then = then;
+    r->look.head = 0;
     return operation_turn(r, r->look.by_get ? PHASE_WEIGH : PHASE_LOOK);
 }
 
@@ -42,12 +43,59 @@ static enum regtag_event not_seen(struct regtag *r, const struct error *why)
     return seen(r, SIGHT_NOTHING, SLICE(""));
 }
 
+bool head_refused(unsigned status)
+{
+    static const unsigned REFUSALS[] = {400, 403, 405, 406, 410, 415, 501};
+    for (size_t i = 0; i < sizeof REFUSALS / sizeof *REFUSALS; i++)
+        if (REFUSALS[i] == status)
+            return true;
+    return false;
+}
+
+/* Whether the registry does not understand HEAD, whatever it is for. */
+static bool head_unsupported(unsigned status)
+{
+    return status == 400 || status == 405 || status == 501;
+}
+
+static bool means_absent(unsigned status)
+{
+    return status == 404 || status == 410;
+}
+
+void look_note_get(struct regtag *r)
+{
+    unsigned head = r->look.head, status = r->exchange.response.status;
+    bool found = status == 200 || status == 304;
+    if (head && (found || (means_absent(status) && head_unsupported(head))))
+        r->look.by_get = true;
+}
+
+/* Some registries answer 404 to the HEAD of a tag that a GET finds. Before an unguarded upload the tag is set
+ * either way; anywhere else it matters whether the 404 is true. */
+static bool absence_decides(const struct regtag *r)
+{
+    if (r->look.then == PHASE_GATHERED)
+        return false;
+    return r->look.then != PHASE_SEEN || r->unsure || guard_exists(r);
+}
+
+/* If another HEAD was pipelined behind this one, its answer is lost, and so is the connection: once is enough. */
+static enum regtag_event check_by_get(struct regtag *r)
+{
+    r->look.head = r->exchange.response.status;
+    r->no_following |= r->exchange.follows;
+    return operation_turn(r, PHASE_WEIGH);
+}
+
 static enum regtag_event looked(struct regtag *r)
 {
     const struct http_response *response = &r->exchange.response;
     struct error why = {.status = 0};
     struct slice digest;
 
+    if (head_refused(response->status) || (response->status == 404 && absence_decides(r)))
+        return check_by_get(r);
     if (response->status == 404)
         return seen(r, SIGHT_ABSENT, SLICE(""));
     if (response->status != 200)
@@ -142,13 +190,25 @@ static enum regtag_event weigh_failed(struct regtag *r, const char *problem)
     return not_seen(r, &why);
 }
 
-/* Neither the one nor the other is told; why, counts. */
+/* There is no manifest. The rest of the answer is read for its words, and to keep the connection. */
 static enum regtag_event weigh_refused(struct regtag *r)
 {
     struct error why = {.status = 0};
+    switch (operation_answer(r)) {
+    case EXCHANGE_WAIT: return REGTAG_WAIT;
+    case EXCHANGE_MOVED: return GO_ON;
+    case EXCHANGE_FAILED: return not_seen(r, &r->exchange.error);
+    default: break;
+    }
+    if (means_absent(r->exchange.response.status))
+        return seen(r, SIGHT_ABSENT, SLICE(""));
     operation_explain(r, REQUEST_MANIFEST, &why);
-    exchange_abandon(&r->exchange);
     return not_seen(r, &why);
+}
+
+static bool is_refused(const struct regtag *r)
+{
+    return r->exchange.answered && r->exchange.response.status != 200;
 }
 
 static bool begin_weighing(struct regtag *r)
@@ -166,16 +226,15 @@ enum regtag_event phase_weigh(struct regtag *r)
     struct slice part;
     if (!r->begun && !begin_weighing(r))
         return weigh_failed(r, "the SHA-256 could not be computed");
+    if (is_refused(r))
+        return weigh_refused(r);
     for (;;) {
         switch (operation_step(r, &part)) {
         case EXCHANGE_WAIT: return REGTAG_WAIT;
         case EXCHANGE_MOVED: return GO_ON;
         case EXCHANGE_HEAD:
-            if (r->exchange.response.status == 404) {
-                exchange_abandon(&r->exchange);
-                return seen(r, SIGHT_ABSENT, SLICE(""));
-            }
-            if (r->exchange.response.status != 200)
+            look_note_get(r);
+            if (is_refused(r))
                 return weigh_refused(r);
             break;
         case EXCHANGE_BODY:

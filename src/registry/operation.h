@@ -71,7 +71,8 @@ enum sight {
 struct look {
     enum phase then; /* the phase that makes something of it */
     enum sight sight;
-    bool by_get; /* HEAD does not tell here */
+    bool by_get;   /* HEAD does not tell here, or not the truth */
+    unsigned head; /* 0, or the status of the HEAD that a GET is to check */
     char digest[DIGEST_SHA256_SIZE + 1];
     struct error why;
 };
@@ -234,6 +235,13 @@ void operation_tell(struct regtag *r, enum regtag_trace kind, const char *format
 
 /* Looks where a tag points, then goes on to phase `then`, with what was seen in r->look. (look.c) */
 enum regtag_event operation_look(struct regtag *r, enum phase then);
+
+/* Whether a GET may succeed where a HEAD was answered like this. That a tag is absent (404) is another matter:
+ * only where something depends on it does a GET have to confirm it. (look.c) */
+bool head_refused(unsigned status);
+
+/* The header of a GET that checks a HEAD has come: decides whether to use HEAD in this run again. (look.c) */
+void look_note_get(struct regtag *r);
 
 /* Until when a change may go unanswered: a `part`th of the time that is left is for looking. (tagging.c) */
 uint64_t operation_until(const struct regtag *r, unsigned part);

@@ -103,7 +103,8 @@ bool operation_pause(struct regtag *r, const struct error *problem, uint64_t lea
 bool operation_look_later(struct regtag *r, const struct error *problem, uint64_t least, enum phase then)
 {
     r->look.then = then;
-    return operation_pause(r, problem, least, PHASE_LOOK);
+    r->look.head = 0;
+    return operation_pause(r, problem, least, r->look.by_get ? PHASE_WEIGH : PHASE_LOOK);
 }
 
 enum regtag_event phase_pause(struct regtag *r)

@@ -220,7 +220,7 @@ class Shelf:
 
     `instead` has a function from a request to an answer for each method that is not to be answered
     as usual, `afterwards` those that hold once an upload has come; `usual` is what a well-behaved
-    registry answers.
+    registry answers. Tags can be hidden from HEAD, or from GET as well.
     """
 
     def __init__(self):
@@ -228,7 +228,17 @@ class Shelf:
         self.instead = {}
         self.afterwards = {}
         self.fields = [VERSION]  # that each usual answer has
+        self._hidden = {}
         self._uploaded = False
+
+    def hide(self, tag, refusal, methods=("HEAD", "GET")):
+        """From now on these requests of a tag get this answer, or those of all tags (None)."""
+        for method in methods:
+            self._hidden[method, tag] = refusal
+
+    def show(self):
+        """Ends that."""
+        self._hidden.clear()
 
     def put(self, repository, reference, media_type, document):
         self.manifests[repository, reference] = (media_type, document)
@@ -272,6 +282,9 @@ class Shelf:
         if request.method == "PUT":
             self.put(repository, reference, request.value("Content-Type"), request.body)
             return answer(201, b"", f"Docker-Content-Digest: {digest_of(request.body)}")
+        everywhere = self._hidden.get((request.method, None))
+        if refusal := self._hidden.get((request.method, reference), everywhere):
+            return bodiless(refusal) if request.method == "HEAD" else refusal
         if (repository, reference) not in self.manifests:
             missing = errors(404, "MANIFEST_UNKNOWN", "manifest unknown")
             return bodiless(missing) if request.method == "HEAD" else missing

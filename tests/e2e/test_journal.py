@@ -135,7 +135,7 @@ def test_a_deleted_tag_is_absent_afterwards(delete, server, journal, old):
 
 
 def test_where_a_tag_was_may_be_unknown(tag, server, shelf, journal, new):
-    shelf.instead["HEAD"] = lambda request: answer(403)
+    shelf.hide("new", answer(403))
     assert tag("old", "new").status == 0
 
     reference = f"{server.host}/repo:new"
@@ -499,9 +499,9 @@ def test_a_tag_that_was_moved_since_is_left_alone(tag, undo, shelf, journal, old
 
 
 def test_what_was_unknown_cannot_be_put_back(tag, undo, shelf, new):
-    shelf.instead["HEAD"] = lambda request: answer(403)
+    shelf.hide("new", answer(403))
     tag("old", "new")
-    del shelf.instead["HEAD"]
+    shelf.show()
 
     result = undo()
 

@@ -12,6 +12,22 @@ static void guard_with(struct run *run, const char *const *expected, size_t coun
     begin_again(run);
 }
 
+/* Neither HEAD nor GET tells where the tag "new" points. */
+static void hide(struct run *run, unsigned status)
+{
+    run->wire.manners.head_status = status;
+    run->wire.manners.get_status = status;
+    run->wire.manners.only_tag = "new";
+}
+
+/* The same for one look, behind so many other requests: a HEAD and the GET that follows it. */
+static void hide_once(struct run *run, unsigned after)
+{
+    run->wire.manners.fail_after = after;
+    run->wire.manners.fail = 2;
+    run->wire.manners.fail_status = 403;
+}
+
 /* ---- Outcomes -------------------------------------------------------------------------------- */
 
 static void a_tag_that_was_not_there_is_created(void **state)
@@ -60,16 +76,16 @@ static void a_tag_that_is_there_already_is_not_sent(void **state)
     finish(&run);
 }
 
-/* A token that allows pushing, and not looking; a registry that does not know HEAD; a broken one. */
+/* A token that allows pushing, and not looking; a broken registry. */
 static void a_look_that_fails_stops_nothing(void **state)
 {
-    static const unsigned statuses[] = {400, 403, 405, 410, 412, 418, 429, 500, 501, 503};
+    static const unsigned statuses[] = {400, 403, 405, 406, 412, 415, 418, 429, 500, 501, 503};
     (void)state;
     for (size_t i = 0; i < COUNT(statuses); i++) {
         for (unsigned close = 0; close < 2; close++) {
             struct run run;
             begin(&run);
-            run.wire.manners.head_status = statuses[i];
+            hide(&run, statuses[i]);
             run.wire.manners.close_after_each = close;
             tag_one(&run);
             expect_end(&run, REGTAG_OK);
@@ -343,13 +359,12 @@ static void nothing_follows_to_where_a_redirection_leads(void **state)
 static void a_dry_run_tells_what_would_be_and_changes_nothing(void **state)
 {
     static const struct {
-        bool absent, same;
-        unsigned head_status;
+        bool absent, same, hidden;
         enum regtag_outcome outcome;
-    } cases[] = {{true, false, 0, REGTAG_CREATED},
-                 {false, true, 0, REGTAG_UNCHANGED},
-                 {false, false, 403, REGTAG_SET},
-                 {false, false, 0, REGTAG_MOVED}};
+    } cases[] = {{true, false, false, REGTAG_CREATED},
+                 {false, true, false, REGTAG_UNCHANGED},
+                 {false, false, true, REGTAG_SET},
+                 {false, false, false, REGTAG_MOVED}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct run run;
@@ -358,14 +373,15 @@ static void a_dry_run_tells_what_would_be_and_changes_nothing(void **state)
             wire_delete(&run.wire, "new");
         if (cases[i].same)
             wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
-        run.wire.manners.head_status = cases[i].head_status;
+        if (cases[i].hidden)
+            hide(&run, 403);
         run.config.dry_run = true;
         begin_again(&run);
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
         expect_outcome(&run, cases[i].outcome);
         assert_int_equal(run.uploads, 0);
-        expect_asked(&run, "GET base\nHEAD new\n");
+        expect_asked(&run, cases[i].hidden ? "GET base\nHEAD new\nGET new\n" : "GET base\nHEAD new\n");
         finish(&run);
     }
 }
@@ -427,8 +443,7 @@ static void an_upload_that_cannot_be_read_back_is_uncertain(void **state)
         begin(&run);
         run.config.confirm = true;
         begin_again(&run);
-        run.wire.manners.fail_method = "HEAD";
-        run.wire.manners.fail_after = 1;
+        run.wire.manners.fail_after = 3;
         run.wire.manners.fail = 100;
         run.wire.manners.fail_status = how == 0 ? 403 : how == 1 ? 500 : 0;
         tag_one(&run);
@@ -663,7 +678,7 @@ static void a_tag_that_cannot_be_seen_is_left_alone_with_a_guard(void **state)
             struct run run;
             const char *expected[] = {guards[g] ? guards[g] : digest_of_old()};
             begin(&run);
-            run.wire.manners.head_status = cases[i].http;
+            hide(&run, cases[i].http);
             guard_with(&run, expected, 1);
             tag_one(&run);
             expect_end(&run, cases[i].status);
@@ -740,13 +755,11 @@ static void a_tag_that_must_not_be_moved_and_is_there_is_unchanged(void **state)
         begin(&run);
         wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
         run.wire.manners.put_status = statuses[i];
-        run.wire.manners.fail_method = "HEAD";
-        run.wire.manners.fail = 1; /* it is not to be seen before */
-        run.wire.manners.fail_status = 403;
+        hide_once(&run, 1); /* it is not to be seen before */
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
         expect_outcome(&run, REGTAG_UNCHANGED);
-        expect_asked(&run, "GET base\nHEAD new\nPUT new\nHEAD new\n");
+        expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\nHEAD new\n");
         finish(&run);
     }
 }
@@ -779,7 +792,7 @@ static void an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fa
         run.config.retries = 1;
         begin_again(&run);
         run.wire.manners.delay = 10; /* so that there is a step between a request and the next */
-        run.wire.manners.head_status = 403;
+        hide(&run, 403);
         run.wire.manners.close_after_each = true;
         run.wire.manners.fail_method = "PUT";
         run.wire.manners.fail = 1; /* with a reset */
@@ -808,7 +821,7 @@ static void a_tag_is_deleted_and_looked_at_again(void **state)
     delete_one(&run);
     expect_end(&run, REGTAG_OK);
     expect_outcome(&run, REGTAG_DELETED);
-    expect_asked(&run, "HEAD new\nDELETE new\nHEAD new\n");
+    expect_asked(&run, "HEAD new\nDELETE new\nHEAD new\nGET new\n");
     assert_string_equal(run.previous[0], digest_of_old());
     assert_string_equal(run.name[0], "new");
     assert_int_equal(run.uploads, 1);
@@ -868,9 +881,7 @@ static void a_tag_that_cannot_be_seen_is_deleted_without_a_guard(void **state)
     struct run run;
     (void)state;
     begin(&run);
-    run.wire.manners.fail_method = "HEAD";
-    run.wire.manners.fail = 1;
-    run.wire.manners.fail_status = 403;
+    hide_once(&run, 0);
     delete_one(&run);
     expect_end(&run, REGTAG_OK);
     expect_outcome(&run, REGTAG_DELETED);
@@ -1052,6 +1063,33 @@ static const struct setting settings[] = {
     {.label = "delete", .delete = true},
     {.label = "delete, retried", .delete = true, .retries = 2},
     {.label = "delete, guarded, retried", .delete = true, .guarded = true, .retries = 2},
+    {.label = "tag, HEAD 404, guarded, retried",
+     .guarded = true,
+     .retries = 2,
+     .manners = {.head_status = 404}},
+    {.label = "tag, HEAD 404 from the second on, guarded, confirmed, retried",
+     .guarded = true,
+     .confirm = true,
+     .retries = 2,
+     .manners = {.head_status = 404, .head_right = 1}},
+    {.label = "tag, HEAD 405, guarded, retried",
+     .guarded = true,
+     .retries = 2,
+     .manners = {.head_status = 405}},
+    {.label = "tag, new, HEAD 403, guarded, retried",
+     .guarded = true,
+     .absent = true,
+     .retries = 2,
+     .manners = {.head_status = 404, .absent_head = 403}},
+    {.label = "delete, HEAD 404, retried",
+     .delete = true,
+     .retries = 2,
+     .manners = {.head_status = 404}},
+    {.label = "delete, HEAD 404 from the second on, guarded, retried",
+     .delete = true,
+     .guarded = true,
+     .retries = 2,
+     .manners = {.head_status = 404, .head_right = 1}},
 };
 
 static void set_out(struct run *run, const struct setting *s, const char **expected)

@@ -597,6 +597,8 @@ static void an_upload_that_cannot_be_confirmed_is_uncertain(void **state)
     begin(&run);
     run.wire.manners.no_digest = true;
     run.wire.manners.head_status = 403;
+    run.wire.manners.get_status = 403;
+    run.wire.manners.only_tag = "new";
     tag_one(&run);
     expect_end(&run, REGTAG_UNCERTAIN);
     assert_int_equal(run.outcome[0], REGTAG_MAYBE_SET);

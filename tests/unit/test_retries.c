@@ -96,6 +96,16 @@ static void what_may_pass_is_tried_again_so_often(void **state)
     }
 }
 
+/* A HEAD that is answered like this is followed by a GET, which succeeds. */
+static bool is_followed_by_get(unsigned status)
+{
+    static const unsigned statuses[] = {400, 403, 404, 405, 406, 410, 415, 501};
+    for (size_t i = 0; i < COUNT(statuses); i++)
+        if (statuses[i] == status)
+            return true;
+    return false;
+}
+
 static void what_would_end_the_same_is_not_tried_again(void **state)
 {
     static const unsigned statuses[] = {400, 401, 403, 404, 405, 406, 409, 410, 411, 412,
@@ -104,9 +114,8 @@ static void what_would_end_the_same_is_not_tried_again(void **state)
     for (size_t a = 0; a < COUNT(asked); a++) {
         for (size_t s = 0; s < COUNT(statuses); s++) {
             struct run run;
-            if (asked[a].verb == DIGEST &&
-                (statuses[s] == 400 || statuses[s] == 405 || statuses[s] == 501))
-                continue; /* a GET is */
+            if (asked[a].verb == DIGEST && is_followed_by_get(statuses[s]))
+                continue;
             begin(&run);
             retry(&run, 4);
             let_fail(&run, asked[a].method, 1, statuses[s], NULL);

@@ -411,6 +411,35 @@ static void an_unanswered_put_of_several_is_looked_at(void **state)
     }
 }
 
+/* Other HEADs have been sent behind the one that is checked. */
+static void a_get_between_heads_that_follow_each_other_disturbs_nothing(void **state)
+{
+    static const unsigned statuses[] = {400, 403, 404, 405, 406, 410, 415, 501};
+    static const char *const names[] = {"new", "x", "other", "y"};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (uint64_t seed = 0; seed < 10; seed++) {
+            struct run run;
+            begin(&run);
+            wire_push(&run.wire, "other", OCI, OLD, sizeof OLD - 1);
+            run.wire.manners.stranger = true;
+            run.wire.manners.at_once = COUNT(names);
+            run.wire.manners.head_status = statuses[s];
+            run.wire.seed = seed;
+            assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+            run_on(&run);
+            expect_end(&run, REGTAG_OK);
+            for (size_t i = 0; i < COUNT(names); i++) {
+                assert_true(IS_NEW(&run, names[i]));
+                assert_int_equal(run.outcome[i],
+                                 i % 2 || statuses[s] == 404 ? REGTAG_CREATED : REGTAG_MOVED);
+            }
+            assert_true(run.wire.connections <= 2);
+            finish(&run);
+        }
+    }
+}
+
 static void nothing_is_set_together_behind_the_deadline(void **state)
 {
     struct run run;
@@ -446,6 +475,7 @@ int main(void)
         cmocka_unit_test(a_fault_at_any_byte_is_told_truly_of_each),
         cmocka_unit_test(a_failure_at_any_request_is_told_truly_of_each),
         cmocka_unit_test(an_unanswered_put_of_several_is_looked_at),
+        cmocka_unit_test(a_get_between_heads_that_follow_each_other_disturbs_nothing),
         cmocka_unit_test(nothing_is_set_together_behind_the_deadline),
     };
     if (getenv("ONLY"))

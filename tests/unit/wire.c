@@ -227,19 +227,44 @@ static void note_change(struct wire *w, const char *reference)
     memcpy(w->upon[w->changes++], w->shown, sizeof w->shown);
 }
 
+/* The status for a tag that is there: 200, unless the manners say otherwise. */
+static unsigned status_of(struct wire *w, const char *reference)
+{
+    struct wire_manners *m = &w->manners;
+    bool concerned = !m->only_tag || strcmp(m->only_tag, reference) == 0;
+    unsigned status = w->c->head_request ? m->head_status : m->get_status;
+    if (!concerned || status == 0)
+        return 200;
+    if (!w->c->head_request || m->head_right == 0)
+        return status;
+    m->head_right--;
+    return 200;
+}
+
+static void answer_absent(struct wire *w, const char *reference)
+{
+    const struct wire_manners *m = &w->manners;
+    unsigned status = w->c->head_request ? m->absent_head : m->absent_get;
+    note_shown(w, reference, "absent");
+    answer_error(w, status ? status : 404, "MANIFEST_UNKNOWN");
+}
+
 static void answer_manifest(struct wire *w, const char *reference)
 {
     const struct wire_manners *m = &w->manners;
     const struct wire_tag *t = wire_find(w, reference);
-    unsigned status = w->c->head_request && m->head_status ? m->head_status : 200;
+    unsigned status = status_of(w, reference);
     if (!t) {
-        note_shown(w, reference, "absent");
-        answer_error(w, 404, "MANIFEST_UNKNOWN");
+        answer_absent(w, reference);
         return;
     }
     if (status == 200)
         note_shown(w, reference, t->digest);
-    if (m->conditional && w->condition[0] == '"' &&
+    if (status >= 400) {
+        answer_error(w, status, "UNKNOWN");
+        return;
+    }
+    if (m->conditional && status == 200 && w->condition[0] == '"' &&
         strncmp(w->condition + 1, t->digest, strlen(t->digest)) == 0) {
         begin_answer(w, 304);
         add_text(&w->c->out, "Etag: %s\r\n\r\n", w->condition);
@@ -322,15 +347,30 @@ static void remove_tag(struct wire *w, const char *reference)
     wire_delete(w, reference);
 }
 
+/* By a digest, all its tags go. */
+static void remove_whole(struct wire *w, const char *digest)
+{
+    const struct wire_tag *t;
+    while ((t = wire_find(w, digest)) != NULL) {
+        char name[sizeof t->name];
+        memcpy(name, t->name, sizeof name);
+        remove_tag(w, name);
+    }
+}
+
 static void answer_delete(struct wire *w, const char *reference)
 {
     const struct wire_manners *m = &w->manners;
-    unsigned status = m->delete_status ? m->delete_status : 202;
+    bool whole = strncmp(reference, "sha256:", 7) == 0;
+    unsigned status = m->delete_status ? m->delete_status : m->deletes_whole && !whole ? 400 : 202;
     if (!wire_find(w, reference)) {
         answer_error(w, 404, "MANIFEST_UNKNOWN");
         return;
     }
-    if ((status < 300 || m->deletes_anyway) && !m->deletes_never)
+    bool done = (status < 300 || m->deletes_anyway) && !m->deletes_never;
+    if (done && whole)
+        remove_whole(w, reference);
+    else if (done)
         remove_tag(w, reference);
     if (m->delete_unanswered)
         answer_nothing(w);

@@ -29,7 +29,12 @@ struct wire_manners {
     const char *claim;     /* the digest that is stated for everything */
     const char *claim_put; /* the digest that is stated after a PUT */
     unsigned put_status;   /* instead of 201; from 300 on nothing is stored */
-    unsigned head_status;  /* instead of 200 */
+    unsigned head_status;  /* instead of 200, or 304 */
+    unsigned get_status;   /* the same for GET */
+    const char *only_tag;  /* NULL, or the only tag that head_status and get_status are for */
+    unsigned head_right;   /* so many HEADs are answered rightly before head_status is used */
+    unsigned absent_head;  /* to the HEAD of a tag that is not there, instead of 404 */
+    unsigned absent_get;   /* the same to its GET */
     bool stores_anyway;    /* though put_status says otherwise */
     bool put_unanswered;   /* PUT is stored; then nothing, or the end of the connection */
     bool head_unanswered;
@@ -50,6 +55,7 @@ struct wire_manners {
     bool deletes_anyway;    /* though delete_status, or a failure, says otherwise */
     bool deletes_never;     /* though delete_status says otherwise */
     bool delete_unanswered; /* as put_unanswered */
+    bool deletes_whole;     /* DELETE of a tag: 400; of a digest: takes all its tags along */
     bool conditional;       /* understands If-None-Match */
     bool stranger;          /* does not say that it is of Docker's distribution */
     unsigned at_once;       /* so many tags it sets by one PUT; 0: it does not know of that */

@@ -1,0 +1,648 @@
+/* A HEAD that is not to be believed: a GET of the same tag decides wherever something depends on it. */
+#include "run.h"
+
+/* What a HEAD may be answered with where a GET finds the tag. */
+static const unsigned statuses[] = {400, 403, 404, 405, 406, 410, 415, 501};
+
+/* Whether that is because of the method, so that it is no use to send another one. */
+static bool is_unsupported(unsigned status)
+{
+    return status == 400 || status == 405 || status == 501;
+}
+
+static void guard_with(struct run *run, const char *const *expected, size_t count)
+{
+    run->config.expected = expected;
+    run->config.expected_count = count;
+    begin_again(run);
+}
+
+static void expect_error_text(const struct run *run, const char *words)
+{
+    const char *text = "";
+    regtag_error(run->regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+}
+
+/* ---- Guards ---------------------------------------------------------------------------------- */
+
+static const struct guard_case {
+    const char *prefix;
+    enum { ABSENT, RIGHT, WRONG } kind;
+} guards[] = {{"", ABSENT},    {"new=", ABSENT}, {"", RIGHT},
+              {"new=", RIGHT}, {"", WRONG},      {"new=", WRONG}};
+
+static void write_guard(char *guard, size_t size, const struct guard_case *g)
+{
+    snprintf(guard, size, "%s%s", g->prefix,
+             g->kind == ABSENT  ? "absent"
+             : g->kind == RIGHT ? digest_of_old()
+                                : ZEROS);
+}
+
+static void a_guarded_tag_that_head_denies_is_found_by_get(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (size_t g = 0; g < COUNT(guards); g++) {
+            for (unsigned no_digest = 0; no_digest < 2; no_digest++) {
+                bool holds = guards[g].kind == RIGHT;
+                struct run run;
+                char guard[128];
+                const char *expected[] = {guard};
+                write_guard(guard, sizeof guard, &guards[g]);
+                begin(&run);
+                run.wire.manners.head_status = statuses[s];
+                run.wire.manners.no_digest = no_digest;
+                guard_with(&run, expected, 1);
+                tag_one(&run);
+                expect_end(&run, holds ? REGTAG_OK : REGTAG_GUARD);
+                expect_outcome(&run, holds ? REGTAG_MOVED : REGTAG_NOT_SET);
+                assert_string_equal(run.previous[0], digest_of_old());
+                assert_false(run.absent[0]);
+                assert_true(holds ? IS_NEW(&run, "new") : IS_OLD(&run, "new"));
+                expect_asked(&run, !holds      ? "GET base\nHEAD new\nGET new\n"
+                                   : no_digest ? "GET base\nHEAD new\nGET new\nPUT new\nGET new\n"
+                                               : "GET base\nHEAD new\nGET new\nPUT new\n");
+                assert_int_equal(run.wire.connections, 1);
+                finish(&run);
+            }
+        }
+    }
+}
+
+static void a_guarded_tag_that_is_absent_costs_one_get_more(void **state)
+{
+    static const unsigned gets[] = {404, 410};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (size_t g = 0; g < COUNT(guards); g++) {
+            for (unsigned seed = 0; seed < 8; seed++) {
+                bool holds = guards[g].kind == ABSENT;
+                struct run run;
+                char guard[128];
+                const char *expected[] = {guard};
+                write_guard(guard, sizeof guard, &guards[g]);
+                begin(&run);
+                wire_delete(&run.wire, "new");
+                run.wire.manners.absent_head = statuses[s];
+                run.wire.manners.absent_get = gets[seed % 2];
+                run.wire.manners.chunked = seed / 2 % 2;
+                run.wire.seed = seed;
+                run.wire.step = seed / 4;
+                guard_with(&run, expected, 1);
+                tag_one(&run);
+                expect_end(&run, holds ? REGTAG_OK : REGTAG_GUARD);
+                expect_outcome(&run, holds ? REGTAG_CREATED : REGTAG_NOT_SET);
+                assert_true(run.absent[0]);
+                assert_int_equal(holds, IS_NEW(&run, "new"));
+                expect_asked(&run, holds ? "GET base\nHEAD new\nGET new\nPUT new\n"
+                                         : "GET base\nHEAD new\nGET new\n");
+                assert_int_equal(run.wire.connections, 1);
+                finish(&run);
+            }
+        }
+    }
+}
+
+/* The GET fails, too: nobody knows whether the tag is there. */
+static void a_guarded_tag_that_get_does_not_tell_of_is_left_alone(void **state)
+{
+    static const struct {
+        unsigned http;
+        enum regtag_status status;
+    } cases[] = {{400, REGTAG_GUARD},        {401, REGTAG_GUARD},     {403, REGTAG_GUARD},
+                 {406, REGTAG_GUARD},        {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
+                 {502, REGTAG_SERVER_FAILED}};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            for (size_t g = 0; g < COUNT(guards); g++) {
+                struct run run;
+                char guard[128];
+                const char *expected[] = {guard};
+                write_guard(guard, sizeof guard, &guards[g]);
+                begin(&run);
+                run.wire.manners.head_status = statuses[s];
+                run.wire.manners.get_status = cases[i].http;
+                run.wire.manners.only_tag = "new";
+                guard_with(&run, expected, 1);
+                tag_one(&run);
+                expect_end(&run, cases[i].status);
+                expect_outcome(&run, REGTAG_NOT_SET);
+                assert_int_equal(run.wire.puts, 0);
+                assert_int_equal(run.uploads, 0);
+                finish(&run);
+            }
+        }
+    }
+}
+
+static void a_guarded_tag_is_tried_again_by_get(void **state)
+{
+    (void)state;
+    for (unsigned status = 0; status <= 503; status += 503) {
+        static const char *const expected[] = {"absent"};
+        struct run run;
+        begin(&run);
+        run.config.retries = 2;
+        guard_with(&run, expected, 1);
+        run.wire.manners.head_status = 404;
+        run.wire.manners.fail_after = 2;
+        run.wire.manners.fail = 2;
+        run.wire.manners.fail_status = status;
+        run.wire.manners.close_after_each = true; /* no connection has been used before */
+        tag_one(&run);
+        expect_end(&run, REGTAG_GUARD);
+        expect_asked(&run, "GET base\nHEAD new\nGET new\nGET new\nGET new\n");
+        assert_true(IS_OLD(&run, "new"));
+        finish(&run);
+    }
+}
+
+static void a_token_is_fetched_for_the_get_as_for_the_head(void **state)
+{
+    (void)state;
+    for (unsigned absent = 0; absent < 2; absent++) {
+        static const char *const expected[] = {"absent"};
+        struct run run;
+        begin(&run);
+        if (absent)
+            wire_delete(&run.wire, "new");
+        run.wire.manners.realm = "http://localhost/token";
+        run.wire.manners.token_life = 15;
+        run.wire.manners.delay = 10;
+        run.wire.manners.head_status = 404;
+        guard_with(&run, expected, 1);
+        tag_one(&run);
+        expect_end(&run, absent ? REGTAG_OK : REGTAG_GUARD);
+        assert_true(absent ? IS_NEW(&run, "new") : IS_OLD(&run, "new"));
+        finish(&run);
+    }
+}
+
+/* ---- Without a guard ------------------------------------------------------------------------- */
+
+static void without_a_guard_a_404_is_believed_and_costs_nothing(void **state)
+{
+    (void)state;
+    for (unsigned there = 0; there < 2; there++) {
+        struct run run;
+        begin(&run);
+        if (!there)
+            wire_delete(&run.wire, "new");
+        run.wire.manners.head_status = 404;
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_CREATED);
+        assert_true(run.absent[0]);
+        assert_true(IS_NEW(&run, "new"));
+        expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
+        assert_int_equal(run.wire.connections, 1);
+        finish(&run);
+    }
+}
+
+static void without_a_guard_many_tags_take_two_requests_each(void **state)
+{
+    static const char *const names[] = {"x", "new", "y"};
+    (void)state;
+    for (unsigned lies = 0; lies < 2; lies++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.head_status = lies ? 404 : 0;
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD y\nPUT y\n");
+        assert_int_equal(run.outcome[0], REGTAG_CREATED);
+        assert_int_equal(run.outcome[1], lies ? REGTAG_CREATED : REGTAG_MOVED);
+        assert_int_equal(run.wire.connections, 1);
+        finish(&run);
+    }
+}
+
+static void without_a_guard_a_head_that_is_refused_leads_to_a_get(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned there = 0; statuses[s] != 404 && there < 2; there++) {
+            struct run run;
+            begin(&run);
+            if (!there)
+                wire_delete(&run.wire, "new");
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.absent_head = statuses[s];
+            tag_one(&run);
+            expect_end(&run, REGTAG_OK);
+            expect_outcome(&run, there ? REGTAG_MOVED : REGTAG_CREATED);
+            assert_string_equal(run.previous[0], there ? digest_of_old() : "");
+            expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\n");
+            assert_int_equal(run.wire.connections, 1);
+            finish(&run);
+        }
+    }
+}
+
+/* Other answers are none to the question, and a GET would be answered no better. */
+static void other_failures_of_a_head_do_not_lead_to_a_get(void **state)
+{
+    static const unsigned others[] = {409, 412, 418, 429, 500, 503};
+    (void)state;
+    for (size_t i = 0; i < COUNT(others); i++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.head_status = others[i];
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_SET);
+        expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
+        finish(&run);
+    }
+}
+
+/* ---- From one look to the next --------------------------------------------------------------- */
+
+static void once_get_has_contradicted_head_it_is_used_at_once(void **state)
+{
+    static const char *const names[] = {"new", "other", "third"};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        struct run run;
+        const char *expected[] = {digest_of_old()};
+        begin(&run);
+        wire_push(&run.wire, "other", OCI, OLD, sizeof OLD - 1);
+        wire_push(&run.wire, "third", OCI, OLD, sizeof OLD - 1);
+        run.wire.manners.head_status = statuses[s];
+        guard_with(&run, expected, 1);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        for (size_t i = 0; i < COUNT(names); i++)
+            assert_int_equal(run.outcome[i], REGTAG_MOVED);
+        expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\nGET other\nPUT other\n"
+                           "GET third\nPUT third\n");
+        assert_int_equal(run.wire.connections, 1);
+        finish(&run);
+    }
+}
+
+/* A 404 that is true says nothing against HEAD; that HEAD is not supported holds for other tags as well. */
+static void where_get_agrees_that_a_tag_is_absent_head_is_used_again(void **state)
+{
+    static const char *const names[] = {"x", "y"}, *const expected[] = {"absent"};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        struct run run;
+        begin(&run);
+        run.wire.manners.absent_head = statuses[s];
+        guard_with(&run, expected, 1);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.outcome[0], REGTAG_CREATED);
+        assert_int_equal(run.outcome[1], REGTAG_CREATED);
+        expect_asked(&run, is_unsupported(statuses[s])
+                               ? "GET base\nHEAD x\nGET x\nPUT x\nGET y\nPUT y\n"
+                               : "GET base\nHEAD x\nGET x\nPUT x\nHEAD y\nGET y\nPUT y\n");
+        assert_int_equal(run.wire.connections, 1);
+        finish(&run);
+    }
+}
+
+/* ---- After the upload ------------------------------------------------------------------------ */
+
+static void a_confirmed_tag_that_head_denies_is_read_back_by_get(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned deleted = 0; deleted < 2; deleted++) {
+            struct run run;
+            begin(&run);
+            run.config.confirm = true;
+            begin_again(&run);
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.absent_head = statuses[s];
+            run.wire.manners.head_right = 1;
+            if (deleted)
+                run.wire.rival = (struct wire_rival){4, "new", OCI, NULL};
+            tag_one(&run);
+            expect_end(&run, deleted ? REGTAG_NOT_CONFIRMED : REGTAG_OK);
+            expect_outcome(&run, deleted ? REGTAG_NOT_SET : REGTAG_MOVED);
+            expect_asked(&run, "GET base\nHEAD new\nPUT new\nHEAD new\nGET new\n");
+            finish(&run);
+        }
+    }
+}
+
+/* Without a guard the first 404 is believed; what is in doubt is not decided by it. */
+static void an_upload_in_doubt_is_found_by_get(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned how = 0; how < 3 * 2 * 2; how++) {
+            unsigned guarded = how / 3 % 2, right = how / 6;
+            struct run run;
+            const char *expected[] = {digest_of_old()};
+            begin(&run);
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.head_right = right;
+            run.wire.manners.put_unanswered = how % 3 < 2;
+            run.wire.manners.hang_up_unanswered = how % 3 == 1;
+            run.wire.manners.put_status = how % 3 == 2 ? 502 : 0;
+            run.wire.manners.stores_anyway = how % 3 == 2;
+            guard_with(&run, expected, guarded);
+            tag_one(&run);
+            expect_end(&run, REGTAG_OK);
+            expect_outcome(&run,
+                           !right && !guarded && statuses[s] == 404 ? REGTAG_CREATED : REGTAG_MOVED);
+            assert_true(IS_NEW(&run, "new"));
+            assert_true(run.wire.puts == 1 || !guarded);
+            finish(&run);
+        }
+    }
+}
+
+/* ---- Digests --------------------------------------------------------------------------------- */
+
+static void ask_for_digest(struct run *run, const char *image)
+{
+    assert_int_equal(regtag_digest(run->regtag, image), REGTAG_OK);
+    run_on(run);
+}
+
+static void ask_again(struct run *run, const char *known)
+{
+    regtag_again(run->regtag, known);
+    run->wire.asked.size = 0;
+    run_on(run);
+}
+
+static void keep(struct run *run)
+{
+    run->config.keep = true;
+    begin_again(run);
+}
+
+static void the_digest_of_a_tag_that_head_denies_is_got(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned pinned = 0; pinned < 2; pinned++) {
+            struct run run;
+            char image[128], asked[256];
+            const char *reference = pinned ? digest_of_old() : "new";
+            begin(&run);
+            run.wire.manners.head_status = statuses[s];
+            snprintf(image, sizeof image, "localhost/a%s%s", pinned ? "@" : ":", reference);
+            snprintf(asked, sizeof asked, "HEAD %s\nGET %s\n", reference, reference);
+            ask_for_digest(&run, image);
+            expect_end(&run, REGTAG_OK);
+            assert_string_equal(run.digest, digest_of_old());
+            expect_asked(&run, asked);
+            assert_int_equal(run.wire.connections, 1);
+            finish(&run);
+        }
+    }
+}
+
+static void what_is_known_need_not_be_repeated_where_head_denies_it(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        struct run run;
+        char condition[80];
+        begin(&run);
+        keep(&run);
+        run.wire.manners.conditional = true;
+        run.wire.manners.head_right = 1;
+        run.wire.manners.head_status = statuses[s];
+        snprintf(condition, sizeof condition, "\"%s\"", digest_of_old());
+        ask_for_digest(&run, "localhost/a:new");
+        expect_asked(&run, "HEAD new\n");
+        ask_again(&run, digest_of_old());
+        expect_end(&run, REGTAG_OK);
+        assert_string_equal(run.digest, digest_of_old());
+        assert_string_equal(run.wire.condition, condition);
+        expect_asked(&run, "HEAD new\nGET new\n");
+        ask_again(&run, digest_of_old());
+        assert_string_equal(run.digest, digest_of_old());
+        assert_string_equal(run.wire.condition, condition);
+        expect_asked(&run, "GET new\n");
+        wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
+        ask_again(&run, digest_of_old());
+        expect_end(&run, REGTAG_OK);
+        assert_string_equal(run.digest, digest_of_new());
+        expect_asked(&run, "GET new\n");
+        finish(&run);
+    }
+}
+
+static void a_tag_that_get_does_not_find_either_is_absent(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned get = 404; get <= 410; get += 6) {
+            struct run run;
+            begin(&run);
+            keep(&run);
+            wire_delete(&run.wire, "new");
+            run.wire.manners.absent_head = statuses[s];
+            run.wire.manners.absent_get = get;
+            ask_for_digest(&run, "localhost/a:new");
+            expect_end(&run, REGTAG_NOT_FOUND);
+            expect_error_text(&run, "MANIFEST_UNKNOWN"); /* which only the GET's body says */
+            expect_asked(&run, "HEAD new\nGET new\n");
+            ask_again(&run, NULL);
+            expect_end(&run, REGTAG_NOT_FOUND);
+            expect_asked(&run, is_unsupported(statuses[s]) ? "GET new\n" : "HEAD new\nGET new\n");
+            wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
+            ask_again(&run, NULL);
+            expect_end(&run, REGTAG_OK);
+            assert_string_equal(run.digest, digest_of_new());
+            assert_int_equal(run.wire.connections, 1);
+            finish(&run);
+        }
+    }
+}
+
+/* That a HEAD says 404 is nothing that may be told if the GET does not say so. */
+static void a_tag_that_get_does_not_tell_of_is_not_called_absent(void **state)
+{
+    static const struct {
+        unsigned http;
+        enum regtag_status status;
+    } cases[] = {{400, REGTAG_OTHER},
+                 {403, REGTAG_DENIED},
+                 {406, REGTAG_PROTOCOL},
+                 {429, REGTAG_SLOW_DOWN},
+                 {500, REGTAG_SERVER_FAILED}};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            struct run run;
+            begin(&run);
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.get_status = cases[i].http;
+            ask_for_digest(&run, "localhost/a:new");
+            expect_end(&run, cases[i].status);
+            finish(&run);
+        }
+    }
+}
+
+/* ---- Deleting -------------------------------------------------------------------------------- */
+
+static void a_tag_that_head_denies_is_deleted(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (size_t g = 0; g <= COUNT(guards); g++) {
+            bool guarded = g < COUNT(guards), done = !guarded || guards[g].kind == RIGHT;
+            struct run run;
+            char guard[128];
+            const char *expected[] = {guard};
+            write_guard(guard, sizeof guard, &guards[guarded ? g : 0]);
+            begin(&run);
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.absent_head = statuses[s];
+            guard_with(&run, expected, guarded);
+            delete_one(&run);
+            expect_end(&run, done ? REGTAG_OK : REGTAG_GUARD);
+            expect_outcome(&run, done ? REGTAG_DELETED : REGTAG_NOT_SET);
+            assert_string_equal(run.previous[0], digest_of_old());
+            assert_int_equal(done, wire_find(&run.wire, "new") == NULL);
+            expect_asked(&run,
+                         done ? "HEAD new\nGET new\nDELETE new\nGET new\n" : "HEAD new\nGET new\n");
+            assert_int_equal(run.wire.connections, 1);
+            finish(&run);
+        }
+    }
+}
+
+static void a_tag_that_get_does_not_find_either_cannot_be_deleted(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned get = 404; get <= 410; get += 6) {
+            struct run run;
+            begin(&run);
+            wire_delete(&run.wire, "new");
+            run.wire.manners.absent_head = statuses[s];
+            run.wire.manners.absent_get = get;
+            delete_one(&run);
+            expect_end(&run, REGTAG_NOT_FOUND);
+            expect_outcome(&run, REGTAG_NOT_SET);
+            expect_asked(&run, "HEAD new\nGET new\n");
+            finish(&run);
+        }
+    }
+}
+
+/* The look behind the DELETE is answered as if it had worked. */
+static void a_deletion_without_effect_is_not_taken_for_one(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned guarded = 0; guarded < 2; guarded++) {
+            struct run run;
+            const char *expected[] = {digest_of_old()};
+            begin(&run);
+            run.wire.manners.deletes_never = true;
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.head_right = 1;
+            guard_with(&run, expected, guarded);
+            delete_one(&run);
+            expect_end(&run, REGTAG_UNCERTAIN);
+            expect_outcome(&run, REGTAG_MAYBE_SET);
+            expect_error_text(&run, digest_of_old());
+            expect_asked(&run, "HEAD new\nDELETE new\nHEAD new\nGET new\n");
+            assert_true(IS_OLD(&run, "new"));
+            finish(&run);
+        }
+    }
+}
+
+/* "twin" points at the manifest that is deleted, "other" does not. */
+static void a_sibling_that_head_denies_is_told(void **state)
+{
+    static const char *const denied[] = {"twin", "new", NULL};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (size_t d = 0; d < COUNT(denied); d++) {
+            struct run run;
+            begin(&run);
+            wire_push(&run.wire, "twin", OCI, OLD, sizeof OLD - 1);
+            wire_push(&run.wire, "other", OCI, NEW, sizeof NEW - 1);
+            run.config.siblings = true;
+            begin_again(&run);
+            run.wire.manners.deletes_whole = true;
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.only_tag = denied[d];
+            assert_int_equal(regtag_delete(run.regtag, "localhost/a:new"), REGTAG_OK);
+            while (step(&run))
+                if (run.end == REGTAG_LISTED)
+                    assert_string_equal(regtag_result(run.regtag)->name, "twin");
+            expect_end(&run, REGTAG_OK);
+            expect_outcome(&run, REGTAG_DELETED);
+            assert_int_equal(run.listed, 1);
+            assert_null(wire_find(&run.wire, "new"));
+            assert_null(wire_find(&run.wire, "twin"));
+            assert_true(IS_NEW(&run, "other"));
+            finish(&run);
+        }
+    }
+}
+
+static void nothing_is_deleted_where_get_does_not_tell_of_a_sibling(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned get = 403; get <= 500; get += 97) {
+            struct run run;
+            begin(&run);
+            wire_push(&run.wire, "twin", OCI, OLD, sizeof OLD - 1);
+            run.config.siblings = true;
+            begin_again(&run);
+            run.wire.manners.deletes_whole = true;
+            run.wire.manners.head_status = statuses[s];
+            run.wire.manners.get_status = get;
+            run.wire.manners.only_tag = "twin";
+            delete_one(&run);
+            expect_end(&run, get == 403 ? REGTAG_DENIED : REGTAG_SERVER_FAILED);
+            assert_true(IS_OLD(&run, "new"));
+            assert_true(IS_OLD(&run, "twin"));
+            finish(&run);
+        }
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_guarded_tag_that_head_denies_is_found_by_get),
+        cmocka_unit_test(a_guarded_tag_that_is_absent_costs_one_get_more),
+        cmocka_unit_test(a_guarded_tag_that_get_does_not_tell_of_is_left_alone),
+        cmocka_unit_test(a_guarded_tag_is_tried_again_by_get),
+        cmocka_unit_test(a_token_is_fetched_for_the_get_as_for_the_head),
+        cmocka_unit_test(without_a_guard_a_404_is_believed_and_costs_nothing),
+        cmocka_unit_test(without_a_guard_many_tags_take_two_requests_each),
+        cmocka_unit_test(without_a_guard_a_head_that_is_refused_leads_to_a_get),
+        cmocka_unit_test(other_failures_of_a_head_do_not_lead_to_a_get),
+        cmocka_unit_test(once_get_has_contradicted_head_it_is_used_at_once),
+        cmocka_unit_test(where_get_agrees_that_a_tag_is_absent_head_is_used_again),
+        cmocka_unit_test(a_confirmed_tag_that_head_denies_is_read_back_by_get),
+        cmocka_unit_test(an_upload_in_doubt_is_found_by_get),
+        cmocka_unit_test(the_digest_of_a_tag_that_head_denies_is_got),
+        cmocka_unit_test(what_is_known_need_not_be_repeated_where_head_denies_it),
+        cmocka_unit_test(a_tag_that_get_does_not_find_either_is_absent),
+        cmocka_unit_test(a_tag_that_get_does_not_tell_of_is_not_called_absent),
+        cmocka_unit_test(a_tag_that_head_denies_is_deleted),
+        cmocka_unit_test(a_tag_that_get_does_not_find_either_cannot_be_deleted),
+        cmocka_unit_test(a_deletion_without_effect_is_not_taken_for_one),
+        cmocka_unit_test(a_sibling_that_head_denies_is_told),
+        cmocka_unit_test(nothing_is_deleted_where_get_does_not_tell_of_a_sibling),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
