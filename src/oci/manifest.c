@@ -93,6 +93,20 @@ static bool refuse_alike(struct error *e, struct slice name)
     return refuse(e, name, "stands there in another spelling, which registries read differently");
 }
 
+/* The members of a platform, whether they are used here or not: readers choose an image by them. */
+static const struct slice PLATFORM_MEMBERS[] = {
+    SLICE_INIT("os"),         SLICE_INIT("architecture"), SLICE_INIT("variant"),
+    SLICE_INIT("os.version"), SLICE_INIT("os.features"),  SLICE_INIT("features"),
+};
+
+/* Sets *alike as document_member does. */
+static void check_platform(const struct document *d, int descriptor, bool *alike)
+{
+    int platform = document_member(d, descriptor, SLICE("platform"), alike);
+    for (size_t i = 0; i < COUNT(PLATFORM_MEMBERS); i++)
+        document_member(d, platform, PLATFORM_MEMBERS[i], alike);
+}
+
 static bool check_descriptor(const struct document *d, int value, struct slice where, struct error *e)
 {
     bool alike = false;
@@ -103,6 +117,7 @@ static bool check_descriptor(const struct document *d, int value, struct slice w
     struct slice type = document_string(d, document_member(d, value, SLICE("mediaType"), &alike));
     struct slice number = document_number(d, document_member(d, value, SLICE("size"), &alike));
     struct slice digest = document_string(d, document_member(d, value, SLICE("digest"), &alike));
+    check_platform(d, value, &alike);
     if (alike)
         return refuse(e, where, "has a field in another spelling, which registries read differently");
     if (type.size == 0)
@@ -218,6 +233,8 @@ static bool payload(struct slice bytes, const struct media_type *type,
         return false;
     bool is_signed = document_member(&d, 0, SLICE("signatures"), &alike) != NO_VALUE ||
                      slice_equal(type->name, SLICE(SCHEMA1_SIGNED));
+    if (alike)
+        return refuse_alike(e, SLICE("signatures"));
     return !is_signed || schema1_payload(&d, parts, tail) ||
            refuse(e, SLICE("signatures"), "does not tell which part of the manifest is signed");
 }

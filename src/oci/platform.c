@@ -8,6 +8,11 @@ struct platform {
     struct slice os, architecture, variant; /* the last may be empty */
 };
 
+/* The values of the same in a document, or NO_VALUE. */
+struct entry {
+    int os, architecture, variant;
+};
+
 static bool is_word(struct slice s)
 {
     for (size_t i = 0; i < s.size; i++)
@@ -34,27 +39,31 @@ static struct platform platform_parse(struct slice text)
     return p;
 }
 
-static struct platform platform_of(const struct document *d, int descriptor)
+/* manifest_check() has refused members in another spelling. */
+static struct entry entry_of(const struct document *d, int descriptor)
 {
-    struct platform p;
+    struct entry entry;
     bool alike = false;
     int value = document_member(d, descriptor, SLICE("platform"), &alike);
-    p.os = document_string(d, document_member(d, value, SLICE("os"), &alike));
-    p.architecture = document_string(d, document_member(d, value, SLICE("architecture"), &alike));
-    p.variant = document_string(d, document_member(d, value, SLICE("variant"), &alike));
-    return p;
+    entry.os = document_member(d, value, SLICE("os"), &alike);
+    entry.architecture = document_member(d, value, SLICE("architecture"), &alike);
+    entry.variant = document_member(d, value, SLICE("variant"), &alike);
+    return entry;
 }
 
-static bool matches(const struct platform *p, const struct platform *wanted)
+static bool matches(const struct document *d, const struct entry *entry, const struct platform *wanted)
 {
-    return slice_equal(p->os, wanted->os) && slice_equal(p->architecture, wanted->architecture) &&
-           (wanted->variant.size == 0 || slice_equal(p->variant, wanted->variant));
+    return document_is_text(d, entry->os, wanted->os) &&
+           document_is_text(d, entry->architecture, wanted->architecture) &&
+           (wanted->variant.size == 0 || document_is_text(d, entry->variant, wanted->variant));
 }
 
-static void write_platform(struct writer *w, const struct platform *p)
+static void write_entry(struct writer *w, const struct document *d, const struct entry *entry)
 {
-    write_format(w, "%s%.*s/%.*s%s%.*s", w->used ? ", " : "", SLICE_ARG(p->os),
-                 SLICE_ARG(p->architecture), p->variant.size ? "/" : "", SLICE_ARG(p->variant));
+    struct slice variant = document_string(d, entry->variant);
+    write_format(w, "%s%.*s/%.*s%s%.*s", w->used ? ", " : "", SLICE_ARG(document_string(d, entry->os)),
+                 SLICE_ARG(document_string(d, entry->architecture)), variant.size ? "/" : "",
+                 SLICE_ARG(variant));
 }
 
 /* What a search has met: all platforms, or those that match. */
@@ -72,14 +81,14 @@ static void search(const struct document *d, const struct platform *wanted, stru
     found->all = writer_to(found->all_text, sizeof found->all_text);
     found->matching = writer_to(found->matching_text, sizeof found->matching_text);
     for (int i = document_first(d, children); i != NO_VALUE; i = document_next(d, i)) {
-        struct platform p = platform_of(d, i);
+        struct entry entry = entry_of(d, i);
         struct slice digest = document_string(d, document_member(d, i, SLICE("digest"), &alike));
-        if (p.os.size == 0 || slice_equal(p.os, SLICE("unknown")))
+        if (document_string(d, entry.os).size == 0 || document_is_text(d, entry.os, SLICE("unknown")))
             continue; /* an attestation, which is not for any */
-        write_platform(&found->all, &p);
-        if (!matches(&p, wanted))
+        write_entry(&found->all, d, &entry);
+        if (!matches(d, &entry, wanted))
             continue;
-        write_platform(&found->matching, &p);
+        write_entry(&found->matching, d, &entry);
         found->count += found->count == 0 || !slice_equal(digest, found->digest);
         found->digest = digest;
     }

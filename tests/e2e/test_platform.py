@@ -258,6 +258,32 @@ def test_the_index_is_checked(regtag, serve, shelf, whole):
     assert (result.status, result.out) == (10, b""), result
 
 
+TWO_WAYS = {
+    "Platform": {"Platform": {"os": "linux", "architecture": "arm64"}},
+    "OS": {"platform": {"os": "linux", "architecture": "amd64", "OS": "windows"}},
+    "Architecture": {"platform": {"os": "linux", "architecture": "amd64", "Architecture": "arm64"}},
+    "Variant": {"platform": {"os": "linux", "architecture": "amd64", "variant": "v1", "Variant": "v2"}},
+    "OS.version": {"platform": {"os": "linux", "architecture": "amd64", "OS.version": "1"}},
+}
+
+
+@pytest.mark.parametrize("verb", ["digest", "manifest", "tag"])
+@pytest.mark.parametrize("platform", ["linux/amd64", "linux/arm/v7"])
+@pytest.mark.parametrize("member", TWO_WAYS)
+def test_an_index_that_can_be_read_two_ways_is_refused(regtag, serve, many, verb, platform, member):
+    odd = {**linux("amd64"), **TWO_WAYS[member]}
+    many.put("repo", "odd", OCI_INDEX, compact(index([odd, *ENTRIES[1:]])))
+    server = serve(many)
+    names = ["new"] if verb == "tag" else []
+
+    result = regtag(verb, "--platform", platform, f"{server.host}/repo:odd", *names)
+
+    assert result.status == 10, result
+    result.complaint("another spelling")
+    assert server.uploads == []
+    assert len([one for one in server.requests if ":" in one.path.rsplit("/")[-1]]) == 0
+
+
 def test_a_child_that_is_not_there_is_told(regtag, serve, many):
     del many.manifests["repo", digest_of(child("amd64"))]
     server = serve(many)
