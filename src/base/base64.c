@@ -49,21 +49,38 @@ bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decod
     return count < 6 && (bits & ((1u << count) - 1)) == 0;
 }
 
-/* Four digits for the first one to three bytes of s; '=' where nothing is left to be said. */
-static void write_group(struct writer *w, struct slice s)
+/* Four digits for the one to three bytes of a group; '=' where nothing is left to be said. */
+static void write_group(struct writer *w, struct base64 *b)
 {
     static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char group[4];
     uint32_t bits = 0;
     for (size_t i = 0; i < 3; i++)
-        bits = bits << 8 | (i < s.size ? (unsigned char)s.data[i] : 0u);
+        bits = bits << 8 | (i < b->size ? b->group[i] : 0u);
     for (size_t i = 0; i < 4; i++)
-        group[i] = i <= s.size ? DIGITS[bits >> (18 - 6 * i) & 63] : '=';
+        group[i] = i <= b->size ? DIGITS[bits >> (18 - 6 * i) & 63] : '=';
     write_slice(w, (struct slice){group, sizeof group});
+    b->size = 0;
+}
+
+void base64_add(struct base64 *b, struct slice part, struct writer *w)
+{
+    for (size_t i = 0; i < part.size; i++) {
+        b->group[b->size++] = (unsigned char)part.data[i];
+        if (b->size == sizeof b->group)
+            write_group(w, b);
+    }
+}
+
+void base64_end(struct base64 *b, struct writer *w)
+{
+    if (b->size)
+        write_group(w, b);
 }
 
 void write_base64(struct writer *w, struct slice s)
 {
-    for (; s.size; s = slice_from(s, 3))
-        write_group(w, s);
+    struct base64 b = {.size = 0};
+    base64_add(&b, s, w);
+    base64_end(&b, w);
 }

@@ -11,4 +11,14 @@ bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decod
 /* Writes s in the ordinary alphabet, padded. */
 void write_base64(struct writer *w, struct slice s);
 
+/* The same for a text in several parts, which is never put together in memory: to begin, clear the whole
+ * struct; then each part, then the end. */
+struct base64 {
+    unsigned char group[3];
+    size_t size;
+};
+
+void base64_add(struct base64 *b, struct slice part, struct writer *w);
+void base64_end(struct base64 *b, struct writer *w);
+
 #endif
