@@ -136,7 +136,7 @@ link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sect
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
-library := $(foreach room,base oci http registry,$(wildcard src/$(room)/*.c))
+library := $(foreach room,base oci http client registry,$(wildcard src/$(room)/*.c))
 hash    := src/embed/regtag_sha256.c
 
 # TLS or none: this chooses, and whoever calls it does not know which it is.

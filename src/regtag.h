@@ -149,7 +149,7 @@ enum regtag_scheme {
 /* Enough memory for an operation with these limits, for those who want to set it aside when the program
  * is built; regtag_size() is exact. */
 #define REGTAG_SIZE(manifest_max, tokens_max) ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX)
-#define REGTAG_STATE_MAX (144u * 1024) /* bytes, all buffers but the manifest and its index */
+#define REGTAG_STATE_MAX (208u * 1024) /* bytes, all buffers but the manifest and its index */
 
 struct regtag_config {
     size_t size; /* sizeof(struct regtag_config), so that header and library can be told apart */
@@ -160,6 +160,9 @@ struct regtag_config {
     void *trace_context;
     bool trace_wire;  /* whether the lines of requests and answers are wanted, too */
     uint64_t timeout; /* milliseconds for the whole operation, counted from the first step */
+    /* 0, or the time, as regtag_step is told it, when the operation ends even if it has not lasted as long as its
+     * timeout: what is left for it of something longer. */
+    uint64_t deadline;
     uint64_t stall;   /* milliseconds without a byte that end an attempt; 0: only the timeout does */
     unsigned retries; /* how often a request is tried again that may fare better the next time */
     enum regtag_scheme scheme;
@@ -179,6 +182,8 @@ struct regtag_config {
     const char *const *expected;
     size_t expected_count;
     bool confirm;  /* tag: look at the tag once more behind the upload */
+    bool certain_absence; /* tag: that a tag was not there before matters later, when the move is undone: a GET confirms
+                             it, since some registries answer the HEAD of a tag that is there with 404 */
     bool dry_run;  /* tag, delete: do all but change anything; the outcome is what it would be */
     bool keep;     /* digest: leave connection and token as they are at the end, for regtag_again */
     bool siblings; /* delete: where the registry cannot delete a tag alone, delete its manifest, and all

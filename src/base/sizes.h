@@ -33,9 +33,7 @@
 #define ANSWER_WORDS_MAX 2048                    /* bytes of an error's body that are looked at */
 #define REPOSITORY_MAX 255                       /* bytes of a repository's name, "library/" included */
 #define TAG_MAX 128                              /* bytes of a tag */
-#define TOGETHER_MAX 32                          /* names that one request sets, 96 bytes each */
-#define TOGETHER_TARGET_MAX                                                                             \
-    (URL_MAX - 8)              /* bytes of its target, on the stack; many a server takes 8 KiB */
+#define VERB_MEMORY 12288u /* bytes that a verb keeps its data in */
 #define PLATFORMS_TEXT_MAX 500 /* bytes of the platforms that a message names, twice on the stack */
 #define PROTECTED_MAX 512   /* bytes of a schema 1 signature's header, on the stack; some 90 are usual */
 #define PROTECTED_TOKENS 16 /* JSON values in it, 20 bytes each, on the stack */

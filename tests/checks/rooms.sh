@@ -7,7 +7,7 @@ set -eu
 grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' --include='*.[ch]' src |
     awk -F'[:"/]' '
         BEGIN {
-            split("base oci http registry net cli", rooms, " ")
+            split("base oci http client registry net cli", rooms, " ")
             for (floor in rooms)
                 floors[rooms[floor]] = floor
         }

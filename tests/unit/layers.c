@@ -13,7 +13,7 @@
 #include "oci/manifest.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
-#include "registry/token.h"
+#include "client/token.h"
 #include "regtag.h"
 
 struct layer_case {

@@ -11,7 +11,7 @@
 
 #include "guard.h"
 #include "oci/json.h"
-#include "registry/token.h"
+#include "client/token.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -429,7 +429,9 @@ static void what_is_known_need_not_be_repeated_where_head_denies_it(void **state
         ask_again(&run, digest_of_old());
         assert_string_equal(run.digest, digest_of_old());
         assert_string_equal(run.wire.condition, condition);
-        expect_asked(&run, "GET new\n");
+        /* A tag may have been created between the two requests, so that one contradiction proves nothing. */
+        bool denied = statuses[s] == 403 || statuses[s] == 404 || statuses[s] == 410;
+        expect_asked(&run, denied ? "HEAD new\nGET new\n" : "GET new\n");
         wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
         ask_again(&run, digest_of_old());
         expect_end(&run, REGTAG_OK);

@@ -150,8 +150,10 @@ static void a_connection_closed_between_requests_is_opened_again(void **state)
         run_on(&run);
         expect_end(&run, REGTAG_OK);
         /* Only what is sent at once comes before the end shows: GET and HEAD. */
-        assert_int_equal(run.wire.connections, late ? 6 : 7);
-        assert_int_equal(run.wire.requests, 7);
+        assert_int_equal(run.wire.connections, late ? 8 : 7);
+        /* The first PUT may have been acted on, so that the tag is resolved before it is sent again; from then on,
+         * uploads have connections of their own. */
+        assert_int_equal(run.wire.requests, late ? 9 : 7);
         assert_int_equal(run.outcome[0], REGTAG_CREATED);
         assert_int_equal(run.outcome[1], REGTAG_MOVED);
         assert_int_equal(run.outcome[2], REGTAG_CREATED);

@@ -1,4 +1,4 @@
-#include "registry/token.h"
+#include "client/token.h"
 
 #include <string.h>
 

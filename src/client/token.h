@@ -1,7 +1,7 @@
 /* The answer of a token server: {"token": …} or {"access_token": …}, and "expires_in", read while it
  * arrives, so that nothing else is kept. */
-#ifndef REGTAG_REGISTRY_TOKEN_H
-#define REGTAG_REGISTRY_TOKEN_H
+#ifndef REGTAG_CLIENT_TOKEN_H
+#define REGTAG_CLIENT_TOKEN_H
 
 #include "base/sizes.h"
 #include "oci/json.h"

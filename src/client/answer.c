@@ -1,0 +1,148 @@
+#include "client/answer.h"
+
+#include <string.h>
+
+#include "oci/digest.h"
+#include "oci/json.h"
+#include "regtag.h"
+
+void answer_words_add(struct answer_words *words, struct slice body)
+{
+    size_t room = sizeof words->text - words->size;
+    struct slice part = slice_head(body, room);
+    if (part.size)
+        memcpy(words->text + words->size, part.data, part.size);
+    words->size += part.size;
+}
+
+bool answer_digest(const struct http_response *response, struct slice *digest)
+{
+    return http_response_field(response, SLICE("docker-content-digest"), digest) &&
+           (digest->size == 0 || digest_valid(*digest));
+}
+
+/* ---- The server's own words ------------------------------------------------------------------ */
+
+/* The first error of {"errors": [{"code": …, "message": …}]}. */
+struct first_error {
+    struct writer code, message;
+    char code_text[64], message_text[300];
+};
+
+static void cut_to(struct writer *w, struct slice text)
+{
+    write_slice(w, slice_head(text, w->size - w->used));
+}
+
+/* Reads as much of the body as there is; half a document is as good as a whole one here. */
+static void read_first_error(struct first_error *f, struct slice body)
+{
+    struct json j = {0};
+    struct slice text;
+    enum json_event event;
+    char key[16];
+    struct writer name = writer_to(key, sizeof key), *value = NULL;
+
+    f->code = writer_to(f->code_text, sizeof f->code_text);
+    f->message = writer_to(f->message_text, sizeof f->message_text);
+    do {
+        event = json_next(&j, &body, &text);
+        if (j.depth != 3)
+            continue;
+        if (event == JSON_TEXT && j.in_key)
+            cut_to(&name, text);
+        else if (event == JSON_TEXT && value)
+            cut_to(value, text);
+        else if (event == JSON_STRING && j.in_key) {
+            value = slice_equal(written(&name), SLICE("code"))      ? &f->code
+                    : slice_equal(written(&name), SLICE("message")) ? &f->message
+                                                                    : NULL;
+            name.used = 0;
+        } else
+            value = NULL;
+    } while (event != JSON_MORE && event != JSON_BROKEN && event != JSON_CLOSE);
+}
+
+/* What stands between the first <title> and the tag behind it. */
+static struct slice title(struct slice body)
+{
+    static const struct slice TITLE = SLICE_INIT("<title>");
+    while (body.size && !slice_equal_nocase(slice_head(body, TITLE.size), TITLE))
+        body = slice_from(body, 1);
+    body = slice_from(body, TITLE.size);
+    return slice_head(body, slice_find(body, '<'));
+}
+
+static bool is_text(struct slice body)
+{
+    return body.size > 0 && body.data[0] != '<' && body.data[0] != '{';
+}
+
+/* Writes "CODE: message" of a registry's error, or the first line of a body in plain text. */
+static void write_words(struct writer *w, const struct first_error *f, struct slice body)
+{
+    struct slice code = written(&f->code), message = written(&f->message);
+    if (code.size || message.size) {
+        write_format(w, ": %.*s%s%.*s", SLICE_ARG(code), code.size && message.size ? ": " : "",
+                     SLICE_ARG(message));
+        return;
+    }
+    struct slice line = title(body);
+    if (line.size == 0)
+        line = slice_trim(slice_split(&body, '\n'));
+    if (is_text(line))
+        write_format(w, ": %.*s", SLICE_ARG(slice_head(line, 200)));
+}
+
+/* ---- What it means --------------------------------------------------------------------------- */
+
+#define REDIRECTED "the registry redirects in a way that cannot be followed"
+
+const struct meaning ANSWER_MEANINGS[] = {
+    {100, 299, NULL, REGTAG_PROTOCOL, "the answer is not one to this request"},
+    {300, 399, NULL, REGTAG_PROTOCOL, REDIRECTED},
+    {400, 400, NULL, REGTAG_OTHER, "the registry does not understand the request"},
+    {401, 401, NULL, REGTAG_DENIED, "not authenticated"},
+    {403, 403, NULL, REGTAG_DENIED, "the registry does not allow it"},
+    {407, 407, NULL, REGTAG_DENIED, "the proxy wants a user and a password, or others"},
+    {408, 408, NULL, REGTAG_TIMEOUT, "the registry waited too long for the request"},
+    {429, 429, NULL, REGTAG_SLOW_DOWN, "the registry asks to slow down; try again later"},
+    {500, 999, NULL, REGTAG_SERVER_FAILED, "the registry failed; try again later"},
+    {0, 999, NULL, REGTAG_PROTOCOL, "the registry gives an answer that has no meaning here"},
+};
+
+static const struct meaning *find_meaning(const struct meaning *table, unsigned http, struct slice code)
+{
+    for (const struct meaning *m = table; m->text; m++)
+        if (http >= m->first && http <= m->last && (!m->code || slice_starts(code, slice_of(m->code))))
+            return m;
+    return NULL;
+}
+
+/* What a web server says that was spoken to in plain HTTP. */
+static const struct meaning SPEAKS_TLS = {400, 400, NULL, REGTAG_PROTOCOL,
+                                          "this port speaks TLS, not plain HTTP; try --tls"};
+
+static const struct meaning *meaning_of(const struct meaning *table, unsigned http, struct slice code,
+                                        struct slice body)
+{
+    const struct meaning *m = find_meaning(table, http, code);
+    if (http == 400 && slice_contains(body, SLICE("HTTPS")))
+        return &SPEAKS_TLS;
+    return m ? m : find_meaning(ANSWER_MEANINGS, http, code);
+}
+
+int answer_error(const struct meaning *table, const struct http_response *response,
+                 const struct answer_words *words, struct error *e)
+{
+    struct slice body = {words->text, words->size};
+    struct first_error f;
+    char text[400];
+    struct writer w = writer_to(text, sizeof text);
+
+    read_first_error(&f, body);
+    write_words(&w, &f, body);
+    const struct meaning *m = meaning_of(table, response->status, written(&f.code), body);
+    return error_set(e, m->status, "%s (HTTP %u%.*s)", m->text, response->status,
+                     SLICE_ARG(written(&w)));
+}

@@ -1,0 +1,280 @@
+#include "client/auth.h"
+
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/wipe.h"
+#include "client/mask.h"
+#include "client/realm.h"
+#include "http/challenge.h"
+
+static bool is_set(const char *text)
+{
+    return text && *text;
+}
+
+void auth_init(struct auth *a, const struct regtag_credentials *credentials)
+{
+    struct slice token = slice_of(credentials->bearer_token);
+    memset(a, 0, offsetof(struct auth, realm));
+    a->realm[0] = a->service[0] = '\0';
+    memset(&a->answer, 0, offsetof(struct token_answer, token));
+    a->credentials = credentials;
+    if (token.size == 0 || token.size > TOKEN_MAX)
+        return;
+    a->scheme = AUTH_BEARER;
+    a->expires = UINT64_MAX;
+    a->secret = true;
+    memcpy(a->answer.token, token.data, token.size);
+    a->answer.size = token.size;
+}
+
+void auth_wipe(struct auth *a)
+{
+    if (a->secret)
+        wipe(&a->answer, sizeof a->answer);
+    a->secret = false;
+    a->scheme = AUTH_UNKNOWN;
+}
+
+/* ---- What is shown --------------------------------------------------------------------------- */
+
+/* Writes "user:secret" as Basic (RFC 7617). */
+static void write_basic(const char *user, const char *secret, struct writer *w)
+{
+    struct base64 b = {.size = 0};
+    write_text(w, "Authorization: Basic ");
+    base64_add(&b, slice_of(user), w);
+    base64_add(&b, SLICE(":"), w);
+    base64_add(&b, slice_of(secret), w);
+    base64_end(&b, w);
+    write_text(w, "\r\n");
+    wipe(&b, sizeof b);
+}
+
+void auth_write(const struct auth *a, struct writer *w)
+{
+    if (a->scheme == AUTH_BASIC)
+        write_basic(a->credentials->user, a->credentials->password, w);
+    else if (a->scheme == AUTH_BEARER) {
+        write_text(w, "Authorization: Bearer ");
+        write_slice(w, (struct slice){a->answer.token, a->answer.size});
+        write_text(w, "\r\n");
+    }
+}
+
+void auth_write_to_token_server(const struct auth *a, struct writer *w)
+{
+    const struct regtag_credentials *c = a->credentials;
+    if (auth_by_post(a))
+        return; /* all is in the body */
+    if (is_set(c->identity_token))
+        write_basic(is_set(c->user) ? c->user : "<token>", c->identity_token, w);
+    else if (is_set(c->user))
+        write_basic(c->user, c->password, w);
+}
+
+void auth_mask(const struct auth *a, char *text, size_t size)
+{
+    mask_credentials(a->credentials, text, size);
+    mask((struct slice){a->answer.token, a->answer.size}, text, size);
+}
+
+/* ---- Challenges ------------------------------------------------------------------------------ */
+
+struct offers {
+    bool basic, bearer;
+    struct slice realm, service; /* of the first Bearer challenge; as written, escapes included */
+};
+
+/* Collects what one WWW-Authenticate field offers: nothing if it cannot be understood to its end. */
+static void collect_offers(struct offers *offers, struct slice value)
+{
+    struct offers o = *offers;
+    bool inside = false, in_bearer = false;
+    struct slice name, text;
+    for (;;) {
+        switch (challenge_next(&value, &inside, &name, &text)) {
+        case CHALLENGE_SCHEME:
+            in_bearer = slice_equal_nocase(name, SLICE("bearer")) && !o.bearer;
+            o.bearer = o.bearer || in_bearer;
+            o.basic = o.basic || slice_equal_nocase(name, SLICE("basic"));
+            break;
+        case CHALLENGE_PARAMETER:
+            if (in_bearer && slice_equal_nocase(name, SLICE("realm")))
+                o.realm = text;
+            else if (in_bearer && slice_equal_nocase(name, SLICE("service")))
+                o.service = text;
+            break;
+        case CHALLENGE_END: *offers = o; return;
+        case CHALLENGE_BROKEN: return;
+        }
+    }
+}
+
+static struct offers all_offers(const struct http_response *response)
+{
+    struct offers o = {.basic = false};
+    struct slice section = http_response_fields(response), name, value;
+    while (http_field_next(&section, &name, &value))
+        if (slice_equal_nocase(name, SLICE("www-authenticate")))
+            collect_offers(&o, value);
+    return o;
+}
+
+/* Keeps where the token server is and what it is to be asked for. */
+static bool keep_challenge(struct auth *a, const struct offers *o, const struct regtag_origin *origin,
+                           struct error *e)
+{
+    char base[300], reference[URL_MAX];
+    struct writer b = writer_to(base, sizeof base), r = writer_to(reference, sizeof reference);
+    struct writer realm = writer_to(a->realm, URL_MAX), service = writer_to(a->service, SERVICE_MAX);
+
+    write_origin(&b, origin);
+    write_text(&b, "/v2/");
+    write_unquoted(&r, o->realm);
+    write_unquoted(&service, o->service);
+    if (r.used == 0 || r.overflow || service.overflow ||
+        !url_resolve(written(&b), written(&r), &realm)) {
+        error_set(e, REGTAG_PROTOCOL, "the registry names a token server that is not a URL: \"%.*s\"",
+                  SLICE_ARG(slice_head(o->realm, 300)));
+        return false;
+    }
+    a->realm[realm.used] = '\0';
+    a->service[service.used] = '\0';
+    return true;
+}
+
+static enum auth_step denied(struct error *e, const char *text)
+{
+    error_set(e, REGTAG_DENIED, "%s (HTTP 401)", text);
+    return AUTH_DENIED;
+}
+
+enum auth_step auth_challenged(struct auth *a, const struct regtag_config *config,
+                               const struct regtag_origin *origin, const struct http_response *response,
+                               bool repeated, struct error *e)
+{
+    const struct regtag_credentials *c = a->credentials;
+    struct offers o = all_offers(response);
+
+    if (is_set(c->bearer_token))
+        return denied(e, "the registry does not take the bearer token that was given");
+    if (repeated)
+        return denied(e, is_set(c->user) || is_set(c->identity_token)
+                             ? "the registry does not take these credentials, or they do not allow it"
+                             : "the registry wants credentials, and none are known for it");
+    if (!o.bearer && !o.basic && !a->pinged)
+        return AUTH_PING;
+    if (o.bearer) {
+        if (!keep_challenge(a, &o, origin, e) || !realm_check(slice_of(a->realm), config, origin, e))
+            return AUTH_DENIED;
+        return AUTH_TOKEN;
+    }
+    if (!o.basic)
+        return denied(e, "the registry wants a kind of authentication that regtag does not know");
+    if (!is_set(c->user))
+        return denied(e, "the registry wants a user and a password, and none are known for it");
+    a->scheme = AUTH_BASIC;
+    return AUTH_REPEAT;
+}
+
+bool auth_expects_challenge(const struct auth *a)
+{
+    return a->scheme == AUTH_UNKNOWN &&
+           (is_set(a->credentials->user) || is_set(a->credentials->identity_token));
+}
+
+/* ---- Asking for a token ---------------------------------------------------------------------- */
+
+#define EXPIRES_DEFAULT 60u /* seconds, where the answer does not say (Docker's token specification) */
+
+/* What comes in parts, or not at all, must not be shown: until the new token is whole there is none. */
+void auth_begin_token(struct auth *a)
+{
+    a->scheme = AUTH_UNKNOWN;
+    a->secret = true;
+    memset(&a->answer, 0, offsetof(struct token_answer, token));
+}
+
+/* A token that is about to expire is as good as expired: the request with it takes its time, too. */
+void auth_accept_token(struct auth *a, uint64_t asked)
+{
+    uint64_t good = (a->answer.expires_in ? a->answer.expires_in : EXPIRES_DEFAULT) * (uint64_t)1000;
+    a->scheme = AUTH_BEARER;
+    a->expires = asked + good - good / 10;
+}
+
+void auth_token_server(const struct auth *a, struct regtag_origin *origin, struct slice *target)
+{
+    struct url u;
+    url_parse(&u, slice_of(a->realm));
+    url_origin(&u, origin);
+    *target = u.target.size ? u.target : SLICE("/");
+}
+
+bool auth_by_post(const struct auth *a)
+{
+    return is_set(a->credentials->identity_token) && !a->by_get;
+}
+
+bool auth_has_expired(const struct auth *a, uint64_t now)
+{
+    return a->scheme == AUTH_BEARER && now >= a->expires;
+}
+
+/* Percent-encoding (RFC 3986, 2.1), for a query and a form alike. */
+static void write_encoded(struct writer *w, struct slice s)
+{
+    static const char HEX[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < s.size; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        char encoded[3] = {'%', HEX[c >> 4], HEX[c & 15]};
+        if (is_alnum(s.data[i]) || (c && strchr("-._~", c)))
+            write_char(w, s.data[i]);
+        else
+            write_slice(w, (struct slice){encoded, sizeof encoded});
+    }
+}
+
+/* The scope is built here: what a challenge proposes may be a placeholder (GHCR). */
+static void write_scope(struct writer *w, const struct reference *reference, const char *actions)
+{
+    char text[REPOSITORY_MAX + 32];
+    struct writer scope = writer_to(text, sizeof text);
+    write_text(&scope, "repository:");
+    write_repository(&scope, reference);
+    write_format(&scope, ":%s", actions);
+    write_text(w, "scope=");
+    write_encoded(w, written(&scope));
+}
+
+/* The beginning of the target: the realm's, which may have a query already. */
+static void write_realm_target(const struct auth *a, struct writer *w)
+{
+    struct regtag_origin ignored;
+    struct slice target;
+    auth_token_server(a, &ignored, &target);
+    write_slice(w, target);
+    write_text(w, slice_find(target, '?') < target.size ? "&" : "?");
+}
+
+void auth_write_form(const struct auth *a, const struct reference *reference, const char *actions,
+                     struct writer *w)
+{
+    bool post = auth_by_post(a);
+    if (post)
+        write_text(w, "grant_type=refresh_token&client_id=regtag&");
+    else
+        write_realm_target(a, w);
+    if (*a->service) {
+        write_text(w, "service=");
+        write_encoded(w, slice_of(a->service));
+        write_char(w, '&');
+    }
+    write_scope(w, reference, actions);
+    if (post) {
+        write_text(w, "&refresh_token=");
+        write_encoded(w, slice_of(a->credentials->identity_token));
+    }
+}

@@ -1,0 +1,147 @@
+#include "client/client.h"
+
+#include <string.h>
+
+#include "base/debug.h"
+
+#define READS_A_STEP 64u
+
+void client_init(struct client *c, const struct regtag_config *config)
+{
+    memset(&c->context, 0, sizeof c->context);
+    c->context.config = config;
+    c->logging_in = NULL;
+    remote_init(&c->remote, &c->context, 0);
+    login_init(&c->login);
+}
+
+void client_end(struct client *c)
+{
+    login_cancel(&c->login);
+    c->logging_in = NULL;
+    login_wipe(&c->login);
+    remote_end(&c->remote);
+}
+
+void client_rest(struct client *c)
+{
+    if (c->remote.home.count)
+        connection_close(&c->remote.home);
+    if (c->remote.away.count)
+        connection_close(&c->remote.away);
+}
+
+void client_again(struct client *c)
+{
+    c->remote.auth.pinged = false;
+    c->remote.pause = 0;
+}
+
+/* ---- Steps of the operation ------------------------------------------------------------------ */
+
+void client_begin_step(struct client *c, uint64_t now, uint64_t deadline)
+{
+    c->context.now = now;
+    c->context.deadline = deadline;
+    c->context.wake = deadline;
+    c->context.reads_left = READS_A_STEP;
+    connection_begin_step(&c->remote.home);
+    connection_begin_step(&c->remote.away);
+}
+
+void client_end_step(struct client *c, struct regtag_want *want)
+{
+    memset(want, 0, sizeof *want);
+    connection_want(&c->remote.home, want);
+    connection_want(&c->remote.away, want);
+    want->until = c->context.wake;
+}
+
+/* ---- Exchanges ------------------------------------------------------------------------------- */
+
+void client_begin(struct client *c, struct exchange *x, const struct request *request)
+{
+    client_cancel(c, x);
+    exchange_begin(x, &c->remote, request);
+}
+
+void client_cancel(struct client *c, struct exchange *x)
+{
+    if (c->logging_in == x) {
+        login_cancel(&c->login);
+        c->logging_in = NULL;
+    }
+    exchange_cancel(x);
+}
+
+/* Whether a token is worth being renewed before the request is sent. What changes something goes out at once: its
+ * guard may just have been checked, and this would widen the gap. */
+static bool needs_renewal(const struct exchange *x)
+{
+    const struct remote *r = x->remote;
+    bool unsent = x->state == EXCHANGE_PENDING || !x->transfer.connection;
+    return unsent && x->resume <= r->context->now && !x->logged_in &&
+           (x->request.method == METHOD_GET || x->request.method == METHOD_HEAD) &&
+           auth_has_expired(&r->auth, r->context->now);
+}
+
+static void log_in(struct client *c, struct exchange *x, enum login_state state)
+{
+    x->logged_in = true;
+    c->logging_in = x;
+    login_begin(&c->login, state, x->remote, x->request.attempts);
+}
+
+/* Whether the registry itself wants to know who asks. */
+static bool is_challenged(const struct exchange *x)
+{
+    return x->response->status == 401 && x->response == &x->remote->home.response;
+}
+
+static enum exchange_event refused(struct exchange *x)
+{
+    exchange_cancel(x);
+    x->transfer.sent = x->transfer.answered = false; /* what was refused has done nothing */
+    return EXCHANGE_FAILED;
+}
+
+/* Does what it takes to answer a challenge; false when nothing can be done. */
+static bool on_challenge(struct client *c, struct exchange *x)
+{
+    struct remote *r = x->remote;
+    struct error problem = {.status = 0};
+    switch (
+        auth_challenged(&r->auth, c->context.config, &r->origin, x->response, x->logged_in, &problem)) {
+    case AUTH_REPEAT:
+        x->logged_in = true;
+        exchange_restart(x);
+        return true;
+    case AUTH_TOKEN: log_in(c, x, LOGIN_TOKEN); return true;
+    case AUTH_PING: log_in(c, x, LOGIN_PING); return true;
+    default: c->context.error = problem; return false;
+    }
+}
+
+enum exchange_event client_step(struct client *c, struct exchange *x, struct slice *part)
+{
+    for (;;) {
+        if (!c->logging_in && needs_renewal(x)) {
+            remote_tell(x->remote, REGTAG_TRACE_NOTE, "the token has expired");
+            log_in(c, x, LOGIN_TOKEN);
+        }
+        if (c->logging_in) {
+            enum login_event login = c->logging_in == x ? login_step(&c->login) : LOGIN_WAIT;
+            if (login == LOGIN_WAIT)
+                return EXCHANGE_WAIT;
+            c->logging_in = NULL;
+            if (login == LOGIN_FAILED)
+                return refused(x);
+            exchange_restart(x);
+        }
+        enum exchange_event event = exchange_step(x, part);
+        if (event != EXCHANGE_END || !is_challenged(x))
+            return event;
+        if (!on_challenge(c, x))
+            return refused(x);
+    }
+}

@@ -1,0 +1,348 @@
+#include "client/connection.h"
+
+#include <string.h>
+
+#include "base/debug.h"
+#include "base/wipe.h"
+#include "client/connection_io.h"
+
+#define DROP_PATIENCE 2000u      /* milliseconds that unwanted answers are waited for */
+#define DISCARD_MAX (64u * 1024) /* bytes of them that are read to keep the connection */
+
+void connection_init(struct connection *c, struct context *context, unsigned number)
+{
+    memset(c, 0, offsetof(struct connection, words));
+    c->words.size = 0;
+    c->context = context;
+    c->number = number;
+    c->out = writer_to(c->out_memory, sizeof c->out_memory);
+    c->answer_over = true;
+}
+
+void connection_begin_step(struct connection *c)
+{
+    c->awaited = c->starved = false;
+}
+
+void connection_end(struct connection *c)
+{
+    connection_close(c);
+    wipe(c->out_memory, c->out.used);
+    c->out.used = c->out_handed = 0;
+}
+
+/* ---- The queue --------------------------------------------------------------------------------- */
+
+bool connection_can_pipeline(const struct connection *c, const struct regtag_origin *origin)
+{
+    return c->open && c->count > 0 && c->count < CONNECTION_QUEUE && !c->unsolicited &&
+           !c->write_failed && origin_equal(&c->origin, origin);
+}
+
+void connection_send(struct connection *c, const struct regtag_origin *origin, struct transfer *t)
+{
+    REQUIRE(!t->connection && (c->count == 0 || connection_can_pipeline(c, origin)));
+    if (c->open && !origin_equal(&c->origin, origin))
+        connection_close(c);
+    c->origin = *origin;
+    if (!c->open)
+        connection_open(c);
+    t->connection = c;
+    t->pipelined = c->count > 0;
+    t->sent = t->answered = t->failed = t->stale = t->cut = false;
+    c->queue[c->count] = (struct in_flight){.transfer = t, .head_request = t->head_request};
+    c->count++;
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+/* Goes on with the answer at the front, by what was read. */
+static enum http_event take(struct connection *c, struct slice *part)
+{
+    const struct in_flight *front = &c->queue[0];
+    if (c->answer_over) {
+        http_response_start(&c->response, front->head_request, c->head_memory);
+        c->words.size = 0;
+        c->discarded = 0;
+        c->answer_over = false;
+    }
+    if (c->input.size && !http_response_begun(&c->response))
+        c->early = c->written == 0 || c->input_from < front->header_end;
+    return http_response_take(&c->response, &c->input, part);
+}
+
+static void pop(struct connection *c)
+{
+    connection_lose(&c->queue[0]);
+    c->count--;
+    c->written -= c->written > 0;
+    memmove(c->queue, c->queue + 1, c->count * sizeof c->queue[0]);
+}
+
+/* The answer at the front is complete. False when it cannot be trusted to be one: it was pipelined, and more has
+ * come than was asked for, so that they may be out of step. */
+static bool complete(struct connection *c)
+{
+    struct in_flight front = c->queue[0];
+    bool whole = c->written > 0 && c->handed >= front.end;
+    bool pipelined = front.transfer && front.transfer->pipelined;
+    bool reusable = c->response.keep_alive && whole && !c->early && !c->write_failed;
+    pop(c);
+    c->answer_over = true;
+    c->used = true;
+    c->replaced = false;
+    if (!reusable) {
+        connection_close(c);
+        return true;
+    }
+    if (c->count || (c->input.size == 0 && !pipelined))
+        return true;
+    bool surplus = connection_listen(c) == SPEAKS;
+    if (surplus)
+        connection_close(c);
+    return !surplus || !pipelined;
+}
+
+static enum connection_event on_end(struct connection *c, struct transfer *t)
+{
+    if (complete(c))
+        return CONNECTION_END;
+    t->answered = false;
+    t->failed = true;
+    connection_fail_protocol(c, "it answers more than it was asked");
+    return CONNECTION_FAILED;
+}
+
+static void on_head(struct connection *c)
+{
+    struct transfer *t = c->queue[0].transfer;
+    if (c->early && c->response.status < 400)
+        connection_fail_protocol(c, "it answers before it is asked");
+    else if (t)
+        t->answered = true;
+}
+
+static void on_broken(struct connection *c)
+{
+    if (http_response_is_tls(&c->response) && !(c->queue[0].transfer && c->queue[0].transfer->answered))
+        connection_fail(c, REGTAG_PROTOCOL, "this port speaks TLS, not plain HTTP; try --tls");
+    else
+        connection_fail_protocol(c, c->response.problem);
+}
+
+/* The peer has ended its side; `cut` says that it may not have meant to. Returns whether that completes the
+ * answer. */
+static bool on_input_end(struct connection *c, bool cut)
+{
+    struct transfer *t = c->queue[0].transfer;
+    if (!c->answer_over && http_response_begun(&c->response)) {
+        if (http_response_eof(&c->response, cut) == HTTP_END)
+            return true;
+        if (t)
+            t->cut = true;
+        on_broken(c);
+        return false;
+    }
+    if (t)
+        t->stale = c->used;
+    connection_fail_closed(c);
+    return false;
+}
+
+static void on_read_failure(struct connection *c)
+{
+    struct transfer *t = c->queue[0].transfer;
+    if (t)
+        t->stale = c->used && (c->answer_over || !http_response_begun(&c->response));
+    connection_fail_transport(c);
+}
+
+/* An answer that nobody wants any more. */
+static void discard(struct connection *c, enum http_event event, struct slice part)
+{
+    c->discarded += event == HTTP_BODY ? part.size : 0;
+    if (event == HTTP_END)
+        complete(c);
+    else if (event == HTTP_BROKEN || c->discarded > DISCARD_MAX || (event == HTTP_HEAD && c->early))
+        connection_close(c);
+}
+
+/* Reads more. False when there is nothing to be read now, or the connection has failed; *ended: the end of the
+ * connection has completed the answer. */
+static bool read_more(struct connection *c, bool *ended)
+{
+    *ended = false;
+    if (c->context->reads_left == 0)
+        return false;
+    c->context->reads_left--;
+    ptrdiff_t n = connection_read(c);
+    if (n == REGTAG_CLOSED || n == REGTAG_CUT)
+        *ended = on_input_end(c, n == REGTAG_CUT);
+    else if (n == REGTAG_FAILED || (n == REGTAG_AGAIN && c->write_failed))
+        on_read_failure(c);
+    return n > 0 || *ended;
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+bool connection_is_turn(const struct transfer *t)
+{
+    return t->connection && t->connection->queue[0].transfer == t;
+}
+
+static enum connection_event wait(struct connection *c)
+{
+    c->awaited = true;
+    return CONNECTION_WAIT;
+}
+
+static enum connection_event gone(const struct transfer *t)
+{
+    return t->failed ? CONNECTION_FAILED : CONNECTION_LOST;
+}
+
+/* Passes an event of this transfer's answer on; CONNECTION_WAIT: there is none yet. */
+static enum connection_event pass_on(struct connection *c, struct transfer *t, enum http_event event)
+{
+    switch (event) {
+    case HTTP_HEAD: on_head(c); return t->connection ? CONNECTION_HEAD : gone(t);
+    case HTTP_BODY: return CONNECTION_BODY;
+    case HTTP_END: return on_end(c, t);
+    case HTTP_BROKEN: on_broken(c); return gone(t);
+    default: return CONNECTION_WAIT;
+    }
+}
+
+enum connection_event connection_step(struct transfer *t, struct slice *part)
+{
+    struct connection *c = t->connection;
+    enum connection_event event;
+    bool ended = false;
+    while (t->connection) {
+        if (c->want_open) { /* the caller does not know of it yet; what does not fit need not be connected */
+            connection_write_headers(c);
+            if (t->connection)
+                return wait(c);
+            break;
+        }
+        connection_send_pending(c);
+        if (!t->connection || c->want_open)
+            continue;
+        if (!connection_is_turn(t) && c->queue[0].transfer)
+            return wait(c);
+        enum http_event happened = ended ? HTTP_END : take(c, part);
+        if (connection_is_turn(t)) {
+            event = pass_on(c, t, happened);
+            if (event != CONNECTION_WAIT)
+                return event;
+        } else
+            discard(c, happened, *part);
+        ended = false;
+        if (t->connection && happened == HTTP_MORE && !read_more(c, &ended) && t->connection)
+            return wait(c);
+    }
+    return gone(t);
+}
+
+/* ---- Answers that nobody wants any more ------------------------------------------------------ */
+
+void connection_withdraw(struct transfer *t)
+{
+    struct connection *c = t->connection;
+    unsigned at = 0;
+    if (!c)
+        return;
+    while (c->queue[at].transfer != t)
+        at++;
+    bool begun = at == 0 && !c->answer_over && http_response_begun(&c->response);
+    t->connection = NULL;
+    if (at >= c->written) { /* not a byte of it was written out, and what is behind it follows */
+        c->count--;
+        memmove(c->queue + at, c->queue + at + 1, (c->count - at) * sizeof c->queue[0]);
+    } else if (begun || t->body.size)
+        connection_close(c);
+    else {
+        c->queue[at].transfer = NULL;
+        c->drop_at = c->context->now + DROP_PATIENCE;
+    }
+}
+
+void connection_withdraw_pipelined(struct connection *c)
+{
+    for (unsigned i = c->count; i > 0; i--) {
+        struct transfer *t = i <= c->count ? c->queue[i - 1].transfer : NULL;
+        if (t && t->pipelined)
+            connection_withdraw(t);
+    }
+}
+
+bool connection_idle(struct connection *c)
+{
+    struct slice part;
+    bool ended;
+    while (c->count && !c->queue[0].transfer) {
+        if (c->context->now >= c->drop_at) {
+            connection_close(c);
+            break;
+        }
+        connection_send_pending(c);
+        enum http_event event = c->count ? take(c, &part) : HTTP_MORE;
+        if (event != HTTP_MORE)
+            discard(c, event, part);
+        else if (!read_more(c, &ended)) {
+            if (c->count == 0)
+                break;
+            c->awaited = true;
+            if (c->drop_at < c->context->wake)
+                c->context->wake = c->drop_at;
+            return false;
+        } else if (ended)
+            connection_close(c);
+    }
+    return c->count == 0;
+}
+
+/* ---- Giving up ------------------------------------------------------------------------------- */
+
+void connection_reject(struct transfer *t, const char *problem)
+{
+    t->answered = false;
+    t->stale = t->connection->used;
+    connection_fail_protocol(t->connection, problem);
+}
+
+void connection_give_up(struct transfer *t, const char *waiting, const char *why)
+{
+    struct connection *c = t->connection;
+    const struct regtag_transport *transport = &c->context->config->transport;
+    int status = REGTAG_TIMEOUT;
+    bool permanent = false;
+    char text[200];
+    struct writer w = writer_to(text, sizeof text - 1);
+
+    t->failed = true;
+    if (!c->up && !c->want_open) {
+        if (connection_read(c) == REGTAG_FAILED) {
+            connection_fail_transport(c); /* the reason came together with the end of the time */
+            return;
+        }
+        status = (int)transport->failure(transport->context, c->number, &waiting, &permanent);
+    }
+    write_format(&w, "%s %s", waiting, why);
+    text[w.used] = '\0';
+    connection_fail(c, status, text);
+    c->context->permanent = permanent;
+}
+
+/* ---- What the caller is to do ---------------------------------------------------------------- */
+
+void connection_want(struct connection *c, struct regtag_want *want)
+{
+    bool active = c->awaited && c->open;
+    want->connection[c->number].close = c->want_close;
+    want->connection[c->number].open = c->want_open;
+    want->connection[c->number].origin = &c->origin;
+    want->connection[c->number].read = active;
+    want->connection[c->number].write = active && connection_has_unsent(c);
+    c->want_close = c->want_open = false;
+}

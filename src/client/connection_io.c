@@ -1,0 +1,281 @@
+#include "client/connection_io.h"
+
+#include <string.h>
+
+/* ---- Opening and closing --------------------------------------------------------------------- */
+
+void connection_open(struct connection *c)
+{
+    c->open = c->want_open = true;
+    c->up = c->used = c->unsolicited = c->write_failed = false;
+    c->handed = 0;
+    c->written = 0;
+    c->out.used = c->out_handed = 0;
+}
+
+/* Bytes that were read and not used go with the connection: they must never answer a later request. */
+static void shut(struct connection *c)
+{
+    if (c->open && !c->want_open) /* else the caller does not know of it yet */
+        c->want_close = true;
+    c->open = c->want_open = false;
+    c->input = SLICE("");
+    c->answer_over = true;
+}
+
+void connection_lose(struct in_flight *f)
+{
+    if (f->transfer)
+        f->transfer->connection = NULL;
+}
+
+void connection_close(struct connection *c)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        connection_lose(&c->queue[i]);
+    c->count = 0;
+    c->replaced = false;
+    shut(c);
+}
+
+/* ---- Failing --------------------------------------------------------------------------------- */
+
+/* Closes the connection, and tells whoever is at the front why. */
+void connection_fail(struct connection *c, int status, const char *problem)
+{
+    char where[HOST_PORT_MAX];
+    struct writer w = writer_to(where, sizeof where);
+    struct context *context = c->context;
+    write_host_port(&w, &c->origin);
+    error_clear(&context->error);
+    error_set(&context->error, status, "%.*s: %s", SLICE_ARG(written(&w)), problem);
+    context->unreachable = !c->up;
+    if (c->count && c->queue[0].transfer)
+        c->queue[0].transfer->failed = true;
+    connection_close(c);
+}
+
+void connection_fail_protocol(struct connection *c, const char *problem)
+{
+    char text[160];
+    struct writer w = writer_to(text, sizeof text - 1);
+    write_format(&w, "the server broke the protocol: %s", problem);
+    text[w.used] = '\0';
+    connection_fail(c, REGTAG_PROTOCOL, text);
+}
+
+void connection_fail_transport(struct connection *c)
+{
+    const struct regtag_transport *t = &c->context->config->transport;
+    const char *text = "";
+    bool permanent = false;
+    int status = (int)t->failure(t->context, c->number, &text, &permanent);
+    connection_fail(c, status, text);
+    c->context->permanent = permanent;
+}
+
+void connection_fail_closed(struct connection *c)
+{
+    connection_fail(c, REGTAG_NO_CONNECTION, "the connection was closed before an answer came");
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+ptrdiff_t connection_read(struct connection *c)
+{
+    const struct regtag_transport *t = &c->context->config->transport;
+    ptrdiff_t n = t->read(t->context, c->number, c->input_memory, sizeof c->input_memory);
+    if (n <= 0)
+        return n;
+    c->up = true;
+    c->traffic += (uint64_t)n;
+    c->input = (struct slice){c->input_memory, (size_t)n};
+    c->input_from = c->handed;
+    return n;
+}
+
+/* Whether anything has come that nobody asked for. Empty lines are no answer, and harmless. */
+enum quiet connection_listen(struct connection *c)
+{
+    ptrdiff_t n = 0;
+    while (c->input.size && (*c->input.data == '\r' || *c->input.data == '\n'))
+        c->input = slice_from(c->input, 1);
+    if (c->input.size == 0)
+        n = connection_read(c);
+    while (c->input.size && (*c->input.data == '\r' || *c->input.data == '\n'))
+        c->input = slice_from(c->input, 1);
+    if (c->input.size)
+        return SPEAKS;
+    return n >= 0 || n == REGTAG_AGAIN ? QUIET : n == REGTAG_FAILED ? BROKEN : ENDED;
+}
+
+/* ---- Sending ------------------------------------------------------------------------------------ */
+
+static void trace_line(const struct context *context, struct slice line)
+{
+    struct slice name = slice_head(line, slice_find(line, ':'));
+    if (line.size && line.data[line.size - 1] == '\r')
+        line.size--;
+    if (slice_equal(name, SLICE("Authorization")))
+        line = SLICE("Authorization: ***");
+    if (slice_equal(name, SLICE("Proxy-Authorization")))
+        line = SLICE("Proxy-Authorization: ***");
+    if (line.size)
+        context->config->trace(context->config->trace_context, REGTAG_TRACE_REQUEST, line.data,
+                               line.size);
+}
+
+/* Shows each request once its first byte has been handed over. */
+static void trace_requests(struct connection *c)
+{
+    const struct context *context = c->context;
+    uint64_t base = c->handed - c->out_handed;
+    if (!context->config->trace || !context->config->trace_wire)
+        return;
+    for (unsigned i = 0; i < c->written; i++) {
+        struct in_flight *f = &c->queue[i];
+        if (f->traced || c->handed <= f->begin)
+            continue;
+        struct slice lines = {c->out_memory + (f->begin - base), (size_t)(f->header_end - f->begin)};
+        while (lines.data)
+            trace_line(context, slice_split(&lines, '\n'));
+        f->traced = true;
+    }
+}
+
+static bool has_body_left(const struct connection *c)
+{
+    const struct in_flight *last = c->queue + c->written;
+    return c->written && last[-1].end > last[-1].header_end && c->handed < last[-1].end;
+}
+
+/* Writes the next header out, behind those that are still to be sent. False when there is none, when a body comes
+ * first, or when it has to wait for memory. */
+static bool write_next_header(struct connection *c)
+{
+    struct in_flight *f = &c->queue[c->written];
+    size_t before = c->out.used;
+    if (c->written == c->count || has_body_left(c))
+        return false;
+    f->transfer->write_header(f->transfer->sender, &c->out);
+    write_text(&c->out, "\r\n");
+    if (c->out.overflow) {
+        c->out.used = before;
+        c->out.overflow = false;
+        if (before == 0) /* not a byte is sent of what is not whole */
+            connection_fail(c, REGTAG_OTHER, "the request is longer than the memory for it");
+        return false;
+    }
+    f->begin = c->handed + before - c->out_handed;
+    f->header_end = f->begin + (c->out.used - before);
+    f->end = f->header_end + f->transfer->body.size;
+    c->written++;
+    return true;
+}
+
+void connection_write_headers(struct connection *c)
+{
+    while (write_next_header(c))
+        ;
+}
+
+/* The next bytes of the last body written out. */
+static struct slice body_part(struct connection *c)
+{
+    const struct in_flight *last = &c->queue[c->written - 1];
+    const struct body *body = &last->transfer->body;
+    uint64_t at = c->handed - last->header_end, left = last->end - c->handed;
+    if (body->bytes)
+        return (struct slice){body->bytes + at, (size_t)left};
+    struct slice part = body->produce(body->context, at);
+    c->starved = part.size == 0;
+    return part.size > left ? slice_head(part, (size_t)left) : part;
+}
+
+/* What is to be handed over next: headers, as many as are there, or a part of a body. */
+static struct slice next_piece(struct connection *c)
+{
+    if (c->out_handed == c->out.used) {
+        if (has_body_left(c))
+            return body_part(c);
+        c->out.used = c->out_handed = 0;
+    }
+    connection_write_headers(c);
+    return slice_from(written(&c->out), c->out_handed);
+}
+
+static void note_handed(struct connection *c, size_t size)
+{
+    c->up = true;
+    c->handed += size;
+    c->traffic += size;
+    if (c->out_handed < c->out.used) {
+        c->out_handed += size;
+        trace_requests(c);
+    }
+    for (unsigned i = 0; i < c->written; i++)
+        if (c->queue[i].transfer && c->handed >= c->queue[i].end)
+            c->queue[i].transfer->sent = true;
+}
+
+/* Whether not a byte of what is queued has been sent. */
+static bool is_unsent(const struct connection *c)
+{
+    return c->count && (c->written == 0 || c->handed == c->queue[0].begin);
+}
+
+/* Takes a new connection in place of this one, on which nothing was sent yet. One that was never used may be
+ * replaced once; a server that does it again has to be listened to. */
+static bool replace(struct connection *c)
+{
+    bool used = c->used;
+    if (!used && c->replaced)
+        return false;
+    shut(c);
+    connection_open(c);
+    c->replaced = !used;
+    return true;
+}
+
+/* Listens before the first byte is sent. False when that must not be sent here, or not yet. */
+static bool may_begin(struct connection *c)
+{
+    enum quiet quiet = connection_listen(c);
+    if (quiet == QUIET)
+        return true;
+    if (quiet == BROKEN && !c->used)
+        connection_fail_transport(c);
+    else if (!replace(c)) {
+        c->unsolicited = quiet == SPEAKS;
+        if (quiet == ENDED)
+            connection_fail_closed(c);
+    }
+    return false;
+}
+
+/* Hands over as much as the connection takes. */
+void connection_send_pending(struct connection *c)
+{
+    const struct regtag_transport *t = &c->context->config->transport;
+    while (!c->write_failed && !c->unsolicited) {
+        if (is_unsent(c) && !may_begin(c))
+            return;
+        struct slice piece = next_piece(c);
+        if (piece.size == 0)
+            return;
+        ptrdiff_t n = t->write(t->context, c->number, piece.data, piece.size);
+        if (n == REGTAG_AGAIN)
+            return;
+        if (n > 0)
+            note_handed(c, (size_t)n);
+        else
+            c->write_failed = true;
+    }
+}
+
+/* Whether there is anything to be handed over, now. */
+bool connection_has_unsent(const struct connection *c)
+{
+    return !c->write_failed && !c->unsolicited && !c->starved &&
+           (c->out_handed < c->out.used || c->written < c->count || has_body_left(c));
+}

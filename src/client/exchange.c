@@ -1,0 +1,485 @@
+#include "client/exchange.h"
+
+#include <string.h>
+
+#include "base/debug.h"
+#include "client/redirect.h"
+#include "http/date.h"
+#include "http/request.h"
+#include "oci/manifest.h"
+
+#define AGAIN ((enum exchange_event)(-1))
+#define DRAIN_MAX (64u * 1024) /* bytes of a body that is not content, read to keep the connection */
+
+/* ---- What follows from the request ----------------------------------------------------------- */
+
+static bool changes_nothing(const struct request *q)
+{
+    return q->method == METHOD_GET || q->method == METHOD_HEAD;
+}
+
+static enum resend resend_of(const struct request *q)
+{
+    if (q->resend != RESEND_BY_METHOD)
+        return q->resend;
+    return changes_nothing(q)         ? RESEND_FREELY
+           : q->method == METHOD_POST ? RESEND_NEVER
+                                      : RESEND_AFTER_LOOKUP;
+}
+
+static bool follows(const struct request *q, unsigned status)
+{
+    if (q->to_token_server || q->method == METHOD_POST)
+        return false;
+    if (status == 307 || status == 308)
+        return true;
+    return changes_nothing(q) && status >= 301 && status <= 303;
+}
+
+/* When it has to be over. A request that may have acted is looked after in the last quarter of the time, and one that
+ * is optional takes no more than a quarter. */
+static uint64_t time_limit(const struct exchange *x)
+{
+    const struct context *c = x->remote->context;
+    uint64_t left = c->now < c->deadline ? c->deadline - c->now : 0;
+    if (x->request.optional)
+        return c->deadline - (left - left / 4);
+    return c->deadline - (resend_of(&x->request) == RESEND_AFTER_LOOKUP ? left / 4 : 0);
+}
+
+/* ---- The request ----------------------------------------------------------------------------- */
+
+#define TARGET_MAX                                                                                      \
+    (REPOSITORY_MAX + DIGEST_MAX + 64) /* bytes of a target that is made of path and reference */
+
+static void write_target(const struct exchange *x, struct writer *w)
+{
+    const struct request *q = &x->request;
+    if (!q->path) {
+        write_slice(w, q->target);
+        return;
+    }
+    write_text(w, "/v2/");
+    write_repository(w, x->remote->reference);
+    write_format(w, "/%s%.*s", q->path, SLICE_ARG(q->reference));
+}
+
+static void find_origin(const struct exchange *x, struct regtag_origin *origin)
+{
+    struct url u;
+    if (x->redirects) {
+        url_parse(&u, slice_of(x->remote->location));
+        url_origin(&u, origin);
+    } else
+        *origin = x->request.origin ? *x->request.origin : x->remote->origin;
+}
+
+/* The request line and Host: in absolute-form where a proxy is to take it on (RFC 9112, 3.2.2). */
+static void write_line(const struct exchange *x, const struct regtag_origin *origin, struct slice target,
+                       struct writer *w)
+{
+    static const char *const METHODS[] = {"GET", "HEAD", "PUT", "DELETE", "POST"};
+    const struct regtag_transport *t = &x->remote->context->config->transport;
+    const char *proxy = t->proxy && !origin->tls ? t->proxy(t->context, origin) : NULL;
+    char memory[sizeof origin->host + 8];
+    struct writer authority = writer_to(memory, sizeof memory);
+
+    write_authority(&authority, origin->tls, slice_of(origin->host), origin->port);
+    write_request(w, METHODS[x->request.method], proxy ? written(&authority) : SLICE(""), target,
+                  written(&authority));
+    if (proxy && *proxy)
+        write_field(w, "Proxy-Authorization", slice_of(proxy));
+}
+
+static void write_condition(const char *digest, struct writer *w)
+{
+    char text[DIGEST_SHA256_SIZE + 3];
+    struct writer tag = writer_to(text, sizeof text);
+    write_format(&tag, "\"%s\"", digest);
+    write_field(w, "If-None-Match", written(&tag));
+}
+
+/* What is shown to whom: the registry's token goes to its own origin and nowhere else. */
+static void write_login(const struct exchange *x, const struct regtag_origin *origin, struct writer *w)
+{
+    if (x->request.to_token_server)
+        auth_write_to_token_server(&x->remote->auth, w);
+    else if (remote_is_home(x->remote, origin))
+        auth_write(&x->remote->auth, w);
+    write_field(w, "User-Agent", SLICE("regtag/" REGTAG_VERSION));
+    if (!x->request.to_token_server)
+        write_field(w, "Accept-Encoding", SLICE("identity"));
+}
+
+static void write_fields(const struct request *q, struct writer *w)
+{
+    if (q->accepts_manifests)
+        write_field(w, "Accept", slice_of(MANIFEST_ACCEPT));
+    if (q->known && *q->known)
+        write_condition(q->known, w);
+    if (q->content_type.size)
+        write_field(w, "Content-Type", q->content_type);
+    if (q->body.size)
+        write_format(w, "Content-Length: %llu\r\n", (unsigned long long)q->body.size);
+}
+
+static void write_header(void *sender, struct writer *w)
+{
+    const struct exchange *x = sender;
+    struct regtag_origin origin;
+    char text[TARGET_MAX];
+    struct writer made = writer_to(text, sizeof text);
+    struct slice target = x->request.target;
+    struct url location;
+
+    find_origin(x, &origin);
+    if (x->redirects) {
+        url_parse(&location, slice_of(x->remote->location));
+        target = location.target;
+    } else if (x->request.path) {
+        write_target(x, &made);
+        target = written(&made);
+    }
+    write_line(x, &origin, target, w);
+    write_login(x, &origin, w);
+    write_fields(&x->request, w);
+    w->overflow = w->overflow || made.overflow;
+}
+
+/* ---- Beginning ------------------------------------------------------------------------------- */
+
+static void make_pending(struct exchange *x, uint64_t resume)
+{
+    REQUIRE(!x->transfer.connection);
+    x->state = EXCHANGE_PENDING;
+    x->resume = resume;
+    x->timed = false;
+    x->drained = 0;
+}
+
+void exchange_cancel(struct exchange *x)
+{
+    connection_withdraw(&x->transfer);
+    if (x->remote && x->remote->redirected == x)
+        x->remote->redirected = NULL;
+    x->state = EXCHANGE_OVER;
+}
+
+void exchange_begin(struct exchange *x, struct remote *remote, const struct request *request)
+{
+    struct context *c = remote->context;
+    exchange_cancel(x);
+    memset(x, 0, sizeof *x);
+    x->remote = remote;
+    x->request = *request;
+    x->transfer.write_header = write_header;
+    x->transfer.sender = x;
+    x->transfer.body = request->body;
+    x->transfer.head_request = request->method == METHOD_HEAD;
+    error_clear(&c->error);
+    c->permanent = c->unreachable = false;
+    make_pending(x, request->not_before);
+}
+
+void exchange_restart(struct exchange *x)
+{
+    connection_withdraw(&x->transfer);
+    x->sent_again = false;
+    make_pending(x, 0);
+}
+
+/* ---- On its way ------------------------------------------------------------------------------ */
+
+static void start_clock(struct exchange *x, const struct connection *c)
+{
+    x->timed = true;
+    x->until = time_limit(x);
+    x->moved = x->remote->context->now;
+    x->traffic = c->traffic;
+}
+
+/* What was to go right behind this request goes there, if it still waits for its turn. */
+static void send_follower(struct exchange *x, struct connection *c, const struct regtag_origin *origin)
+{
+    struct exchange *follower = x->request.follower;
+    if (follower && follower->state == EXCHANGE_SENT && !follower->transfer.connection)
+        make_pending(follower, 0); /* it was withdrawn */
+    if (!follower || follower->state != EXCHANGE_PENDING || follower->resume || x->redirects ||
+        !remote_pipelines(x->remote) || !connection_can_pipeline(c, origin))
+        return;
+    connection_send(c, origin, &follower->transfer);
+    follower->state = EXCHANGE_SENT;
+}
+
+/* Puts the request on its connection. False when it has to wait. */
+static bool send(struct exchange *x)
+{
+    struct context *context = x->remote->context;
+    struct regtag_origin origin;
+    if (context->now < x->resume) {
+        context->wake = x->resume < context->wake ? x->resume : context->wake;
+        return false;
+    }
+    x->resume = 0;
+    find_origin(x, &origin);
+    struct connection *c = remote_connection(x->remote, &origin);
+    connection_withdraw_pipelined(c);
+    if (!connection_idle(c))
+        return false;
+    if (x->request.fresh && c->used)
+        connection_close(c);
+    connection_send(c, &origin, &x->transfer);
+    x->state = EXCHANGE_SENT;
+    start_clock(x, c);
+    send_follower(x, c, &origin);
+    return true;
+}
+
+static enum connection_event give_up(struct exchange *x, const char *waiting, const char *why,
+                                     uint64_t limit)
+{
+    char text[80];
+    struct writer w = writer_to(text, sizeof text - 1);
+    write_format(&w, "%s (%llu s) sets it", why, (unsigned long long)((limit + 999) / 1000));
+    text[w.used] = '\0';
+    connection_give_up(&x->transfer, waiting, text);
+    return CONNECTION_FAILED;
+}
+
+/* Goes on, with an eye on the time; that of a request behind another begins with its turn. */
+static enum connection_event step_in_time(struct exchange *x, struct slice *part)
+{
+    struct context *context = x->remote->context;
+    const struct regtag_config *config = context->config;
+    struct connection *c = x->transfer.connection;
+    if (x->timed && context->now >= x->until)
+        return give_up(x, "no complete answer came", "in time; --timeout", config->timeout);
+    enum connection_event event = connection_step(&x->transfer, part);
+    if (event != CONNECTION_WAIT)
+        return event;
+    if (!x->timed && connection_is_turn(&x->transfer))
+        start_clock(x, c);
+    if (x->traffic != c->traffic) {
+        x->traffic = c->traffic;
+        x->moved = context->now;
+    }
+    uint64_t wake = x->timed ? x->until : context->deadline;
+    if (x->timed && config->stall) {
+        if (context->now - x->moved >= config->stall)
+            return give_up(x, "the answer has stalled", "for too long; --stall", config->stall);
+        wake = config->stall < wake - x->moved ? x->moved + config->stall : wake;
+    }
+    context->wake = wake < context->wake ? wake : context->wake;
+    return event;
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+static enum exchange_event over(struct exchange *x, enum exchange_event event)
+{
+    x->state = EXCHANGE_OVER;
+    if (x->remote->redirected == x)
+        x->remote->redirected = NULL;
+    return event;
+}
+
+/* Shows the header of an answer, without what it may repeat of our secrets. */
+static void trace_answer(const struct exchange *x)
+{
+    struct slice name, value, section = http_response_fields(x->response);
+    if (!x->remote->context->config->trace_wire)
+        return;
+    remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s",
+                SLICE_ARG(http_response_status_line(x->response)));
+    while (http_field_next(&section, &name, &value))
+        remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s: %.*s", SLICE_ARG(name), SLICE_ARG(value));
+}
+
+static enum answer_use use_of(const struct exchange *x, unsigned status)
+{
+    const struct request *q = &x->request;
+    bool tries_left = q->attempts && q->attempts->failed < x->remote->context->config->retries;
+    if (follows(q, status))
+        return USE_REDIRECT;
+    if (resend_of(q) == RESEND_FREELY && status_is_transient(status) && tries_left)
+        return USE_RETRY;
+    return q->content && status == 200 ? USE_CONTENT : USE_WORDS;
+}
+
+static bool retry(struct exchange *x, const struct error *problem, uint64_t least)
+{
+    uint64_t resume;
+    if (!x->request.attempts || !exchange_retry_later(x, problem, least, &resume))
+        return false;
+    x->redirects = 0;
+    x->sent_again = x->logged_in = false;
+    make_pending(x, resume);
+    return true;
+}
+
+/* Another go at once, which counts as no attempt. */
+static enum exchange_event send_again(struct exchange *x)
+{
+    x->sent_again = true;
+    make_pending(x, 0);
+    return AGAIN;
+}
+
+static enum exchange_event on_end(struct exchange *x);
+
+static enum exchange_event on_failure(struct exchange *x, bool lost)
+{
+    const struct context *c = x->remote->context;
+    const struct transfer *t = &x->transfer;
+    bool freely = resend_of(&x->request) == RESEND_FREELY;
+    if (t->answered && x->use != USE_CONTENT) /* status and header have said it all */
+        return on_end(x);
+    if (t->pipelined && !t->answered && (freely || !t->sent)) {
+        x->remote->alone =
+            x->remote->alone || !lost; /* there may be a server, or a proxy, that cannot do this */
+        return send_again(x);
+    }
+    if (t->stale && !x->sent_again && (freely || !t->sent)) {
+        remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: sending again");
+        return send_again(x);
+    }
+    bool worth_it = freely && exchange_is_transient(x) &&
+                    !(x->request.optional && c->error.status == REGTAG_TIMEOUT);
+    return worth_it && retry(x, &c->error, 0) ? AGAIN : over(x, EXCHANGE_FAILED);
+}
+
+static enum exchange_event on_head(struct exchange *x, struct connection *c)
+{
+    unsigned status = c->response.status;
+    x->response = &c->response;
+    x->words = &c->words;
+    trace_answer(x);
+    if (changes_nothing(&x->request) && status > 200 && status < 300) {
+        connection_reject(&x->transfer, "the answer is not one to this request");
+        return on_failure(x, false);
+    }
+    retry_note_pace(x->remote, x->response);
+    x->use = use_of(x, status);
+    return x->use == USE_CONTENT ? EXCHANGE_HEAD : AGAIN;
+}
+
+/* A part of a body that is read for its words only, if at all. A long one is not waited for. */
+static enum exchange_event on_words(struct exchange *x, struct connection *c, struct slice part)
+{
+    x->drained += part.size;
+    answer_words_add(&c->words, part);
+    if (x->drained <= DRAIN_MAX)
+        return AGAIN;
+    connection_withdraw(&x->transfer);
+    return on_end(x);
+}
+
+static enum exchange_event on_redirect(struct exchange *x)
+{
+    struct remote *r = x->remote;
+    if (x->redirects == 0) {
+        struct writer w = writer_to(r->location, sizeof r->location - 1);
+        write_origin(&w, &r->origin);
+        write_target(x, &w);
+        r->location[w.overflow ? 0 : w.used] = '\0';
+    }
+    const char *problem = redirect_follow(x->response, x->redirects, r->location);
+    if (!problem) {
+        REQUIRE(!r->redirected || r->redirected == x);
+        r->redirected = x;
+        x->redirects++;
+        exchange_restart(x);
+        return AGAIN;
+    }
+    error_clear(&r->context->error);
+    error_set(&r->context->error, REGTAG_PROTOCOL, "%s (HTTP %u)", problem, x->response->status);
+    r->context->permanent = true;
+    x->transfer.sent = x->transfer.answered = false; /* what was sent elsewhere has done nothing here */
+    return over(x, EXCHANGE_FAILED);
+}
+
+static enum exchange_event on_end(struct exchange *x)
+{
+    struct error problem = {.status = 0};
+    if (x->use == USE_REDIRECT)
+        return on_redirect(x);
+    if (x->use == USE_RETRY) {
+        exchange_explain(x, &problem);
+        if (retry(x, &problem, exchange_retry_after(x)))
+            return AGAIN;
+    }
+    return over(x, EXCHANGE_END);
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+enum exchange_event exchange_step(struct exchange *x, struct slice *part)
+{
+    enum exchange_event event = AGAIN;
+    REQUIRE(x->state == EXCHANGE_PENDING || x->state == EXCHANGE_SENT);
+    while (event == AGAIN) {
+        if (x->state == EXCHANGE_PENDING && !send(x))
+            return EXCHANGE_WAIT;
+        struct connection *c = x->transfer.connection;
+        switch (c ? step_in_time(x, part) : CONNECTION_LOST) {
+        case CONNECTION_WAIT: event = EXCHANGE_WAIT; break;
+        case CONNECTION_HEAD: event = on_head(x, c); break;
+        case CONNECTION_BODY:
+            event = x->use == USE_CONTENT ? EXCHANGE_BODY : on_words(x, c, *part);
+            break;
+        case CONNECTION_END: event = on_end(x); break;
+        case CONNECTION_FAILED: event = on_failure(x, false); break;
+        case CONNECTION_LOST: event = on_failure(x, true); break;
+        }
+    }
+    return event;
+}
+
+/* ---- Afterwards ------------------------------------------------------------------------------ */
+
+bool exchange_may_have_acted(const struct exchange *x)
+{
+    return x->transfer.sent;
+}
+
+bool exchange_is_transient(const struct exchange *x)
+{
+    return failure_is_transient(x->remote->context, x->transfer.cut);
+}
+
+bool exchange_met_idle_end(const struct exchange *x)
+{
+    return x->transfer.stale;
+}
+
+uint64_t exchange_retry_after(const struct exchange *x)
+{
+    return x->transfer.answered ? http_retry_after(x->response) : 0;
+}
+
+bool exchange_retry_later(struct exchange *x, const struct error *problem, uint64_t least,
+                          uint64_t *resume)
+{
+    if (!retry_later(x->remote, x->request.attempts, problem, least, resume))
+        return false;
+    x->remote->alone = x->remote->alone || !x->transfer.answered;
+    return true;
+}
+
+/* Where a redirect has led elsewhere, it is not the registry that speaks. */
+void exchange_explain(const struct exchange *x, struct error *e)
+{
+    char text[300];
+    struct writer w = writer_to(text, sizeof text - 1);
+    struct error meaning = {.status = 0};
+    struct regtag_origin o;
+
+    answer_error(x->request.meanings, x->response, x->words, &meaning);
+    find_origin(x, &o);
+    if (x->redirects && !remote_is_home(x->remote, &o)) {
+        write_authority(&w, o.tls, slice_of(o.host), o.port);
+        write_text(&w, ": ");
+    }
+    text[w.used] = '\0';
+    error_set(e, meaning.status, "%s%s", text, meaning.text);
+}

@@ -1,0 +1,198 @@
+#include "client/login.h"
+
+#include <string.h>
+
+#include "base/debug.h"
+#include "base/wipe.h"
+
+#define NOT_ITS_ANSWER "that is not the answer of a token server"
+
+/* What a token server's answer other than 200 means. */
+static const struct meaning TOKEN_MEANINGS[] = {
+    {404, 404, NULL, REGTAG_PROTOCOL, "there is no token server at that address"},
+    {407, 407, NULL, REGTAG_DENIED, "the proxy wants a user and a password, or others"},
+    {429, 429, NULL, REGTAG_SLOW_DOWN, "it asks to slow down; try again later"},
+    {400, 403, NULL, REGTAG_DENIED, "it does not take these credentials"},
+    {500, 999, NULL, REGTAG_SERVER_FAILED, "it failed; try again later"},
+    {0, 999, NULL, REGTAG_PROTOCOL, NOT_ITS_ANSWER},
+};
+
+void login_init(struct login *l)
+{
+    memset(l, 0, offsetof(struct login, form));
+}
+
+void login_wipe(struct login *l)
+{
+    wipe(l->form, l->form_size);
+    l->form_size = 0;
+}
+
+void login_cancel(struct login *l)
+{
+    exchange_cancel(&l->exchange);
+    l->state = LOGIN_IDLE;
+}
+
+static enum login_event over(struct login *l, enum login_event event)
+{
+    login_cancel(l);
+    return event;
+}
+
+/* ---- Asking for a token ---------------------------------------------------------------------- */
+
+static void ask_for_token(struct login *l)
+{
+    struct remote *r = l->remote;
+    struct writer form = writer_to(l->form, sizeof l->form);
+    struct request q = {.method = METHOD_GET,
+                        .origin = &l->server,
+                        .to_token_server = true,
+                        .content = true,
+                        .resend = RESEND_FREELY,
+                        .meanings = TOKEN_MEANINGS,
+                        .attempts = l->attempts};
+    struct slice target;
+
+    auth_token_server(&r->auth, &l->server, &target);
+    auth_write_form(&r->auth, r->reference, r->actions, &form);
+    l->form_size = form.used;
+    q.target = form.overflow ? SLICE("") : written(&form);
+    if (auth_by_post(&r->auth)) {
+        q.method = METHOD_POST;
+        q.target = target;
+        q.body = (struct body){.size = form.used, .bytes = l->form};
+        q.content_type = SLICE("application/x-www-form-urlencoded");
+    }
+    l->asked = r->context->now;
+    auth_begin_token(&r->auth);
+    exchange_begin(&l->exchange, r, &q);
+}
+
+static enum login_event token_failed(struct login *l, int status, const char *text)
+{
+    struct context *c = l->remote->context;
+    struct error problem = {.status = 0};
+    struct url realm;
+    url_parse(&realm, slice_of(l->remote->auth.realm));
+    error_set(&problem, status, "no token from %.*s: %s", SLICE_ARG(realm.authority), text);
+    c->error = problem;
+    return over(l, LOGIN_FAILED);
+}
+
+/* Many a token server knows GET only. */
+static bool falls_back_to_get(struct login *l)
+{
+    struct auth *a = &l->remote->auth;
+    unsigned status = l->exchange.response->status;
+    if ((status != 404 && status != 405) || !auth_by_post(a))
+        return false;
+    a->by_get = true;
+    ask_for_token(l);
+    return true;
+}
+
+static enum login_event on_token_answer(struct login *l)
+{
+    struct auth *a = &l->remote->auth;
+    struct error problem = {.status = 0};
+    if (l->exchange.response->status != 200) {
+        exchange_explain(&l->exchange, &problem);
+        return token_failed(l, problem.status, problem.text);
+    }
+    if (!token_answer_end(&a->answer))
+        return token_failed(l, REGTAG_PROTOCOL, a->answer.problem);
+    auth_accept_token(a, l->asked);
+    return over(l, LOGIN_DONE);
+}
+
+static enum login_event on_token_failure(struct login *l)
+{
+    struct error why = l->remote->context->error;
+    return token_failed(l, why.status, why.text);
+}
+
+static enum login_event step_token(struct login *l)
+{
+    struct auth *a = &l->remote->auth;
+    struct slice part;
+    for (;;) {
+        switch (exchange_step(&l->exchange, &part)) {
+        case EXCHANGE_HEAD: auth_begin_token(a); break;
+        case EXCHANGE_BODY:
+            if (!token_answer_take(&a->answer, part))
+                return token_failed(l, REGTAG_PROTOCOL, a->answer.problem);
+            break;
+        case EXCHANGE_END:
+            if (falls_back_to_get(l))
+                break;
+            return on_token_answer(l);
+        case EXCHANGE_FAILED: return on_token_failure(l);
+        default: return LOGIN_WAIT;
+        }
+    }
+}
+
+/* ---- Asking for a challenge ------------------------------------------------------------------ */
+
+static void ping(struct login *l)
+{
+    struct request q = {.method = METHOD_GET,
+                        .target = SLICE("/v2/"),
+                        .meanings = ANSWER_MEANINGS,
+                        .attempts = l->attempts};
+    l->remote->auth.pinged = true;
+    exchange_begin(&l->exchange, l->remote, &q);
+}
+
+static enum login_event on_ping_answer(struct login *l)
+{
+    struct remote *r = l->remote;
+    struct context *c = r->context;
+    struct error problem = {.status = 0};
+    switch (auth_challenged(&r->auth, c->config, &r->origin, l->exchange.response, false, &problem)) {
+    case AUTH_REPEAT: return over(l, LOGIN_DONE);
+    case AUTH_TOKEN:
+        l->state = LOGIN_TOKEN;
+        ask_for_token(l);
+        return step_token(l);
+    default: c->error = problem; return over(l, LOGIN_FAILED);
+    }
+}
+
+static enum login_event step_ping(struct login *l)
+{
+    struct context *c = l->remote->context;
+    struct slice part;
+    switch (exchange_step(&l->exchange, &part)) {
+    case EXCHANGE_END: return on_ping_answer(l);
+    case EXCHANGE_FAILED: /* it was worth a try; the 401 stands */
+        error_clear(&c->error);
+        error_set(&c->error, REGTAG_DENIED,
+                  "not authenticated, and the registry does not say how (HTTP 401)");
+        return over(l, LOGIN_FAILED);
+    default: return LOGIN_WAIT;
+    }
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+void login_begin(struct login *l, enum login_state state, struct remote *remote,
+                 struct attempts *attempts)
+{
+    REQUIRE(l->state == LOGIN_IDLE && state != LOGIN_IDLE);
+    l->state = state;
+    l->remote = remote;
+    l->attempts = attempts;
+    if (state == LOGIN_PING)
+        ping(l);
+    else
+        ask_for_token(l);
+}
+
+enum login_event login_step(struct login *l)
+{
+    REQUIRE(l->state != LOGIN_IDLE);
+    return l->state == LOGIN_PING ? step_ping(l) : step_token(l);
+}

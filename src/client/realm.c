@@ -1,0 +1,107 @@
+#include "client/realm.h"
+
+#include "oci/reference.h"
+
+/* ---- Addresses that are not the internet's --------------------------------------------------- */
+
+static bool starts_with_number(struct slice host, uint64_t least, uint64_t most, struct slice *rest)
+{
+    uint64_t number;
+    *rest = host;
+    return slice_number(slice_split(rest, '.'), 255, &number) && number >= least && number <= most;
+}
+
+/* Four decimal numbers without leading zeros, which some would read as octal. */
+static bool is_dotted_quad(struct slice host)
+{
+    uint64_t number;
+    int parts = 0;
+    for (struct slice rest = host; rest.data; parts++) {
+        struct slice part = slice_split(&rest, '.');
+        if (!slice_number(part, 255, &number) || (part.size > 1 && part.data[0] == '0'))
+            return false;
+    }
+    return parts == 4;
+}
+
+/* A dotted IPv4 address of a network that is not the internet (RFC 6890). */
+static bool is_private_ipv4(struct slice host)
+{
+    struct slice rest, more;
+    if (!is_dotted_quad(host))
+        return false;
+    return starts_with_number(host, 0, 0, &rest) || starts_with_number(host, 10, 10, &rest) ||
+           starts_with_number(host, 127, 127, &rest) ||
+           (starts_with_number(host, 100, 100, &rest) && starts_with_number(rest, 64, 127, &more)) ||
+           (starts_with_number(host, 169, 169, &rest) && starts_with_number(rest, 254, 254, &more)) ||
+           (starts_with_number(host, 172, 172, &rest) && starts_with_number(rest, 16, 31, &more)) ||
+           (starts_with_number(host, 192, 192, &rest) && starts_with_number(rest, 168, 168, &more));
+}
+
+/* An IPv6 address that is not one of the internet's, 2000::/3. */
+static bool is_private_ipv6(struct slice host)
+{
+    bool ipv6 = slice_find(host, ':') < host.size;
+    return ipv6 &&
+           !(host.size && (host.data[0] == '2' || host.data[0] == '3') && slice_find(host, ':') == 4);
+}
+
+/* A name ends in letters; what ends in a number is an IPv4 address, in one of the spellings that inet_aton
+ * takes: 127.1, 0x7f.1, 2130706433. */
+static bool is_odd_ipv4(struct slice host)
+{
+    struct slice label = {NULL, 0}, rest = host;
+    while (rest.data)
+        label = slice_split(&rest, '.');
+    return label.size && is_digit(label.data[0]) && !is_dotted_quad(host);
+}
+
+static bool is_private(struct slice host)
+{
+    if (host.size && host.data[host.size - 1] == '.') /* the root of all names, which changes nothing */
+        host.size--;
+    return host_is_loopback(host) || is_private_ipv4(host) || is_private_ipv6(host) || is_odd_ipv4(host);
+}
+
+/* A realm that the user vouches for: HOST or HOST:PORT. */
+static bool is_allowed(const struct regtag_config *config, const struct url *realm)
+{
+    for (size_t i = 0; i < config->allowed_realms_count; i++) {
+        char text[300];
+        struct writer w = writer_to(text, sizeof text);
+        struct slice allowed = slice_of(config->allowed_realms[i]);
+        write_format(&w, "%.*s:%u", SLICE_ARG(realm->host), realm->port);
+        if (slice_equal_nocase(allowed, realm->host) || slice_equal_nocase(allowed, realm->authority) ||
+            slice_equal_nocase(allowed, written(&w)))
+            return true;
+    }
+    return false;
+}
+
+/* Why the token server is not to be trusted with credentials, or NULL. */
+static const char *realm_problem(const struct regtag_origin *registry, const struct url *realm)
+{
+    struct slice host = slice_of(registry->host);
+    bool same_host = slice_equal_nocase(host, realm->host);
+    bool both_here = host_is_loopback(host) && host_is_loopback(realm->host);
+    if (!realm->tls && registry->tls)
+        return "is spoken to in plain HTTP, the registry in TLS";
+    if (!realm->tls && !same_host && !both_here)
+        return "is another host, spoken to in plain HTTP";
+    if (is_private(realm->host) && !same_host && !is_private(host))
+        return "has a private address, the registry has none";
+    return NULL;
+}
+
+bool realm_check(struct slice text, const struct regtag_config *config,
+                 const struct regtag_origin *registry, struct error *e)
+{
+    struct url realm;
+    url_parse(&realm, text);
+    const char *problem = is_allowed(config, &realm) ? NULL : realm_problem(registry, &realm);
+    if (problem)
+        error_set(e, REGTAG_DENIED,
+                  "the token server %.*s is not asked: it %s; --allow-realm %.*s if that is meant",
+                  SLICE_ARG(slice_head(text, 300)), problem, SLICE_ARG(realm.authority));
+    return problem == NULL;
+}

@@ -1,0 +1,60 @@
+#include "client/remote.h"
+
+#include <string.h>
+
+#include "client/mask.h"
+
+void remote_init(struct remote *r, struct context *context, unsigned number)
+{
+    memset(r, 0, offsetof(struct remote, location));
+    r->context = context;
+    auth_init(&r->auth, &context->config->credentials);
+    connection_init(&r->home, context, number);
+    connection_init(&r->away, context, number + 1);
+}
+
+void remote_end(struct remote *r)
+{
+    connection_end(&r->home);
+    connection_end(&r->away);
+    auth_wipe(&r->auth);
+}
+
+bool remote_is_home(const struct remote *r, const struct regtag_origin *origin)
+{
+    return origin_equal(origin, &r->origin);
+}
+
+struct connection *remote_connection(struct remote *r, const struct regtag_origin *origin)
+{
+    return remote_is_home(r, origin) ? &r->home : &r->away;
+}
+
+bool remote_pipelines(const struct remote *r)
+{
+    return !r->alone && !auth_expects_challenge(&r->auth);
+}
+
+void remote_mask(const struct remote *r, char *text, size_t size)
+{
+    const struct regtag_transport *t = &r->context->config->transport;
+    struct slice login = slice_of(t->proxy ? t->proxy(t->context, &r->origin) : NULL);
+    auth_mask(&r->auth, text, size);
+    if (slice_starts(login, SLICE("Basic ")))
+        mask_encoded_login(slice_from(login, 6), text, size);
+}
+
+void remote_tell(const struct remote *r, enum regtag_trace kind, const char *format, ...)
+{
+    const struct regtag_config *config = r->context->config;
+    char text[512];
+    struct writer w = writer_to(text, sizeof text);
+    va_list arguments;
+    if (!config->trace)
+        return;
+    va_start(arguments, format);
+    write_arguments(&w, format, arguments);
+    va_end(arguments);
+    remote_mask(r, text, w.used);
+    config->trace(config->trace_context, kind, text, w.used);
+}

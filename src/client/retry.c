@@ -1,0 +1,62 @@
+#include "client/retry.h"
+
+#include "http/date.h"
+
+#define WAIT_FIRST                                                                                      \
+    250u /* milliseconds at most before the second attempt; twice that before the third ... */
+#define WAIT_MAX 30000u
+
+bool status_is_transient(unsigned http)
+{
+    return http == 408 || http == 429 || http == 500 || http == 502 || http == 503 || http == 504;
+}
+
+bool failure_is_transient(const struct context *c, bool cut)
+{
+    bool transient = c->error.status == REGTAG_NO_CONNECTION || c->error.status == REGTAG_TIMEOUT || cut;
+    return transient && !c->permanent && c->now < c->deadline;
+}
+
+/* What RateLimit-Remaining leaves is to last for its window; where asking costs nothing (Docker Hub's HEAD),
+ * it does not matter. */
+static uint64_t pace(struct remote *r, const struct http_response *response)
+{
+    uint64_t before = r->remaining, window, remaining;
+    if (!http_rate_limit(response, &remaining, &window))
+        return 0;
+    r->remaining = remaining;
+    return remaining < before || remaining == 0 ? window * 1000 / (remaining + 1) : 0;
+}
+
+void retry_note_pace(struct remote *r, const struct http_response *response)
+{
+    uint64_t by_rate = pace(r, response), by_request = http_retry_after(response);
+    r->pause = by_request > by_rate ? by_request : by_rate;
+}
+
+/* Anything up to twice as long each time ("full jitter"), so that many devices do not come back together. */
+static uint64_t backoff(const struct regtag_random *random, unsigned failed)
+{
+    uint64_t longest = failed < 7 ? WAIT_FIRST << failed : WAIT_MAX;
+    uint32_t number = UINT32_MAX;
+
+    if (random->bytes && random->bytes(random->context, &number, sizeof number) != 0)
+        number = UINT32_MAX;
+    return longest * number >> 32;
+}
+
+bool retry_later(const struct remote *r, struct attempts *attempts, const struct error *problem,
+                 uint64_t least, uint64_t *resume)
+{
+    const struct context *c = r->context;
+    uint64_t wait = backoff(&c->config->random, attempts->failed);
+    if (wait < least)
+        wait = least;
+    if (attempts->failed >= c->config->retries || c->now >= c->deadline || wait >= c->deadline - c->now)
+        return false;
+    attempts->failed++;
+    *resume = c->now + wait;
+    remote_tell(r, REGTAG_TRACE_NOTE, "attempt %u of %u failed: %s (the next one in %llu ms)",
+                attempts->failed, c->config->retries + 1, problem->text, (unsigned long long)wait);
+    return true;
+}

@@ -1,0 +1,213 @@
+#include "registry/manifest_fetch.h"
+
+#include <string.h>
+
+#include "oci/platform.h"
+
+#define MORE ((enum fetch_event)(-1))
+
+bool fetch_check_platform(struct regtag *r, struct slice platform)
+{
+    if (platform.size == 0 || platform_valid(platform))
+        return true;
+    verb_usage(r, "\"%.*s\" is not a platform: OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7",
+               SLICE_ARG(slice_head(platform, 200)));
+    return false;
+}
+
+/* ---- The request ----------------------------------------------------------------------------- */
+
+/* What is asked for next; what follows goes behind the request for the image itself. */
+static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice reference)
+{
+    bool is_image = f->options.platform.size == 0 || f->state == FETCH_CHILD;
+    struct request q = {.method = METHOD_GET,
+                        .path = "manifests/",
+                        .reference = reference,
+                        .accepts_manifests = true,
+                        .known = f->options.known,
+                        .content = true,
+                        .meanings = MANIFEST_MEANINGS,
+                        .attempts = f->options.attempts,
+                        .follower = is_image ? f->options.follower : NULL};
+    client_begin(&r->client, &f->exchange, &q);
+}
+
+void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_options *options)
+{
+    f->options = *options;
+    f->child[0] = '\0';
+    f->state = FETCH_START;
+    ENTER("manifest_fetch", f->state, FETCH_MANIFEST);
+    begin_get(r, f, verb_wanted(r));
+}
+
+/* ---- The header ------------------------------------------------------------------------------ */
+
+static void too_large(const struct regtag *r, struct error *e)
+{
+    error_set(e, REGTAG_REFUSED, "the manifest is larger than %zu bytes, the limit", r->manifest_max);
+}
+
+static void set_schema1(struct error *e)
+{
+    error_set(e, REGTAG_SCHEMA1,
+              "the image exists only as schema 1, the format of Docker before 1.10, which names its tag "
+              "within itself and cannot be given another; push it anew with a newer Docker, or with "
+              "skopeo copy --format v2s2");
+}
+
+static bool is_schema1_to_tag(const struct regtag *r, const struct manifest_fetch *f)
+{
+    return f->options.to_tag && r->media_type->kind == MANIFEST_SCHEMA1;
+}
+
+static void check_media_type(struct regtag *r, const struct manifest_fetch *f, struct error *e)
+{
+    struct slice type;
+    bool single = http_response_field(f->exchange.response, SLICE("content-type"), &type);
+    r->media_type = single ? media_type_find(type) : NULL;
+    type = slice_head(type, 100);
+    if (r->media_type && is_schema1_to_tag(r, f) && r->media_type->named)
+        set_schema1(e);
+    if (r->media_type)
+        return;
+    if (slice_contains(type, SLICE("json")) || !single)
+        error_set(e, REGTAG_REFUSED, "it is not a manifest of a known media type, but \"%.*s\"",
+                  SLICE_ARG(type));
+    else if (type.size == 0)
+        error_set(e, REGTAG_REFUSED, "the registry does not say which media type the manifest has");
+    else
+        error_set(e, REGTAG_PROTOCOL,
+                  "the answer is not a manifest, but %.*s; is a registry at this address?",
+                  SLICE_ARG(type));
+}
+
+/* Everything that the header can tell, before the body is read. */
+static bool check_header(struct regtag *r, const struct manifest_fetch *f, struct error *e)
+{
+    const struct http_response *response = f->exchange.response;
+    struct slice coding, digest;
+
+    check_media_type(r, f, e);
+    if (response->framing == HTTP_LENGTH && response->length > r->manifest_max)
+        too_large(r, e);
+    if (!http_response_field(response, SLICE("content-encoding"), &coding) ||
+        (coding.size && !slice_equal_nocase(coding, SLICE("identity"))))
+        error_set(e, REGTAG_PROTOCOL, "the answer is compressed, though that was not asked for");
+    if (!answer_digest(response, &digest))
+        error_set(e, REGTAG_PROTOCOL, "the registry states a digest that is none");
+    else if (digest.size && !digest_is_sha256(digest))
+        error_set(e, REGTAG_PROTOCOL,
+                  "the registry states a digest other than a SHA-256, which cannot be checked");
+    return e->status == 0;
+}
+
+/* ---- The body -------------------------------------------------------------------------------- */
+
+static bool keep_part(struct regtag *r, struct slice part, struct error *e)
+{
+    if (part.size > r->manifest_max - r->manifest_size) {
+        too_large(r, e);
+        return false;
+    }
+    memcpy(r->manifest + r->manifest_size, part.data, part.size);
+    r->manifest_size += part.size;
+    return true;
+}
+
+static struct slice wanted_digest(const struct regtag *r, const struct manifest_fetch *f)
+{
+    return f->state == FETCH_CHILD ? slice_of(f->child) : r->reference.digest;
+}
+
+/* Nothing goes further that is not, to the byte, what the registry and the user say it is. */
+static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struct slice manifest,
+                         struct error *e)
+{
+    struct slice stated, pinned = wanted_digest(r, f);
+    if (!manifest_digest(manifest, r->media_type, &r->memory, &r->config.hash, r->digest, e))
+        return false;
+    struct slice digest = slice_of(r->digest);
+    answer_digest(f->exchange.response, &stated);
+    if (stated.size && !slice_equal(stated, digest))
+        error_set(e, REGTAG_REFUSED, "what came is %.*s, but the registry says that it sent %.*s",
+                  SLICE_ARG(digest), SLICE_ARG(stated));
+    else if (pinned.size && !slice_equal(pinned, digest))
+        error_set(e, REGTAG_REFUSED, "what came is %.*s, another image", SLICE_ARG(digest));
+    return e->status == 0;
+}
+
+/* What came is an index: on to its child for the platform. */
+static enum fetch_event to_child(struct regtag *r, struct manifest_fetch *f, struct slice manifest,
+                                 struct error *problem)
+{
+    struct slice platform = f->options.platform;
+    r->digest[0] = '\0';
+    if (!platform_child(manifest, r->media_type, &r->memory, platform, f->child, problem))
+        return FETCH_FAILED;
+    VERB_TELL(r, REGTAG_TRACE_NOTE, "for %.*s: %s", SLICE_ARG(platform), f->child);
+    if (f->options.child_digest) {
+        memcpy(r->digest, f->child, sizeof f->child);
+        return FETCH_DONE;
+    }
+    r->reference.digest = slice_of(f->child);
+    ENTER("manifest_fetch", f->state, FETCH_CHILD);
+    begin_get(r, f, slice_of(f->child));
+    return MORE;
+}
+
+static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, struct error *problem)
+{
+    struct slice manifest = {r->manifest, r->manifest_size};
+    if (!check_digest(r, f, manifest, problem) ||
+        !manifest_check(manifest, r->media_type, &r->memory, problem)) {
+        r->digest[0] = '\0';
+        return FETCH_FAILED;
+    }
+    if (f->options.platform.size && f->state == FETCH_MANIFEST)
+        return to_child(r, f, manifest, problem);
+    if (is_schema1_to_tag(r, f))
+        set_schema1(problem);
+    return problem->status ? FETCH_FAILED : FETCH_DONE;
+}
+
+static enum fetch_event on_end(struct regtag *r, struct manifest_fetch *f, struct error *problem)
+{
+    unsigned status = f->exchange.response->status;
+    if (status == 200)
+        return on_manifest(r, f, problem);
+    if (status == 304 && f->options.known && *f->options.known)
+        return FETCH_UNCHANGED;
+    exchange_explain(&f->exchange, problem);
+    return FETCH_FAILED;
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+static enum fetch_event step(struct regtag *r, struct manifest_fetch *f, struct error *problem)
+{
+    struct slice part;
+    switch (client_step(&r->client, &f->exchange, &part)) {
+    case EXCHANGE_HEAD: /* perhaps for the second time */
+        r->manifest_size = 0;
+        return check_header(r, f, problem) ? MORE : FETCH_FAILED;
+    case EXCHANGE_BODY: return keep_part(r, part, problem) ? MORE : FETCH_FAILED;
+    case EXCHANGE_END: return on_end(r, f, problem);
+    case EXCHANGE_FAILED: *problem = r->client.context.error; return FETCH_FAILED;
+    default: return FETCH_WAIT;
+    }
+}
+
+enum fetch_event fetch_step(struct regtag *r, struct manifest_fetch *f, struct error *problem)
+{
+    enum fetch_event event = MORE;
+    REQUIRE(f->state == FETCH_MANIFEST || f->state == FETCH_CHILD);
+    while (event == MORE)
+        event = step(r, f, problem);
+    if (event == FETCH_WAIT)
+        return event;
+    client_cancel(&r->client, &f->exchange); /* of an answer that was refused, nothing more is read */
+    ENTER("manifest_fetch", f->state, FETCH_OVER);
+    return event;
+}

@@ -1,0 +1,13 @@
+/* What answers mean that are not the one hoped for, by what was asked. */
+#ifndef REGTAG_REGISTRY_MEANINGS_H
+#define REGTAG_REGISTRY_MEANINGS_H
+
+#include "client/answer.h"
+
+extern const struct meaning MANIFEST_MEANINGS[];      /* GET or HEAD of a manifest */
+extern const struct meaning LIST_MEANINGS[];          /* GET of a tag list */
+extern const struct meaning UPLOAD_MEANINGS[];        /* PUT of a manifest */
+extern const struct meaning DELETE_TAG_MEANINGS[];    /* DELETE of a tag */
+extern const struct meaning DELETE_DIGEST_MEANINGS[]; /* DELETE of a manifest by its digest */
+
+#endif

@@ -1,0 +1,211 @@
+#include "registry/resolve.h"
+
+#include <string.h>
+
+/* ---- The result ------------------------------------------------------------------------------ */
+
+static bool found(struct resolve *z, enum sight sight, struct slice digest)
+{
+    z->sight = sight;
+    if (digest.size)
+        memcpy(z->digest, digest.data, digest.size);
+    z->digest[digest.size] = '\0';
+    ENTER("resolve", z->state, RESOLVE_OVER);
+    return true;
+}
+
+static bool unknown(struct regtag *r, struct resolve *z, const struct error *why)
+{
+    z->why = *why;
+    VERB_TELL(r, REGTAG_TRACE_NOTE, "it cannot be seen where %s points: %s", z->tag, why->text);
+    return found(z, SIGHT_UNKNOWN, SLICE(""));
+}
+
+static bool unknown_because(struct regtag *r, struct resolve *z, const char *problem)
+{
+    struct error why = {.status = 0};
+    error_set(&why, REGTAG_PROTOCOL, "%s", problem);
+    client_cancel(&r->client, &z->exchange);
+    return unknown(r, z, &why);
+}
+
+/* It was answered, but with neither a digest nor that there is none. */
+static bool unexplained(struct regtag *r, struct resolve *z)
+{
+    struct error why = {.status = 0};
+    exchange_explain(&z->exchange, &why);
+    return unknown(r, z, &why);
+}
+
+bool resolve_found(const struct resolve *z, const char *digest)
+{
+    return z->sight == SIGHT_DIGEST && strcmp(z->digest, digest) == 0;
+}
+
+void resolve_describe(const struct resolve *z, struct error *e)
+{
+    if (z->sight == SIGHT_UNKNOWN)
+        *e = z->why;
+    else if (z->sight == SIGHT_ABSENT)
+        error_set(e, REGTAG_NOT_FOUND, "there is no such tag");
+    else
+        error_set(e, REGTAG_OTHER, "it points at %s", z->digest);
+}
+
+/* ---- GET ------------------------------------------------------------------------------------- */
+
+static bool begin_get(struct regtag *r, struct resolve *z)
+{
+    z->request.method = METHOD_GET;
+    z->request.content = true;
+    client_begin(&r->client, &z->exchange, &z->request);
+    ENTER("resolve", z->state, RESOLVE_GET);
+    return false;
+}
+
+/* Both return whether that is the end of it. */
+static bool on_content(struct regtag *r, struct resolve *z)
+{
+    const struct regtag_hash *hash = &r->config.hash;
+    z->received = 0;
+    return hash->start(hash->context) != 0 && unknown_because(r, z, "the SHA-256 could not be computed");
+}
+
+static bool on_part(struct regtag *r, struct resolve *z, struct slice part)
+{
+    const struct regtag_hash *hash = &r->config.hash;
+    z->received += part.size;
+    if (z->received <= r->manifest_max && hash->update(hash->context, part.data, part.size) == 0)
+        return false;
+    return unknown_because(r, z, "the registry states no digest, and the manifest is too large");
+}
+
+/* The digest of what has come, if it is that of the manifest: a signed schema 1 manifest has another one. */
+static bool on_manifest(struct regtag *r, struct resolve *z)
+{
+    const struct regtag_hash *hash = &r->config.hash;
+    const struct http_response *response = z->exchange.response;
+    struct slice type, stated;
+    unsigned char sum[32];
+    char digest[DIGEST_SHA256_SIZE + 1];
+
+    http_response_field(response, SLICE("content-type"), &type);
+    const struct media_type *media_type = media_type_find(type);
+    if (hash->finish(hash->context, sum) != 0)
+        return unknown_because(r, z, "the SHA-256 could not be computed");
+    if (!media_type || media_type->kind == MANIFEST_SCHEMA1)
+        return unknown_because(r, z, "the registry states no digest, and what it sends has none");
+    digest_from_sum(sum, digest);
+    if (answer_digest(response, &stated) && stated.size && !slice_equal(stated, slice_of(digest)))
+        return unknown_because(r, z, "what came is not what the registry says that it sent");
+    r->resolve_by_get = r->resolve_by_get || z->head;
+    return found(z, SIGHT_DIGEST, slice_of(digest));
+}
+
+static bool on_get_answer(struct regtag *r, struct resolve *z)
+{
+    unsigned status = z->exchange.response->status;
+    if (status == 200)
+        return on_manifest(r, z);
+    if (status != 404 && status != 410)
+        return unexplained(r, z);
+    r->resolve_by_get = r->resolve_by_get || head_is_unsupported(z->head);
+    return found(z, SIGHT_ABSENT, SLICE(""));
+}
+
+static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
+{
+    struct slice part;
+    switch (client_step(&r->client, &z->exchange, &part)) {
+    case EXCHANGE_HEAD: return on_content(r, z);
+    case EXCHANGE_BODY: return on_part(r, z, part);
+    case EXCHANGE_END: return on_get_answer(r, z);
+    case EXCHANGE_FAILED: return unknown(r, z, &r->client.context.error);
+    default: *waiting = true; return false;
+    }
+}
+
+/* ---- HEAD ------------------------------------------------------------------------------------ */
+
+bool head_is_refused(unsigned status)
+{
+    return head_is_unsupported(status) || status == 403 || status == 406 || status == 410 ||
+           status == 415;
+}
+
+bool head_is_unsupported(unsigned status)
+{
+    return status == 400 || status == 405 || status == 501;
+}
+
+static bool on_head_answer(struct regtag *r, struct resolve *z)
+{
+    const struct http_response *response = z->exchange.response;
+    struct slice digest;
+    if (response->status == 404 && !z->certain)
+        return found(z, SIGHT_ABSENT, SLICE(""));
+    if (response->status == 404 || head_is_refused(response->status)) {
+        z->head = response->status;
+        return begin_get(r, z);
+    }
+    if (response->status != 200)
+        return unexplained(r, z);
+    if (!answer_digest(response, &digest) || (digest.size && !digest_is_sha256(digest)))
+        return unknown_because(r, z, "the registry states a digest that is none, or no SHA-256");
+    if (digest.size)
+        return found(z, SIGHT_DIGEST, digest);
+    r->resolve_by_get = true;
+    return begin_get(r, z);
+}
+
+static bool step_head(struct regtag *r, struct resolve *z, bool *waiting)
+{
+    struct slice part;
+    switch (client_step(&r->client, &z->exchange, &part)) {
+    case EXCHANGE_END: return on_head_answer(r, z);
+    case EXCHANGE_FAILED: return unknown(r, z, &r->client.context.error);
+    default: *waiting = true; return false;
+    }
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
+                   const struct resolve_options *options)
+{
+    z->tag = tag;
+    z->certain = options->certain;
+    z->head = 0;
+    z->sight = SIGHT_UNKNOWN;
+    error_clear(&z->why);
+    z->request = (struct request){.method = METHOD_HEAD,
+                                  .path = "manifests/",
+                                  .reference = slice_of(tag),
+                                  .accepts_manifests = true,
+                                  .optional = options->optional,
+                                  .meanings = MANIFEST_MEANINGS,
+                                  .attempts = options->attempts,
+                                  .not_before = options->not_before};
+    z->state = RESOLVE_START;
+    if (r->resolve_by_get) {
+        begin_get(r, z);
+        return;
+    }
+    client_begin(&r->client, &z->exchange, &z->request);
+    ENTER("resolve", z->state, RESOLVE_HEAD);
+}
+
+bool resolve_step(struct regtag *r, struct resolve *z)
+{
+    bool waiting = false, over = z->state == RESOLVE_OVER;
+    REQUIRE(z->state != RESOLVE_START);
+    while (!over && !waiting)
+        over = z->state == RESOLVE_HEAD ? step_head(r, z, &waiting) : step_get(r, z, &waiting);
+    return over;
+}
+
+void resolve_cancel(struct regtag *r, struct resolve *z)
+{
+    client_cancel(&r->client, &z->exchange);
+    z->state = RESOLVE_START;
+}

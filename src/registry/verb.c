@@ -1,0 +1,132 @@
+#include "registry/verb.h"
+
+#include <string.h>
+
+/* ---- Beginning ------------------------------------------------------------------------------- */
+
+enum regtag_status verb_usage(struct regtag *r, const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    struct writer w = writer_to(text, sizeof text - 1);
+    va_list arguments;
+    va_start(arguments, format);
+    write_arguments(&w, format, arguments);
+    va_end(arguments);
+    text[w.used] = '\0';
+    r->over = true;
+    return (enum regtag_status)error_set(&r->error, REGTAG_USAGE, "%s", text);
+}
+
+/* By Docker's rules localhost:5000 is the tag 5000 of an image of Docker Hub's. Nobody means that. */
+static bool looks_like_host(const struct reference *f)
+{
+    uint64_t port;
+    bool host = slice_find(f->name, '.') < f->name.size || slice_equal(f->name, SLICE("localhost"));
+    return host && slice_find(f->name, '/') == f->name.size && slice_number(f->tag, 65535, &port);
+}
+
+static void set_origin(struct regtag *r)
+{
+    const struct reference *f = &r->reference;
+    struct regtag_origin *o = &r->client.remote.origin;
+    bool plain = r->config.scheme == REGTAG_SCHEME_PLAIN ||
+                 (r->config.scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
+    o->tls = !plain;
+    o->port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
+    memcpy(o->host, f->host.data, f->host.size);
+    o->host[f->host.size] = '\0';
+}
+
+enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t size, const char *text)
+{
+    REQUIRE(size <= VERB_MEMORY);
+    r->verb = verb;
+    memset(r->verb_memory.bytes, 0, size);
+    if (!reference_parse(&r->reference, slice_of(text), &r->error)) {
+        r->over = true;
+        return REGTAG_USAGE;
+    }
+    if (looks_like_host(&r->reference))
+        return verb_usage(r, "\"%s\" is a host and a port; the repository is missing behind it", text);
+    set_origin(r);
+    r->client.remote.reference = &r->reference;
+    r->client.remote.actions = verb->actions;
+    return REGTAG_OK;
+}
+
+enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
+                                    const char *image)
+{
+    if (verb_begin(r, verb, size, image) != REGTAG_OK)
+        return REGTAG_USAGE;
+    if (r->reference.digest.size && !digest_is_sha256(r->reference.digest))
+        return verb_usage(r, "%s: only sha256 digests can be checked, not sha512", image);
+    return REGTAG_OK;
+}
+
+/* ---- Ending ---------------------------------------------------------------------------------- */
+
+enum regtag_event verb_done(struct regtag *r)
+{
+    r->over = true;
+    return GO_ON;
+}
+
+enum regtag_event verb_failed(struct regtag *r, const struct error *problem)
+{
+    struct error whole;
+    verb_describe(r, NULL, problem, &whole);
+    error_set(&r->error, whole.status, "%s", whole.text);
+    return verb_done(r);
+}
+
+void verb_describe(struct regtag *r, const char *tag, const struct error *problem, struct error *whole)
+{
+    const struct reference *f = &r->reference;
+    struct slice reference = tag ? slice_of(tag) : f->digest.size ? f->digest : reference_tag(f);
+    const char *separator = !tag && f->digest.size ? "@" : ":";
+    if (r->verb->of_repository && !tag) {
+        reference = SLICE("");
+        separator = "";
+    }
+    error_clear(whole);
+    error_set(whole, problem->status, "%.*s%s%.*s: %s", SLICE_ARG(f->name), separator,
+              SLICE_ARG(reference), problem->text);
+    remote_mask(&r->client.remote, whole->text, strlen(whole->text));
+}
+
+void verb_begin_result(struct regtag *r, const char *tag, const char *digest)
+{
+    r->result = (struct regtag_result){tag, digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
+}
+
+enum regtag_event verb_settle(struct regtag *r, enum regtag_outcome outcome, const char *tag,
+                              const struct error *problem)
+{
+    r->result.outcome = outcome;
+    if (problem) {
+        verb_describe(r, tag, problem, &r->result_error);
+        r->result.status = (enum regtag_status)problem->status;
+        r->result.error = r->result_error.text;
+        error_set(&r->error, problem->status, "%s", r->result_error.text);
+    }
+    return REGTAG_SETTLED;
+}
+
+/* ---- On the way ------------------------------------------------------------------------------ */
+
+struct slice verb_wanted(const struct regtag *r)
+{
+    return r->reference.digest.size ? r->reference.digest : reference_tag(&r->reference);
+}
+
+bool verb_cannot_go_on(const struct regtag *r, struct error *e)
+{
+    const struct context *c = &r->client.context;
+    bool late = c->now >= c->deadline;
+    if (c->error.status && (c->unreachable || late))
+        *e = c->error;
+    else if (late)
+        error_set(e, REGTAG_TIMEOUT, "no time was left; --timeout sets the limit");
+    return e->status != 0;
+}

@@ -1,0 +1,192 @@
+/* regtag_digest: where the tag points, by HEAD, or by GET of the manifest where that does not say. */
+#include <string.h>
+
+#include "registry/manifest_fetch.h"
+#include "registry/resolve.h"
+
+/* A tag may have been created just between the two; but a registry whose HEAD says it is not there twice in a row does so
+ * always, and every other request can be saved. */
+#define CONTRADICTIONS_MAX 2u
+
+enum digest_state { DIGEST_START, DIGEST_HEAD, DIGEST_FETCH, DIGEST_OVER };
+
+struct digest_verb {
+    enum digest_state state;
+    bool by_get;             /* HEAD is of no use here */
+    unsigned head;           /* 0, or the status of the HEAD that a GET is to check */
+    unsigned contradictions; /* HEADs in a row that denied a tag which GET then showed */
+    struct attempts attempts;
+    char known[DIGEST_SHA256_SIZE + 1]; /* what the caller of regtag_again has */
+    struct slice platform;
+    struct exchange exchange;
+    struct manifest_fetch fetch;
+};
+
+VERB_FITS(digest_verb);
+
+static struct digest_verb *digest_of_verb(struct regtag *r)
+{
+    return (struct digest_verb *)(void *)r->verb_memory.bytes;
+}
+
+/* ---- GET ------------------------------------------------------------------------------------- */
+
+static enum regtag_event begin_fetch(struct regtag *r, struct digest_verb *v)
+{
+    struct fetch_options options = {
+        .platform = v->platform, .child_digest = true, .known = v->known, .attempts = &v->attempts};
+    ENTER("digest", v->state, DIGEST_FETCH);
+    fetch_begin(r, &v->fetch, &options);
+    return GO_ON;
+}
+
+static enum regtag_event over(struct regtag *r, struct digest_verb *v, const struct error *problem)
+{
+    ENTER("digest", v->state, DIGEST_OVER);
+    return problem->status ? verb_failed(r, problem) : verb_done(r);
+}
+
+/* The registry says that what the caller knows is still so. */
+static void keep_known(struct regtag *r, const struct digest_verb *v)
+{
+    memcpy(r->digest, v->known, sizeof v->known);
+}
+
+/* Whether HEAD is worth another try, after a GET that was to check one. */
+static void note_head(struct digest_verb *v, bool found)
+{
+    bool denied = v->head == 403 || v->head == 404 || v->head == 410;
+    if (denied && found)
+        v->by_get = ++v->contradictions >= CONTRADICTIONS_MAX;
+    else if (!denied)
+        v->by_get = v->by_get || found || head_is_unsupported(v->head);
+}
+
+static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
+{
+    struct error problem = {.status = 0};
+    enum fetch_event event = fetch_step(r, &v->fetch, &problem);
+    if (event == FETCH_WAIT)
+        return REGTAG_WAIT;
+    if (event == FETCH_UNCHANGED)
+        keep_known(r, v);
+    note_head(v, event != FETCH_FAILED);
+    return over(r, v, &problem);
+}
+
+/* ---- HEAD ------------------------------------------------------------------------------------ */
+
+static void begin_head(struct regtag *r, struct digest_verb *v)
+{
+    struct request q = {.method = METHOD_HEAD,
+                        .path = "manifests/",
+                        .reference = verb_wanted(r),
+                        .accepts_manifests = true,
+                        .known = v->known,
+                        .meanings = MANIFEST_MEANINGS,
+                        .attempts = &v->attempts};
+    ENTER("digest", v->state, DIGEST_HEAD);
+    client_begin(&r->client, &v->exchange, &q);
+}
+
+static void check_stated(struct regtag *r, struct slice stated, struct error *problem)
+{
+    if (r->reference.digest.size && !slice_equal(stated, r->reference.digest)) {
+        error_set(problem, REGTAG_REFUSED, "the registry states another digest, %.*s",
+                  SLICE_ARG(stated));
+        return;
+    }
+    memcpy(r->digest, stated.data, stated.size);
+    r->digest[stated.size] = '\0';
+}
+
+/* A refusal of the GET comes with words that explain. */
+static enum regtag_event check_by_get(struct regtag *r, struct digest_verb *v)
+{
+    v->head = v->exchange.response->status;
+    return begin_fetch(r, v);
+}
+
+static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
+{
+    const struct http_response *response = v->exchange.response;
+    struct error problem = {.status = 0};
+    struct slice stated;
+
+    if (response->status == 304 && *v->known)
+        keep_known(r, v);
+    else if (response->status == 404 || head_is_refused(response->status))
+        return check_by_get(r, v);
+    else if (response->status != 200)
+        exchange_explain(&v->exchange, &problem);
+    else if (!answer_digest(response, &stated))
+        error_set(&problem, REGTAG_PROTOCOL, "the registry states a digest that is none");
+    else if (stated.size == 0)
+        return begin_fetch(r, v);
+    else {
+        v->contradictions = 0;
+        check_stated(r, stated, &problem);
+    }
+    return over(r, v, &problem);
+}
+
+static enum regtag_event step_head(struct regtag *r, struct digest_verb *v)
+{
+    struct slice part;
+    switch (client_step(&r->client, &v->exchange, &part)) {
+    case EXCHANGE_END: return on_head_answer(r, v);
+    case EXCHANGE_FAILED: return over(r, v, &r->client.context.error);
+    default: return REGTAG_WAIT;
+    }
+}
+
+/* ---- The verb -------------------------------------------------------------------------------- */
+
+static enum regtag_event step(struct regtag *r)
+{
+    struct digest_verb *v = digest_of_verb(r);
+    REQUIRE(v->state == DIGEST_HEAD || v->state == DIGEST_FETCH);
+    return v->state == DIGEST_HEAD ? step_head(r, v) : step_fetch(r, v);
+}
+
+static const struct verb DIGEST = {.actions = "pull", .step = step};
+
+static void ask(struct regtag *r, struct digest_verb *v)
+{
+    v->state = DIGEST_START;
+    v->head = 0;
+    if (v->platform.size || v->by_get)
+        begin_fetch(r, v);
+    else
+        begin_head(r, v);
+}
+
+enum regtag_status regtag_digest(struct regtag *r, const char *image)
+{
+    struct digest_verb *v = digest_of_verb(r);
+    if (verb_begin_image(r, &DIGEST, sizeof *v, image) != REGTAG_OK ||
+        !fetch_check_platform(r, slice_of(r->config.platform)))
+        return REGTAG_USAGE;
+    v->platform = slice_of(r->config.platform);
+    ask(r, v);
+    return REGTAG_OK;
+}
+
+void regtag_again(struct regtag *r, const char *known)
+{
+    struct digest_verb *v = digest_of_verb(r);
+    struct slice digest = slice_of(known);
+    if (r->verb != &DIGEST || v->state == DIGEST_START)
+        return;
+    if (!digest_is_sha256(digest) || !digest_valid(digest))
+        digest = SLICE("");
+    if (digest.size)
+        memcpy(v->known, digest.data, digest.size);
+    v->known[digest.size] = '\0';
+    r->digest[0] = '\0';
+    r->started = r->over = false;
+    v->attempts.failed = 0;
+    client_again(&r->client);
+    error_clear(&r->error);
+    ask(r, v);
+}

@@ -1,0 +1,66 @@
+/* regtag_list: the tags of a repository. */
+#include "registry/tag_pages.h"
+
+enum list_state { LIST_PAGES, LIST_OVER };
+
+struct list_verb {
+    enum list_state state;
+    uint64_t limit, listed; /* tags wanted, 0 for all; tags handed out */
+    struct attempts attempts;
+    struct tag_pages pages;
+};
+
+VERB_FITS(list_verb);
+
+static struct list_verb *list_of(struct regtag *r)
+{
+    return (struct list_verb *)(void *)r->verb_memory.bytes;
+}
+
+static enum regtag_event on_tag(struct regtag *r, struct list_verb *v)
+{
+    v->listed++;
+    r->result.name = v->pages.tags.name;
+    return REGTAG_LISTED;
+}
+
+/* What there is has been listed. */
+static enum regtag_event on_cut(struct regtag *r, const struct error *why)
+{
+    VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may not be complete: %s",
+              SLICE_ARG(r->reference.name), why->text);
+    return verb_done(r);
+}
+
+static enum regtag_event step(struct regtag *r)
+{
+    struct list_verb *v = list_of(r);
+    struct error problem = {.status = 0};
+    enum pages_event event = PAGES_END;
+    REQUIRE(v->state == LIST_PAGES);
+    if (v->limit == 0 || v->listed < v->limit)
+        event = pages_step(r, &v->pages, &problem);
+    if (event == PAGES_WAIT)
+        return REGTAG_WAIT;
+    if (event == PAGES_TAG)
+        return on_tag(r, v);
+    ENTER("list", v->state, LIST_OVER);
+    if (event == PAGES_CUT)
+        return on_cut(r, &problem);
+    return event == PAGES_END ? verb_done(r) : verb_failed(r, &problem);
+}
+
+static const struct verb LIST = {.actions = "pull", .of_repository = true, .step = step};
+
+enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_t limit)
+{
+    struct list_verb *v = list_of(r);
+    if (verb_begin(r, &LIST, offsetof(struct list_verb, pages) + TAG_PAGES_CLEARED, repository) !=
+        REGTAG_OK)
+        return REGTAG_USAGE;
+    if (r->reference.tag.size || r->reference.digest.size)
+        return verb_usage(r, "%s: a repository is listed, without tag and digest", repository);
+    v->limit = limit;
+    pages_begin(r, &v->pages, limit, &v->attempts);
+    return REGTAG_OK;
+}
