@@ -8,7 +8,6 @@ import pytest
 from accounts import auths
 from fake import Shelf, answer, bodiless, errors, with_fields
 from images import OCI_MANIFEST, digest_of
-from together import Together
 from token_server import Tokens, password_gate, secret, token_gate
 from wire import END_OF_HEAD
 
@@ -42,7 +41,7 @@ class Registry:
     """Plays a scenario: what its rules say, and else what is usual."""
 
     def __init__(self, registry, scenario, documents):
-        self.shelf = Together() if scenario.get("together") else Shelf()
+        self.shelf = Shelf()
         self.shelf.fields = []
         for tag, which in scenario.get("before", {"old": "image"}).items():
             self.shelf.put(REPOSITORY, tag, OCI_MANIFEST, documents[which])

@@ -252,68 +252,40 @@ static void answer_manifest(struct wire *w, const char *reference)
     end_answer(w, t->manifest.data, t->manifest.size);
 }
 
-static void store(struct wire *w, const char *reference, const char *type, const char *body, size_t size)
+/* A query means nothing to this registry. */
+static void store(struct wire *w, const char *target, const char *type, const char *body, size_t size)
 {
+    char reference[129];
+    snprintf(reference, sizeof reference, "%.*s", (int)strcspn(target, "?"), target);
     note_change(w, reference);
     wire_push(w, reference, type, body, size);
 }
 
-/* Stores the manifest by its digest, and sets the tags that the query names; writes OCI-Tag for those. Returns
- * false when they are too many. */
-static bool store_at_once(struct wire *w, const struct request *q, const char *query,
-                          struct wire_bytes *fields)
-{
-    const struct wire_manners *m = &w->manners;
-    unsigned count = 0;
-    for (const char *p = query; (p = strstr(p, "tag=")); p += 4)
-        count++;
-    if (m->too_long && count > m->at_once)
-        return false;
-    count = 0;
-    for (const char *p = query; (p = strstr(p, "tag=")) && count < m->at_once; p += 4) {
-        char tag[129];
-        if (sscanf(p, "tag=%128[^&]", tag) != 1)
-            abort();
-        store(w, tag, q->type, w->c->in.data + q->head, q->body);
-        add_text(fields, count % 2 ? "oci-tag: %s\r\n" : "OCI-Tag: %s\r\n", tag);
-        count++;
-    }
-    return true;
-}
-
-static void confirm_put(struct wire *w, const char *digest, const struct wire_bytes *fields)
+static void confirm_put(struct wire *w, const char *digest)
 {
     const struct wire_manners *m = &w->manners;
     const char *claim = m->claim_put ? m->claim_put : m->claim;
     begin_answer(w, m->put_status ? m->put_status : 201);
     if (!m->no_digest)
         add_text(&w->c->out, "Docker-Content-Digest: %s\r\n", claim ? claim : digest);
-    add(&w->c->out, fields->data ? fields->data : "", fields->size);
     end_answer(w, "", 0);
 }
 
 static void answer_put(struct wire *w, const struct request *q, const char *reference)
 {
     const struct wire_manners *m = &w->manners;
-    struct wire_bytes fields = {0};
     unsigned status = m->put_status ? m->put_status : 201;
-    const char *query = strchr(reference, '?'), *body = w->c->in.data + q->head;
-    bool stored = status < 300 || m->stores_anyway, fits = true;
+    const char *body = w->c->in.data + q->head;
     char digest[72];
     wire_digest(body, q->body, digest);
-    if (stored && query)
-        fits = store_at_once(w, q, query, &fields);
-    else if (stored)
+    if (status < 300 || m->stores_anyway)
         store(w, reference, q->type, body, q->body);
     if (m->put_unanswered)
         answer_nothing(w);
-    else if (!fits)
-        answer_error(w, m->too_long, "TOO_LONG");
     else if (status >= 300)
         answer_error(w, status, status == 400 ? "TAG_INVALID" : "UNKNOWN");
     else
-        confirm_put(w, digest, &fields);
-    drop(&fields);
+        confirm_put(w, digest);
 }
 
 static void remove_tag(struct wire *w, const char *reference)
@@ -453,14 +425,8 @@ static bool answer_failure(struct wire *w, const struct request *q, const char *
         return false;
     }
     m->fail--;
-    struct wire_bytes fields = {0};
-    const char *query = strchr(reference, '?');
-    bool put = strcmp(q->method, "PUT") == 0 && m->stores_anyway;
-    if (put && query)
-        store_at_once(w, q, query, &fields);
-    else if (put)
+    if (strcmp(q->method, "PUT") == 0 && m->stores_anyway)
         store(w, reference, q->type, w->c->in.data + q->head, q->body);
-    drop(&fields);
     if (strcmp(q->method, "DELETE") == 0 && m->deletes_anyway)
         remove_tag(w, reference);
     if (m->fail_status)

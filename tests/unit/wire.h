@@ -52,8 +52,6 @@ struct wire_manners {
     bool delete_unanswered; /* as put_unanswered */
     bool conditional;       /* understands If-None-Match */
     bool stranger;          /* does not say that it is of Docker's distribution */
-    unsigned at_once;       /* so many tags it sets by one PUT; 0: it does not know of that */
-    unsigned too_long;      /* with more, it answers this and sets none, say 414 */
     const char *fields;     /* NULL, or more of them in every answer: "A: b\r\n" */
     const char *fail_method; /* requests of this method fail, or all: */
     unsigned fail_after;     /* after so many of them that don't, */

@@ -49,17 +49,16 @@ static unsigned char choice_of(const struct vector *v)
 #define TOKEN "HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{\"token\":\"a\",\"expires_in\":300}"
 #define DELETED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 #define UNSUPPORTED "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
-#define SET_TOGETHER "HTTP/1.1 201 Created\r\n" DIGEST "OCI-Tag: x, y\r\nContent-Length: 0\r\n\r\n"
 
 /* The first byte: 4 tag, 12 the same with a guard, 6 delete, 1 list, 2 digest, 3 manifest. The fourth: how
  * often it is tried again; 8 confirm, 16 dry run, 32 keep, 64 siblings, 128 platform. */
 static const char *const operations[] = {
-    "\4\4\4\4" GOT "\xff" ABSENT "\xff" ELSEWHERE "\xff" SET_TOGETHER,
+    "\4\4\4\4" GOT "\xff" ABSENT "\xff" CONFIRMED "\xff" ELSEWHERE "\xff" CONFIRMED,
     "\4\4\4\4" GOT "\xff" ABSENT "\xff" ELSEWHERE "\xff" PUT "\xff" CONFIRMED "\xff" CONFIRMED,
     "\4\4\4\4" GOT "\xff" LOOKED "\xff" LOOKED,
     "\4\4\4\4" ERROR,
     "\4\4\4\3" BUSY "\xff" GOT "\xff" BUSY "\xff" ABSENT "\xff" BUSY "\xff" PUT,
-    "\4\4\4\10" GOT "\xff" ABSENT "\xff" ABSENT "\xff" SET_TOGETHER "\xff" LOOKED "\xff" ELSEWHERE,
+    "\4\4\4\10" GOT "\xff" ABSENT "\xff" CONFIRMED "\xff" LOOKED "\xff" ELSEWHERE,
     "\14\4\4\3" GOT "\xff" ABSENT "\xff" CONFIRMED "\xff" ELSEWHERE,
     "\14\4\4\3" GOT "\xff" ABSENT "\xff" BUSY "\xff" ABSENT "\xff" CONFIRMED "\xff" ABSENT,
     "\4\4\4\4" UNAUTHORIZED "\xff" UNAUTHORIZED "\xff" TOKEN "\xff" GOT "\xff" ABSENT "\xff" CONFIRMED,
