@@ -268,6 +268,8 @@ static void confirm_put(struct wire *w, const char *digest)
     begin_answer(w, m->put_status ? m->put_status : 201);
     if (!m->no_digest)
         add_text(&w->c->out, "Docker-Content-Digest: %s\r\n", claim ? claim : digest);
+    if (m->put_fields)
+        add_text(&w->c->out, "%s", m->put_fields);
     end_answer(w, "", 0);
 }
 
@@ -278,7 +280,7 @@ static void answer_put(struct wire *w, const struct request *q, const char *refe
     const char *body = w->c->in.data + q->head;
     char digest[72];
     wire_digest(body, q->body, digest);
-    if (status < 300 || m->stores_anyway)
+    if ((status < 300 || m->stores_anyway) && !m->stores_never)
         store(w, reference, q->type, body, q->body);
     if (m->put_unanswered)
         answer_nothing(w);
@@ -288,23 +290,30 @@ static void answer_put(struct wire *w, const struct request *q, const char *refe
         confirm_put(w, digest);
 }
 
-static void remove_tag(struct wire *w, const char *reference)
+/* A tag; or a manifest, by its digest, with all tags that point at it. */
+static void remove_reference(struct wire *w, const char *reference)
 {
+    const struct wire_tag *t;
+    char name[129];
     note_change(w, reference);
-    wire_delete(w, reference);
+    while ((t = wire_find(w, reference))) {
+        memcpy(name, t->name, sizeof name);
+        wire_delete(w, name);
+    }
 }
 
 static void answer_delete(struct wire *w, const char *reference)
 {
     const struct wire_manners *m = &w->manners;
-    unsigned status = m->delete_status ? m->delete_status : 202;
+    bool alone = m->deletes_whole && !strchr(reference, ':');
+    unsigned status = alone ? 405 : m->delete_status ? m->delete_status : 202;
     if (!wire_find(w, reference)) {
         answer_error(w, 404, "MANIFEST_UNKNOWN");
         return;
     }
     if ((status < 300 || m->deletes_anyway) && !m->deletes_never)
-        remove_tag(w, reference);
-    if (m->delete_unanswered)
+        remove_reference(w, reference);
+    if (m->delete_unanswered && !alone)
         answer_nothing(w);
     else if (status >= 300)
         answer_error(w, status, "UNSUPPORTED");
@@ -428,7 +437,7 @@ static bool answer_failure(struct wire *w, const struct request *q, const char *
     if (strcmp(q->method, "PUT") == 0 && m->stores_anyway)
         store(w, reference, q->type, w->c->in.data + q->head, q->body);
     if (strcmp(q->method, "DELETE") == 0 && m->deletes_anyway)
-        remove_tag(w, reference);
+        remove_reference(w, reference);
     if (m->fail_status)
         answer_error_with(w, m->fail_status, "UNKNOWN", m->fail_fields);
     else {
@@ -494,7 +503,7 @@ static void answer(struct wire *w, const struct request *q)
     w->c->speak_at = w->now + w->manners.delay;
     if (answer_specially(w, q, reference))
         return;
-    if (w->manners.realm && strncmp(q->target, "/token?", 7) == 0)
+    if (w->manners.realm && strcspn(q->target, "?") == 6 && strncmp(q->target, "/token", 6) == 0)
         answer_token(w);
     else if (w->c == w->line && !is_allowed(w))
         answer_challenge(w);

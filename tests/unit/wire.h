@@ -68,6 +68,10 @@ struct wire_manners {
     unsigned page;  /* tags on one page of a list; 0: all */
     uint64_t delay; /* milliseconds before an answer begins */
     uint64_t pace;  /* milliseconds between two bytes of it */
+
+    bool stores_never;      /* though put_status says otherwise */
+    const char *put_fields; /* NULL, or more fields in the answer to a PUT that is taken: "A: b\r\n" */
+    bool deletes_whole;     /* a tag alone: 405. A manifest, by its digest, with all its tags */
 };
 
 /* Where the way breaks, once; counted in bytes of all connections together. */
