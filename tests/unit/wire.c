@@ -325,13 +325,30 @@ static void answer_delete(struct wire *w, const char *reference)
 
 /* ---- Tokens ---------------------------------------------------------------------------------- */
 
+static void refuse_token(struct wire *w)
+{
+    struct wire_manners *m = &w->manners;
+    w->token_refused = true;
+    if (m->refusals && --m->refusals == 0)
+        m->tokens_max = 0;
+    if (m->token_refusal == WIRE_GARBAGE) {
+        begin_answer(w, 200);
+        end_answer(w, "[]", 2);
+    } else if (m->token_refusal == WIRE_CUT) {
+        w->c->dead = true;
+        w->c->ended = true;
+    } else
+        answer_error(w, m->token_refusal ? m->token_refusal : 403, "DENIED");
+}
+
 static void answer_token(struct wire *w)
 {
     char body[256];
     if (w->manners.tokens_max && w->tokens >= w->manners.tokens_max) {
-        answer_error(w, 403, "DENIED");
+        refuse_token(w);
         return;
     }
+    w->token_refused = false;
     w->token_since = w->now;
     int size = snprintf(body, sizeof body, "{\"token\":\"t%u\"%s}", ++w->tokens,
                         w->manners.token_says ? w->manners.token_says : "");
