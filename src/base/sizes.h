@@ -76,11 +76,12 @@
 #define WORDS_MAX 8              /* of an option that may be repeated, 8 bytes each */
 #define EXPECTED_MAX 256         /* --expect options, 8 bytes each */
 #define JOURNAL_LINE_MAX 1024    /* bytes of a journal's line, its newline included */
-#define ANNOUNCED_MAX 64    /* tags moved by one request that the journal has an end for if they fail */
-#define UNDO_BOOK_MAX 16384 /* moves that one undo has undone, 8 bytes each */
-#define VARIABLES_MAX 1024  /* of the environment of watch's command; with more, it is not run */
-#define VARIABLES_TEXT_MAX 2048 /* bytes of those that are added: an image and two digests */
-#define OUTPUT_MAX 4096         /* bytes of standard output that are written at a time */
+#define ANNOUNCED_MAX 64         /* tags on their way that the journal has an end for if they fail */
+#define NAMES_SLOTS 32768        /* 4 bytes each; half as many names are compared at a time */
+#define UNDO_BOOK_MAX 16384      /* moves that one undo has undone, 8 bytes each */
+#define VARIABLES_MAX 1024       /* of the environment of watch's command; with more, it is not run */
+#define VARIABLES_TEXT_MAX 2048  /* bytes of those that are added: an image and two digests */
+#define OUTPUT_MAX 4096          /* bytes of standard output that are written at a time */
 #define LINE_BYTES_MAX 5120 /* bytes of a line on standard error, on the stack; longer ones are cut */
 #define ROW_MAX 8192        /* bytes of a line of the answer; an error in it may be escaped */
 #define HEAP_SIZE 8192u     /* bytes that the C library of a static program may allocate */

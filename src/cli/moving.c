@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cli/names.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -32,21 +33,15 @@ static void tell(struct moving *m, const struct regtag_result *result)
     m->told++;
 }
 
-static bool had_before(const struct moving *m, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(m->names[i], m->names[index]) == 0)
-            return true;
-    return false;
-}
-
-/* Tags are told in the order of their names; of a name that is given twice nothing is told the second time. */
+/* The library settles tags in the order of their names, a name that is given twice once: so many of them have
+ * been told, and the rest is told the same way. */
 static void fail_rest(struct moving *m, const struct regtag_result *failure)
 {
-    size_t distinct = 0;
-    for (size_t i = 0, told = m->told; i < m->count; i++) {
+    static struct names names;
+    names_begin(&names, m->names, m->count);
+    for (size_t i = 0, distinct = 0, told = m->told; i < m->count; i++) {
         struct regtag_result result = *failure;
-        if (had_before(m, i) || distinct++ < told)
+        if (!names_is_first(&names, i) || distinct++ < told)
             continue;
         result.name = m->names[i];
         if (!failure->name || strcmp(failure->name, result.name) != 0) {

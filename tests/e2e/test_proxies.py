@@ -1,9 +1,12 @@
 """Proxies: when one is asked, what it is told, and what becomes of it when it refuses."""
 
+from dataclasses import replace
+from urllib.parse import urljoin, urlsplit
+
 import pytest
 from accounts import auths
 from authority import LOOPBACK
-from fake import CLOSE, STALL, answer
+from fake import CLOSE, STALL, answer, bodiless
 from fronts import SecureRegistry, needs_tls, reached
 from images import OCI_MANIFEST, digest_of
 from proxies import ESTABLISHED, Proxy, Squid, Tinyproxy
@@ -569,6 +572,134 @@ def test_the_token_server_is_reached_through_the_proxy_too(
     assert len(auth.server.requests) == 1
 
 
+# ---- Redirects and pages: what is relative is so to the URL that was asked for, through a proxy as without
+
+
+LOCATIONS = {
+    "a_path": "/moved/there",
+    "a_name": "there",
+    "a_name_in_a_folder": "a/there",
+    "a_folder_above": "../there",
+    "this_folder": "./there",
+    "a_query": "?there=1",
+    "a_host": "//{host}/moved/there",
+    "a_url": "http://{host}/moved/there",
+}
+
+MOVED = {
+    "manifest": ("GET", "manifest", []),
+    "upload": ("PUT", "tag", ["new"]),
+    "look": ("HEAD", "digest", []),
+    "deletion": ("DELETE", "delete", []),
+}
+
+
+class Moving:
+    """Sends some requests on, to a URL relative to their own, and answers there what it would here."""
+
+    def __init__(self, registry, location, *methods):
+        self.registry = registry
+        self.location = location
+        self.methods = methods
+        self.places = {}  # (method, URL) where a request was sent to: the target that it had before
+
+    def __call__(self, request):
+        url = f"http://{request.value('Host')}{request.target}"
+        if (request.method, url) in self.places:
+            return self.registry(replace(request, target=self.places[request.method, url]))
+        if request.method not in self.methods:
+            return self.registry(request)
+        location = self.location.format(host=request.value("Host"))
+        self.places[request.method, urljoin(url, location)] = request.target
+        sent_on = answer(307, b"over there\n", f"Location: {location}")
+        return bodiless(sent_on) if request.method == "HEAD" else sent_on
+
+
+@pytest.mark.parametrize("what", MOVED)
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_a_location_through_a_proxy_may_be(account, serve, shelf, document, proxy, location, what):
+    method, verb, names = MOVED[what]
+    moving = Moving(shelf, LOCATIONS[location], method)
+    host = f"{NAME}:{serve(moving).port}"
+
+    result = account(verb, "--plain-http", "--proxy", proxy.url, f"{host}/repo:old", *names)
+
+    assert (result.status, result.err) == (0, b""), result
+    [(_, place)] = moving.places
+    assert f"{method} {place}" in proxy.request_lines
+    assert all(urlsplit(line.split(" ")[1]).netloc == host for line in proxy.request_lines)
+    assert {request.value("Host") for request in proxy.requests} == {host}
+    if verb == "tag":
+        assert shelf.document("repo", "new") == document
+    if verb == "manifest":
+        assert result.out == document
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_a_location_of_a_list_through_a_proxy_may_be(account, serve, shelf, proxy, location):
+    moving = Moving(shelf, LOCATIONS[location], "GET")
+    host = f"{NAME}:{serve(moving).port}"
+
+    result = account("ls", "--plain-http", "--proxy", proxy.url, f"{host}/repo")
+
+    assert (result.status, result.lines) == (0, ["old"]), result
+    [(_, place)] = moving.places
+    assert proxy.request_lines[1:] == [f"GET {place}"]
+
+
+LINKS = {
+    "a_path": "/v2/repo/tags/list?last=old",
+    "a_query": "?last=old",
+    "a_name": "list?last=old",
+    "a_folder_above": "../tags/list?last=old",
+    "a_host": "//{host}/v2/repo/tags/list?last=old",
+    "a_url": "http://{host}/v2/repo/tags/list?last=old",
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_to_the_next_page_through_a_proxy_may_be(account, serve, proxy, link):
+    def page(request):
+        if request.query == "last=old":
+            return answer(200, b'{"name":"repo","tags":["other"]}')
+        where = LINKS[link].format(host=request.value("Host"))
+        return answer(200, b'{"name":"repo","tags":["old"]}', f'Link: <{where}>; rel="next"')
+
+    host = f"{NAME}:{serve(page).port}"
+
+    result = account("ls", "--plain-http", "--proxy", proxy.url, f"{host}/repo")
+
+    assert (result.status, result.lines) == (0, ["old", "other"]), result
+    assert proxy.request_lines[1:] == [f"GET http://{host}/v2/repo/tags/list?last=old"]
+
+
+@pytest.mark.parametrize("location", ["/v2/repo/manifests/new", "//{there}/v2/repo/manifests/new"])
+def test_an_upload_through_a_proxy_may_be_sent_to_another_host(
+    account, serve, shelf, document, guarded_proxy, password, location
+):
+    """The proxy's password goes along, since the proxy is the same; the other host does not see it."""
+    other = serve(shelf)
+    there = f"other.test:{other.port}"
+
+    def moved(request):
+        where = location.format(there=there) if "{there}" in location else f"http://{there}{location}"
+        return answer(308, b"", f"Location: {where}")
+
+    server = serve(lambda request: moved(request) if request.method == "PUT" else shelf(request))
+    host = f"{NAME}:{server.port}"
+
+    result = account(
+        *["tag", "--plain-http", f"{host}/repo:old", "new"], env={"http_proxy": guarded_proxy.url}
+    )
+
+    assert (result.status, result.err) == (0, b""), result
+    assert guarded_proxy.request_lines[-1] == f"PUT http://{there}/v2/repo/manifests/new"
+    assert guarded_proxy.requests[-1].value("Host") == there
+    assert guarded_proxy.requests[-1].value("Proxy-Authorization") == basic(USER, password)
+    [put] = other.uploads
+    assert (put.body, put.value("Proxy-Authorization")) == (document, None)
+
+
 # ---- Real ones
 
 
@@ -632,6 +763,18 @@ def test_a_real_proxy_without_tls(account, registry, repository, real):
     assert (result.status, result.err) == (0, b""), result
     assert result.rows == [(f"{host}/{repository}:new", digest, "created", "-")]
     assert registry.digest(repository, "new") == digest
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_a_location_through_a_real_proxy(account, serve, shelf, document, real, location):
+    moving = Moving(shelf, LOCATIONS[location], "GET", "PUT")
+    host = f"{NAME}:{serve(moving).port}"
+
+    result = account("tag", "--plain-http", "--proxy", real.url, f"{host}/repo:old", "new")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert shelf.document("repo", "new") == document
+    assert sorted(method for method, _ in moving.places) == ["GET", "PUT"]
 
 
 @needs_tls

@@ -1,11 +1,12 @@
 """Bearer tokens: how one is asked for, what of, and where nothing is sent."""
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
 from accounts import answering, auths, entry
 from conftest import OCI_DOCUMENT
-from fake import CLOSE, STALL, answer, errors
+from fake import CLOSE, STALL, Pause, answer, errors, with_fields
 from guarded import TokenRegistry
 from images import OCI_MANIFEST
 from recorder import Recorder
@@ -557,6 +558,52 @@ def test_a_token_that_expires_between_pages_is_renewed(account, serve, tokens, a
 
     assert (result.status, result.lines) == (0, ["v1", "v2", "v3", "v4"]), result
     assert len(auth.requests) == 2
+
+
+def test_a_refused_renewal_is_reported_once_for_the_name_that_needs_it(
+    account, serve, shelf, tokens, auth, password
+):
+    """The first upload takes so long that the token is too old; then there is none, once."""
+    tokens.expires_in = 1
+    asked = []
+
+    def give(request):
+        asked.append("refused" if len(asked) == 1 else "granted")
+        if asked[-1] == "refused":
+            return errors(403, "DENIED", "not now")
+        tokens.instead = None
+        given = tokens(request)
+        tokens.instead = give
+        return given
+
+    def put(request):
+        """A registry may set tags of the query, too: this one the first of them."""
+        told = shelf.usual(request)
+        first = parse_qs(request.query).get("tag", [])[:1]
+        for tag in first:
+            shelf.put("repo", tag, request.value("Content-Type"), request.body)
+        told = with_fields(told, [f"OCI-Tag: {tag}" for tag in first])
+        if len(server.uploads) > 1:
+            return told
+        tokens.forget()
+        return [Pause(1.2), told]
+
+    tokens.instead = give
+    shelf.fields = []
+    shelf.instead["PUT"] = put
+    server = serve(token_gate(shelf, tokens, auth))
+    account.docker_config(auths(server.host, USER, password))
+
+    result = account("tag", f"{server.host}/repo:old", "one", "two", "three", retries=0)
+
+    # The first look at the second name may be what was refused, which is not the end of it.
+    assert asked == ["granted", "refused", "granted"]
+    told = [row[2] for row in result.rows]
+    assert (told[0], told[2]) == ("created", "created"), result
+    assert (told[1] in ("created", "set")) == (shelf.document("repo", "two") is not None), result
+    if result.status:
+        assert (result.status, told[1]) == (4, "failed"), result
+        assert result.complaint(f"{server.host}/repo:two", "not now").count("no token from") == 1
 
 
 # ---- Tokens that one has already

@@ -76,12 +76,14 @@ void take_notes(struct run *run, bool wire)
 
 static void note_settled(struct run *run, const struct regtag_result *result)
 {
-    assert_true(run->settled < NAMES_MAX);
-    run->outcome[run->settled] = result->outcome;
-    run->status[run->settled] = result->status;
-    run->absent[run->settled] = result->absent;
-    snprintf(run->previous[run->settled], sizeof run->previous[0], "%s", result->previous);
-    snprintf(run->name[run->settled++], sizeof run->name[0], "%s", result->name);
+    size_t i = run->settled++;
+    if (i < NAMES_MAX) {
+        run->outcome[i] = result->outcome;
+        run->status[i] = result->status;
+        run->absent[i] = result->absent;
+        snprintf(run->previous[i], sizeof run->previous[0], "%s", result->previous);
+        snprintf(run->name[i], sizeof run->name[0], "%s", result->name);
+    }
     assert_int_equal(is_good(result->outcome), result->status == REGTAG_OK);
     assert_int_equal(*result->error == '\0', result->status == REGTAG_OK);
 }

@@ -293,6 +293,8 @@ static void confirm_put(struct wire *w, const char *digest)
     begin_answer(w, m->put_status ? m->put_status : 201);
     if (!m->no_digest)
         add_text(&w->c->out, "Docker-Content-Digest: %s\r\n", claim ? claim : digest);
+    if (m->put_fields)
+        add_text(&w->c->out, "%s", m->put_fields);
     end_answer(w, "", 0);
 }
 
@@ -303,7 +305,7 @@ static void answer_put(struct wire *w, const struct request *q, const char *refe
     const char *body = w->c->in.data + q->head;
     char digest[72];
     wire_digest(body, q->body, digest);
-    if (status < 300 || m->stores_anyway)
+    if ((status < 300 || m->stores_anyway) && !m->stores_never)
         store(w, reference, q->type, body, q->body);
     if (m->put_unanswered)
         answer_nothing(w);
@@ -313,38 +315,30 @@ static void answer_put(struct wire *w, const struct request *q, const char *refe
         confirm_put(w, digest);
 }
 
-static void remove_tag(struct wire *w, const char *reference)
-{
-    note_change(w, reference);
-    wire_delete(w, reference);
-}
-
-/* By a digest, all its tags go. */
-static void remove_whole(struct wire *w, const char *digest)
+/* A tag; or a manifest, by its digest, with all tags that point at it. */
+static void remove_reference(struct wire *w, const char *reference)
 {
     const struct wire_tag *t;
-    while ((t = wire_find(w, digest)) != NULL) {
-        char name[sizeof t->name];
+    char name[129];
+    note_change(w, reference);
+    while ((t = wire_find(w, reference))) {
         memcpy(name, t->name, sizeof name);
-        remove_tag(w, name);
+        wire_delete(w, name);
     }
 }
 
 static void answer_delete(struct wire *w, const char *reference)
 {
     const struct wire_manners *m = &w->manners;
-    bool whole = strncmp(reference, "sha256:", 7) == 0;
-    unsigned status = m->delete_status ? m->delete_status : m->deletes_whole && !whole ? 400 : 202;
+    bool alone = m->deletes_whole && !strchr(reference, ':');
+    unsigned status = alone ? 405 : m->delete_status ? m->delete_status : 202;
     if (!wire_find(w, reference)) {
         answer_error(w, 404, "MANIFEST_UNKNOWN");
         return;
     }
-    bool done = (status < 300 || m->deletes_anyway) && !m->deletes_never;
-    if (done && whole)
-        remove_whole(w, reference);
-    else if (done)
-        remove_tag(w, reference);
-    if (m->delete_unanswered)
+    if ((status < 300 || m->deletes_anyway) && !m->deletes_never)
+        remove_reference(w, reference);
+    if (m->delete_unanswered && !alone)
         answer_nothing(w);
     else if (status >= 300)
         answer_error(w, status, "UNSUPPORTED");
@@ -356,13 +350,30 @@ static void answer_delete(struct wire *w, const char *reference)
 
 /* ---- Tokens ---------------------------------------------------------------------------------- */
 
+static void refuse_token(struct wire *w)
+{
+    struct wire_manners *m = &w->manners;
+    w->token_refused = true;
+    if (m->refusals && --m->refusals == 0)
+        m->tokens_max = 0;
+    if (m->token_refusal == WIRE_GARBAGE) {
+        begin_answer(w, 200);
+        end_answer(w, "[]", 2);
+    } else if (m->token_refusal == WIRE_CUT) {
+        w->c->dead = true;
+        w->c->ended = true;
+    } else
+        answer_error(w, m->token_refusal ? m->token_refusal : 403, "DENIED");
+}
+
 static void answer_token(struct wire *w)
 {
     char body[256];
     if (w->manners.tokens_max && w->tokens >= w->manners.tokens_max) {
-        answer_error(w, 403, "DENIED");
+        refuse_token(w);
         return;
     }
+    w->token_refused = false;
     w->token_since = w->now;
     int size = snprintf(body, sizeof body, "{\"token\":\"t%u\"%s}", ++w->tokens,
                         w->manners.token_says ? w->manners.token_says : "");
@@ -468,7 +479,7 @@ static bool answer_failure(struct wire *w, const struct request *q, const char *
     if (strcmp(q->method, "PUT") == 0 && m->stores_anyway)
         store(w, reference, q->type, w->c->in.data + q->head, q->body);
     if (strcmp(q->method, "DELETE") == 0 && m->deletes_anyway)
-        remove_tag(w, reference);
+        remove_reference(w, reference);
     if (m->fail_status)
         answer_error_with(w, m->fail_status, "UNKNOWN", m->fail_fields);
     else {
@@ -534,7 +545,7 @@ static void answer(struct wire *w, const struct request *q)
     w->c->speak_at = w->now + w->manners.delay;
     if (answer_specially(w, q, reference))
         return;
-    if (w->manners.realm && strncmp(q->target, "/token?", 7) == 0)
+    if (w->manners.realm && strcspn(q->target, "?") == 6 && strncmp(q->target, "/token", 6) == 0)
         answer_token(w);
     else if (w->c == w->line && !is_allowed(w))
         answer_challenge(w);

@@ -7,6 +7,8 @@
 
 #define WIRE_TAGS_MAX 128
 #define WIRE_NEVER UINT64_MAX
+#define WIRE_CUT 1     /* the connection is lost instead of an answer */
+#define WIRE_GARBAGE 2 /* 200, with nothing in it that could be meant */
 
 /* A string of bytes that grows. */
 struct wire_bytes {
@@ -55,7 +57,6 @@ struct wire_manners {
     bool deletes_anyway;    /* though delete_status, or a failure, says otherwise */
     bool deletes_never;     /* though delete_status says otherwise */
     bool delete_unanswered; /* as put_unanswered */
-    bool deletes_whole;     /* DELETE of a tag: 400; of a digest: takes all its tags along */
     bool conditional;       /* understands If-None-Match */
     bool stranger;          /* does not say that it is of Docker's distribution */
     const char *fields;     /* NULL, or more of them in every answer: "A: b\r\n" */
@@ -74,6 +75,12 @@ struct wire_manners {
     unsigned page;  /* tags on one page of a list; 0: all */
     uint64_t delay; /* milliseconds before an answer begins */
     uint64_t pace;  /* milliseconds between two bytes of it */
+
+    bool stores_never;      /* though put_status says otherwise */
+    const char *put_fields; /* NULL, or more fields in the answer to a PUT that is taken: "A: b\r\n" */
+    bool deletes_whole;     /* a tag alone: 405. A manifest, by its digest, with all its tags */
+    unsigned token_refusal; /* of tokens beyond tokens_max: a status, WIRE_CUT or WIRE_GARBAGE; 0: 403 */
+    unsigned refusals;      /* so often; 0: for good */
 };
 
 /* Where the way breaks, once; counted in bytes of all connections together. */
@@ -129,6 +136,7 @@ struct wire {
     char condition[80];             /* the last If-None-Match */
     char authorization[80];         /* the last Authorization, of either server */
     uint64_t token_since;           /* when the last token was given */
+    bool token_refused;             /* the last request for one was in vain */
     uint64_t sent, received;        /* bytes, of the client */
     const char *misuse;             /* NULL, or what the client did that it must not */
     char put_type[128];             /* of the last PUT, and its body */

@@ -1,0 +1,209 @@
+/* Tens of thousands of names and guards: the time for each does not grow with their number, and the deadline
+ * holds. The processor's time is compared for a number of names and four times as many. */
+#include <time.h>
+
+#include "run.h"
+
+#define FEW 5000
+#define MANY (4 * FEW)
+#define GUARDS 256 /* as many as the command takes */
+
+static char texts[MANY][12], guards[MANY][24];
+static const char *names[2 * MANY], *expected[MANY];
+
+/* What there is to do: `count` names, then some of them again. */
+struct task {
+    const char *image;
+    size_t count, given, guards;
+    bool dry_run;
+    uint64_t jump; /* milliseconds that pass once the first name is settled */
+};
+
+static void make_texts(const struct task *task)
+{
+    for (size_t i = 0; i < task->count; i++) {
+        snprintf(texts[i], sizeof texts[i], "v%zu", i);
+        snprintf(guards[i], sizeof guards[i], "v%zu=absent", i);
+        expected[i] = guards[i];
+    }
+    for (size_t i = 0; i < task->given; i++)
+        names[i] = texts[i < task->count ? i : i * 7919 % task->count];
+}
+
+struct done {
+    double seconds;
+    size_t settled, in_order;
+    enum regtag_status status;
+    uint64_t now;
+};
+
+/* An operation with the memory that it has unless it is told to do with less. */
+static struct regtag *begin_large(struct run *run, const struct task *task, void **memory)
+{
+    struct regtag_config config = run->config;
+    config.manifest_max = 0;
+    config.tokens_max = 0;
+    config.dry_run = task->dry_run;
+    config.expected = expected;
+    config.expected_count = task->guards;
+    *memory = malloc(regtag_size(&config));
+    assert_non_null(*memory);
+    return regtag_init(*memory, regtag_size(&config), &config);
+}
+
+static void note_order(struct run *run, struct done *done)
+{
+    const char *name = regtag_result(run->regtag)->name;
+    if (done->in_order < MANY && strcmp(name, names[done->in_order]) == 0)
+        done->in_order++;
+}
+
+/* What a registry remembers for tests is not to grow with the names. */
+static void forget_requests(struct wire *w)
+{
+    w->asked.size = 0;
+    w->log.size = 0;
+    for (size_t i = 0; i < WIRE_LINES; i++)
+        w->line[i].log.size = 0;
+}
+
+static struct done perform(const struct task *task)
+{
+    struct done done = {0};
+    struct run run;
+    void *memory;
+    make_texts(task);
+    begin(&run);
+    run.regtag = begin_large(&run, task, &memory);
+    clock_t start = clock();
+    assert_int_equal(regtag_tag(run.regtag, task->image, names, task->given), REGTAG_OK);
+    while (step(&run)) {
+        if (run.end != REGTAG_SETTLED)
+            continue;
+        note_order(&run, &done);
+        forget_requests(&run.wire);
+        if (run.settled == 1)
+            run.wire.now += task->jump;
+    }
+    done.seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    done.settled = run.settled;
+    done.status = regtag_error(run.regtag, NULL);
+    done.now = run.wire.now;
+    finish(&run);
+    free(memory);
+    return done;
+}
+
+/* The least of three: other programs run as well. */
+static double least_time(const struct task *task)
+{
+    double least = perform(task).seconds;
+    for (unsigned i = 0; i < 2 && least > 0.01; i++) {
+        double seconds = perform(task).seconds;
+        least = seconds < least ? seconds : least;
+    }
+    return least;
+}
+
+/* Four times as many names, and guards if there are many, may take eight times as long; very little cannot be
+ * measured. */
+static void expect_even_growth(const struct task *many)
+{
+    struct task few = *many;
+    few.count = many->count / 4;
+    few.given = many->given / 4;
+    few.guards = many->guards > GUARDS ? many->guards / 4 : many->guards;
+    double a = least_time(&few), b = least_time(many);
+    if (b > 0.2 && b > 8 * a)
+        fail_msg("%zu names: %.3f s, %zu names: %.3f s", few.given, a, many->given, b);
+}
+
+static void expect_all(const struct task *task, enum regtag_status status)
+{
+    struct done done = perform(task);
+    assert_int_equal(done.settled, task->count);
+    assert_int_equal(done.in_order, task->count);
+    assert_int_equal(done.status, status);
+}
+
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+static void names_of_an_image_that_is_not_there(void **state)
+{
+    const struct task task = {.image = "localhost/a:none", .count = MANY, .given = MANY};
+    (void)state;
+    expect_all(&task, REGTAG_NOT_FOUND);
+    expect_even_growth(&task);
+}
+
+static void names_that_are_looked_at(void **state)
+{
+    const struct task task = {
+        .image = "localhost/a:base", .count = MANY, .given = MANY, .dry_run = true};
+    (void)state;
+    expect_all(&task, REGTAG_OK);
+    expect_even_growth(&task);
+}
+
+static void names_that_are_given_twice(void **state)
+{
+    const struct task task = {
+        .image = "localhost/a:base", .count = MANY, .given = 2 * MANY, .dry_run = true};
+    (void)state;
+    expect_all(&task, REGTAG_OK);
+    expect_even_growth(&task);
+}
+
+static void names_that_are_left_at_the_deadline(void **state)
+{
+    const struct task task = {
+        .image = "localhost/a:base", .count = MANY, .given = MANY, .jump = 2 * TIMEOUT};
+    (void)state;
+    expect_all(&task, REGTAG_TIMEOUT);
+    assert_int_equal(perform(&task).now, 2 * TIMEOUT); /* nothing is waited for behind it */
+    expect_even_growth(&task);
+}
+
+/* ---- Guards ---------------------------------------------------------------------------------- */
+
+static void a_guard_for_each_name(void **state)
+{
+    const struct task task = {.image = "localhost/a:none", .count = MANY, .given = MANY, .guards = MANY};
+    (void)state;
+    expect_all(&task, REGTAG_NOT_FOUND);
+    expect_even_growth(&task);
+}
+
+static void a_guard_for_each_name_that_is_looked_at(void **state)
+{
+    const struct task task = {
+        .image = "localhost/a:base", .count = MANY, .given = MANY, .guards = MANY, .dry_run = true};
+    (void)state;
+    expect_all(&task, REGTAG_OK);
+    expect_even_growth(&task);
+}
+
+static void few_guards_for_many_names(void **state)
+{
+    const struct task task = {
+        .image = "localhost/a:base", .count = MANY, .given = MANY, .guards = GUARDS, .dry_run = true};
+    (void)state;
+    expect_all(&task, REGTAG_OK);
+    expect_even_growth(&task);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_an_image_that_is_not_there),
+        cmocka_unit_test(names_that_are_looked_at),
+        cmocka_unit_test(names_that_are_given_twice),
+        cmocka_unit_test(names_that_are_left_at_the_deadline),
+        cmocka_unit_test(a_guard_for_each_name),
+        cmocka_unit_test(a_guard_for_each_name_that_is_looked_at),
+        cmocka_unit_test(few_guards_for_many_names),
+    };
+    if (getenv("ONLY"))
+        cmocka_set_test_filter(getenv("ONLY"));
+    return cmocka_run_group_tests_name("many", tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+/* Names that are repeated among many: found whatever their number, and whatever stands between them. */
+#include "run.h"
+
+#include "cli/names.h"
+
+#define MANY (5 * NAMES_SLOTS / 2 + 7) /* more than are compared at a time */
+
+static struct names names;
+static char texts[MANY][12];
+static const char *list[MANY];
+
+static void name(size_t i, size_t number)
+{
+    snprintf(texts[i], sizeof texts[i], "v%zu", number);
+    list[i] = texts[i];
+}
+
+static void expect_firsts(size_t count, bool (*is_first)(size_t index))
+{
+    names_begin(&names, list, count);
+    for (size_t i = 0; i < count; i++)
+        if (names_is_first(&names, i) != is_first(i))
+            fail_msg("of %zu, name %zu, \"%s\", is taken for one that is there %s", count, i, list[i],
+                     is_first(i) ? "before" : "for the first time");
+}
+
+static bool always(size_t index)
+{
+    (void)index;
+    return true;
+}
+
+static bool only_once(size_t index)
+{
+    return index == 0;
+}
+
+static bool by_looking(size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(list[i], list[index]) == 0)
+            return false;
+    return true;
+}
+
+static void few_names_are_told_apart(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count <= 64; count++) {
+        for (size_t kinds = 1; kinds <= 64; kinds += 7) {
+            for (size_t i = 0; i < count; i++)
+                name(i, i * i * 31 % kinds);
+            expect_firsts(count, by_looking);
+        }
+    }
+}
+
+static void one_name_is_one_however_often_it_is_given(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        name(i, 7);
+    expect_firsts(MANY, only_once);
+}
+
+static void many_names_are_all_their_own(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        name(i, i);
+    expect_firsts(MANY, always);
+}
+
+static size_t distance;
+
+static bool in_the_first_round(size_t index)
+{
+    return index < distance;
+}
+
+/* From next to each other to all of the list between them. */
+static void a_name_is_found_however_long_ago_it_was(void **state)
+{
+    static const size_t distances[] = {1,
+                                       2,
+                                       1000,
+                                       NAMES_SLOTS / 2 - 1,
+                                       NAMES_SLOTS / 2,
+                                       NAMES_SLOTS / 2 + 1,
+                                       NAMES_SLOTS,
+                                       2 * NAMES_SLOTS,
+                                       MANY - 1};
+    (void)state;
+    for (size_t d = 0; d < COUNT(distances); d++) {
+        distance = distances[d];
+        for (size_t i = 0; i < MANY; i++)
+            name(i, i % distance);
+        expect_firsts(MANY, in_the_first_round);
+    }
+}
+
+static void few_names_touch_little_memory(void **state)
+{
+    (void)state;
+    memset(names.slots, 0xa5, sizeof names.slots);
+    for (size_t i = 0; i < 3; i++)
+        name(i, i);
+    expect_firsts(3, always);
+    for (size_t i = 8; i < NAMES_SLOTS; i++)
+        assert_int_equal(names.slots[i], 0xa5a5a5a5u);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(few_names_are_told_apart),
+        cmocka_unit_test(one_name_is_one_however_often_it_is_given),
+        cmocka_unit_test(many_names_are_all_their_own),
+        cmocka_unit_test(a_name_is_found_however_long_ago_it_was),
+        cmocka_unit_test(few_names_touch_little_memory),
+    };
+    if (getenv("ONLY"))
+        cmocka_set_test_filter(getenv("ONLY"));
+    return cmocka_run_group_tests_name("repeats", tests, NULL, NULL);
+}
