@@ -525,6 +525,7 @@ static void let_rival_act(struct wire *w)
 static struct wire_quirk *find_quirk(struct wire *w, const struct request *q, const char *reference)
 {
     char request[9100];
+    struct wire_quirk *found = NULL;
     snprintf(request, sizeof request, "%s %s", q->method, reference);
     for (size_t i = 0; i < WIRE_QUIRKS; i++) {
         struct wire_quirk *quirk = &w->quirk[i];
@@ -532,10 +533,10 @@ static struct wire_quirk *find_quirk(struct wire *w, const struct request *q, co
         if (!quirk->request || strncmp(request, quirk->request, strlen(quirk->request)) != 0)
             continue;
         quirk->seen++;
-        if (quirk->seen > quirk->after && quirk->seen - quirk->after <= times)
-            return quirk;
+        if (!found && quirk->seen > quirk->after && quirk->seen - quirk->after <= times)
+            found = quirk;
     }
-    return NULL;
+    return found;
 }
 
 /* Whether it is neither an interim answer nor an empty line. */
@@ -569,17 +570,15 @@ static void twist_answer(struct wire *w, const struct wire_quirk *quirk, size_t 
         say_part(c, quirk, &parts, quirk->before, strlen(quirk->before), is_surplus(quirk->before));
     if (!quirk->instead)
         say_part(c, quirk, &parts, own.data, own.size, false);
-    else if (*quirk->instead) {
-        say_part(c, quirk, &parts, quirk->instead, strlen(quirk->instead), false);
-        if (c->surplus_at == SIZE_MAX)
-            c->surplus_at = c->out.size - 1; /* all of it was read then */
-    }
+    else if (*quirk->instead)
+        say_part(c, quirk, &parts, quirk->instead, strlen(quirk->instead), true);
     if (quirk->twice)
         say_part(c, quirk, &parts, own.data, own.size, true);
     if (quirk->behind)
         say_part(c, quirk, &parts, quirk->behind, strlen(quirk->behind), is_surplus(quirk->behind));
     drop(&own);
-    c->ended = c->ended || quirk->ending != WIRE_STAYS;
+    c->ended = c->ended || quirk->ending == WIRE_CLOSES || quirk->ending == WIRE_RESETS;
+    c->stale = c->stale || quirk->ending == WIRE_LEAVES;
     c->dead = c->dead || quirk->ending == WIRE_RESETS;
 }
 
@@ -790,6 +789,8 @@ static void answer_early(struct wire *w)
     e->times--;
     w->quirks++;
     w->c->blocked = true;
+    w->c->hasty = true;
+    w->c->surplus_at = w->c->out.size;
     add(&w->c->out, e->text, strlen(e->text));
     if (e->sets_new)
         wire_push(w, "new", base->type, base->manifest.data, base->manifest.size);
@@ -815,7 +816,7 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
         return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_AGAIN : REGTAG_FAILED;
     if (is_deaf(w) || w->c->blocked)
         return REGTAG_AGAIN;
-    w->spoiled += w->c->in.size == 0 && w->c->out_at > w->c->surplus_at;
+    w->spoiled += (w->c->in.size == 0 || w->c->hasty) && w->c->out_at > w->c->surplus_at;
     w->c->ended = w->c->ended || w->c->stale;
     if (w->c->ended && !w->c->dead)
         note_lost(w, bytes, size);
@@ -891,6 +892,7 @@ static void connect_anew(struct wire *w, const struct regtag_origin *origin)
     w->c->up_at = w->connecting == WIRE_NEVER ? WIRE_NEVER : w->now + w->connecting;
     w->c->held.size = 0;
     w->c->blocked = false;
+    w->c->hasty = false;
     w->c->surplus_at = SIZE_MAX;
     greet(w);
 }

@@ -91,7 +91,8 @@ struct wire_rival {
     const char *tag, *type, *manifest; /* NULL: deletes it */
 };
 
-enum wire_ending { WIRE_STAYS, WIRE_CLOSES, WIRE_RESETS };
+/* What becomes of a connection behind an answer; WIRE_LEAVES: as close_late. */
+enum wire_ending { WIRE_STAYS, WIRE_CLOSES, WIRE_RESETS, WIRE_LEAVES };
 
 /* An answer that is not what was asked for, or not only that. */
 struct wire_quirk {
@@ -126,6 +127,7 @@ struct wire_line {
     bool open, ended, stale, dead, mute, head_request;
     bool first;             /* of all connections */
     bool blocked;           /* takes nothing until its early answer has been read */
+    bool hasty;             /* has given an early answer */
     size_t surplus_at;      /* where in `out` something begins that nobody asked for, or SIZE_MAX */
     struct wire_bytes held; /* comes when the client has sent more */
     char host[256];
@@ -155,11 +157,11 @@ struct wire {
     unsigned connections, requests, puts, gets, heads, deletes, tokens;
     struct wire_bytes asked;            /* "METHOD REFERENCE\n" of each request that was taken */
     uint64_t asked_at[WIRE_LOOKED_MAX]; /* and when */
-    struct wire_bytes history; /* the same, with "lost METHOD REFERENCE\n" of those nobody has read */
-    unsigned
-        spoiled; /* requests on a connection that had said what nobody asked for, or half an answer */
-    unsigned quirks;                /* how often there was one, an early answer or a greeting */
-    char shown[72];                 /* where `watched` pointed when it was last looked at, or "absent" */
+    struct wire_bytes history; /* as `asked`, and "lost METHOD REFERENCE\n" where nobody was listening */
+    /* Calls that sent something where what had been read should have ended the connection. */
+    unsigned spoiled;
+    unsigned quirks; /* answers with a quirk, early ones, greetings, and what was said unasked */
+    char shown[72];  /* where `watched` pointed when it was last looked at, or "absent" */
     char upon[WIRE_LOOKED_MAX][72]; /* the same when it was set, or deleted, by request */
     unsigned changes;               /* so often */
     char condition[80];             /* the last If-None-Match */
