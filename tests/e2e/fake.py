@@ -5,9 +5,11 @@ bytes to send, Drip, Pause, Take, or one of the acts below. After the steps the 
 open for the next request, unless a step has ended it.
 """
 
+import contextlib
 import enum
 import http.client
 import json
+import select
 import socket
 import struct
 import threading
@@ -77,10 +79,19 @@ def chunked(*chunks, trailer=b""):
 
 class Fake(Listener):
     """The server. `early` picks requests that are answered before their body is read; `listener` is
-    a socket that is bound already.
+    a socket that is bound already. `greeting` is a function from the number of a connection,
+    counted from 1, to what is said on it before anything was asked; `beaten` tells whether a client
+    has said something before that.
     """
 
-    def __init__(self, respond, early=lambda request: False, receive_buffer=None, listener=None):
+    def __init__(
+        self,
+        respond,
+        early=lambda request: False,
+        receive_buffer=None,
+        listener=None,
+        greeting=lambda number: b"",
+    ):
         listener = listener or _bound()
         if receive_buffer is not None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -88,6 +99,8 @@ class Fake(Listener):
         super().__init__(listener)
         self.requests = []
         self.connections = 0
+        self.greeting = greeting
+        self.beaten = False
         self._respond = respond
         self._early = early
         self._failures = []
@@ -116,6 +129,11 @@ class Fake(Listener):
 
     def _accepted(self, client):
         self.connections += 1
+        greeting = self.greeting(self.connections)
+        if greeting:
+            self.beaten |= bool(select.select([client], [], [], 0)[0])
+            with contextlib.suppress(OSError):
+                client.sendall(greeting)
         self._start(self._serve, client, self.connections)
 
     def _serve(self, connection, number):

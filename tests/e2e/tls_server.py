@@ -39,7 +39,8 @@ def server_context(folder, certificate, beside=None, version=None):
 class Session:
     """What became of one connection to a Front."""
 
-    def __init__(self):
+    def __init__(self, number):
+        self.number = number  # counted from 1
         self.version = None  # of TLS, once the handshake is over
         self.failure = None  # why there was none
         self.sent = bytearray()  # by the client, decrypted
@@ -54,7 +55,9 @@ class Front(Listener):
 
     `polite`: it ends its session with a close_notify where the server closes the connection.
     `drip`: every byte is sent by itself. `most`: after so many bytes on the wire comes `ending`.
-    `spoil`: this byte on the wire is another one.
+    `spoil`: this byte on the wire is another one. `greeting` is a function from the number of a
+    connection, counted from 1, to what is said on it before anything was asked; with TLS 1.2 that
+    comes in one piece with the end of the handshake.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Front(Listener):
         ending=Ending.CLOSE,
         spoil=None,
         address=LOOPBACK,
+        greeting=lambda number: b"",
     ):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         super().__init__(socket.create_server((address, 0), family=family))
@@ -78,6 +82,7 @@ class Front(Listener):
         self._upstream = upstream
         self.context = context
         self.polite = polite
+        self.greeting = greeting
         self._drip = drip
         self._stopped = threading.Event()
         context.sni_callback = lambda session, name, _: self.names.append(name)
@@ -93,7 +98,7 @@ class Front(Listener):
         return self.sessions
 
     def _accepted(self, client):
-        session = Session()
+        session = Session(len(self.sessions) + 1)
         self.sessions.append(session)
         self._start(self._serve, client, session)
 
@@ -180,6 +185,7 @@ class _Conversation:
         self._session.version = self._tls.version()
         if self._session.version == "TLSv1.3":
             self._session.handshake = self._session.raw
+        self._tls.write(self._front.greeting(self._session.number))
         self._flush()
         self._session.handshake = self._session.handshake or self._session.raw
         return True

@@ -64,8 +64,10 @@ void wire_free(struct wire *w)
         drop(&w->line[i].in);
         drop(&w->line[i].out);
         drop(&w->line[i].log);
+        drop(&w->line[i].held);
     }
     drop(&w->asked);
+    drop(&w->history);
     drop(&w->log);
     drop(&w->put_body);
 }
@@ -511,6 +513,9 @@ static void count(struct wire *w, const struct request *q, const char *reference
     add_text(&w->asked, "%s ", q->method);
     add(&w->asked, reference, strlen(reference));
     add_text(&w->asked, "\n");
+    add_text(&w->history, "%s ", q->method);
+    add(&w->history, reference, strlen(reference));
+    add_text(&w->history, "\n");
     w->requests++;
     w->puts += strcmp(q->method, "PUT") == 0;
     w->gets += strcmp(q->method, "GET") == 0;
@@ -531,18 +536,93 @@ static void let_rival_act(struct wire *w)
         wire_delete(w, rival->tag);
 }
 
-static void answer(struct wire *w, const struct request *q)
+/* ---- Answers that are not what was asked for --------------------------------------------------- */
+
+/* The one for this request, or NULL. */
+static struct wire_quirk *find_quirk(struct wire *w, const struct request *q, const char *reference)
 {
-    const char *reference = strrchr(q->target, '/') + 1;
-    w->c->head_request = strcmp(q->method, "HEAD") == 0;
-    count(w, q, reference);
-    let_rival_act(w);
-    if (strcmp(q->method, "PUT") == 0) {
-        memcpy(w->put_type, q->type, sizeof w->put_type);
-        w->put_body.size = 0;
-        add(&w->put_body, w->c->in.data + q->head, q->body);
+    char request[9100];
+    struct wire_quirk *found = NULL;
+    snprintf(request, sizeof request, "%s %s", q->method, reference);
+    for (size_t i = 0; i < WIRE_QUIRKS; i++) {
+        struct wire_quirk *quirk = &w->quirk[i];
+        unsigned times = quirk->times ? quirk->times : 1;
+        if (!quirk->request || strncmp(request, quirk->request, strlen(quirk->request)) != 0)
+            continue;
+        quirk->seen++;
+        if (!found && quirk->seen > quirk->after && quirk->seen - quirk->after <= times)
+            found = quirk;
     }
-    w->c->speak_at = w->now + w->manners.delay;
+    return found;
+}
+
+/* Whether it is neither an interim answer nor an empty line. */
+static bool is_surplus(const char *text)
+{
+    text += strspn(text, "\r\n");
+    return *text && strncmp(text, "HTTP/1.1 1", 10) != 0;
+}
+
+/* One part of what is said: the first one now, the others later if the quirk is late. */
+static void say_part(struct wire_line *c, const struct wire_quirk *quirk, unsigned *parts,
+                     const char *text, size_t size, bool surplus)
+{
+    bool now = !quirk->late || *parts == 0;
+    if (surplus && now && c->surplus_at == SIZE_MAX)
+        c->surplus_at = c->out.size;
+    add(now ? &c->out : &c->held, text, size);
+    ++*parts;
+}
+
+/* The answer has been written from `start` on; it becomes what the quirk makes of it. */
+static void twist_answer(struct wire *w, const struct wire_quirk *quirk, size_t start)
+{
+    struct wire_line *c = w->c;
+    struct wire_bytes own = {0};
+    unsigned parts = 0;
+    w->quirks++;
+    add(&own, c->out.data + start, c->out.size - start);
+    c->out.size = start;
+    if (quirk->before)
+        say_part(c, quirk, &parts, quirk->before, strlen(quirk->before), is_surplus(quirk->before));
+    if (!quirk->instead)
+        say_part(c, quirk, &parts, own.data, own.size, false);
+    else if (*quirk->instead)
+        say_part(c, quirk, &parts, quirk->instead, strlen(quirk->instead), true);
+    if (quirk->twice)
+        say_part(c, quirk, &parts, own.data, own.size, true);
+    if (quirk->behind)
+        say_part(c, quirk, &parts, quirk->behind, strlen(quirk->behind), is_surplus(quirk->behind));
+    drop(&own);
+    c->ended = c->ended || quirk->ending == WIRE_CLOSES || quirk->ending == WIRE_RESETS;
+    c->stale = c->stale || quirk->ending == WIRE_LEAVES;
+    c->dead = c->dead || quirk->ending == WIRE_RESETS;
+}
+
+/* What was held back comes now. */
+static void say_held(struct wire_line *c)
+{
+    if (c->held.size == 0)
+        return;
+    if (c->surplus_at == SIZE_MAX)
+        c->surplus_at = c->out.size;
+    add(&c->out, c->held.data, c->held.size);
+    c->held.size = 0;
+}
+
+void wire_say(struct wire *w, unsigned connection, const char *text)
+{
+    struct wire_line *c = &w->line[connection];
+    if (!c->open)
+        return;
+    w->quirks++;
+    if (is_surplus(text) && c->surplus_at == SIZE_MAX)
+        c->surplus_at = c->out.size;
+    add(&c->out, text, strlen(text));
+}
+
+static void answer_as_usual(struct wire *w, const struct request *q, const char *reference)
+{
     if (answer_specially(w, q, reference))
         return;
     if (w->manners.realm && strcspn(q->target, "?") == 6 && strncmp(q->target, "/token", 6) == 0)
@@ -563,6 +643,26 @@ static void answer(struct wire *w, const struct request *q)
     w->c->ended = w->c->ended || w->manners.close_after_each || w->manners.close_silently ||
                   (w->c->first && w->manners.close_first);
     w->c->stale = w->manners.close_late;
+}
+
+static void answer(struct wire *w, const struct request *q)
+{
+    const char *reference = strrchr(q->target, '/') + 1;
+    size_t start = w->c->out.size;
+    w->c->head_request = strcmp(q->method, "HEAD") == 0;
+    count(w, q, reference);
+    let_rival_act(w);
+    if (strcmp(q->method, "PUT") == 0) {
+        memcpy(w->put_type, q->type, sizeof w->put_type);
+        w->put_body.size = 0;
+        add(&w->put_body, w->c->in.data + q->head, q->body);
+    }
+    w->c->speak_at = w->now + w->manners.delay;
+    struct wire_quirk *quirk = find_quirk(w, q, reference);
+    if (!quirk || !quirk->instead || quirk->done)
+        answer_as_usual(w, q, reference);
+    if (quirk)
+        twist_answer(w, quirk, start);
 }
 
 /* The registry reads what has come. */
@@ -665,6 +765,7 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
         return REGTAG_AGAIN;
     memcpy(bytes, w->c->out.data + w->c->out_at, there);
     w->c->out_at += there;
+    w->c->blocked = w->c->blocked && w->c->out_at < w->c->out.size;
     w->received += there;
     if (w->manners.pace)
         w->c->speak_at = w->now + w->manners.pace;
@@ -677,6 +778,52 @@ static bool is_deaf(const struct wire *w)
     return w->manners.refuses_early && w->c->ended;
 }
 
+/* Whether what is being sent is, as far as it is known, a request with this method. */
+static bool begins_with(const struct wire_line *c, const char *bytes, size_t size, const char *method)
+{
+    size_t known = c->in.size + size;
+    for (size_t i = 0; method[i] && i < known; i++)
+        if ((i < c->in.size ? c->in.data[i] : bytes[i - c->in.size]) != method[i])
+            return false;
+    return true;
+}
+
+/* How much of it is taken before the early answer. */
+static size_t before_early(const struct wire *w, const char *bytes, size_t size)
+{
+    const struct wire_early *e = &w->early;
+    if (e->times == 0 || w->c->in.size >= e->at || !begins_with(w->c, bytes, size, e->method))
+        return size;
+    return size < e->at - w->c->in.size ? size : (size_t)(e->at - w->c->in.size);
+}
+
+static void answer_early(struct wire *w)
+{
+    struct wire_early *e = &w->early;
+    const struct wire_tag *base = wire_find(w, "base");
+    if (e->times == 0 || w->c->in.size != e->at || !begins_with(w->c, "", 0, e->method))
+        return;
+    e->times--;
+    w->quirks++;
+    w->c->blocked = true;
+    w->c->hasty = true;
+    w->c->surplus_at = w->c->out.size;
+    add(&w->c->out, e->text, strlen(e->text));
+    if (e->sets_new)
+        wire_push(w, "new", base->type, base->manifest.data, base->manifest.size);
+}
+
+/* Notes a request that nobody reads. */
+static void note_lost(struct wire *w, const char *bytes, size_t size)
+{
+    char line[256], method[16], target[200];
+    int end = 0;
+    snprintf(line, sizeof line, "%.*s", size < sizeof line ? (int)size : (int)sizeof line - 1, bytes);
+    if (sscanf(line, "%15[A-Z] /%199s HTTP/1.1\r\n%n", method, target, &end) == 2 && end > 0 &&
+        strchr(target, '/'))
+        add_text(&w->history, "lost %s %s\n", method, strrchr(target, '/') + 1);
+}
+
 static ptrdiff_t wire_write(void *context, unsigned connection, const void *bytes, size_t size)
 {
     struct wire *w = context;
@@ -684,21 +831,27 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
         return REGTAG_FAILED;
     if (w->now < w->c->up_at)
         return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_AGAIN : REGTAG_FAILED;
-    if (is_deaf(w))
+    if (is_deaf(w) || w->c->blocked)
         return REGTAG_AGAIN;
+    w->spoiled += (w->c->in.size == 0 || w->c->hasty) && w->c->out_at > w->c->surplus_at;
     w->c->ended = w->c->ended || w->c->stale;
+    if (w->c->ended && !w->c->dead)
+        note_lost(w, bytes, size);
     if (w->c->ended)
         return w->c->dead ? REGTAG_FAILED : (ptrdiff_t)size; /* sent into the void */
     ptrdiff_t struck = strike(w, true, w->sent, &size);
     if (struck)
         return struck;
     size = portion(w, size);
+    size = before_early(w, bytes, size);
     if (size == 0)
         return REGTAG_AGAIN;
+    say_held(w->c);
     add(&w->c->in, bytes, size);
     add(&w->log, bytes, size);
     add(&w->c->log, bytes, size);
     w->sent += size;
+    answer_early(w);
     serve(w);
     return (ptrdiff_t)size;
 }
@@ -717,6 +870,20 @@ struct regtag_transport wire_transport(struct wire *w)
 {
     return (struct regtag_transport){
         .context = w, .read = wire_read, .write = wire_write, .failure = wire_failure};
+}
+
+static void greet(struct wire *w)
+{
+    struct wire_manners *m = &w->manners;
+    if (!m->greeting || m->greet == 0)
+        return;
+    if (m->greet_after > 0) {
+        m->greet_after--;
+        return;
+    }
+    m->greet--;
+    wire_say(w, (unsigned)(w->c - w->line), m->greeting);
+    w->c->ended = m->ends_on_greeting;
 }
 
 static void connect_anew(struct wire *w, const struct regtag_origin *origin)
@@ -740,6 +907,11 @@ static void connect_anew(struct wire *w, const struct regtag_origin *origin)
     w->c->out_at = 0;
     w->c->speak_at = 0;
     w->c->up_at = w->connecting == WIRE_NEVER ? WIRE_NEVER : w->now + w->connecting;
+    w->c->held.size = 0;
+    w->c->blocked = false;
+    w->c->hasty = false;
+    w->c->surplus_at = SIZE_MAX;
+    greet(w);
 }
 
 void wire_obey(struct wire *w, const struct regtag_want *want)
@@ -766,7 +938,7 @@ static uint64_t line_ready(const struct wire *w, const struct wire_line *c, bool
         return WIRE_NEVER;
     if (c->up_at > w->now)
         return c->up_at;
-    if (c->dead || (write && !deaf))
+    if (c->dead || (write && !deaf && !c->blocked))
         return w->now;
     if (!read || silent)
         return WIRE_NEVER;

@@ -72,9 +72,13 @@ struct wire_manners {
     unsigned tokens_max;     /* 0, or after so many its token server answers 403 */
     const char *raw;         /* NULL, or all that it ever says: one part, up to a byte 0xff, a request */
     size_t raw_size;
-    unsigned page;  /* tags on one page of a list; 0: all */
-    uint64_t delay; /* milliseconds before an answer begins */
-    uint64_t pace;  /* milliseconds between two bytes of it */
+    const char *greeting;  /* what a new connection says before it was asked anything */
+    unsigned greet_after;  /* not the first so many connections, */
+    unsigned greet;        /* but so many after them */
+    bool ends_on_greeting; /* and closes them */
+    unsigned page;         /* tags on one page of a list; 0: all */
+    uint64_t delay;        /* milliseconds before an answer begins */
+    uint64_t pace;         /* milliseconds between two bytes of it */
 
     bool stores_never;      /* though put_status says otherwise */
     const char *put_fields; /* NULL, or more fields in the answer to a PUT that is taken: "A: b\r\n" */
@@ -98,13 +102,45 @@ struct wire_rival {
     const char *tag, *type, *manifest; /* NULL: deletes it */
 };
 
+/* What becomes of a connection behind an answer; WIRE_LEAVES: as close_late. */
+enum wire_ending { WIRE_STAYS, WIRE_CLOSES, WIRE_RESETS, WIRE_LEAVES };
+
+/* An answer that is not what was asked for, or not only that. */
+struct wire_quirk {
+    const char *request;   /* which: "METHOD REFERENCE" or the beginning of it; NULL: this is no quirk */
+    unsigned after, times; /* so many of these go well, then so many do not; times 0 means 1 */
+    const char *before;    /* NULL, or bytes in front of the answer */
+    const char *instead;   /* NULL, or bytes in its place; nothing is done then, */
+    bool done;             /* unless this says so */
+    bool twice;            /* the answer is repeated */
+    const char *behind;    /* NULL, or bytes behind it */
+    bool late;             /* all but the first of these comes when the client has sent more */
+    enum wire_ending ending;
+    unsigned seen;
+};
+
+/* An answer that comes when only so many bytes of its request have. No more of them are taken until the
+ * client has read it. */
+struct wire_early {
+    const char *method;
+    uint64_t at;
+    const char *text;
+    unsigned times;
+    bool sets_new; /* the tag "new" points where "base" does from then on */
+};
+
+#define WIRE_QUIRKS 4
 #define WIRE_LINES 2
 #define WIRE_LOOKED_MAX 256
 
 /* One connection. */
 struct wire_line {
     bool open, ended, stale, dead, mute, head_request;
-    bool first; /* of all connections */
+    bool first;             /* of all connections */
+    bool blocked;           /* takes nothing until its early answer has been read */
+    bool hasty;             /* has given an early answer */
+    size_t surplus_at;      /* where in `out` something begins that nobody asked for, or SIZE_MAX */
+    struct wire_bytes held; /* comes when the client has sent more */
     char host[256];
     uint64_t up_at, speak_at;
     struct wire_bytes in, out;
@@ -116,6 +152,8 @@ struct wire {
     struct wire_manners manners;
     struct wire_fault fault;
     struct wire_rival rival;
+    struct wire_quirk quirk[WIRE_QUIRKS];
+    struct wire_early early;
     const char *watched; /* NULL, or the tag whose changes are compared with what was shown of it */
     uint64_t seed;       /* 0: all bytes at once, nothing held up */
     size_t step;         /* at most so many bytes a call; 0: any */
@@ -130,7 +168,11 @@ struct wire {
     unsigned connections, requests, puts, gets, heads, deletes, tokens;
     struct wire_bytes asked;            /* "METHOD REFERENCE\n" of each request that was taken */
     uint64_t asked_at[WIRE_LOOKED_MAX]; /* and when */
-    char shown[72];                 /* where `watched` pointed when it was last looked at, or "absent" */
+    struct wire_bytes history; /* as `asked`, and "lost METHOD REFERENCE\n" where nobody was listening */
+    /* Calls that sent something where what had been read should have ended the connection. */
+    unsigned spoiled;
+    unsigned quirks; /* answers with a quirk, early ones, greetings, and what was said unasked */
+    char shown[72];  /* where `watched` pointed when it was last looked at, or "absent" */
     char upon[WIRE_LOOKED_MAX][72]; /* the same when it was set, or deleted, by request */
     unsigned changes;               /* so often */
     char condition[80];             /* the last If-None-Match */
@@ -160,6 +202,9 @@ const struct wire_tag *wire_find(const struct wire *w, const char *tag);
 
 /* The digest of some bytes. */
 void wire_digest(const char *bytes, size_t size, char digest[72]);
+
+/* Says something on a connection, unasked. */
+void wire_say(struct wire *w, unsigned connection, const char *text);
 
 /* The transport. */
 struct regtag_transport wire_transport(struct wire *w);
