@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "cli/names.h"
+#include "base/names.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -37,8 +37,9 @@ static void tell(struct moving *m, const struct regtag_result *result)
  * been told, and the rest is told the same way. */
 static void fail_rest(struct moving *m, const struct regtag_result *failure)
 {
-    static struct names names;
-    names_begin(&names, m->names, m->count);
+    static uint32_t table[NAMES_SLOTS];
+    struct names names;
+    names_begin(&names, m->names, m->count, '\0', table, sizeof table);
     for (size_t i = 0, distinct = 0, told = m->told; i < m->count; i++) {
         struct regtag_result result = *failure;
         if (!names_is_first(&names, i) || distinct++ < told)

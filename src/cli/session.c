@@ -86,7 +86,6 @@ bool session_same_login(const char *image, const char *other, struct error *e)
 struct regtag_config session_config(uint64_t deadline)
 {
     static const char *const ABSENT[] = {"absent"};
-    uint64_t now = clock_now();
     struct regtag_config config;
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
@@ -96,7 +95,8 @@ struct regtag_config session_config(uint64_t deadline)
     config.trace = report_trace;
     config.trace_context = &trace;
     config.trace_wire = options->verbose;
-    config.timeout = now < deadline ? deadline - now : 0;
+    config.timeout = options->timeout * 1000;
+    config.deadline = deadline;
     config.stall = options->stall * 1000;
     config.retries = (unsigned)options->retries;
     config.scheme = options->scheme;
@@ -110,6 +110,7 @@ struct regtag_config session_config(uint64_t deadline)
     config.expected = options->no_clobber ? ABSENT : options->expected;
     config.expected_count = options->no_clobber ? 1 : options->expected_count;
     config.confirm = options->confirm;
+    config.certain_absence = options->journal != NULL; /* undo deletes what was absent before */
     config.dry_run = options->dry_run;
     config.siblings = options->siblings;
     return config;

@@ -97,6 +97,7 @@ static bool begin(struct watch *w, struct error *e)
         return false;
     w->logged_in = w->o->warned = true;
     struct regtag_config config = session_config(clock_now() + timeout);
+    config.deadline = 0; /* each ask has the whole timeout */
     config.keep = true;
     struct regtag *operation = session_operation(&config);
     if (regtag_digest(operation, w->image) == REGTAG_OK)

@@ -49,7 +49,7 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
         connection_open(c);
     t->connection = c;
     t->pipelined = c->count > 0;
-    t->sent = t->answered = t->failed = t->stale = t->cut = false;
+    t->sent = t->answered = t->early = t->failed = t->stale = t->cut = false;
     c->queue[c->count] = (struct in_flight){.transfer = t, .head_request = t->head_request};
     c->count++;
 }
@@ -66,6 +66,8 @@ static enum http_event take(struct connection *c, struct slice *part)
         c->discarded = 0;
         c->answer_over = false;
     }
+    if (!http_response_begun(&c->response))
+        connection_skip_empty_lines(c);
     if (c->input.size && !http_response_begun(&c->response))
         c->early = c->written == 0 || c->input_from < front->header_end;
     return http_response_take(&c->response, &c->input, part);
@@ -90,7 +92,7 @@ static bool complete(struct connection *c)
     pop(c);
     c->answer_over = true;
     c->used = true;
-    c->replaced = false;
+    c->replaced = c->replaced && c->early;
     if (!reusable) {
         connection_close(c);
         return true;
@@ -118,8 +120,10 @@ static void on_head(struct connection *c)
     struct transfer *t = c->queue[0].transfer;
     if (c->early && c->response.status < 400)
         connection_fail_protocol(c, "it answers before it is asked");
-    else if (t)
+    else if (t) {
         t->answered = true;
+        t->early = c->early;
+    }
 }
 
 static void on_broken(struct connection *c)

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define EMPTY_READS_MAX                                                                                 \
+    4u /* reads that bring empty lines only; a server that sends more of them has something to say */
+
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
 void connection_open(struct connection *c)
@@ -34,7 +37,6 @@ void connection_close(struct connection *c)
     for (unsigned i = 0; i < c->count; i++)
         connection_lose(&c->queue[i]);
     c->count = 0;
-    c->replaced = false;
     shut(c);
 }
 
@@ -94,19 +96,24 @@ ptrdiff_t connection_read(struct connection *c)
     return n;
 }
 
-/* Whether anything has come that nobody asked for. Empty lines are no answer, and harmless. */
+void connection_skip_empty_lines(struct connection *c)
+{
+    while (c->input.size && (*c->input.data == '\r' || *c->input.data == '\n'))
+        c->input = slice_from(c->input, 1);
+}
+
 enum quiet connection_listen(struct connection *c)
 {
-    ptrdiff_t n = 0;
-    while (c->input.size && (*c->input.data == '\r' || *c->input.data == '\n'))
-        c->input = slice_from(c->input, 1);
-    if (c->input.size == 0)
+    ptrdiff_t n = 1;
+    connection_skip_empty_lines(c);
+    for (unsigned reads = 0; n > 0 && c->input.size == 0; reads++) {
         n = connection_read(c);
-    while (c->input.size && (*c->input.data == '\r' || *c->input.data == '\n'))
-        c->input = slice_from(c->input, 1);
+        if (reads < EMPTY_READS_MAX)
+            connection_skip_empty_lines(c);
+    }
     if (c->input.size)
         return SPEAKS;
-    return n >= 0 || n == REGTAG_AGAIN ? QUIET : n == REGTAG_FAILED ? BROKEN : ENDED;
+    return n == REGTAG_AGAIN ? QUIET : n == REGTAG_FAILED ? BROKEN : ENDED;
 }
 
 /* ---- Sending ------------------------------------------------------------------------------------ */
@@ -224,6 +231,14 @@ static bool is_unsent(const struct connection *c)
     return c->count && (c->written == 0 || c->handed == c->queue[0].begin);
 }
 
+/* Whether the request at the front is answered before all of it was sent: the rest is dropped. */
+static bool is_answering_early(const struct connection *c)
+{
+    bool whole = c->written && c->handed >= c->queue[0].end;
+    bool begun = c->input.size || (!c->answer_over && http_response_begun(&c->response));
+    return begun && c->count && !whole;
+}
+
 /* Takes a new connection in place of this one, on which nothing was sent yet. One that was never used may be
  * replaced once; a server that does it again has to be listened to. */
 static bool replace(struct connection *c)
@@ -258,7 +273,7 @@ void connection_send_pending(struct connection *c)
 {
     const struct regtag_transport *t = &c->context->config->transport;
     while (!c->write_failed && !c->unsolicited) {
-        if (is_unsent(c) && !may_begin(c))
+        if (is_unsent(c) ? !may_begin(c) : is_answering_early(c))
             return;
         struct slice piece = next_piece(c);
         if (piece.size == 0)
@@ -276,6 +291,6 @@ void connection_send_pending(struct connection *c)
 /* Whether there is anything to be handed over, now. */
 bool connection_has_unsent(const struct connection *c)
 {
-    return !c->write_failed && !c->unsolicited && !c->starved &&
+    return !c->write_failed && !c->unsolicited && !c->starved && !is_answering_early(c) &&
            (c->out_handed < c->out.used || c->written < c->count || has_body_left(c));
 }

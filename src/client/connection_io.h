@@ -22,6 +22,9 @@ ptrdiff_t connection_read(struct connection *c);
 
 enum quiet { QUIET, SPEAKS, ENDED, BROKEN };
 
+/* Empty lines between answers are harmless. */
+void connection_skip_empty_lines(struct connection *c);
+
 /* Whether anything has come that nobody asked for. */
 enum quiet connection_listen(struct connection *c);
 

@@ -398,6 +398,16 @@ static enum exchange_event on_redirect(struct exchange *x)
     return over(x, EXCHANGE_FAILED);
 }
 
+/* It was not asked for, so it answers nothing, but it may well be the reason why nothing else comes. */
+static enum exchange_event on_early_error(struct exchange *x)
+{
+    struct context *c = x->remote->context;
+    error_clear(&c->error);
+    exchange_explain(x, &c->error);
+    x->transfer.answered = false;
+    return over(x, EXCHANGE_FAILED);
+}
+
 static enum exchange_event on_end(struct exchange *x)
 {
     struct error problem = {.status = 0};
@@ -408,7 +418,7 @@ static enum exchange_event on_end(struct exchange *x)
         if (retry(x, &problem, exchange_retry_after(x)))
             return AGAIN;
     }
-    return over(x, EXCHANGE_END);
+    return x->transfer.early ? on_early_error(x) : over(x, EXCHANGE_END);
 }
 
 /* ---- Steps ----------------------------------------------------------------------------------- */

@@ -2,37 +2,30 @@
 
 #include <string.h>
 
-/* Takes "TAG=" off the front of a guard; what is left is a digest or "absent". Empty when it is for all. */
-static struct slice guarded_name(struct slice *guard)
+/* What a guard says: a digest or "absent". */
+static struct slice wanted_by(const char *guard)
 {
-    struct slice all = *guard;
-    struct slice name = slice_split(guard, '=');
-    if (guard->data)
-        return name;
-    *guard = all;
-    return SLICE("");
+    struct slice rest = slice_of(guard);
+    slice_split(&rest, '=');
+    return rest.data ? rest : slice_of(guard);
 }
 
 /* What the tag must point at, or "absent"; empty when it does not matter. */
-static struct slice expected(const struct regtag *r, const char *tag)
+static struct slice expected(struct regtag *r, const char *tag)
 {
-    struct slice for_all = SLICE("");
-    for (size_t i = 0; i < r->config.expected_count; i++) {
-        struct slice guard = slice_of(r->config.expected[i]), name = guarded_name(&guard);
-        if (name.size && slice_equal(name, slice_of(tag)))
-            return guard;
-        if (name.size == 0)
-            for_all = guard;
-    }
-    return for_all;
+    struct guards *g = &r->guards;
+    size_t own = g->by_name.count ? names_find(&g->by_name, slice_of(tag)) : 0;
+    if (own < g->by_name.count)
+        return wanted_by(g->by_name.list[own]);
+    return g->for_all ? wanted_by(g->for_all) : SLICE("");
 }
 
-bool guard_exists(const struct regtag *r, const char *tag)
+bool guard_exists(struct regtag *r, const char *tag)
 {
     return expected(r, tag).size > 0;
 }
 
-bool guard_holds(const struct regtag *r, const struct resolve *z, struct error *e)
+bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e)
 {
     struct slice wanted = expected(r, z->tag);
     bool absent = slice_equal(wanted, SLICE("absent"));
@@ -59,38 +52,39 @@ bool guard_holds(const struct regtag *r, const struct resolve *z, struct error *
 
 /* ---- Whether they make sense ----------------------------------------------------------------- */
 
-static bool is_one_of(struct slice name, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (slice_equal(name, slice_of(names[i])))
-            return true;
-    return false;
-}
-
 /* Why a guard is none, or NULL. */
-static const char *guard_problem(const struct regtag *r, size_t at, const char *const *names,
-                                 size_t count)
+static const char *guard_problem(struct regtag *r, size_t at, struct names *tags)
 {
-    struct slice guard = slice_of(r->config.expected[at]), name = guarded_name(&guard);
-    bool nameless = slice_starts(slice_of(r->config.expected[at]), SLICE("="));
-    bool good = slice_equal(guard, SLICE("absent")) || (digest_valid(guard) && digest_is_sha256(guard));
+    struct names *guards = &r->guards.by_name;
+    struct slice name = names_at(guards, at), wanted = wanted_by(guards->list[at]);
+    bool nameless = *guards->list[at] == '=';
+    bool good =
+        slice_equal(wanted, SLICE("absent")) || (digest_valid(wanted) && digest_is_sha256(wanted));
+    bool first = names_is_first(guards, at);
     if (nameless || !good)
         return "it takes DIGEST, NAME=DIGEST, absent or NAME=absent, DIGEST being sha256: and 64 "
                "hexadecimal digits";
-    if (name.size && !is_one_of(name, names, count))
+    if (name.size && names_find(tags, name) == tags->count)
         return "this tag is not one of those that are to be set";
-    for (size_t i = 0; i < at; i++) {
-        struct slice other = slice_of(r->config.expected[i]);
-        if (slice_equal(guarded_name(&other), name))
-            return "there is another one for the same";
-    }
-    return NULL;
+    return first ? NULL : "there is another one for the same";
+}
+
+void guards_index(struct regtag *r, void *memory, size_t size)
+{
+    struct guards *g = &r->guards;
+    names_begin(&g->by_name, r->config.expected, r->config.expected_count, '=', memory, size);
+    size_t for_all = names_find(&g->by_name, SLICE(""));
+    g->for_all = for_all < g->by_name.count ? g->by_name.list[for_all] : NULL;
 }
 
 enum regtag_status guards_check(struct regtag *r, const char *const *names, size_t count)
 {
+    size_t half = r->manifest_max / 2;
+    struct names tags;
+    names_begin(&tags, names, count, '\0', r->manifest, half);
+    guards_index(r, r->manifest + half, half);
     for (size_t i = 0; i < r->config.expected_count; i++) {
-        const char *problem = guard_problem(r, i, names, count);
+        const char *problem = guard_problem(r, i, &tags);
         struct slice text = slice_head(slice_of(r->config.expected[i]), 200);
         if (problem)
             return verb_usage(r, "--expect \"%.*s\": %s", SLICE_ARG(text), problem);

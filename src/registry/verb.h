@@ -8,6 +8,7 @@
 #define REGTAG_REGISTRY_VERB_H
 
 #include "base/debug.h"
+#include "base/names.h"
 #include "client/client.h"
 #include "oci/manifest.h"
 #include "registry/meanings.h"
@@ -22,6 +23,12 @@ struct verb {
     enum regtag_event (*step)(struct regtag *r);
 };
 
+/* Where tags must point for them to be touched, by tag. (guard.h) */
+struct guards {
+    struct names by_name;
+    const char *for_all; /* NULL, or that for all tags that have none of their own */
+};
+
 struct regtag {
     struct regtag_config config;
     const struct verb *verb; /* NULL: nothing was asked for yet */
@@ -34,6 +41,7 @@ struct regtag {
     struct error result_error; /* of the result at hand */
     struct error error;        /* the first one: that of the whole operation */
     bool resolve_by_get;       /* HEAD does not say where tags point */
+    struct guards guards;
 
     char digest[DIGEST_MAX + 1]; /* of the manifest */
     const struct media_type *media_type;

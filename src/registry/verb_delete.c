@@ -340,6 +340,7 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
         memcpy(v->tag, r->reference.tag.data, r->reference.tag.size);
     if (guards_check(r, names, 1) != REGTAG_OK)
         return REGTAG_USAGE;
+    guards_index(r, NULL, 0); /* the memory of the manifest is for the siblings' names */
     if (r->reference.digest.size)
         return verb_usage(
             r, "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);

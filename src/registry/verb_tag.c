@@ -1,9 +1,9 @@
 /* regtag_tag: gives an image its new tags, one after the other. */
 #include <string.h>
 
+#include "base/names.h"
 #include "registry/guard.h"
 #include "registry/manifest_fetch.h"
-#include "registry/names.h"
 
 enum tag_state {
     TAG_START,
@@ -168,6 +168,14 @@ static void note_previous(struct regtag *r, struct tag_verb *v)
     r->result.absent = z->sight == SIGHT_ABSENT;
 }
 
+/* The index of the first name from there on that was not there before. */
+static size_t first_from(struct names *n, size_t index)
+{
+    while (index < n->count && !names_is_first(n, index))
+        index++;
+    return index;
+}
+
 /* ---- The manifest ---------------------------------------------------------------------------- */
 
 /* Each name is told why nothing comes of it. */
@@ -179,18 +187,25 @@ static void on_fetch_failure(struct regtag *r, struct tag_verb *v, const struct 
     v->ahead = v->names.count;
 }
 
+/* Names and guards are looked up by help of the memory that the manifest leaves free. */
+static void index_names(struct regtag *r, struct tag_verb *v)
+{
+    size_t half = (r->manifest_max - r->manifest_size) / 2;
+    char *behind = r->manifest + r->manifest_size;
+    names_begin(&v->names, v->names.list, v->names.count, '\0', behind, half);
+    guards_index(r, behind + half, half);
+}
+
 static enum regtag_event step_fetch(struct regtag *r, struct tag_verb *v)
 {
     struct error problem = {.status = 0};
     enum fetch_event event = fetch_step(r, &v->fetch, &problem);
-    const struct names *n = &v->names;
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
     if (event == FETCH_FAILED)
         on_fetch_failure(r, v, &problem);
-    names_begin(&v->names, n->list, n->count, r->manifest + r->manifest_size,
-                r->manifest_max - r->manifest_size);
-    v->next = names_next(&v->names);
+    index_names(r, v);
+    v->next = first_from(&v->names, 0);
     ENTER("tag", v->state, TAG_NEXT);
     return GO_ON;
 }
@@ -219,7 +234,7 @@ static enum regtag_event next(struct regtag *r, struct tag_verb *v)
     v->index = v->next;
     if (v->index == v->names.count)
         return over(r, v);
-    v->next = names_next(&v->names);
+    v->next = first_from(&v->names, v->index + 1);
     v->uploaded = v->unanswered = false;
     v->attempts.failed = 0;
     verb_begin_result(r, name_of(v), r->digest);

@@ -7,6 +7,8 @@ from watcher import NEW, OLD, RARELY, point, shell
 
 pytest_plugins = ["watch_fixtures"]
 STATUSES = [400, 403, 404, 405, 406, 410, 415, 501]
+# A tag may have been created between HEAD and GET, so that a single one of these proves nothing about HEAD.
+DENIALS = (403, 404, 410)
 UNSUPPORTED = [400, 405, 501]
 EVERY_STATUS = pytest.mark.parametrize("status", STATUSES)
 
@@ -227,9 +229,10 @@ def test_watch_sees_what_is_got_and_asks_with_a_condition(server, shelf, image, 
     watcher.out.next(f"{OLD} {NEW}")
 
     assert watcher.end() == 0
-    assert asked(server) == ["HEAD old", "GET old", "GET old"]
+    head = ["HEAD old"] if status in DENIALS else []
+    assert asked(server) == ["HEAD old", "GET old", *head, "GET old"]
     conditions = [request.value("If-None-Match") for request in server.requests]
-    assert conditions == [None, None, f'"{OLD}"']
+    assert conditions == [None, None, *[f'"{OLD}"'] * (1 + len(head))]
 
 
 @EVERY_STATUS
@@ -248,7 +251,8 @@ def test_watch_does_not_take_a_lie_for_a_deletion(server, shelf, watch, status):
 
     assert watcher.end() == 0
     assert [line for line in watcher.out.all() if line.startswith("command")] == [f"command {NEW}"]
-    assert asked(server) == ["HEAD old", "HEAD old", "GET old", "GET old"]
+    head = ["HEAD old"] if status in DENIALS else []
+    assert asked(server) == ["HEAD old", "HEAD old", "GET old", *head, "GET old"]
 
 
 @EVERY_STATUS
@@ -267,8 +271,9 @@ def test_watch_tells_when_a_tag_is_gone_and_when_it_comes(server, shelf, watch, 
     watcher.out.next(f"{OLD}\t-")
 
     assert watcher.end() == 0
-    head = [] if status in UNSUPPORTED else ["HEAD old"]
-    assert asked(server) == ["HEAD old", "GET old", *head, "GET old", "GET old"]
+    first = [] if status in UNSUPPORTED else ["HEAD old"]
+    second = ["HEAD old"] if status in DENIALS else []
+    assert asked(server) == ["HEAD old", "GET old", *first, "GET old", *second, "GET old"]
 
 
 # ---- delete

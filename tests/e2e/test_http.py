@@ -273,7 +273,10 @@ def test_a_server_that_closes_after_every_answer_is_worked_with(regtag, serve, s
 
     assert (result.status, result.err) == (0, b"")
     assert [shelf.document("repo", name) for name in ("one", "two", "three")] == [document] * 3
-    assert [request.method for request in server.requests] == ["GET", *["HEAD", "PUT"] * 3]
+    # Whether the end is seen before a PUT is sent is a matter of luck; a PUT that meets it is resolved first.
+    methods = [request.method for request in server.requests]
+    assert methods[:2] == ["GET", "HEAD"]
+    assert methods.count("PUT") == 3 and "PUT PUT" not in " ".join(methods)
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])

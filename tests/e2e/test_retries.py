@@ -543,7 +543,7 @@ def test_a_bad_day_ends_well(regtag, serve, shelf, document):
 
 def test_the_last_cause_is_named(regtag, serve, shelf):
     """Not that it was tried so many times."""
-    troubles = [answer(503), [RESET], errors(500, "UNKNOWN", "the disk is full")]
+    troubles = [answer(503, b"", "Connection: close"), [RESET], errors(500, "UNKNOWN", "the disk is full")]
     shelf.instead["GET"] = lambda request: troubles.pop(0)
     server = serve(shelf)
 

@@ -135,7 +135,8 @@ def test_a_server_that_closes_after_each_answer(run, serve_tls, shelf, document,
 
     assert (result.status, result.err) == (0, b""), result
     assert shelf.document("repo", "new") == document
-    assert len(site.front.sessions) == 3
+    # A PUT that meets the end of the connection has the tag resolved, by HEAD and GET, before it is sent again.
+    assert len(site.front.sessions) in (3, 5)
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET], ids=["closed", "reset"])

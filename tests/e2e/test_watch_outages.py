@@ -116,9 +116,9 @@ def test_one_line_for_each_change_of_state(serve, shelf, watch):
     watcher = watch(f"{server.host}/repo:old", *RARELY, *AT_ONCE, "--timeout", "1", "-v")
     watcher.err.next("* asks again in")
     for trouble in TROUBLES.values():
-        shelf.instead["HEAD"] = lambda request, trouble=trouble: trouble
+        shelf.instead["HEAD"] = shelf.instead["GET"] = lambda request, trouble=trouble: trouble
         ask(watcher, 1 if trouble == [STALL] else 3)
-    del shelf.instead["HEAD"]
+    del shelf.instead["HEAD"], shelf.instead["GET"]
     ask(watcher, 2)
     watcher.end()
 

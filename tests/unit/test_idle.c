@@ -28,13 +28,19 @@ struct change {
     size_t step;
 };
 
+/* A guarded tag is absent only if a GET says so as well. */
+static bool is_confirmed(const struct change *c)
+{
+    return c->guarded && c->absent;
+}
+
 static void lose(struct run *run, const struct change *c)
 {
     static const enum wire_ending endings[] = {WIRE_LEAVES, WIRE_CLOSES, WIRE_CLOSES, WIRE_RESETS,
                                                WIRE_RESETS};
     bool lost = c->loss == LOST;
     run->wire.quirk[0] = (struct wire_quirk){
-        .request = lost        ? "HEAD new"
+        .request = lost        ? is_confirmed(c) ? "GET new" : "HEAD new"
                    : c->delete ? "DELETE new"
                                : "PUT new",
         .instead = lost ? NULL : "",
@@ -45,7 +51,7 @@ static void lose(struct run *run, const struct change *c)
 
 static void let_other_act(struct run *run, const struct change *c)
 {
-    unsigned look = (c->delete ? 2u : 3u) + (c->loss != LOST);
+    unsigned look = (c->delete ? 2u : 3u) + is_confirmed(c) + (c->loss != LOST);
     const char *manifest = c->other == MOVES ? RIVAL : c->other == SETS_THE_SAME ? NEW : NULL;
     if (c->other != NOBODY)
         run->wire.rival = (struct wire_rival){look, "new", OCI, manifest};
@@ -150,7 +156,9 @@ static void lose_change(const struct change *c)
     expect_respect(&run, c, when);
     if (c->other == NOBODY && c->retries && !is_good(run.outcome[0]))
         fail_msg("%s: it is not got over: %d", when, run.status[0]);
-    if (run.wire.requests > 3 + 3 * (1 + c->retries) || run.wire.now > TIMEOUT)
+    /* Where absence decides, each look takes a GET as well. */
+    unsigned looks = c->absent || c->other == DELETES ? 4 : 3;
+    if (run.wire.requests > looks + looks * (1 + c->retries) || run.wire.now > TIMEOUT)
         fail_msg("%s: %u requests, %llu ms", when, run.wire.requests, (unsigned long long)run.wire.now);
     finish(&run);
 }

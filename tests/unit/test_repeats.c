@@ -1,11 +1,12 @@
 /* Names that are repeated among many: found whatever their number, and whatever stands between them. */
 #include "run.h"
 
-#include "cli/names.h"
+#include "base/names.h"
+#include "base/sizes.h"
 
 #define MANY (5 * NAMES_SLOTS / 2 + 7) /* more than are compared at a time */
 
-static struct names names;
+static uint32_t table[NAMES_SLOTS];
 static char texts[MANY][12];
 static const char *list[MANY];
 
@@ -15,13 +16,19 @@ static void name(size_t i, size_t number)
     list[i] = texts[i];
 }
 
-static void expect_firsts(size_t count, bool (*is_first)(size_t index))
+static void expect_firsts_with(void *memory, size_t size, size_t count, bool (*is_first)(size_t index))
 {
-    names_begin(&names, list, count);
+    struct names names;
+    names_begin(&names, list, count, '\0', memory, size);
     for (size_t i = 0; i < count; i++)
         if (names_is_first(&names, i) != is_first(i))
             fail_msg("of %zu, name %zu, \"%s\", is taken for one that is there %s", count, i, list[i],
                      is_first(i) ? "before" : "for the first time");
+}
+
+static void expect_firsts(size_t count, bool (*is_first)(size_t index))
+{
+    expect_firsts_with(table, sizeof table, count, is_first);
 }
 
 static bool always(size_t index)
@@ -99,15 +106,40 @@ static void a_name_is_found_however_long_ago_it_was(void **state)
     }
 }
 
-static void few_names_touch_little_memory(void **state)
+static void few_names_touch_no_memory(void **state)
 {
     (void)state;
-    memset(names.slots, 0xa5, sizeof names.slots);
-    for (size_t i = 0; i < 3; i++)
+    memset(table, 0xa5, sizeof table);
+    for (size_t i = 0; i < 8; i++)
         name(i, i);
-    expect_firsts(3, always);
-    for (size_t i = 8; i < NAMES_SLOTS; i++)
-        assert_int_equal(names.slots[i], 0xa5a5a5a5u);
+    expect_firsts(8, always);
+    for (size_t i = 0; i < NAMES_SLOTS; i++)
+        assert_int_equal(table[i], 0xa5a5a5a5u);
+}
+
+static void more_names_touch_as_much_as_they_need(void **state)
+{
+    (void)state;
+    memset(table, 0xa5, sizeof table);
+    for (size_t i = 0; i < 100; i++)
+        name(i, i);
+    expect_firsts(100, always);
+    for (size_t i = 256; i < NAMES_SLOTS; i++)
+        assert_int_equal(table[i], 0xa5a5a5a5u);
+}
+
+static void any_memory_will_do(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 300; i++)
+        name(i, i * i % 211);
+    for (size_t offset = 0; offset < 4; offset++) {
+        for (size_t size = 0; size < 700; size += 1 + size / 9) {
+            struct guard g = guard_end(NULL, size + offset);
+            expect_firsts_with(g.data + offset, size, 300, by_looking);
+            guard_free(&g);
+        }
+    }
 }
 
 int main(void)
@@ -117,7 +149,9 @@ int main(void)
         cmocka_unit_test(one_name_is_one_however_often_it_is_given),
         cmocka_unit_test(many_names_are_all_their_own),
         cmocka_unit_test(a_name_is_found_however_long_ago_it_was),
-        cmocka_unit_test(few_names_touch_little_memory),
+        cmocka_unit_test(few_names_touch_no_memory),
+        cmocka_unit_test(more_names_touch_as_much_as_they_need),
+        cmocka_unit_test(any_memory_will_do),
     };
     if (getenv("ONLY"))
         cmocka_set_test_filter(getenv("ONLY"));
