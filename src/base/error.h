@@ -16,5 +16,6 @@ void error_clear(struct error *e);
 /* Sets the error unless there is one already. Returns `status`, so that a function can end with it.
  * The format is write_format's. Text of a server may be passed as it is: it is escaped on output. */
 int error_set(struct error *e, int status, const char *format, ...) WRITER_FORMAT(3, 4);
+int error_set_arguments(struct error *e, int status, const char *format, va_list arguments);
 
 #endif

@@ -99,28 +99,30 @@ static void write_words(struct writer *w, const struct first_error *f, struct sl
 #define REDIRECTED "the registry redirects in a way that cannot be followed"
 
 const struct meaning ANSWER_MEANINGS[] = {
-    {100, 299, NULL, REGTAG_PROTOCOL, "the answer is not one to this request"},
-    {300, 399, NULL, REGTAG_PROTOCOL, REDIRECTED},
-    {400, 400, NULL, REGTAG_OTHER, "the registry does not understand the request"},
-    {401, 401, NULL, REGTAG_DENIED, "not authenticated"},
-    {403, 403, NULL, REGTAG_DENIED, "the registry does not allow it"},
-    {407, 407, NULL, REGTAG_DENIED, "the proxy wants a user and a password, or others"},
-    {408, 408, NULL, REGTAG_TIMEOUT, "the registry waited too long for the request"},
-    {429, 429, NULL, REGTAG_SLOW_DOWN, "the registry asks to slow down; try again later"},
-    {500, 999, NULL, REGTAG_SERVER_FAILED, "the registry failed; try again later"},
-    {0, 999, NULL, REGTAG_PROTOCOL, "the registry gives an answer that has no meaning here"},
+    {100, 299, REGTAG_PROTOCOL, CODE_ANY, "the answer is not one to this request"},
+    {300, 399, REGTAG_PROTOCOL, CODE_ANY, REDIRECTED},
+    {400, 400, REGTAG_OTHER, CODE_ANY, "the registry does not understand the request"},
+    {401, 401, REGTAG_DENIED, CODE_ANY, "not authenticated"},
+    {403, 403, REGTAG_DENIED, CODE_ANY, "the registry does not allow it"},
+    {407, 407, REGTAG_DENIED, CODE_ANY, "the proxy wants a user and a password, or others"},
+    {408, 408, REGTAG_TIMEOUT, CODE_ANY, "the registry waited too long for the request"},
+    {429, 429, REGTAG_SLOW_DOWN, CODE_ANY, "the registry asks to slow down; try again later"},
+    {500, 999, REGTAG_SERVER_FAILED, CODE_ANY, "the registry failed; try again later"},
+    {0, 999, REGTAG_PROTOCOL, CODE_ANY, "the registry gives an answer that has no meaning here"},
 };
+
+static const char *const CODES[] = {"", "TAG_INVALID", "MANIFEST_"};
 
 static const struct meaning *find_meaning(const struct meaning *table, unsigned http, struct slice code)
 {
     for (const struct meaning *m = table; m->text; m++)
-        if (http >= m->first && http <= m->last && (!m->code || slice_starts(code, slice_of(m->code))))
+        if (http >= m->first && http <= m->last && slice_starts(code, slice_of(CODES[m->code])))
             return m;
     return NULL;
 }
 
 /* What a web server says that was spoken to in plain HTTP. */
-static const struct meaning SPEAKS_TLS = {400, 400, NULL, REGTAG_PROTOCOL,
+static const struct meaning SPEAKS_TLS = {400, 400, REGTAG_PROTOCOL, CODE_ANY,
                                           "this port speaks TLS, not plain HTTP; try --tls"};
 
 static const struct meaning *meaning_of(const struct meaning *table, unsigned http, struct slice code,
@@ -133,7 +135,7 @@ static const struct meaning *meaning_of(const struct meaning *table, unsigned ht
 }
 
 int answer_error(const struct meaning *table, const struct http_response *response,
-                 const struct answer_words *words, struct error *e)
+                 const struct answer_words *words, struct slice who, struct error *e)
 {
     struct slice body = {words->text, words->size};
     struct first_error f;
@@ -143,6 +145,6 @@ int answer_error(const struct meaning *table, const struct http_response *respon
     read_first_error(&f, body);
     write_words(&w, &f, body);
     const struct meaning *m = meaning_of(table, response->status, written(&f.code), body);
-    return error_set(e, m->status, "%s (HTTP %u%.*s)", m->text, response->status,
+    return error_set(e, m->status, "%.*s%s (HTTP %u%.*s)", SLICE_ARG(who), m->text, response->status,
                      SLICE_ARG(written(&w)));
 }

@@ -15,21 +15,24 @@ struct answer_words {
 
 void answer_words_add(struct answer_words *words, struct slice body);
 
-/* What an HTTP status from `first` to `last` means. With a `code`, only where the code of the registry's error
- * begins with that. */
+/* How the code of a registry's error begins. */
+enum answer_code { CODE_ANY, CODE_TAG_INVALID, CODE_MANIFEST };
+
+/* What an HTTP status from `first` to `last`, with such a code, means. */
 struct meaning {
     unsigned short first, last;
-    const char *code;
-    int status;
+    unsigned char status; /* one of ours */
+    unsigned char code;
     const char *text;
 };
 
 /* A table ends with an entry of zeros. */
 extern const struct meaning ANSWER_MEANINGS[]; /* what holds for every request */
 
-/* Sets e to what an answer means, by the table, or else by ANSWER_MEANINGS; returns the status. */
+/* Sets e to what an answer means, by the table, or else by ANSWER_MEANINGS; `who` stands in front of the message. Returns
+ * the status. */
 int answer_error(const struct meaning *table, const struct http_response *response,
-                 const struct answer_words *words, struct error *e);
+                 const struct answer_words *words, struct slice who, struct error *e);
 
 /* Reads Docker-Content-Digest. False when it is there and not a digest, or there twice; empty when it
  * is missing. */

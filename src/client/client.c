@@ -109,16 +109,16 @@ static enum exchange_event refused(struct exchange *x)
 static bool on_challenge(struct client *c, struct exchange *x)
 {
     struct remote *r = x->remote;
-    struct error problem = {.status = 0};
-    switch (
-        auth_challenged(&r->auth, c->context.config, &r->origin, x->response, x->logged_in, &problem)) {
+    struct error *e = &c->context.error;
+    error_clear(e);
+    switch (auth_challenged(&r->auth, c->context.config, &r->origin, x->response, x->logged_in, e)) {
     case AUTH_REPEAT:
         x->logged_in = true;
         exchange_restart(x);
         return true;
     case AUTH_TOKEN: log_in(c, x, LOGIN_TOKEN); return true;
     case AUTH_PING: log_in(c, x, LOGIN_PING); return true;
-    default: c->context.error = problem; return false;
+    default: return false;
     }
 }
 

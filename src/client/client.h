@@ -3,7 +3,7 @@
  * What a verb hands in is a struct request (exchange.h): method, place, body, and what may be done with it. What it gets
  * back are events of a struct exchange, which it keeps for as long as the request is under way:
  *
- *     client_begin(client, &x, &(struct request){.method = METHOD_GET, .path = "manifests/", ...});
+ *     client_begin(client, &x, &(struct request){.method = METHOD_GET, .place = PLACE_MANIFESTS, ...});
  *     switch (client_step(client, &x, &part)) {
  *     case EXCHANGE_WAIT:    nothing more to do in this step
  *     case EXCHANGE_HEAD:    the content asked for begins: with a 200 and `content` only. May come again,

@@ -263,7 +263,7 @@ void connection_withdraw(struct transfer *t)
     if (at >= c->written) { /* not a byte of it was written out, and what is behind it follows */
         c->count--;
         memmove(c->queue + at, c->queue + at + 1, (c->count - at) * sizeof c->queue[0]);
-    } else if (begun || t->body.size)
+    } else if (begun || t->body->size)
         connection_close(c);
     else {
         c->queue[at].transfer = NULL;

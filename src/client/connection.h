@@ -48,7 +48,7 @@ struct transfer {
      * more than once, and at any time until the answer. */
     void (*write_header)(void *sender, struct writer *w);
     void *sender;
-    struct body body;
+    const struct body *body;
     bool head_request; /* its answer has no body, whatever its header says */
 
     /* What becomes of it. */
@@ -56,10 +56,10 @@ struct transfer {
     bool pipelined;                /* another request was unanswered when it was queued */
     bool sent;                     /* all of it was handed over: the server may have acted on it */
     bool answered;                 /* the status line and the header of its answer have come */
-    bool early;                    /* it was answered before it was sent: such an error is a reason, no more */
-    bool failed;                   /* with no connection: it was at the front */
-    bool stale; /* with CONNECTION_FAILED: the connection had served before, and ended without a byte */
-    bool cut;   /* with CONNECTION_FAILED: the connection ended within the answer */
+    bool early;  /* it was answered before it was sent: such an error is a reason, no more */
+    bool failed; /* with no connection: it was at the front */
+    bool stale;  /* with CONNECTION_FAILED: the connection had served before, and ended without a byte */
+    bool cut;    /* with CONNECTION_FAILED: the connection ended within the answer */
 };
 
 /* An entry of the queue. Positions count what was handed to the transport since the connection was opened. */

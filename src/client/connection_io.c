@@ -175,7 +175,7 @@ static bool write_next_header(struct connection *c)
     }
     f->begin = c->handed + before - c->out_handed;
     f->header_end = f->begin + (c->out.used - before);
-    f->end = f->header_end + f->transfer->body.size;
+    f->end = f->header_end + f->transfer->body->size;
     c->written++;
     return true;
 }
@@ -190,7 +190,7 @@ void connection_write_headers(struct connection *c)
 static struct slice body_part(struct connection *c)
 {
     const struct in_flight *last = &c->queue[c->written - 1];
-    const struct body *body = &last->transfer->body;
+    const struct body *body = last->transfer->body;
     uint64_t at = c->handed - last->header_end, left = last->end - c->handed;
     if (body->bytes)
         return (struct slice){body->bytes + at, (size_t)left};

@@ -55,23 +55,23 @@ static uint64_t time_limit(const struct exchange *x)
 static void write_target(const struct exchange *x, struct writer *w)
 {
     const struct request *q = &x->request;
-    if (!q->path) {
-        write_slice(w, q->target);
-        return;
+    if (q->place == PLACE_MANIFESTS) {
+        write_text(w, "/v2/");
+        write_repository(w, x->remote->reference);
+        write_text(w, "/manifests/");
     }
-    write_text(w, "/v2/");
-    write_repository(w, x->remote->reference);
-    write_format(w, "/%s%.*s", q->path, SLICE_ARG(q->reference));
+    write_slice(w, q->target);
 }
 
-static void find_origin(const struct exchange *x, struct regtag_origin *origin)
+/* Where the request goes; `memory` is for what a redirect names. */
+static const struct regtag_origin *origin_of(const struct exchange *x, struct regtag_origin *memory)
 {
     struct url u;
-    if (x->redirects) {
-        url_parse(&u, slice_of(x->remote->location));
-        url_origin(&u, origin);
-    } else
-        *origin = x->request.origin ? *x->request.origin : x->remote->origin;
+    if (!x->redirects)
+        return x->request.origin ? x->request.origin : &x->remote->origin;
+    url_parse(&u, slice_of(x->remote->location));
+    url_origin(&u, memory);
+    return memory;
 }
 
 /* The request line and Host: in absolute-form where a proxy is to take it on (RFC 9112, 3.2.2). */
@@ -117,8 +117,8 @@ static void write_fields(const struct request *q, struct writer *w)
         write_field(w, "Accept", slice_of(MANIFEST_ACCEPT));
     if (q->known && *q->known)
         write_condition(q->known, w);
-    if (q->content_type.size)
-        write_field(w, "Content-Type", q->content_type);
+    if (q->content_type)
+        write_field(w, "Content-Type", *q->content_type);
     if (q->body.size)
         write_format(w, "Content-Length: %llu\r\n", (unsigned long long)q->body.size);
 }
@@ -126,22 +126,22 @@ static void write_fields(const struct request *q, struct writer *w)
 static void write_header(void *sender, struct writer *w)
 {
     const struct exchange *x = sender;
-    struct regtag_origin origin;
+    struct regtag_origin memory;
+    const struct regtag_origin *origin = origin_of(x, &memory);
     char text[TARGET_MAX];
     struct writer made = writer_to(text, sizeof text);
     struct slice target = x->request.target;
     struct url location;
 
-    find_origin(x, &origin);
     if (x->redirects) {
         url_parse(&location, slice_of(x->remote->location));
         target = location.target;
-    } else if (x->request.path) {
+    } else if (x->request.place != PLACE_ANY) {
         write_target(x, &made);
         target = written(&made);
     }
-    write_line(x, &origin, target, w);
-    write_login(x, &origin, w);
+    write_line(x, origin, target, w);
+    write_login(x, origin, w);
     write_fields(&x->request, w);
     w->overflow = w->overflow || made.overflow;
 }
@@ -174,7 +174,7 @@ void exchange_begin(struct exchange *x, struct remote *remote, const struct requ
     x->request = *request;
     x->transfer.write_header = write_header;
     x->transfer.sender = x;
-    x->transfer.body = request->body;
+    x->transfer.body = &x->request.body;
     x->transfer.head_request = request->method == METHOD_HEAD;
     error_clear(&c->error);
     c->permanent = c->unreachable = false;
@@ -215,23 +215,23 @@ static void send_follower(struct exchange *x, struct connection *c, const struct
 static bool send(struct exchange *x)
 {
     struct context *context = x->remote->context;
-    struct regtag_origin origin;
+    struct regtag_origin memory;
     if (context->now < x->resume) {
         context->wake = x->resume < context->wake ? x->resume : context->wake;
         return false;
     }
     x->resume = 0;
-    find_origin(x, &origin);
-    struct connection *c = remote_connection(x->remote, &origin);
+    const struct regtag_origin *origin = origin_of(x, &memory);
+    struct connection *c = remote_connection(x->remote, origin);
     connection_withdraw_pipelined(c);
     if (!connection_idle(c))
         return false;
     if (x->request.fresh && c->used)
         connection_close(c);
-    connection_send(c, &origin, &x->transfer);
+    connection_send(c, origin, &x->transfer);
     x->state = EXCHANGE_SENT;
     start_clock(x, c);
-    send_follower(x, c, &origin);
+    send_follower(x, c, origin);
     return true;
 }
 
@@ -402,7 +402,6 @@ static enum exchange_event on_redirect(struct exchange *x)
 static enum exchange_event on_early_error(struct exchange *x)
 {
     struct context *c = x->remote->context;
-    error_clear(&c->error);
     exchange_explain(x, &c->error);
     x->transfer.answered = false;
     return over(x, EXCHANGE_FAILED);
@@ -410,14 +409,15 @@ static enum exchange_event on_early_error(struct exchange *x)
 
 static enum exchange_event on_end(struct exchange *x)
 {
-    struct error problem = {.status = 0};
+    struct error *e = &x->remote->context->error;
     if (x->use == USE_REDIRECT)
         return on_redirect(x);
-    if (x->use == USE_RETRY) {
-        exchange_explain(x, &problem);
-        if (retry(x, &problem, exchange_retry_after(x)))
-            return AGAIN;
-    }
+    error_clear(e);
+    if (x->use == USE_RETRY)
+        exchange_explain(x, e);
+    if (x->use == USE_RETRY && retry(x, e, exchange_retry_after(x)))
+        return AGAIN;
+    error_clear(e);
     return x->transfer.early ? on_early_error(x) : over(x, EXCHANGE_END);
 }
 
@@ -480,16 +480,12 @@ bool exchange_retry_later(struct exchange *x, const struct error *problem, uint6
 void exchange_explain(const struct exchange *x, struct error *e)
 {
     char text[300];
-    struct writer w = writer_to(text, sizeof text - 1);
-    struct error meaning = {.status = 0};
-    struct regtag_origin o;
-
-    answer_error(x->request.meanings, x->response, x->words, &meaning);
-    find_origin(x, &o);
-    if (x->redirects && !remote_is_home(x->remote, &o)) {
-        write_authority(&w, o.tls, slice_of(o.host), o.port);
-        write_text(&w, ": ");
+    struct writer who = writer_to(text, sizeof text);
+    struct regtag_origin memory;
+    const struct regtag_origin *o = origin_of(x, &memory);
+    if (x->redirects && !remote_is_home(x->remote, o)) {
+        write_authority(&who, o->tls, slice_of(o->host), o->port);
+        write_text(&who, ": ");
     }
-    text[w.used] = '\0';
-    error_set(e, meaning.status, "%s%s", text, meaning.text);
+    answer_error(x->request.meanings, x->response, x->words, written(&who), e);
 }

@@ -23,29 +23,30 @@ enum resend {
     RESEND_NEVER
 };
 
+/* What stands before a request's target: nothing, so that it is all of it, or "/v2/REPOSITORY/manifests/". */
+enum place { PLACE_ANY, PLACE_MANIFESTS };
+
 /* What to ask. Slices and pointers are read until the end of the exchange, and not copied. */
 struct request {
     enum method method;
-    /* Where: /v2/REPOSITORY/PATH and then the reference; with PATH NULL, `target` instead of all that, at `origin`
-     * unless that is NULL, too: then it is the registry's. */
-    const char *path;
-    struct slice reference;
+    enum place place;
     struct slice target;
-    const struct regtag_origin *origin;
+    const struct regtag_origin *origin; /* NULL: the registry's */
 
     struct body body;
-    struct slice content_type; /* of the body */
-    bool accepts_manifests;    /* sends Accept with the media types of all manifests */
-    bool to_token_server; /* sends what a token server wants to see in place of the registry's token */
-    const char *known;    /* NULL, "", or the digest for If-None-Match */
+    const struct slice *content_type; /* NULL, or that of the body */
+    const char *known;                /* NULL, "", or the digest for If-None-Match */
 
+    enum resend resend;
+    bool accepts_manifests; /* sends Accept with the media types of all manifests */
+    bool to_token_server;   /* sends what a token server wants to see in place of the registry's token */
     bool content;  /* the body of a 200 is handed out in parts; any other is kept for its words */
     bool optional; /* may fail: gets a quarter of the time left, and is not tried again after it */
-    enum resend resend;
+    bool fresh; /* not on a connection that has served before: the last one ended instead of answering */
+
     const struct meaning *meanings; /* of answers that are not the one hoped for */
     struct attempts *attempts;      /* those that have failed, of this purpose */
     uint64_t not_before;            /* when it may be sent; 0: at once */
-    bool fresh; /* not on a connection that has served before: the last one ended instead of answering */
     struct exchange
         *follower; /* NULL, or an exchange whose request goes right behind this one, if it can */
 };

@@ -5,16 +5,18 @@
 #include "base/debug.h"
 #include "base/wipe.h"
 
+static const struct slice FORM_TYPE = SLICE_INIT("application/x-www-form-urlencoded");
+
 #define NOT_ITS_ANSWER "that is not the answer of a token server"
 
 /* What a token server's answer other than 200 means. */
 static const struct meaning TOKEN_MEANINGS[] = {
-    {404, 404, NULL, REGTAG_PROTOCOL, "there is no token server at that address"},
-    {407, 407, NULL, REGTAG_DENIED, "the proxy wants a user and a password, or others"},
-    {429, 429, NULL, REGTAG_SLOW_DOWN, "it asks to slow down; try again later"},
-    {400, 403, NULL, REGTAG_DENIED, "it does not take these credentials"},
-    {500, 999, NULL, REGTAG_SERVER_FAILED, "it failed; try again later"},
-    {0, 999, NULL, REGTAG_PROTOCOL, NOT_ITS_ANSWER},
+    {404, 404, REGTAG_PROTOCOL, CODE_ANY, "there is no token server at that address"},
+    {407, 407, REGTAG_DENIED, CODE_ANY, "the proxy wants a user and a password, or others"},
+    {429, 429, REGTAG_SLOW_DOWN, CODE_ANY, "it asks to slow down; try again later"},
+    {400, 403, REGTAG_DENIED, CODE_ANY, "it does not take these credentials"},
+    {500, 999, REGTAG_SERVER_FAILED, CODE_ANY, "it failed; try again later"},
+    {0, 999, REGTAG_PROTOCOL, CODE_ANY, NOT_ITS_ANSWER},
 };
 
 void login_init(struct login *l)
@@ -63,21 +65,25 @@ static void ask_for_token(struct login *l)
         q.method = METHOD_POST;
         q.target = target;
         q.body = (struct body){.size = form.used, .bytes = l->form};
-        q.content_type = SLICE("application/x-www-form-urlencoded");
+        q.content_type = &FORM_TYPE;
     }
     l->asked = r->context->now;
     auth_begin_token(&r->auth);
     exchange_begin(&l->exchange, r, &q);
 }
 
-static enum login_event token_failed(struct login *l, int status, const char *text)
+/* `problem` may be the context's error itself. */
+static enum login_event token_failed(struct login *l, int status, const char *problem)
 {
-    struct context *c = l->remote->context;
-    struct error problem = {.status = 0};
+    struct error *e = &l->remote->context->error;
+    char text[ERROR_TEXT_MAX];
+    struct writer w = writer_to(text, sizeof text - 1);
     struct url realm;
     url_parse(&realm, slice_of(l->remote->auth.realm));
-    error_set(&problem, status, "no token from %.*s: %s", SLICE_ARG(realm.authority), text);
-    c->error = problem;
+    write_format(&w, "no token from %.*s: %s", SLICE_ARG(realm.authority), problem);
+    text[w.used] = '\0';
+    error_clear(e);
+    error_set(e, status, "%s", text);
     return over(l, LOGIN_FAILED);
 }
 
@@ -96,10 +102,10 @@ static bool falls_back_to_get(struct login *l)
 static enum login_event on_token_answer(struct login *l)
 {
     struct auth *a = &l->remote->auth;
-    struct error problem = {.status = 0};
+    struct error *e = &l->remote->context->error;
     if (l->exchange.response->status != 200) {
-        exchange_explain(&l->exchange, &problem);
-        return token_failed(l, problem.status, problem.text);
+        exchange_explain(&l->exchange, e);
+        return token_failed(l, e->status, e->text);
     }
     if (!token_answer_end(&a->answer))
         return token_failed(l, REGTAG_PROTOCOL, a->answer.problem);
@@ -109,8 +115,8 @@ static enum login_event on_token_answer(struct login *l)
 
 static enum login_event on_token_failure(struct login *l)
 {
-    struct error why = l->remote->context->error;
-    return token_failed(l, why.status, why.text);
+    const struct error *e = &l->remote->context->error;
+    return token_failed(l, e->status, e->text);
 }
 
 static enum login_event step_token(struct login *l)
@@ -150,14 +156,14 @@ static enum login_event on_ping_answer(struct login *l)
 {
     struct remote *r = l->remote;
     struct context *c = r->context;
-    struct error problem = {.status = 0};
-    switch (auth_challenged(&r->auth, c->config, &r->origin, l->exchange.response, false, &problem)) {
+    error_clear(&c->error);
+    switch (auth_challenged(&r->auth, c->config, &r->origin, l->exchange.response, false, &c->error)) {
     case AUTH_REPEAT: return over(l, LOGIN_DONE);
     case AUTH_TOKEN:
         l->state = LOGIN_TOKEN;
         ask_for_token(l);
         return step_token(l);
-    default: c->error = problem; return over(l, LOGIN_FAILED);
+    default: return over(l, LOGIN_FAILED);
     }
 }
 

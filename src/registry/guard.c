@@ -32,12 +32,12 @@ bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e)
     if (wanted.size == 0)
         return true;
     if (z->sight == SIGHT_UNKNOWN) {
-        int status = z->why.status;
+        int status = r->unknown.status;
         bool nobody = status == REGTAG_NO_CONNECTION || status == REGTAG_TIMEOUT ||
                       status == REGTAG_SLOW_DOWN || status == REGTAG_SERVER_FAILED;
         error_set(e, nobody ? status : REGTAG_GUARD,
                   "left alone: it cannot be seen whether it %s%.*s, as expected: %s",
-                  absent ? "is " : "points at ", SLICE_ARG(wanted), z->why.text);
+                  absent ? "is " : "points at ", SLICE_ARG(wanted), r->unknown.text);
     } else if (z->sight == SIGHT_ABSENT && !absent)
         error_set(e, REGTAG_GUARD, "left alone: it does not exist, expected was %.*s",
                   SLICE_ARG(wanted));
@@ -87,7 +87,7 @@ enum regtag_status guards_check(struct regtag *r, const char *const *names, size
         const char *problem = guard_problem(r, i, &tags);
         struct slice text = slice_head(slice_of(r->config.expected[i]), 200);
         if (problem)
-            return verb_usage(r, "--expect \"%.*s\": %s", SLICE_ARG(text), problem);
+            return VERB_USAGE(r, "--expect \"%.*s\": %s", SLICE_ARG(text), problem);
     }
     return REGTAG_OK;
 }

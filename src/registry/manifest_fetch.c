@@ -10,7 +10,7 @@ bool fetch_check_platform(struct regtag *r, struct slice platform)
 {
     if (platform.size == 0 || platform_valid(platform))
         return true;
-    verb_usage(r, "\"%.*s\" is not a platform: OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7",
+    VERB_USAGE(r, "\"%.*s\" is not a platform: OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7",
                SLICE_ARG(slice_head(platform, 200)));
     return false;
 }
@@ -22,8 +22,8 @@ static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice r
 {
     bool is_image = f->options.platform.size == 0 || f->state == FETCH_CHILD;
     struct request q = {.method = METHOD_GET,
-                        .path = "manifests/",
-                        .reference = reference,
+                        .place = PLACE_MANIFESTS,
+                        .target = reference,
                         .accepts_manifests = true,
                         .known = f->options.known,
                         .content = true,

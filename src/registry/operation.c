@@ -91,7 +91,7 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
     if (!r->started)
         set_deadline(r, now);
     if (!r->verb && !r->over)
-        verb_usage(r, "nothing was asked for");
+        VERB_USAGE(r, "nothing was asked for");
     client_begin_step(&r->client, now, r->deadline);
     while (event == GO_ON)
         event = r->over ? end(r) : r->verb->step(r);

@@ -14,27 +14,33 @@ static bool found(struct resolve *z, enum sight sight, struct slice digest)
     return true;
 }
 
-static bool unknown(struct regtag *r, struct resolve *z, const struct error *why)
+/* r->unknown says why. */
+static bool unknown(struct regtag *r, struct resolve *z)
 {
-    z->why = *why;
-    VERB_TELL(r, REGTAG_TRACE_NOTE, "it cannot be seen where %s points: %s", z->tag, why->text);
+    VERB_TELL(r, REGTAG_TRACE_NOTE, "it cannot be seen where %s points: %s", z->tag, r->unknown.text);
     return found(z, SIGHT_UNKNOWN, SLICE(""));
 }
 
 static bool unknown_because(struct regtag *r, struct resolve *z, const char *problem)
 {
-    struct error why = {.status = 0};
-    error_set(&why, REGTAG_PROTOCOL, "%s", problem);
+    error_clear(&r->unknown);
+    error_set(&r->unknown, REGTAG_PROTOCOL, "%s", problem);
     client_cancel(&r->client, &z->exchange);
-    return unknown(r, z, &why);
+    return unknown(r, z);
 }
 
 /* It was answered, but with neither a digest nor that there is none. */
 static bool unexplained(struct regtag *r, struct resolve *z)
 {
-    struct error why = {.status = 0};
-    exchange_explain(&z->exchange, &why);
-    return unknown(r, z, &why);
+    error_clear(&r->unknown);
+    exchange_explain(&z->exchange, &r->unknown);
+    return unknown(r, z);
+}
+
+static bool on_failure(struct regtag *r, struct resolve *z)
+{
+    r->unknown = r->client.context.error;
+    return unknown(r, z);
 }
 
 bool resolve_found(const struct resolve *z, const char *digest)
@@ -42,23 +48,27 @@ bool resolve_found(const struct resolve *z, const char *digest)
     return z->sight == SIGHT_DIGEST && strcmp(z->digest, digest) == 0;
 }
 
-void resolve_describe(const struct resolve *z, struct error *e)
+const char *resolve_describe(struct regtag *r, const struct resolve *z)
 {
+    struct error *e = &r->unknown;
     if (z->sight == SIGHT_UNKNOWN)
-        *e = z->why;
-    else if (z->sight == SIGHT_ABSENT)
+        return e->text;
+    error_clear(e);
+    if (z->sight == SIGHT_ABSENT)
         error_set(e, REGTAG_NOT_FOUND, "there is no such tag");
     else
         error_set(e, REGTAG_OTHER, "it points at %s", z->digest);
+    return e->text;
 }
 
 /* ---- GET ------------------------------------------------------------------------------------- */
 
 static bool begin_get(struct regtag *r, struct resolve *z)
 {
-    z->request.method = METHOD_GET;
-    z->request.content = true;
-    client_begin(&r->client, &z->exchange, &z->request);
+    struct request q = z->exchange.request;
+    q.method = METHOD_GET;
+    q.content = true;
+    client_begin(&r->client, &z->exchange, &q);
     ENTER("resolve", z->state, RESOLVE_GET);
     return false;
 }
@@ -120,7 +130,7 @@ static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
     case EXCHANGE_HEAD: return on_content(r, z);
     case EXCHANGE_BODY: return on_part(r, z, part);
     case EXCHANGE_END: return on_get_answer(r, z);
-    case EXCHANGE_FAILED: return unknown(r, z, &r->client.context.error);
+    case EXCHANGE_FAILED: return on_failure(r, z);
     default: *waiting = true; return false;
     }
 }
@@ -163,7 +173,7 @@ static bool step_head(struct regtag *r, struct resolve *z, bool *waiting)
     struct slice part;
     switch (client_step(&r->client, &z->exchange, &part)) {
     case EXCHANGE_END: return on_head_answer(r, z);
-    case EXCHANGE_FAILED: return unknown(r, z, &r->client.context.error);
+    case EXCHANGE_FAILED: return on_failure(r, z);
     default: *waiting = true; return false;
     }
 }
@@ -173,26 +183,26 @@ static bool step_head(struct regtag *r, struct resolve *z, bool *waiting)
 void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                    const struct resolve_options *options)
 {
+    bool by_get = r->resolve_by_get;
+    struct request q = {.method = by_get ? METHOD_GET : METHOD_HEAD,
+                        .place = PLACE_MANIFESTS,
+                        .target = slice_of(tag),
+                        .accepts_manifests = true,
+                        .content = by_get,
+                        .optional = options->optional,
+                        .meanings = MANIFEST_MEANINGS,
+                        .attempts = options->attempts,
+                        .not_before = options->not_before};
     z->tag = tag;
     z->certain = options->certain;
     z->head = 0;
     z->sight = SIGHT_UNKNOWN;
-    error_clear(&z->why);
-    z->request = (struct request){.method = METHOD_HEAD,
-                                  .path = "manifests/",
-                                  .reference = slice_of(tag),
-                                  .accepts_manifests = true,
-                                  .optional = options->optional,
-                                  .meanings = MANIFEST_MEANINGS,
-                                  .attempts = options->attempts,
-                                  .not_before = options->not_before};
     z->state = RESOLVE_START;
-    if (r->resolve_by_get) {
-        begin_get(r, z);
-        return;
-    }
-    client_begin(&r->client, &z->exchange, &z->request);
-    ENTER("resolve", z->state, RESOLVE_HEAD);
+    client_begin(&r->client, &z->exchange, &q);
+    if (by_get)
+        ENTER("resolve", z->state, RESOLVE_GET);
+    else
+        ENTER("resolve", z->state, RESOLVE_HEAD);
 }
 
 bool resolve_step(struct regtag *r, struct resolve *z)

@@ -5,7 +5,7 @@
 #include "registry/verb.h"
 
 enum sight {
-    SIGHT_UNKNOWN, /* nobody says where it points, or whether it is there; `why` says why not */
+    SIGHT_UNKNOWN, /* nobody says where it points, or whether it is there; r->unknown says why not */
     SIGHT_ABSENT,  /* it is not there */
     SIGHT_DIGEST   /* it points at `digest` */
 };
@@ -15,7 +15,6 @@ enum resolve_state { RESOLVE_START, RESOLVE_HEAD, RESOLVE_GET, RESOLVE_OVER };
 struct resolve {
     enum resolve_state state;
     struct exchange exchange;
-    struct request request;
     const char *tag;
     bool certain;
     unsigned head;     /* 0, or the status of the HEAD that a GET is to check */
@@ -23,7 +22,6 @@ struct resolve {
 
     enum sight sight;
     char digest[DIGEST_SHA256_SIZE + 1];
-    struct error why;
 };
 
 struct resolve_options {
@@ -53,7 +51,7 @@ bool resolve_found(const struct resolve *z, const char *digest);
 bool head_is_refused(unsigned status);
 bool head_is_unsupported(unsigned status);
 
-/* Sets e to what it has shown, for a message. */
-void resolve_describe(const struct resolve *z, struct error *e);
+/* What it has shown, in words; r->unknown holds them. */
+const char *resolve_describe(struct regtag *r, const struct resolve *z);
 
 #endif

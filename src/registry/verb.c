@@ -4,17 +4,10 @@
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
-enum regtag_status verb_usage(struct regtag *r, const char *format, ...)
+enum regtag_status verb_is_unusable(struct regtag *r)
 {
-    char text[ERROR_TEXT_MAX];
-    struct writer w = writer_to(text, sizeof text - 1);
-    va_list arguments;
-    va_start(arguments, format);
-    write_arguments(&w, format, arguments);
-    va_end(arguments);
-    text[w.used] = '\0';
     r->over = true;
-    return (enum regtag_status)error_set(&r->error, REGTAG_USAGE, "%s", text);
+    return REGTAG_USAGE;
 }
 
 /* By Docker's rules localhost:5000 is the tag 5000 of an image of Docker Hub's. Nobody means that. */
@@ -42,12 +35,10 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
     REQUIRE(size <= VERB_MEMORY);
     r->verb = verb;
     memset(r->verb_memory.bytes, 0, size);
-    if (!reference_parse(&r->reference, slice_of(text), &r->error)) {
-        r->over = true;
-        return REGTAG_USAGE;
-    }
+    if (!reference_parse(&r->reference, slice_of(text), &r->error))
+        return verb_is_unusable(r);
     if (looks_like_host(&r->reference))
-        return verb_usage(r, "\"%s\" is a host and a port; the repository is missing behind it", text);
+        return VERB_USAGE(r, "\"%s\" is a host and a port; the repository is missing behind it", text);
     set_origin(r);
     r->client.remote.reference = &r->reference;
     r->client.remote.actions = verb->actions;
@@ -60,7 +51,7 @@ enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, s
     if (verb_begin(r, verb, size, image) != REGTAG_OK)
         return REGTAG_USAGE;
     if (r->reference.digest.size && !digest_is_sha256(r->reference.digest))
-        return verb_usage(r, "%s: only sha256 digests can be checked, not sha512", image);
+        return VERB_USAGE(r, "%s: only sha256 digests can be checked, not sha512", image);
     return REGTAG_OK;
 }
 
@@ -74,9 +65,8 @@ enum regtag_event verb_done(struct regtag *r)
 
 enum regtag_event verb_failed(struct regtag *r, const struct error *problem)
 {
-    struct error whole;
-    verb_describe(r, NULL, problem, &whole);
-    error_set(&r->error, whole.status, "%s", whole.text);
+    if (r->error.status == REGTAG_OK)
+        verb_describe(r, NULL, problem, &r->error);
     return verb_done(r);
 }
 
@@ -111,6 +101,12 @@ enum regtag_event verb_settle(struct regtag *r, enum regtag_outcome outcome, con
         error_set(&r->error, problem->status, "%s", r->result_error.text);
     }
     return REGTAG_SETTLED;
+}
+
+struct error *verb_problem(struct regtag *r)
+{
+    error_clear(&r->problem);
+    return &r->problem;
 }
 
 /* ---- On the way ------------------------------------------------------------------------------ */

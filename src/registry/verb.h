@@ -40,6 +40,8 @@ struct regtag {
     struct regtag_result result;
     struct error result_error; /* of the result at hand */
     struct error error;        /* the first one: that of the whole operation */
+    struct error problem;      /* what has gone wrong in the state at hand */
+    struct error unknown;      /* why the last tag that was resolved could not be (resolve.h) */
     bool resolve_by_get;       /* HEAD does not say where tags point */
     struct guards guards;
 
@@ -69,8 +71,9 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
 enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
                                     const char *image);
 
-/* Something in what the user asked for makes no sense: the operation cannot be stepped. */
-enum regtag_status verb_usage(struct regtag *r, const char *format, ...) WRITER_FORMAT(2, 3);
+/* Something in what the user asked for makes no sense: sets r->error to that. The operation cannot be stepped then. */
+#define VERB_USAGE(r, ...) (error_set(&(r)->error, REGTAG_USAGE, __VA_ARGS__), verb_is_unusable(r))
+enum regtag_status verb_is_unusable(struct regtag *r);
 
 /* ---- Ending ----------------------------------------------------------------------------------- */
 
@@ -89,6 +92,9 @@ enum regtag_event verb_settle(struct regtag *r, enum regtag_outcome outcome, con
 
 /* Begins the result for another tag. */
 void verb_begin_result(struct regtag *r, const char *tag, const char *digest);
+
+/* Memory for what goes wrong in a state, cleared: r->problem. */
+struct error *verb_problem(struct regtag *r);
 
 /* ---- On the way ------------------------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
  * point at it, that is done if the configuration says so, once it is known which tags go. */
 #include <string.h>
 
-#include "registry/guard.h"
+#include "registry/change.h"
 #include "registry/tag_pages.h"
 
 enum delete_state {
@@ -17,27 +17,13 @@ enum delete_state {
     DELETE_OVER
 };
 
-/* Why it is not known whether the tag is deleted. */
-struct cause {
-    struct error error;
-    bool
-        at_once; /* its connection, which had been idle, ended instead of answering: it is simply sent again */
-    bool transient; /* another attempt may go better, */
-    uint64_t wait;  /* but not before so many milliseconds */
-};
-
 struct delete_verb {
     enum delete_state state;
     char tag[TAG_MAX + 1];
-    char previous[DIGEST_SHA256_SIZE + 1];
-    bool requested; /* a DELETE has been sent before */
-    bool fresh;     /* ... on a connection that ended instead of answering */
     bool by_digest; /* the manifest, and all tags with it */
     size_t sibling; /* where in r->manifest, which holds all names, the next one begins */
-    struct attempts attempts;
-    struct cause cause;
-    struct exchange exchange;
     struct resolve resolve;
+    struct change change;
     struct tag_pages pages;
 };
 
@@ -60,50 +46,46 @@ static enum regtag_event settle(struct regtag *r, struct delete_verb *v, enum re
 static void resolve_tag(struct regtag *r, struct delete_verb *v, const char *tag, uint64_t not_before)
 {
     struct resolve_options options = {
-        .certain = true, .attempts = &v->attempts, .not_before = not_before};
+        .certain = true, .attempts = &v->change.attempts, .not_before = not_before};
     resolve_begin(r, &v->resolve, tag, &options);
 }
 
-/* Waits, looks where the tag points, and goes on from there. False when there is no trying again. */
+/* Looks where the tag points, and goes on from there. */
+static enum regtag_event resolve_again(struct regtag *r, struct delete_verb *v, uint64_t not_before)
+{
+    ENTER("delete", v->state, DELETE_RESOLVE);
+    resolve_tag(r, v, v->tag, not_before);
+    return GO_ON;
+}
+
+/* The same after a pause. False when there is no trying again. */
 static bool resolve_later(struct regtag *r, struct delete_verb *v, const struct error *problem,
                           uint64_t least)
 {
     uint64_t resume;
-    if (!exchange_retry_later(&v->exchange, problem, least, &resume))
+    if (!exchange_retry_later(&v->change.exchange, problem, least, &resume))
         return false;
-    ENTER("delete", v->state, DELETE_RESOLVE);
-    resolve_tag(r, v, v->tag, resume);
+    resolve_again(r, v, resume);
     return true;
 }
 
 static enum regtag_event begin(struct regtag *r, struct delete_verb *v)
 {
     verb_begin_result(r, v->tag, "");
-    ENTER("delete", v->state, DELETE_RESOLVE);
-    resolve_tag(r, v, v->tag, 0);
-    return GO_ON;
-}
-
-static void note_previous(struct regtag *r, struct delete_verb *v)
-{
-    const struct resolve *z = &v->resolve;
-    if (z->sight == SIGHT_DIGEST)
-        memcpy(v->previous, z->digest, sizeof v->previous);
-    r->result.previous = z->sight == SIGHT_DIGEST ? v->previous : "";
-    r->result.absent = z->sight == SIGHT_ABSENT;
+    return resolve_again(r, v, 0);
 }
 
 static enum regtag_event request(struct regtag *r, struct delete_verb *v)
 {
     struct request q = {.method = METHOD_DELETE,
-                        .path = "manifests/",
-                        .reference = slice_of(v->by_digest ? v->previous : v->tag),
+                        .place = PLACE_MANIFESTS,
+                        .target = slice_of(v->by_digest ? v->change.previous : v->tag),
                         .meanings = v->by_digest ? DELETE_DIGEST_MEANINGS : DELETE_TAG_MEANINGS,
-                        .attempts = &v->attempts,
-                        .fresh = v->fresh};
+                        .attempts = &v->change.attempts,
+                        .fresh = v->change.fresh};
     ENTER("delete", v->state, DELETE_REQUEST);
-    client_begin(&r->client, &v->exchange, &q);
-    v->requested = true;
+    client_begin(&r->client, &v->change.exchange, &q);
+    v->change.requested = true;
     return GO_ON;
 }
 
@@ -111,7 +93,7 @@ static enum regtag_event request(struct regtag *r, struct delete_verb *v)
 static bool was_moved(const struct delete_verb *v, struct error *e)
 {
     const struct resolve *z = &v->resolve;
-    if (!v->by_digest || z->sight != SIGHT_DIGEST || resolve_found(z, v->previous))
+    if (!v->by_digest || z->sight != SIGHT_DIGEST || resolve_found(z, v->change.previous))
         return false;
     error_set(e, REGTAG_GUARD, "left alone: it was moved to %s meanwhile", z->digest);
     return true;
@@ -119,25 +101,25 @@ static bool was_moved(const struct delete_verb *v, struct error *e)
 
 static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
 {
-    struct error problem = {.status = 0};
+    struct error *problem = verb_problem(r);
     bool absent = v->resolve.sight == SIGHT_ABSENT;
-    if (absent && v->requested) /* by a DELETE whose answer was not the whole truth */
+    if (absent && v->change.requested) /* by a DELETE whose answer was not the whole truth */
         return settle(r, v, REGTAG_DELETED, NULL);
-    if (was_moved(v, &problem))
-        return settle(r, v, REGTAG_NOT_SET, &problem);
-    if (!v->requested || v->resolve.sight == SIGHT_DIGEST)
-        note_previous(r, v);
-    if (!guard_holds(r, &v->resolve, &problem))
-        return settle(r, v, REGTAG_NOT_SET, &problem);
+    if (was_moved(v, problem))
+        return settle(r, v, REGTAG_NOT_SET, problem);
+    if (!v->change.requested || v->resolve.sight == SIGHT_DIGEST)
+        change_note_previous(r, &v->change, &v->resolve);
+    if (!guard_holds(r, &v->resolve, problem))
+        return settle(r, v, REGTAG_NOT_SET, problem);
     if (absent) {
-        error_set(&problem, REGTAG_NOT_FOUND, "there is no such tag");
-        return settle(r, v, REGTAG_NOT_SET, &problem);
+        error_set(problem, REGTAG_NOT_FOUND, "there is no such tag");
+        return settle(r, v, REGTAG_NOT_SET, problem);
     }
     if (r->config.dry_run)
         return settle(r, v, REGTAG_DELETED, NULL);
-    if (v->requested)
+    if (v->change.requested)
         return request(r, v);
-    v->attempts.failed = 0;
+    v->change.attempts.failed = 0;
     ENTER("delete", v->state, DELETE_ANNOUNCED);
     return REGTAG_UPLOAD;
 }
@@ -153,11 +135,11 @@ static enum regtag_event step_resolve(struct regtag *r, struct delete_verb *v)
 static enum regtag_event list_siblings(struct regtag *r, struct delete_verb *v)
 {
     v->by_digest = true;
-    v->attempts.failed = 0;
+    v->change.attempts.failed = 0;
     r->manifest_size = 0;
     v->sibling = 0;
     ENTER("delete", v->state, DELETE_LIST);
-    pages_begin(r, &v->pages, 0, &v->attempts);
+    pages_begin(r, &v->pages, 0, &v->change.attempts);
     return GO_ON;
 }
 
@@ -175,7 +157,8 @@ static bool keep_name(struct regtag *r, const char *name)
 static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *v,
                                           const struct error *problem)
 {
-    struct error whole = {.status = 0};
+    struct error whole;
+    error_clear(&whole);
     error_set(&whole, problem->status,
               "nothing was deleted, since not all that goes with it can be told: %s", problem->text);
     r->result.name = v->tag;
@@ -190,29 +173,29 @@ static enum regtag_event next_sibling(struct regtag *r, struct delete_verb *v)
         if (strcmp(name, v->tag) == 0)
             continue;
         r->result.name = name;
-        v->attempts.failed = 0;
+        v->change.attempts.failed = 0;
         ENTER("delete", v->state, DELETE_SIBLING);
         resolve_tag(r, v, name, 0);
         return GO_ON;
     }
     r->result.name = v->tag;
-    v->attempts.failed = 0;
+    v->change.attempts.failed = 0;
     return request(r, v);
 }
 
 static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
 {
-    struct error problem = {.status = 0};
-    switch (pages_step(r, &v->pages, &problem)) {
+    struct error *problem = verb_problem(r);
+    switch (pages_step(r, &v->pages, problem)) {
     case PAGES_WAIT: return REGTAG_WAIT;
     case PAGES_TAG:
         if (keep_name(r, v->pages.tags.name))
             return GO_ON;
         client_cancel(&r->client, &v->pages.exchange);
-        error_set(&problem, REGTAG_PROTOCOL, "there are too many tags for this memory");
-        return siblings_unknown(r, v, &problem);
+        error_set(problem, REGTAG_PROTOCOL, "there are too many tags for this memory");
+        return siblings_unknown(r, v, problem);
     case PAGES_END: return next_sibling(r, v);
-    default: return siblings_unknown(r, v, &problem);
+    default: return siblings_unknown(r, v, problem);
     }
 }
 
@@ -221,8 +204,8 @@ static enum regtag_event step_sibling(struct regtag *r, struct delete_verb *v)
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
     if (v->resolve.sight == SIGHT_UNKNOWN)
-        return siblings_unknown(r, v, &v->resolve.why);
-    if (!resolve_found(&v->resolve, v->previous))
+        return siblings_unknown(r, v, &r->unknown);
+    if (!resolve_found(&v->resolve, v->change.previous))
         return next_sibling(r, v);
     ENTER("delete", v->state, DELETE_LISTED);
     return REGTAG_LISTED;
@@ -231,9 +214,9 @@ static enum regtag_event step_sibling(struct regtag *r, struct delete_verb *v)
 /* ---- DELETE ---------------------------------------------------------------------------------- */
 
 static enum regtag_event verify(struct regtag *r, struct delete_verb *v, const struct error *cause,
-                                bool transient, uint64_t wait)
+                                bool transient)
 {
-    v->cause = (struct cause){.error = *cause, .transient = transient, .wait = wait};
+    change_leave_open(&v->change, cause, transient);
     ENTER("delete", v->state, DELETE_VERIFY);
     resolve_tag(r, v, v->tag, 0);
     return GO_ON;
@@ -241,40 +224,36 @@ static enum regtag_event verify(struct regtag *r, struct delete_verb *v, const s
 
 static enum regtag_event on_answer(struct regtag *r, struct delete_verb *v)
 {
-    unsigned status = v->exchange.response->status;
-    uint64_t wait = exchange_retry_after(&v->exchange);
+    unsigned status = v->change.exchange.response->status;
     bool transient = status_is_transient(status);
-    struct error problem = {.status = 0};
+    struct error *problem = verb_problem(r);
     if (status >= 200 && status < 300) {
-        error_set(&problem, REGTAG_UNCERTAIN, "the registry took the request (HTTP %u)", status);
-        return verify(r, v, &problem, false, 0);
+        error_set(problem, REGTAG_UNCERTAIN, "the registry took the request (HTTP %u)", status);
+        return verify(r, v, problem, false);
     }
-    if ((status == 400 || status == 405) && r->config.siblings && !v->by_digest && *v->previous)
+    if ((status == 400 || status == 405) && r->config.siblings && !v->by_digest && *v->change.previous)
         return list_siblings(r, v);
-    exchange_explain(&v->exchange, &problem);
-    if (problem.status == REGTAG_SERVER_FAILED)
-        return verify(r, v, &problem, transient, wait);
-    return transient && resolve_later(r, v, &problem, wait) ? GO_ON
-                                                            : settle(r, v, REGTAG_NOT_SET, &problem);
+    exchange_explain(&v->change.exchange, problem);
+    if (problem->status == REGTAG_SERVER_FAILED)
+        return verify(r, v, problem, transient);
+    return transient && resolve_later(r, v, problem, exchange_retry_after(&v->change.exchange))
+               ? GO_ON
+               : settle(r, v, REGTAG_NOT_SET, problem);
 }
 
 static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
 {
-    struct error problem = r->client.context.error;
-    bool transient = exchange_is_transient(&v->exchange);
-    if (exchange_may_have_acted(&v->exchange)) {
-        verify(r, v, &problem, transient, 0);
-        v->cause.at_once = exchange_met_idle_end(&v->exchange) && !v->fresh;
-        return GO_ON;
-    }
-    return transient && resolve_later(r, v, &problem, 0) ? GO_ON
-                                                         : settle(r, v, REGTAG_NOT_SET, &problem);
+    const struct error *problem = &r->client.context.error;
+    bool transient = exchange_is_transient(&v->change.exchange);
+    if (exchange_may_have_acted(&v->change.exchange))
+        return verify(r, v, problem, transient);
+    return transient && resolve_later(r, v, problem, 0) ? GO_ON : settle(r, v, REGTAG_NOT_SET, problem);
 }
 
 static enum regtag_event step_request(struct regtag *r, struct delete_verb *v)
 {
     struct slice part;
-    switch (client_step(&r->client, &v->exchange, &part)) {
+    switch (client_step(&r->client, &v->change.exchange, &part)) {
     case EXCHANGE_END: return on_answer(r, v);
     case EXCHANGE_FAILED: return on_failure(r, v);
     default: return REGTAG_WAIT;
@@ -283,29 +262,30 @@ static enum regtag_event step_request(struct regtag *r, struct delete_verb *v)
 
 /* ---- After ----------------------------------------------------------------------------------- */
 
+static enum regtag_event settle_uncertain(struct regtag *r, struct delete_verb *v)
+{
+    struct error *problem = verb_problem(r);
+    error_set(problem, REGTAG_UNCERTAIN,
+              "it is uncertain whether the tag is deleted: %s; a second look: %s", v->change.cause.text,
+              resolve_describe(r, &v->resolve));
+    return settle(r, v, REGTAG_MAYBE_SET, problem);
+}
+
 static enum regtag_event step_verify(struct regtag *r, struct delete_verb *v)
 {
-    struct error problem = {.status = 0}, seen = {.status = 0};
-    const struct resolve *z = &v->resolve;
+    const struct error *cause = &v->change.cause;
+    uint64_t resume;
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
-    if (z->sight == SIGHT_ABSENT)
+    if (v->resolve.sight == SIGHT_ABSENT)
         return settle(r, v, REGTAG_DELETED, NULL);
-    bool again = v->cause.transient && guard_holds(r, z, &problem);
-    if (again && v->cause.at_once && z->sight == SIGHT_DIGEST) {
-        v->fresh = true;
-        return on_resolved(r, v);
+    switch (change_next(r, &v->change, &v->resolve, verb_problem(r), &resume)) {
+    case CHANGE_NOW: return on_resolved(r, v);
+    case CHANGE_LATER: return resolve_again(r, v, resume);
+    default: break;
     }
-    if (again && resolve_later(r, v, &v->cause.error, v->cause.wait))
-        return GO_ON;
-    if (v->cause.error.status == REGTAG_SERVER_FAILED)
-        return settle(r, v, REGTAG_NOT_SET, &v->cause.error);
-    resolve_describe(z, &seen);
-    error_clear(&problem);
-    error_set(&problem, REGTAG_UNCERTAIN,
-              "it is uncertain whether the tag is deleted: %s; a second look: %s", v->cause.error.text,
-              seen.text);
-    return settle(r, v, REGTAG_MAYBE_SET, &problem);
+    return cause->status == REGTAG_SERVER_FAILED ? settle(r, v, REGTAG_NOT_SET, cause)
+                                                 : settle_uncertain(r, v);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -342,9 +322,9 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
         return REGTAG_USAGE;
     guards_index(r, NULL, 0); /* the memory of the manifest is for the siblings' names */
     if (r->reference.digest.size)
-        return verb_usage(
+        return VERB_USAGE(
             r, "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);
     if (r->reference.tag.size == 0)
-        return verb_usage(r, "%s: the tag to delete is missing; it is not guessed", image);
+        return VERB_USAGE(r, "%s: the tag to delete is missing; it is not guessed", image);
     return REGTAG_OK;
 }

@@ -64,14 +64,14 @@ static void note_head(struct digest_verb *v, bool found)
 
 static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
 {
-    struct error problem = {.status = 0};
-    enum fetch_event event = fetch_step(r, &v->fetch, &problem);
+    struct error *problem = verb_problem(r);
+    enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
     if (event == FETCH_UNCHANGED)
         keep_known(r, v);
     note_head(v, event != FETCH_FAILED);
-    return over(r, v, &problem);
+    return over(r, v, problem);
 }
 
 /* ---- HEAD ------------------------------------------------------------------------------------ */
@@ -79,8 +79,8 @@ static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
 static void begin_head(struct regtag *r, struct digest_verb *v)
 {
     struct request q = {.method = METHOD_HEAD,
-                        .path = "manifests/",
-                        .reference = verb_wanted(r),
+                        .place = PLACE_MANIFESTS,
+                        .target = verb_wanted(r),
                         .accepts_manifests = true,
                         .known = v->known,
                         .meanings = MANIFEST_MEANINGS,
@@ -110,7 +110,7 @@ static enum regtag_event check_by_get(struct regtag *r, struct digest_verb *v)
 static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
 {
     const struct http_response *response = v->exchange.response;
-    struct error problem = {.status = 0};
+    struct error *problem = verb_problem(r);
     struct slice stated;
 
     if (response->status == 304 && *v->known)
@@ -118,16 +118,16 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
     else if (response->status == 404 || head_is_refused(response->status))
         return check_by_get(r, v);
     else if (response->status != 200)
-        exchange_explain(&v->exchange, &problem);
+        exchange_explain(&v->exchange, problem);
     else if (!answer_digest(response, &stated))
-        error_set(&problem, REGTAG_PROTOCOL, "the registry states a digest that is none");
+        error_set(problem, REGTAG_PROTOCOL, "the registry states a digest that is none");
     else if (stated.size == 0)
         return begin_fetch(r, v);
     else {
         v->contradictions = 0;
-        check_stated(r, stated, &problem);
+        check_stated(r, stated, problem);
     }
-    return over(r, v, &problem);
+    return over(r, v, problem);
 }
 
 static enum regtag_event step_head(struct regtag *r, struct digest_verb *v)

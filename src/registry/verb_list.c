@@ -35,19 +35,19 @@ static enum regtag_event on_cut(struct regtag *r, const struct error *why)
 static enum regtag_event step(struct regtag *r)
 {
     struct list_verb *v = list_of(r);
-    struct error problem = {.status = 0};
+    struct error *problem = verb_problem(r);
     enum pages_event event = PAGES_END;
     REQUIRE(v->state == LIST_PAGES);
     if (v->limit == 0 || v->listed < v->limit)
-        event = pages_step(r, &v->pages, &problem);
+        event = pages_step(r, &v->pages, problem);
     if (event == PAGES_WAIT)
         return REGTAG_WAIT;
     if (event == PAGES_TAG)
         return on_tag(r, v);
     ENTER("list", v->state, LIST_OVER);
     if (event == PAGES_CUT)
-        return on_cut(r, &problem);
-    return event == PAGES_END ? verb_done(r) : verb_failed(r, &problem);
+        return on_cut(r, problem);
+    return event == PAGES_END ? verb_done(r) : verb_failed(r, problem);
 }
 
 static const struct verb LIST = {.actions = "pull", .of_repository = true, .step = step};
@@ -59,7 +59,7 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
         REGTAG_OK)
         return REGTAG_USAGE;
     if (r->reference.tag.size || r->reference.digest.size)
-        return verb_usage(r, "%s: a repository is listed, without tag and digest", repository);
+        return VERB_USAGE(r, "%s: a repository is listed, without tag and digest", repository);
     v->limit = limit;
     pages_begin(r, &v->pages, limit, &v->attempts);
     return REGTAG_OK;

@@ -19,13 +19,13 @@ static struct manifest_verb *manifest_of(struct regtag *r)
 static enum regtag_event step(struct regtag *r)
 {
     struct manifest_verb *v = manifest_of(r);
-    struct error problem = {.status = 0};
+    struct error *problem = verb_problem(r);
     REQUIRE(v->state == MANIFEST_FETCH);
-    enum fetch_event event = fetch_step(r, &v->fetch, &problem);
+    enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
     ENTER("manifest", v->state, MANIFEST_OVER);
-    return event == FETCH_DONE ? verb_done(r) : verb_failed(r, &problem);
+    return event == FETCH_DONE ? verb_done(r) : verb_failed(r, problem);
 }
 
 static const struct verb MANIFEST = {.actions = "pull", .step = step};

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/names.h"
-#include "registry/guard.h"
+#include "registry/change.h"
 #include "registry/manifest_fetch.h"
 
 enum tag_state {
@@ -24,15 +24,6 @@ enum reason {
     REASON_ERROR      /* the answer was an error that may not be the whole truth */
 };
 
-struct unconfirmed {
-    enum reason reason;
-    struct error error;
-    bool
-        at_once; /* its connection, which had been idle, ended instead of answering: it is simply sent again */
-    bool transient; /* another attempt may go better, */
-    uint64_t wait;  /* but not before so many milliseconds */
-};
-
 struct tag_verb {
     enum tag_state state;
     struct names names;
@@ -41,18 +32,15 @@ struct tag_verb {
     unsigned current;           /* which of them is that of this name */
     size_t ahead; /* the index of the name that the other one is about; the count: of none */
     struct manifest_fetch fetch;
-    struct exchange upload;
-    struct attempts attempts;
-
-    bool uploaded;   /* the PUT of this name has been sent before */
-    bool unanswered; /* ... without an answer, and the tag has not been seen since */
-    bool fresh;      /* uploads go on connections of their own: one ended instead of answering */
-    struct unconfirmed unconfirmed;
-    char previous[DIGEST_SHA256_SIZE + 1];
-
+    bool unanswered;    /* an upload of this name was, and the tag has not been seen since */
+    enum reason reason; /* why it is unconfirmed */
+    bool no_manifest;   /* the last member is about the image, not about its names */
+    struct change change;
     struct error abort_error; /* what decides for all names that are left */
-    bool no_manifest;         /* and it is about the image, not about them */
 };
+
+/* How much of it has to be cleared: all but the texts of errors. */
+#define CLEARED (offsetof(struct tag_verb, change) + CHANGE_CLEARED)
 
 VERB_FITS(tag_verb);
 
@@ -114,7 +102,7 @@ static void begin_resolve(struct regtag *r, struct tag_verb *v, struct resolve *
     bool guarded = guard_exists(r, name);
     struct resolve_options options = {.certain = guarded || v->unanswered || r->config.certain_absence,
                                       .optional = !guarded,
-                                      .attempts = &v->attempts,
+                                      .attempts = &v->change.attempts,
                                       .not_before = not_before};
     resolve_begin(r, z, name, &options);
 }
@@ -144,7 +132,7 @@ static enum regtag_event resolve_name(struct regtag *r, struct tag_verb *v, uint
 /* What decides about a tag that may have been set must be certain. */
 static void resolve_certainly(struct regtag *r, struct tag_verb *v)
 {
-    struct resolve_options options = {.certain = true, .attempts = &v->attempts};
+    struct resolve_options options = {.certain = true, .attempts = &v->change.attempts};
     resolve_begin(r, resolve_of(v), name_of(v), &options);
 }
 
@@ -153,19 +141,10 @@ static bool resolve_later(struct regtag *r, struct tag_verb *v, const struct err
                           uint64_t least)
 {
     uint64_t resume;
-    if (!exchange_retry_later(&v->upload, problem, least, &resume))
+    if (!exchange_retry_later(&v->change.exchange, problem, least, &resume))
         return false;
     resolve_name(r, v, resume);
     return true;
-}
-
-static void note_previous(struct regtag *r, struct tag_verb *v)
-{
-    const struct resolve *z = resolve_of(v);
-    if (z->sight == SIGHT_DIGEST)
-        memcpy(v->previous, z->digest, sizeof v->previous);
-    r->result.previous = z->sight == SIGHT_DIGEST ? v->previous : "";
-    r->result.absent = z->sight == SIGHT_ABSENT;
 }
 
 /* The index of the first name from there on that was not there before. */
@@ -179,9 +158,8 @@ static size_t first_from(struct names *n, size_t index)
 /* ---- The manifest ---------------------------------------------------------------------------- */
 
 /* Each name is told why nothing comes of it. */
-static void on_fetch_failure(struct regtag *r, struct tag_verb *v, const struct error *problem)
+static void on_fetch_failure(struct regtag *r, struct tag_verb *v)
 {
-    v->abort_error = *problem;
     v->no_manifest = true;
     client_cancel(&r->client, &v->resolves[!v->current].exchange);
     v->ahead = v->names.count;
@@ -198,12 +176,11 @@ static void index_names(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event step_fetch(struct regtag *r, struct tag_verb *v)
 {
-    struct error problem = {.status = 0};
-    enum fetch_event event = fetch_step(r, &v->fetch, &problem);
+    enum fetch_event event = fetch_step(r, &v->fetch, &v->abort_error);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
     if (event == FETCH_FAILED)
-        on_fetch_failure(r, v, &problem);
+        on_fetch_failure(r, v);
     index_names(r, v);
     v->next = first_from(&v->names, 0);
     ENTER("tag", v->state, TAG_NEXT);
@@ -215,7 +192,7 @@ static enum regtag_event begin(struct regtag *r, struct tag_verb *v)
     struct fetch_options options = {.platform = slice_of(r->config.platform),
                                     .to_tag = true,
                                     .follower = resolve_ahead(r, v, 0),
-                                    .attempts = &v->attempts};
+                                    .attempts = &v->change.attempts};
     ENTER("tag", v->state, TAG_FETCH);
     fetch_begin(r, &v->fetch, &options);
     return GO_ON;
@@ -235,8 +212,8 @@ static enum regtag_event next(struct regtag *r, struct tag_verb *v)
     if (v->index == v->names.count)
         return over(r, v);
     v->next = first_from(&v->names, v->index + 1);
-    v->uploaded = v->unanswered = false;
-    v->attempts.failed = 0;
+    v->change.requested = v->unanswered = false;
+    v->change.attempts.failed = 0;
     verb_begin_result(r, name_of(v), r->digest);
     if (v->abort_error.status)
         return settle(r, v, REGTAG_NOT_SET, &v->abort_error);
@@ -250,20 +227,21 @@ static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v);
 static enum regtag_event on_resolved(struct regtag *r, struct tag_verb *v)
 {
     const struct resolve *z = resolve_of(v);
-    struct error problem = {.status = 0};
+    struct error *problem = verb_problem(r);
     bool there = resolve_found(z, r->digest);
-    if (v->uploaded && there) /* by an upload whose answer was not the whole truth */
+    if (v->change.requested && there) /* by an upload whose answer was not the whole truth */
         return settle_set(r, v);
     v->unanswered = v->unanswered && z->sight == SIGHT_UNKNOWN;
-    if (!v->uploaded || z->sight != SIGHT_UNKNOWN) /* somebody else may have moved it meanwhile */
-        note_previous(r, v);
-    if (!guard_holds(r, z, &problem))
-        return settle_failed(r, v, REGTAG_NOT_SET, &problem);
+    if (!v->change.requested ||
+        z->sight != SIGHT_UNKNOWN) /* somebody else may have moved it meanwhile */
+        change_note_previous(r, &v->change, z);
+    if (!guard_holds(r, z, problem))
+        return settle_failed(r, v, REGTAG_NOT_SET, problem);
     if (there)
         return settle_unchanged(r, v);
     if (r->config.dry_run)
         return settle_set(r, v);
-    if (v->uploaded)
+    if (v->change.requested)
         return begin_upload(r, v);
     ENTER("tag", v->state, TAG_ANNOUNCED);
     return REGTAG_UPLOAD;
@@ -276,7 +254,7 @@ static enum regtag_event step_resolve(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event on_announced(struct regtag *r, struct tag_verb *v)
 {
-    v->attempts.failed = 0;
+    v->change.attempts.failed = 0;
     return begin_upload(r, v);
 }
 
@@ -286,18 +264,18 @@ static enum regtag_event on_announced(struct regtag *r, struct tag_verb *v)
 static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v)
 {
     struct request q = {.method = METHOD_PUT,
-                        .path = "manifests/",
-                        .reference = slice_of(name_of(v)),
+                        .place = PLACE_MANIFESTS,
+                        .target = slice_of(name_of(v)),
                         .body = {.size = r->manifest_size, .bytes = r->manifest},
-                        .content_type = r->media_type->name,
+                        .content_type = &r->media_type->name,
                         .meanings = UPLOAD_MEANINGS,
-                        .attempts = &v->attempts,
-                        .fresh = v->fresh};
+                        .attempts = &v->change.attempts,
+                        .fresh = v->change.fresh};
     if (!r->config.confirm)
         q.follower = resolve_ahead(r, v, v->next);
     ENTER("tag", v->state, TAG_UPLOAD);
-    client_begin(&r->client, &v->upload, &q);
-    v->uploaded = true;
+    client_begin(&r->client, &v->change.exchange, &q);
+    v->change.requested = true;
     return GO_ON;
 }
 
@@ -306,10 +284,8 @@ static enum regtag_event look_again(struct regtag *r, struct tag_verb *v, enum r
                                     const struct error *error, bool transient)
 {
     v->unanswered = v->unanswered || reason == REASON_NO_ANSWER;
-    v->unconfirmed = (struct unconfirmed){.reason = reason,
-                                          .error = *error,
-                                          .transient = transient,
-                                          .wait = exchange_retry_after(&v->upload)};
+    v->reason = reason;
+    change_leave_open(&v->change, error, transient);
     VERB_TELL(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", name_of(v), error->text);
     ENTER("tag", v->state, TAG_UNCONFIRMED);
     resolve_certainly(r, v);
@@ -319,11 +295,11 @@ static enum regtag_event look_again(struct regtag *r, struct tag_verb *v, enum r
 /* The registry says which digest the tag points at now. */
 static enum regtag_event on_confirmation(struct regtag *r, struct tag_verb *v, struct slice confirmed)
 {
-    struct error problem = {.status = 0};
+    struct error *problem = verb_problem(r);
     if (!slice_equal(confirmed, slice_of(r->digest))) {
-        error_set(&problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
+        error_set(problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
                   r->digest, SLICE_ARG(confirmed));
-        return settle_failed(r, v, REGTAG_NOT_SET, &problem);
+        return settle_failed(r, v, REGTAG_NOT_SET, problem);
     }
     if (!r->config.confirm)
         return settle_set(r, v);
@@ -343,44 +319,41 @@ static bool leaves_it_open(const struct regtag *r, const struct tag_verb *v, con
 
 static enum regtag_event on_upload_answer(struct regtag *r, struct tag_verb *v)
 {
-    const struct http_response *response = v->upload.response;
-    struct error problem = {.status = 0};
+    const struct http_response *response = v->change.exchange.response;
+    struct error *problem = verb_problem(r);
     bool transient = status_is_transient(response->status);
     struct slice digest;
 
     if (response->status >= 200 && response->status < 300) {
         if (answer_digest(response, &digest) && digest_is_sha256(digest))
             return on_confirmation(r, v, digest);
-        error_set(&problem, REGTAG_UNCERTAIN, "the registry took the upload without stating a digest");
-        return look_again(r, v, REASON_NO_DIGEST, &problem, false);
+        error_set(problem, REGTAG_UNCERTAIN, "the registry took the upload without stating a digest");
+        return look_again(r, v, REASON_NO_DIGEST, problem, false);
     }
-    exchange_explain(&v->upload, &problem);
-    if (leaves_it_open(r, v, &problem))
-        return look_again(r, v, REASON_ERROR, &problem, transient);
-    if (transient && resolve_later(r, v, &problem, exchange_retry_after(&v->upload)))
+    exchange_explain(&v->change.exchange, problem);
+    if (leaves_it_open(r, v, problem))
+        return look_again(r, v, REASON_ERROR, problem, transient);
+    if (transient && resolve_later(r, v, problem, exchange_retry_after(&v->change.exchange)))
         return GO_ON;
-    return settle_failed(r, v, REGTAG_NOT_SET, &problem);
+    return settle_failed(r, v, REGTAG_NOT_SET, problem);
 }
 
 /* What was not sent whole cannot have been taken. */
 static enum regtag_event on_upload_failure(struct regtag *r, struct tag_verb *v)
 {
-    struct error problem = r->client.context.error;
-    bool transient = exchange_is_transient(&v->upload);
-    if (exchange_may_have_acted(&v->upload) || v->unanswered) {
-        look_again(r, v, REASON_NO_ANSWER, &problem, transient);
-        v->unconfirmed.at_once = exchange_met_idle_end(&v->upload) && !v->fresh;
+    const struct error *problem = &r->client.context.error;
+    bool transient = exchange_is_transient(&v->change.exchange);
+    if (exchange_may_have_acted(&v->change.exchange) || v->unanswered)
+        return look_again(r, v, REASON_NO_ANSWER, problem, transient);
+    if (transient && resolve_later(r, v, problem, 0))
         return GO_ON;
-    }
-    if (transient && resolve_later(r, v, &problem, 0))
-        return GO_ON;
-    return settle_failed(r, v, REGTAG_NOT_SET, &problem);
+    return settle_failed(r, v, REGTAG_NOT_SET, problem);
 }
 
 static enum regtag_event step_upload(struct regtag *r, struct tag_verb *v)
 {
     struct slice part;
-    switch (client_step(&r->client, &v->upload, &part)) {
+    switch (client_step(&r->client, &v->change.exchange, &part)) {
     case EXCHANGE_END: return on_upload_answer(r, v);
     case EXCHANGE_FAILED: return on_upload_failure(r, v);
     default: return REGTAG_WAIT;
@@ -391,13 +364,12 @@ static enum regtag_event step_upload(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event settle_uncertain(struct regtag *r, struct tag_verb *v)
 {
-    const struct error *cause = &v->unconfirmed.error;
-    struct error problem = {.status = 0}, seen = {.status = 0};
-    resolve_describe(resolve_of(v), &seen);
-    error_set(&problem, REGTAG_UNCERTAIN,
+    const char *cause = v->change.cause.text, *seen = resolve_describe(r, resolve_of(v));
+    struct error *problem = verb_problem(r);
+    error_set(problem, REGTAG_UNCERTAIN,
               "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",
-              cause->text, strcmp(cause->text, seen.text) == 0 ? "the same" : seen.text);
-    return settle_failed(r, v, REGTAG_MAYBE_SET, &problem);
+              cause, strcmp(cause, seen) == 0 ? "the same" : seen);
+    return settle_failed(r, v, REGTAG_MAYBE_SET, problem);
 }
 
 /* The look has not shown the digest. An error is believed then; all else is uncertain, for an upload that was sent may
@@ -405,18 +377,16 @@ static enum regtag_event settle_uncertain(struct regtag *r, struct tag_verb *v)
  * tag is still where it was. */
 static enum regtag_event on_not_found(struct regtag *r, struct tag_verb *v)
 {
-    const struct unconfirmed *u = &v->unconfirmed;
-    struct error problem = {.status = 0};
-    bool again = u->transient && guard_holds(r, resolve_of(v), &problem);
-    if (again && u->at_once && resolve_of(v)->sight != SIGHT_UNKNOWN) {
-        v->fresh = true;
-        return on_resolved(r, v);
+    struct error *problem = verb_problem(r);
+    uint64_t resume;
+    switch (change_next(r, &v->change, resolve_of(v), problem, &resume)) {
+    case CHANGE_NOW: return on_resolved(r, v);
+    case CHANGE_LATER: return resolve_name(r, v, resume);
+    default: break;
     }
-    if (again && resolve_later(r, v, &u->error, u->wait))
-        return GO_ON;
-    if (u->reason == REASON_ERROR && !v->unanswered)
+    if (v->reason == REASON_ERROR && !v->unanswered)
         return settle_failed(r, v, REGTAG_NOT_SET,
-                             problem.status == REGTAG_GUARD ? &problem : &u->error);
+                             problem->status == REGTAG_GUARD ? problem : &v->change.cause);
     return settle_uncertain(r, v);
 }
 
@@ -426,28 +396,27 @@ static enum regtag_event step_unconfirmed(struct regtag *r, struct tag_verb *v)
     if (!resolve_step(r, z))
         return REGTAG_WAIT;
     bool there = resolve_found(z, r->digest);
-    if (there && v->unconfirmed.error.status == REGTAG_IMMUTABLE)
+    if (there && v->change.cause.status == REGTAG_IMMUTABLE)
         return settle_unchanged(r, v);
     if (there)
         return settle_set(r, v);
-    if (z->sight == SIGHT_DIGEST && v->unconfirmed.reason == REASON_NO_DIGEST)
+    if (z->sight == SIGHT_DIGEST && v->reason == REASON_NO_DIGEST)
         return on_confirmation(r, v, slice_of(z->digest));
     return on_not_found(r, v);
 }
 
 static enum regtag_event step_confirm(struct regtag *r, struct tag_verb *v)
 {
-    struct resolve *z = resolve_of(v);
-    struct error problem = {.status = 0}, seen = {.status = 0};
-    if (!resolve_step(r, z))
+    const struct resolve *z = resolve_of(v);
+    if (!resolve_step(r, resolve_of(v)))
         return REGTAG_WAIT;
     if (resolve_found(z, r->digest))
         return settle_set(r, v);
     bool unknown = z->sight == SIGHT_UNKNOWN;
-    resolve_describe(z, &seen);
-    error_set(&problem, unknown ? REGTAG_UNCERTAIN : REGTAG_NOT_CONFIRMED,
-              "uploaded and taken, but reading it back: %s", seen.text);
-    return settle_failed(r, v, unknown ? REGTAG_MAYBE_SET : REGTAG_NOT_SET, &problem);
+    struct error *problem = verb_problem(r);
+    error_set(problem, unknown ? REGTAG_UNCERTAIN : REGTAG_NOT_CONFIRMED,
+              "uploaded and taken, but reading it back: %s", resolve_describe(r, z));
+    return settle_failed(r, v, unknown ? REGTAG_MAYBE_SET : REGTAG_NOT_SET, problem);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -477,7 +446,7 @@ static bool are_tags(struct regtag *r, const char *const *names, size_t count)
         struct slice name = slice_of(names[i]);
         if (tag_valid(name))
             continue;
-        verb_usage(r,
+        VERB_USAGE(r,
                    "\"%.*s\" is not a tag: 1 to 128 of letters, digits, '_', '.' and '-', not starting "
                    "with '.' or '-', without the repository",
                    SLICE_ARG(slice_head(name, 400)));
@@ -490,10 +459,11 @@ enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *c
                               size_t count)
 {
     struct tag_verb *v = tag_of(r);
-    if (verb_begin_image(r, &TAG, sizeof *v, image) != REGTAG_OK ||
+    if (verb_begin_image(r, &TAG, CLEARED, image) != REGTAG_OK ||
         !fetch_check_platform(r, slice_of(r->config.platform)) || !are_tags(r, names, count))
         return REGTAG_USAGE;
     v->names.list = names;
     v->names.count = v->ahead = count;
+    error_clear(&v->abort_error);
     return guards_check(r, names, count);
 }

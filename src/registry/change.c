@@ -1,0 +1,32 @@
+#include "registry/change.h"
+
+#include <string.h>
+
+void change_note_previous(struct regtag *r, struct change *c, const struct resolve *z)
+{
+    bool there = z->sight == SIGHT_DIGEST;
+    if (there)
+        memcpy(c->previous, z->digest, sizeof c->previous);
+    r->result.previous = there ? c->previous : "";
+    r->result.absent = z->sight == SIGHT_ABSENT;
+}
+
+void change_leave_open(struct change *c, const struct error *cause, bool transient)
+{
+    c->cause = *cause;
+    c->transient = transient;
+    c->wait = exchange_retry_after(&c->exchange);
+    c->at_once = exchange_met_idle_end(&c->exchange) && !c->fresh;
+}
+
+enum change_next change_next(struct regtag *r, struct change *c, const struct resolve *z,
+                             struct error *problem, uint64_t *resume)
+{
+    if (!c->transient || !guard_holds(r, z, problem))
+        return CHANGE_OVER;
+    if (c->at_once && z->sight != SIGHT_UNKNOWN) {
+        c->fresh = true;
+        return CHANGE_NOW;
+    }
+    return exchange_retry_later(&c->exchange, &c->cause, c->wait, resume) ? CHANGE_LATER : CHANGE_OVER;
+}
