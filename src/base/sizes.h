@@ -78,7 +78,7 @@
 #define JOURNAL_LINE_MAX 1024    /* bytes of a journal's line, its newline included */
 #define ANNOUNCED_MAX 64         /* tags on their way that the journal has an end for if they fail */
 #define NAMES_SLOTS 32768        /* 4 bytes each; half as many names are compared at a time */
-#define UNDO_BOOK_MAX 16384      /* moves that one undo has undone, 8 bytes each */
+#define UNDO_INDEX_MAX 16384      /* moves that one undo has undone, 8 bytes each */
 #define VARIABLES_MAX 1024       /* of the environment of watch's command; with more, it is not run */
 #define VARIABLES_TEXT_MAX 2048  /* bytes of those that are added: an image and two digests */
 #define OUTPUT_MAX 4096          /* bytes of standard output that are written at a time */

@@ -8,7 +8,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "cli/undo_book.h"
+#include "cli/undo_index.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
 
@@ -21,7 +21,7 @@ static struct undo {
     struct moving moving;
     bool checking;  /* on the first of two ways through the journal, on which nothing is done yet */
     uint64_t moves; /* seen so far on this way */
-    struct undo_book book;
+    struct undo_index index;
 } undo;
 
 /* One move, with all that it takes to take it back. The texts end in a NUL. */
@@ -70,7 +70,7 @@ static bool is_enough(const struct undo *u)
 
 static bool is_next(struct undo *u, const struct journal_line *line)
 {
-    if (!undo_book_wants(&u->book, line) || is_enough(u))
+    if (!undo_index_is_pending(&u->index, line) || is_enough(u))
         return false;
     u->moves++;
     return true;
@@ -97,7 +97,7 @@ static void begin_way(struct undo *u, bool checking)
 {
     u->checking = checking;
     u->moves = 0;
-    u->book.count = 0;
+    u->index.count = 0;
     u->reader.at = u->end;
 }
 
@@ -170,11 +170,11 @@ static void handle(struct undo *u, const struct journal_line *line)
     struct step s;
     plan(&s, line);
     u->moving.undone = &s.move;
-    u->moving.pretended = u->o->dry_run && undo_book_pretends(&u->book, &s.move);
+    u->moving.pretended = u->o->dry_run && undo_index_is_simulated(&u->index, &s.move);
     moving_next(&u->moving, s.reference, s.names, 1);
     take_back(u, &s);
     if (u->o->dry_run && !u->moving.failed)
-        undo_book_pretend(&u->book, &s.move);
+        undo_index_simulate(&u->index, &s.move);
 }
 
 /* Reads all of it before anything is done. */
@@ -190,7 +190,7 @@ static bool check(struct undo *u, struct error *e)
         if (!session_same_login(first, text, e))
             return false;
     }
-    if (u->book.full)
+    if (u->index.full)
         error_set(e, REGTAG_OTHER, "the journal %s has too many moves that were undone; start a new one",
                   u->journal.path);
     return e->status == 0;

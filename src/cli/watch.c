@@ -8,7 +8,7 @@
 #include "cli/schedule.h"
 #include "cli/session.h"
 #include "cli/signals.h"
-#include "cli/trouble.h"
+#include "cli/outage.h"
 #include "net/clock.h"
 #include "net/random.h"
 #include "oci/digest.h"
@@ -30,7 +30,7 @@ struct watch {
     struct place seen; /* where the tag points, by the last answer */
     struct place told; /* where it was last told to point, or was known to point at first */
     struct place here; /* what the device has: what was known at first, or what COMMAND did */
-    struct trouble asking, running;
+    struct outage registry_outage, command_outage;
     bool logged_in;
     bool output_failed;
     bool over;
@@ -144,8 +144,8 @@ static bool hopeless(const struct watch *w, const struct error *e)
 
 static void failed(struct watch *w, const struct error *e)
 {
-    schedule_failed(&w->schedule);
-    if (trouble_met(&w->asking, e->status))
+    schedule_on_failure(&w->schedule);
+    if (outage_on_failure(&w->registry_outage, e->status))
         output_error(e->text);
     else
         session_note(e->text);
@@ -175,8 +175,8 @@ static void run(struct watch *w)
     int status = command_run(&c, &e);
     if (status == 0) {
         w->here = w->seen;
-        trouble_over(&w->running, c.arguments[0], "ended well", w->o->quiet);
-    } else if (trouble_met(&w->running, status))
+        outage_on_success(&w->command_outage, c.arguments[0], "ended well", w->o->quiet);
+    } else if (outage_on_failure(&w->command_outage, status))
         tell_failure(w, &e);
     if (w->o->once) {
         w->over = true;
@@ -217,12 +217,12 @@ static void first_answer(struct watch *w)
 
 static void answered(struct watch *w)
 {
-    trouble_over(&w->asking, w->image, "answers again", w->o->quiet);
+    outage_on_success(&w->registry_outage, w->image, "answers again", w->o->quiet);
     if (!w->schedule.answered)
         first_answer(w);
-    schedule_answered(&w->schedule);
+    schedule_on_answer(&w->schedule);
     if (!same(&w->seen, &w->told)) {
-        memset(&w->running, 0, sizeof w->running); /* that was about another digest */
+        memset(&w->command_outage, 0, sizeof w->command_outage); /* that was about another digest */
         tell_move(w);
     }
     if (w->o->command && !same(&w->seen, &w->here))

@@ -14,7 +14,7 @@
 
 #include "cli/journal.h"
 #include "cli/journal_reader.h"
-#include "cli/undo_book.h"
+#include "cli/undo_index.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -383,7 +383,7 @@ static void a_file_that_becomes_shorter_is_a_failure(void **state)
 
 /* ---- What is to be undone -------------------------------------------------------------------- */
 
-static struct undo_book book;
+static struct undo_index undo_index;
 
 struct entry {
     const char *reference, *before, *after;
@@ -391,18 +391,18 @@ struct entry {
     bool undo, wanted;
 };
 
-/* Shows the lines to the book, the last one first. */
+/* Shows the lines to the index, the last one first. */
 static void check_wanted(const struct entry *entries, size_t count)
 {
-    book.count = 0;
-    book.full = false;
+    undo_index.count = 0;
+    undo_index.full = false;
     for (size_t i = count; i > 0; i--) {
         const struct entry *e = &entries[i - 1];
         struct journal_line line = line_of(e->reference, e->before, e->after, e->outcome, e->undo);
-        if (undo_book_wants(&book, &line) != e->wanted)
+        if (undo_index_is_pending(&undo_index, &line) != e->wanted)
             fail_msg("line %zu is %s", i, e->wanted ? "not wanted" : "wanted");
     }
-    assert_int_equal(book.count, 0);
+    assert_int_equal(undo_index.count, 0);
 }
 
 #define CHECK_WANTED(entries) check_wanted(entries, COUNT(entries))
@@ -496,11 +496,11 @@ static void the_same_move_again_is_another_move(void **state)
         {TAG, A, B, REGTAG_MOVED, false, true},
     };
     (void)state;
-    book.count = 0;
+    undo_index.count = 0;
     for (size_t i = COUNT(entries); i > 0; i--) {
         const struct entry *e = &entries[i - 1];
         struct journal_line line = line_of(e->reference, e->before, e->after, e->outcome, e->undo);
-        assert_int_equal(undo_book_wants(&book, &line), e->wanted);
+        assert_int_equal(undo_index_is_pending(&undo_index, &line), e->wanted);
     }
 }
 
@@ -516,32 +516,32 @@ static void an_undo_in_several_steps_belongs_to_several_moves(void **state)
     CHECK_WANTED(entries);
 }
 
-static void a_book_that_is_full_says_so(void **state)
+static void an_index_that_is_full_says_so(void **state)
 {
     struct journal_line line = line_of(TAG, B, A, REGTAG_MOVED, true);
     (void)state;
-    book.count = 0;
-    book.full = false;
-    for (size_t i = 0; i < UNDO_BOOK_MAX; i++)
-        undo_book_wants(&book, &line);
-    assert_false(book.full);
-    undo_book_wants(&book, &line);
-    assert_true(book.full);
-    assert_int_equal(book.count, UNDO_BOOK_MAX);
+    undo_index.count = 0;
+    undo_index.full = false;
+    for (size_t i = 0; i < UNDO_INDEX_MAX; i++)
+        undo_index_is_pending(&undo_index, &line);
+    assert_false(undo_index.full);
+    undo_index_is_pending(&undo_index, &line);
+    assert_true(undo_index.full);
+    assert_int_equal(undo_index.count, UNDO_INDEX_MAX);
 }
 
-static void what_a_dry_run_pretends_is_remembered_until_it_is_used(void **state)
+static void what_a_dry_run_simulates_is_remembered_until_it_is_used(void **state)
 {
     struct journal_line later = line_of(TAG, B, C, REGTAG_MOVED, false);
     struct journal_line earlier = line_of(TAG, A, B, REGTAG_MOVED, false);
     struct journal_line other = line_of(OTHER, A, B, REGTAG_MOVED, false);
     (void)state;
-    book.count = 0;
-    assert_false(undo_book_pretends(&book, &later));
-    undo_book_pretend(&book, &later);
-    assert_false(undo_book_pretends(&book, &other));
-    assert_true(undo_book_pretends(&book, &earlier));
-    assert_false(undo_book_pretends(&book, &earlier));
+    undo_index.count = 0;
+    assert_false(undo_index_is_simulated(&undo_index, &later));
+    undo_index_simulate(&undo_index, &later);
+    assert_false(undo_index_is_simulated(&undo_index, &other));
+    assert_true(undo_index_is_simulated(&undo_index, &earlier));
+    assert_false(undo_index_is_simulated(&undo_index, &earlier));
 }
 
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_path, remove_path)
@@ -571,8 +571,8 @@ int main(void)
         cmocka_unit_test(an_undo_that_failed_or_broke_off_is_taken_up_again),
         cmocka_unit_test(the_same_move_again_is_another_move),
         cmocka_unit_test(an_undo_in_several_steps_belongs_to_several_moves),
-        cmocka_unit_test(a_book_that_is_full_says_so),
-        cmocka_unit_test(what_a_dry_run_pretends_is_remembered_until_it_is_used),
+        cmocka_unit_test(an_index_that_is_full_says_so),
+        cmocka_unit_test(what_a_dry_run_simulates_is_remembered_until_it_is_used),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
