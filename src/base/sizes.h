@@ -76,7 +76,7 @@
 #define WORDS_MAX 8              /* of an option that may be repeated, 8 bytes each */
 #define EXPECTED_MAX 256         /* --expect options, 8 bytes each */
 #define JOURNAL_LINE_MAX 1024    /* bytes of a journal's line, its newline included */
-#define ANNOUNCED_MAX 64         /* tags on their way that the journal has an end for if they fail */
+#define PENDING_MAX 64         /* tags on their way that the journal has an end for if they fail */
 #define NAMES_SLOTS 32768        /* 4 bytes each; half as many names are compared at a time */
 #define UNDO_INDEX_MAX 16384      /* moves that one undo has undone, 8 bytes each */
 #define VARIABLES_MAX 1024       /* of the environment of watch's command; with more, it is not run */

@@ -168,7 +168,7 @@ int command_run(const struct command *c, struct error *e)
     return problem ? cannot_run(c, problem, e) : judge(c, status, e);
 }
 
-void command_collect(void)
+void command_reap(void)
 {
     while (waitpid(-1, NULL, WNOHANG) > 0)
         ;

@@ -17,6 +17,6 @@ int command_run(const struct command *c, struct error *e);
 
 /* Forgets the processes that have ended and that nobody waits for. Where we are the first process of a
  * container, what COMMAND leaves in the background becomes ours. */
-void command_collect(void);
+void command_reap(void);
 
 #endif

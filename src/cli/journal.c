@@ -11,13 +11,13 @@
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static int open_flags(enum journal_use use)
+static int open_flags(enum journal_mode mode)
 {
     /* It is read when appending, too: whether it ends in a torn line. Nobody waits for a pipe's reader. */
     int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    switch (use) {
-    case JOURNAL_START: return flags | O_RDWR | O_APPEND | O_CREAT;
-    case JOURNAL_GO_ON: return flags | O_RDWR | O_APPEND;
+    switch (mode) {
+    case JOURNAL_APPEND: return flags | O_RDWR | O_APPEND | O_CREAT;
+    case JOURNAL_UPDATE: return flags | O_RDWR | O_APPEND;
     default: return flags | O_RDONLY;
     }
 }
@@ -48,7 +48,7 @@ static int sync_directory(const char *path)
     return problem;
 }
 
-static const char *check_file(const struct journal *j, enum journal_use use)
+static const char *check_file(const struct journal *j, enum journal_mode mode)
 {
     struct stat s;
     int problem = 0;
@@ -56,21 +56,21 @@ static const char *check_file(const struct journal *j, enum journal_use use)
         return strerror(errno);
     if (!S_ISREG(s.st_mode))
         return "it is not a file; a journal has to last";
-    if (use == JOURNAL_START && s.st_size == 0)
+    if (mode == JOURNAL_APPEND && s.st_size == 0)
         problem = sync_directory(j->path);
     return problem ? strerror(problem) : NULL;
 }
 
-bool journal_open(struct journal *j, const char *path, enum journal_use use, struct error *e)
+bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e)
 {
     j->path = path;
-    j->fd = open(path, open_flags(use), 0666);
-    const char *problem = j->fd < 0 ? strerror(errno) : check_file(j, use);
+    j->fd = open(path, open_flags(mode), 0666);
+    const char *problem = j->fd < 0 ? strerror(errno) : check_file(j, mode);
     if (!problem)
         return true;
     journal_close(j);
     error_set(e, REGTAG_OTHER, "the journal %s cannot be %s: %s", path,
-              use == JOURNAL_START ? "written; nothing was done" : "used", problem);
+              mode == JOURNAL_APPEND ? "written; nothing was done" : "used", problem);
     return false;
 }
 

@@ -11,14 +11,14 @@ struct journal {
     int fd;           /* -1: there is none */
 };
 
-enum journal_use {
-    JOURNAL_START,    /* appends; the file is made if there is none */
-    JOURNAL_GO_ON,    /* reads and appends */
-    JOURNAL_READ_ONLY /* reads */
+enum journal_mode {
+    JOURNAL_APPEND, /* appends; the file is made if there is none */
+    JOURNAL_UPDATE, /* reads and appends */
+    JOURNAL_READ    /* reads */
 };
 
 /* Opens the file. False, and e set, when that does not work or it is not a file; *j needs no closing then. */
-bool journal_open(struct journal *j, const char *path, enum journal_use use, struct error *e);
+bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e);
 void journal_close(struct journal *j);
 
 /* Appends a line and waits until the disk has it. A line that was torn off before it is ended first. Returns

@@ -96,16 +96,16 @@ static enum journal_verdict read_columns(struct slice rest, struct journal_line 
     for (int i = 0; i < COLUMNS - 1; i++) {
         columns[i] = slice_split(&rest, '\t');
         if (!rest.data)
-            return column_begins(i, columns[i]) ? JOURNAL_TORN : JOURNAL_FOREIGN;
+            return column_begins(i, columns[i]) ? JOURNAL_TORN : JOURNAL_INVALID;
         if (!column_valid(i, columns[i]))
-            return JOURNAL_FOREIGN;
+            return JOURNAL_INVALID;
     }
     line->reference = columns[1];
     line->before = columns[2];
     line->after = columns[3];
     if (read_outcome(rest, line, &torn))
         return JOURNAL_LINE;
-    return torn ? JOURNAL_TORN : JOURNAL_FOREIGN;
+    return torn ? JOURNAL_TORN : JOURNAL_INVALID;
 }
 
 enum journal_verdict journal_line_read(struct slice text, struct journal_line *line)
@@ -115,6 +115,6 @@ enum journal_verdict journal_line_read(struct slice text, struct journal_line *l
     if (slice_find(text, '\0') < text.size) /* blocks that were given to the file but never written */
         return JOURNAL_TORN;
     if (text.size >= JOURNAL_LINE_MAX)
-        return JOURNAL_FOREIGN;
+        return JOURNAL_INVALID;
     return read_columns(text, line);
 }

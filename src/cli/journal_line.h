@@ -30,7 +30,7 @@ enum journal_verdict {
     JOURNAL_LINE,
     JOURNAL_EMPTY,  /* nothing stands in it */
     JOURNAL_TORN,   /* the beginning of a line, or what a disk has that lost its power */
-    JOURNAL_FOREIGN /* nothing that regtag would write */
+    JOURNAL_INVALID /* nothing that regtag would write */
 };
 
 /* Takes a line apart that has no newline; the slices point into it. */

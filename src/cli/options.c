@@ -6,33 +6,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define TIMEOUT_MAX (366 * 86400) /* seconds */
-#define ARGUMENTS_MAX 1000000
 
-/* ---- What there is --------------------------------------------------------------------------- */
-
-static const struct verb_info VERBS[] = {
-    {VERB_ID_TAG, "tag", "IMAGE NAME...", "gives IMAGE the tags NAME, in its own repository",
-     "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under each NAME. Prints one\n"
-     "line a NAME: the reference, the digest, what happened, and the digest before, with tabs between.\n",
-     2, ARGUMENTS_MAX},
-    {VERB_ID_DELETE, "delete", "IMAGE...", "removes a tag, not its siblings",
-     "Deletes the tag of each IMAGE, not the manifest that it points at. Prints one line an IMAGE: the\n"
-     "reference, \"-\", what happened, and the digest before, with tabs between.\n",
-     1, ARGUMENTS_MAX},
-    {VERB_ID_WATCH, "watch", "IMAGE [-- COMMAND...]", "waits until the tag points elsewhere",
-     "Asks again and again where IMAGE points. When that changes, prints the old and the new digest with\n"
-     "a tab between, \"-\" for none, and runs COMMAND, which finds them in REGTAG_OLD and REGTAG_NEW.\n",
-     1, 1},
-    {VERB_ID_UNDO, "undo", "JOURNAL", "moves back what a journal says was moved",
-     "Reads a journal that tag or delete --journal has written, and moves back, newest first, what is\n"
-     "still as it says. Prints the lines that \"tag\" prints.\n",
-     1, 1},
-    {VERB_ID_LS, "ls", "REPOSITORY", "lists tags, one a line",
-     "Lists the tags of REPOSITORY in the order in which the registry names them.\n", 1, 1},
-    {VERB_ID_DIGEST, "digest", "IMAGE", "prints the digest that the tag points at", "", 1, 1},
-    {VERB_ID_MANIFEST, "manifest", "IMAGE", "prints the manifest, byte for byte",
-     "Nothing is printed unless the manifest is valid and has the digest that it should have.\n", 1, 1},
-};
+/* ---- The options ----------------------------------------------------------------------------- */
 
 enum option_kind {
     FLAG,    /* sets a bool */
@@ -117,14 +92,6 @@ static const struct option OPTIONS[] = {
     {"help", "h", "", FLAG, AT(help), 0, ALL_VERBS, "show this text"},
 };
 
-static const struct verb_info *find_verb(const char *name)
-{
-    for (size_t i = 0; i < COUNT_OF(VERBS); i++)
-        if (strcmp(name, VERBS[i].name) == 0)
-            return &VERBS[i];
-    return NULL;
-}
-
 /* ---- Help ------------------------------------------------------------------------------------ */
 
 static void print(const char *text)
@@ -154,7 +121,7 @@ static void print_option(const struct option *o)
     print("\n");
 }
 
-static void help_verb(const struct verb_info *verb)
+static void help_verb(const struct cli_verb *verb)
 {
     print("usage: regtag ");
     print(verb->name);
@@ -179,13 +146,13 @@ static void help_all(void)
 {
     print("regtag gives an image in a container registry another tag. No layer moves.\n\n"
           "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
-    for (size_t i = 0; i < COUNT_OF(VERBS); i++) {
+    for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
         struct writer w = writer_to(text, sizeof text - 1);
-        write_format(&w, "  %s %s", VERBS[i].name, VERBS[i].arguments);
+        write_format(&w, "  %s %s", (*v)->name, (*v)->arguments);
         text[w.used] = '\0';
         print_column(text, 31);
-        print(VERBS[i].summary);
+        print((*v)->summary);
         print("\n");
     }
     print("  help [COMMAND]               shows the options of a command\n"
@@ -193,7 +160,7 @@ static void help_all(void)
           "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]. The manual regtag(1) tells all.\n");
 }
 
-void options_help(const struct verb_info *verb)
+void options_help(const struct cli_verb *verb)
 {
     if (verb)
         help_verb(verb);
@@ -353,12 +320,12 @@ static bool read_arguments(struct options *o, int argc, char **argv, struct erro
 
 static bool check_count(const struct options *o, struct error *e)
 {
-    const struct verb_info *v = o->verb;
-    if (o->help || (o->count >= v->least && o->count <= v->most))
+    const struct cli_verb *v = o->verb;
+    if (o->help || (o->count >= v->arguments_min && o->count <= v->arguments_max))
         return true;
     error_set(e, REGTAG_USAGE, "%s: usage: regtag %s %s",
-              o->count < v->least ? "an argument is missing" : "there is an argument too many", v->name,
-              v->arguments);
+              o->count < v->arguments_min ? "an argument is missing" : "there is an argument too many",
+              v->name, v->arguments);
     return false;
 }
 
@@ -410,7 +377,7 @@ static bool read_instead(struct options *o, int argc, char **argv, struct error 
         return usage(o, e, word[0] == '-' ? "a command comes first, not" : "there is no command", word);
     if (o->version || argc < 3 || strcmp(argv[2], "help") == 0)
         return true;
-    o->verb = find_verb(argv[2]);
+    o->verb = verb_find(argv[2]);
     return o->verb || usage(o, e, "there is no command", argv[2]);
 }
 
@@ -426,7 +393,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
         error_set(e, REGTAG_USAGE, "a command is missing; \"regtag help\" shows what there is");
         return false;
     }
-    o->verb = find_verb(argv[1]);
+    o->verb = verb_find(argv[1]);
     if (!o->verb)
         return read_instead(o, argc, argv, e);
     return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e) &&

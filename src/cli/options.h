@@ -3,6 +3,7 @@
 #define REGTAG_CLI_OPTIONS_H
 
 #include "base/sizes.h"
+#include "cli/verb.h"
 #include "net/resolve.h"
 
 /* The values of an option that may be given several times. */
@@ -12,8 +13,8 @@ struct words {
 };
 
 struct options {
-    const struct verb_info *verb; /* NULL: only help or the version is wanted */
-    char **arguments;             /* what is not an option, `count` of them; points into argv */
+    const struct cli_verb *verb; /* NULL: only help or the version is wanted */
+    char **arguments;            /* what is not an option, `count` of them; points into argv */
     int count;
 
     bool help, version;
@@ -49,22 +50,6 @@ struct options {
     struct overrides overrides;
 };
 
-enum verb_id {
-    VERB_ID_TAG = 1,
-    VERB_ID_LS = 2,
-    VERB_ID_DIGEST = 4,
-    VERB_ID_MANIFEST = 8,
-    VERB_ID_DELETE = 16,
-    VERB_ID_WATCH = 32,
-    VERB_ID_UNDO = 64
-};
-
-struct verb_info {
-    enum verb_id id;
-    const char *name, *arguments, *summary, *details;
-    int least, most; /* how many arguments it takes */
-};
-
 #define TIMEOUT_DEFAULT 60  /* seconds */
 #define STALL_DEFAULT 20    /* seconds */
 #define INTERVAL_DEFAULT 60 /* seconds */
@@ -76,6 +61,6 @@ struct verb_info {
 bool options_parse(struct options *o, int argc, char **argv, struct error *e);
 
 /* Prints the help of a verb, or that of the program for NULL, to standard output. */
-void options_help(const struct verb_info *verb);
+void options_help(const struct cli_verb *verb);
 
 #endif

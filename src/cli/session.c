@@ -124,6 +124,15 @@ struct regtag *session_operation(const struct regtag_config *config)
     return operation;
 }
 
+bool session_operation_ok(const struct regtag *r, struct error *e)
+{
+    const char *text;
+    enum regtag_status status = regtag_error(r, &text);
+    if (status != REGTAG_OK)
+        error_set(e, (int)status, "%s", text);
+    return status == REGTAG_OK;
+}
+
 enum regtag_event session_step(struct regtag *r)
 {
     return net_step(&net, r);

@@ -28,6 +28,9 @@ struct regtag_config session_config(uint64_t deadline);
 /* Makes an operation, over whatever the last one left. */
 struct regtag *session_operation(const struct regtag_config *config);
 
+/* Whether the operation has not failed; else e is set to its error. */
+bool session_operation_ok(const struct regtag *r, struct error *e);
+
 /* Steps it until it has something to tell: any event but REGTAG_WAIT. */
 enum regtag_event session_step(struct regtag *r);
 

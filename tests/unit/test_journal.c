@@ -154,7 +154,7 @@ static void what_nobody_has_written_is_foreign(void **state)
     struct journal_line line;
     (void)state;
     for (size_t i = 0; i < COUNT(LINES); i++)
-        if (journal_line_read(slice_of(LINES[i]), &line) != JOURNAL_FOREIGN)
+        if (journal_line_read(slice_of(LINES[i]), &line) != JOURNAL_INVALID)
             fail_msg("\"%s\"", LINES[i]);
 }
 
@@ -210,7 +210,7 @@ static void append(struct journal_line line)
 {
     struct journal j;
     struct error e = {.status = 0};
-    assert_true(journal_open(&j, path, JOURNAL_START, &e));
+    assert_true(journal_open(&j, path, JOURNAL_APPEND, &e));
     assert_null(journal_append(&j, &line));
     journal_close(&j);
 }
@@ -262,7 +262,7 @@ static void a_name_that_is_too_long_is_not_written_in_part(void **state)
     memset(name, 'a', sizeof name);
     name[sizeof name - 1] = '\0';
     line = line_of(name, A, B, REGTAG_PENDING, false);
-    assert_true(journal_open(&j, path, JOURNAL_START, &e));
+    assert_true(journal_open(&j, path, JOURNAL_APPEND, &e));
     assert_non_null(journal_append(&j, &line));
     journal_close(&j);
     assert_int_equal(get_file().size, 0);
@@ -271,12 +271,12 @@ static void a_name_that_is_too_long_is_not_written_in_part(void **state)
 static void what_is_no_file_is_no_journal(void **state)
 {
     static const char *const PATHS[] = {"/", "/dev/null", "/dev/full", "/no/such/directory/journal", ""};
-    static const enum journal_use USES[] = {JOURNAL_START, JOURNAL_GO_ON, JOURNAL_READ_ONLY};
+    static const enum journal_mode MODES[] = {JOURNAL_APPEND, JOURNAL_UPDATE, JOURNAL_READ};
     (void)state;
-    for (size_t i = 0; i < COUNT(PATHS) * COUNT(USES); i++) {
+    for (size_t i = 0; i < COUNT(PATHS) * COUNT(MODES); i++) {
         struct journal j = {.fd = -1};
         struct error e = {.status = 0};
-        assert_false(journal_open(&j, PATHS[i / 3], USES[i % 3], &e));
+        assert_false(journal_open(&j, PATHS[i / 3], MODES[i % 3], &e));
         assert_int_equal(e.status, REGTAG_OTHER);
         assert_true(slice_contains(slice_of(e.text), slice_of(PATHS[i / 3])));
         assert_int_equal(j.fd, -1);
@@ -290,8 +290,8 @@ static void a_pipe_is_not_waited_for(void **state)
     (void)state;
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_false(journal_open(&j, path, JOURNAL_START, &e));
-    assert_false(journal_open(&j, path, JOURNAL_READ_ONLY, &e));
+    assert_false(journal_open(&j, path, JOURNAL_APPEND, &e));
+    assert_false(journal_open(&j, path, JOURNAL_READ, &e));
 }
 
 /* ---- Reading from the end -------------------------------------------------------------------- */
