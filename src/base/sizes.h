@@ -73,7 +73,7 @@
 #define SOURCE_MAX 256           /* bytes of where credentials come from */
 #define QUERY_MAX 600            /* bytes of HOST:PORT/REPOSITORY, on the stack */
 #define FILE_PATH_MAX 1024       /* bytes of a path, on the stack */
-#define WORDS_MAX 8              /* of an option that may be repeated, 8 bytes each */
+#define OPTION_VALUES_MAX 8              /* of an option that may be repeated, 8 bytes each */
 #define EXPECTED_MAX 256         /* --expect options, 8 bytes each */
 #define JOURNAL_LINE_MAX 1024    /* bytes of a journal's line, its newline included */
 #define PENDING_MAX 64         /* tags on their way that the journal has an end for if they fail */

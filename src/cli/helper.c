@@ -73,15 +73,15 @@ static void become(char *path, const struct helper *h, int question, int answer)
 {
     char get[] = "get";
     char *arguments[] = {path, get, NULL};
-    int nowhere = output_nowhere();
+    int null = output_open_null();
 
     setpgid(0, 0);
     if (dup2(question, STDIN_FILENO) < 0 || dup2(answer, STDOUT_FILENO) < 0 ||
-        (!h->chatty && dup2(nowhere, STDERR_FILENO) < 0))
+        (!h->chatty && dup2(null, STDERR_FILENO) < 0))
         _exit(STATUS_NOT_RUN);
     for (int fd = STDERR_FILENO + 1; fd < FILES_MAX; fd++)
         close(fd);
-    process_hand_over();
+    process_restore();
     execv(path, arguments);
     const char *problem = strerror(errno);
     ssize_t n = write(STDOUT_FILENO, problem, strlen(problem));
@@ -112,7 +112,7 @@ static int start(struct run *run, char *path)
     run->child = fork();
     int problem = run->child < 0 ? errno : 0;
     if (run->child == 0) {
-        child_ends_with(parent);
+        child_dies_with(parent);
         become(path, run->h, question[0], answer[1]);
     }
     if (run->child > 0)

@@ -15,7 +15,7 @@
 
 static struct options options;
 
-/* Standard output was a part of the job. */
+/* What could not be printed makes a failure of a success. */
 static int check_output(int status)
 {
     char text[160];
@@ -43,9 +43,10 @@ static int run_verb(void)
 int main(int argc, char **argv)
 {
     struct error e = {.status = 0};
-    bool has_output = output_claim();
+    bool has_output = output_open_standard();
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told like a disk that is full */
+    /* Makes write fail at the limit for files, as on a full disk. */
+    signal(SIGXFSZ, SIG_IGN);
     process_no_core();
 
     if (!options_parse(&options, argc, argv, &e) || (options.verb && !session_init(&options, &e))) {

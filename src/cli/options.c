@@ -12,10 +12,10 @@
 enum option_kind {
     FLAG,    /* sets a bool */
     TEXT,    /* sets a const char * */
-    LIST,    /* adds to a struct words */
+    LIST,    /* adds to a struct option_values */
     NUMBER,  /* sets a uint64_t, from 1 to `most` */
     COUNT,   /* the same from 0 */
-    EXPECT,  /* adds to the guards */
+    EXPECT,  /* adds a guard */
     PERCENT, /* sets a uint64_t, from 0 to 100; a '%' may follow */
     PLAIN,   /* --plain-http */
     TLS,     /* --tls */
@@ -30,7 +30,7 @@ enum option_kind {
 struct option {
     const char *name, *letter, *value; /* "" where there is none */
     enum option_kind kind;
-    size_t at;     /* where in struct options it is kept */
+    size_t at;     /* offset in struct options */
     uint64_t most; /* with NUMBER */
     int verbs;
     const char *summary;
@@ -99,7 +99,7 @@ static void print(const char *text)
     output_write(slice_of(text));
 }
 
-/* Text and so many spaces that the next column begins at `column`; at least two. */
+/* Pads the text with spaces up to the next column; with two at least. */
 static void print_column(const char *text, size_t column)
 {
     static const char SPACES[] = "                                        ";
@@ -181,7 +181,8 @@ static const struct option *find_option(struct slice name, bool letter)
 static bool usage(const struct options *o, struct error *e, const char *what, const char *text)
 {
     struct slice shown = slice_of(text);
-    if (slice_starts(shown, SLICE("--"))) /* what follows a '=' may be a password */
+    /* What follows a '=' may be a password. */
+    if (slice_starts(shown, SLICE("--")))
         shown = slice_split(&shown, '=');
     error_set(e, REGTAG_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
               SLICE_ARG(slice_head(shown, 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
@@ -209,12 +210,12 @@ static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct erro
     return e->status == 0;
 }
 
-static bool add_word(struct words *words, const struct option *option, const char *value,
-                     struct error *e)
+static bool add_value(struct option_values *values, const struct option *option, const char *value,
+                      struct error *e)
 {
-    if (words->count == WORDS_MAX)
+    if (values->count == OPTION_VALUES_MAX)
         return bad_value(e, option->name, value, "it is given more often than 8 times");
-    words->list[words->count++] = value;
+    values->list[values->count++] = value;
     return true;
 }
 
@@ -254,7 +255,7 @@ static bool set_option(struct options *o, const struct option *option, const cha
     switch (option->kind) {
     case FLAG: *(bool *)at = true; return true;
     case TEXT: *(const char **)at = value; return true;
-    case LIST: return add_word(at, option, value, e);
+    case LIST: return add_value(at, option, value, e);
     case NUMBER:
     case COUNT: return set_number(at, option, value, e);
     case EXPECT: return add_expected(o, value, e);
@@ -266,7 +267,7 @@ static bool set_option(struct options *o, const struct option *option, const cha
     return false;
 }
 
-/* Reads the option argv[*at], and moves on to its value if that is an argument of its own. */
+/* Reads the option argv[*at]; *at moves on if its value is the next argument. */
 static bool read_long(struct options *o, int argc, char **argv, int *at, struct error *e)
 {
     struct slice value = slice_of(argv[*at] + 2);
@@ -292,7 +293,7 @@ static bool read_letters(struct options *o, const char *argument, struct error *
 {
     for (const char *letter = argument + 1; *letter; letter++) {
         const struct option *option = find_option((struct slice){letter, 1}, true);
-        char shown[] = {'-', *letter, '\0'}; /* what follows may be a password */
+        char shown[] = {'-', *letter, '\0'}; /* only this: what follows may be a password */
         if (!option || !set_option(o, option, "", e))
             return usage(o, e, "there is no option", shown);
     }
@@ -367,8 +368,8 @@ static bool check_guards(const struct options *o, struct error *e)
     return false;
 }
 
-/* "help", "help VERB", "--help", "--version": what stands instead of a verb. */
-static bool read_instead(struct options *o, int argc, char **argv, struct error *e)
+/* What may take the place of a verb: "help", "help VERB", "--help", "--version". */
+static bool read_without_verb(struct options *o, int argc, char **argv, struct error *e)
 {
     const char *word = argv[1];
     o->version = strcmp(word, "--version") == 0 || strcmp(word, "version") == 0;
@@ -395,7 +396,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     }
     o->verb = verb_find(argv[1]);
     if (!o->verb)
-        return read_instead(o, argc, argv, e);
+        return read_without_verb(o, argc, argv, e);
     return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e) &&
            check_guards(o, e);
 }

@@ -107,7 +107,7 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
     }
     l->child = fork();
     if (l->child == 0) {
-        child_ends_with(parent);
+        child_dies_with(parent);
         run_child(origin, fds[1]);
     }
     int fork_error = errno;
