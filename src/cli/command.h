@@ -5,8 +5,8 @@
 #include "base/error.h"
 
 struct command {
-    char *
-        *arguments; /* the program, which is searched for in PATH, and its arguments; NULL at the end */
+    /* The program, which is searched for in PATH, and its arguments; NULL at the end. */
+    char **arguments;
 
     /* Its REGTAG_IMAGE, REGTAG_OLD and REGTAG_NEW. */
     const char *image, *old_digest, *new_digest;

@@ -13,7 +13,8 @@
 
 static int open_flags(enum journal_mode mode)
 {
-    /* It is read when appending, too: whether it ends in a torn line. Nobody waits for a pipe's reader. */
+    /* O_NONBLOCK: do not wait for the reader of a FIFO, which is refused later. O_RDWR even for appending: ends_torn reads
+     * the last byte. */
     int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     switch (mode) {
     case JOURNAL_APPEND: return flags | O_RDWR | O_APPEND | O_CREAT;
@@ -31,8 +32,8 @@ static int sync_retried(int fd)
     return result;
 }
 
-/* A file that may be new is there after a power cut only if its directory was written. A directory that
- * cannot be read, or a file system that does not know how, has to do without. Returns 0, or errno. */
+/* A new file survives a power cut only if its directory is synced as well. Where the directory cannot be read, or its file
+ * system cannot sync it (EINVAL), goes on without. Returns 0, or errno. */
 static int sync_directory(const char *path)
 {
     char text[PATH_BYTES];
@@ -83,7 +84,7 @@ void journal_close(struct journal *j)
 
 /* ---- Appending ------------------------------------------------------------------------------- */
 
-/* Whether the last line has no end. Returns 0, or errno. */
+/* Whether the last line has no newline. Returns 0, or errno. */
 static int ends_torn(int fd, bool *torn)
 {
     struct stat s;
@@ -94,7 +95,7 @@ static int ends_torn(int fd, bool *torn)
     return 0;
 }
 
-/* Mostly one call of write, so that lines of several programs do not mix. Returns 0, or errno. */
+/* Usually one call of write, so that lines of several processes do not mix. Returns 0, or errno. */
 static int write_all(int fd, struct slice s)
 {
     while (s.size) {

@@ -11,7 +11,7 @@
 #include "net/random.h"
 #include "net/transport.h"
 
-/* All the memory that there is. Pages that nothing is written to cost nothing. */
+/* The operation's memory. Pages that are never written to cost nothing. */
 static union {
     char bytes[REGTAG_SIZE(REGTAG_MANIFEST_MAX, REGTAG_TOKENS_MAX)];
     uint64_t number;
@@ -53,10 +53,10 @@ bool session_login(const char *image, uint64_t deadline, struct error *e)
            credentials_find(&credentials, options, &reference, deadline, e) == REGTAG_OK;
 }
 
-/* A password on standard input can be read once only. */
+/* Must not read the credentials twice for one registry: a password on standard input is gone by then. */
 bool session_login_next(const char *image, uint64_t deadline, struct error *e)
 {
-    static char last[REPOSITORY_MAX + 300]; /* what there are credentials for; "": nothing yet */
+    static char last[REPOSITORY_MAX + 300]; /* the repository that the credentials are for; or "" */
     struct writer w = writer_to(last, sizeof last - 1);
     struct reference r;
     if (!reference_parse(&r, slice_of(image), e))
