@@ -45,7 +45,7 @@
 #define PROXY_SECRET_MAX 4096 /* bytes of a proxy's USER:PASSWORD; 3 times in Base64, and on the stack */
 #define TUNNEL_MEMORY HTTP_HEAD_MAX /* bytes that an exchange with a proxy works in; once */
 #define TUNNEL_READ_MAX 512         /* bytes read from a proxy at a time, on the stack */
-#define TUNNEL_WORDS_MAX 200        /* bytes of what a proxy says about a refusal that are shown */
+#define TUNNEL_REASON_MAX 200        /* bytes of what a proxy says about a refusal that are shown */
 
 /* ---- TLS ---------------------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 
 #include "base/sizes.h"
 #include "cli/verb.h"
-#include "net/resolve.h"
+#include "net/lookup.h"
 
 /* The values of an option that may be repeated. */
 struct option_values {
