@@ -1,5 +1,5 @@
-/* Searches the text of Docker's config.json or podman's auth.json for a registry's credentials. Opens no file and runs no
- * helper. */
+/* Searches the text of Docker's config.json or podman's auth.json for a registry's credentials. Opens no
+ * file and runs no helper. */
 #ifndef REGTAG_CLI_AUTHFILE_H
 #define REGTAG_CLI_AUTHFILE_H
 
@@ -26,7 +26,8 @@ struct authfile {
 };
 
 struct authfile_answer {
-    /* The file has an entry for this registry, so that it is an error if its helper is missing (CVE-2021-41092). */
+    /* The file has an entry for this registry, so that it is an error if its helper is missing
+     * (CVE-2021-41092). */
     bool named;
 
     /* With AUTHFILE_HELPER: NAME of docker-credential-NAME. */
@@ -35,11 +36,12 @@ struct authfile_answer {
 
 /* `c` must be empty, and stays so except with AUTHFILE_SECRETS.
  *
- * A helper for the host in "credHelpers" has precedence; an empty one means that there is none. Next is the member of "auths"
- * that matches best: HOST/NAMESPACE before HOST, the longest of these first, and HOST before https://HOST/... and
- * http://HOST/..., whose paths are ignored. Hosts are compared without case, and Docker Hub's names and URL are equal. "auth"
- * has precedence over "username" and "password". If there is no secret, the helper in "credsStore" is used. null is as good as
- * a missing member. Entries for other registries are not checked. */
+ * A helper for the host in "credHelpers" has precedence; an empty one means that there is none. Next is
+ * the member of "auths" that matches best: HOST/NAMESPACE before HOST, the longest of these first, and
+ * HOST before https://HOST/... and http://HOST/..., whose paths are ignored. Hosts are compared without
+ * case, and Docker Hub's names and URL are equal. "auth" has precedence over "username" and "password".
+ * If there is no secret, the helper in "credsStore" is used. null is as good as a missing member.
+ * Entries for other registries are not checked. */
 enum authfile_verdict authfile_find(const struct authfile *f, struct authfile_answer *a,
                                     struct credentials *c, struct error *e);
 

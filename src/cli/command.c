@@ -121,7 +121,8 @@ static int start_problem(int fd)
     return n == (ssize_t)sizeof problem ? problem : 0;
 }
 
-/* Reaps the child only after signals_set_group(0): from then on its number may belong to another process. */
+/* Reaps the child only after signals_set_group(0): from then on its number may belong to another
+ * process. */
 static int wait_for(pid_t child)
 {
     siginfo_t ignored;

@@ -12,13 +12,14 @@ struct command {
     const char *image, *old_digest, *new_digest;
 };
 
-/* Runs it in a process group of its own, to which SIGTERM and SIGINT are passed on. Its standard input is empty, the other
- * two are ours. Returns what a shell would have in $?: its exit status, 128 plus the number of the signal that ended it, 127
- * if there is no such program, 126 if it cannot be run. Unless that is 0, it is the status of e as well, which says why. */
+/* Runs it in a process group of its own, to which SIGTERM and SIGINT are passed on. Its standard input
+ * is empty, the other two are ours. Returns what a shell would have in $?: its exit status, 128 plus the
+ * number of the signal that ended it, 127 if there is no such program, 126 if it cannot be run. Unless
+ * that is 0, it is the status of e as well, which says why. */
 int command_run(const struct command *c, struct error *e);
 
-/* Reaps children that have ended. As the first process of a container we inherit those that COMMAND leaves in the
- * background. */
+/* Reaps children that have ended. As the first process of a container we inherit those that COMMAND
+ * leaves in the background. */
 void command_reap(void);
 
 #endif

@@ -17,8 +17,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* For a file, a password and a helper's answer, one after the other; wiped after each. Has room for one byte more than a file
- * may have, so that a larger one is noticed. */
+/* For a file, a password and a helper's answer, one after the other; wiped after each. Has room for one
+ * byte more than a file may have, so that a larger one is noticed. */
 static struct {
     size_t used;
     char text[AUTHFILE_MAX + 1];

@@ -6,8 +6,9 @@
  *   4. podman's file: $REGISTRY_AUTH_FILE, or else $XDG_RUNTIME_DIR/containers/auth.json
  *   5. Docker's file: $DOCKER_CONFIG/config.json, or else $HOME/.docker/config.json
  *
- * --anonymous means none of them. A file that was named, by an option or by REGISTRY_AUTH_FILE, has to exist, and may be a pipe.
- * The default files may be missing, but if they exist they have to be regular and readable. */
+ * --anonymous means none of them. A file that was named, by an option or by REGISTRY_AUTH_FILE, has to
+ * exist, and may be a pipe. The default files may be missing, but if they exist they have to be regular
+ * and readable. */
 #ifndef REGTAG_CLI_CREDENTIALS_H
 #define REGTAG_CLI_CREDENTIALS_H
 
@@ -15,9 +16,9 @@
 #include "cli/secrets.h"
 #include "oci/reference.h"
 
-/* Finds the credentials for the registry of `r`; *c is empty if there are none. Reading and helpers end at the deadline, of
- * clock_now(). On failure e is set as well: with REGTAG_USAGE for --user, else with REGTAG_CREDENTIALS. Warns of files that
- * others can read, unless --quiet. */
+/* Finds the credentials for the registry of `r`; *c is empty if there are none. Reading and helpers end
+ * at the deadline, of clock_now(). On failure e is set as well: with REGTAG_USAGE for --user, else with
+ * REGTAG_CREDENTIALS. Warns of files that others can read, unless --quiet. */
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
                                     const struct reference *r, uint64_t deadline, struct error *e);
 

@@ -1,14 +1,14 @@
-/* The heap of a static program: a few fixed kilobytes instead of musl's malloc, which would be 5 KB of code
- * and takes its memory from the kernel. regtag itself calls none of this. getaddrinfo does, once, in the child
- * process that looks up a name, and opendir does, for one directory at a time. */
+/* The heap of a static program: a few fixed kilobytes instead of musl's malloc, which would be 5 KB of
+ * code and takes its memory from the kernel. regtag itself calls none of this. getaddrinfo does, once,
+ * in the child process that looks up a name, and opendir does, for one directory at a time. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/sizes.h"
 
-/* Enough for musl's getaddrinfo (at most 48 addresses of 88 bytes and a name of 256) or opendir (2,088 bytes). The other
- * members of the union are there for its alignment. */
+/* Enough for musl's getaddrinfo (at most 48 addresses of 88 bytes and a name of 256) or opendir (2,088
+ * bytes). The other members of the union are there for its alignment. */
 static union {
     char bytes[HEAP_SIZE];
     long double number;

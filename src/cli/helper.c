@@ -146,8 +146,8 @@ static int pause_until(uint64_t deadline)
     return left < POLL_INTERVAL ? left : POLL_INTERVAL;
 }
 
-/* Reads until the helper has ended. Does not wait for the end of its output: processes that it leaves in the background may
- * keep that open for ever. False at the deadline, and if the answer is too large. */
+/* Reads until the helper has ended. Does not wait for the end of its output: processes that it leaves in
+ * the background may keep that open for ever. False at the deadline, and if the answer is too large. */
 static bool read_answer(struct run *run)
 {
     bool more = true;
@@ -189,7 +189,7 @@ static struct slice trim_lines(struct slice s)
 /* Its exit status says failure. Does not show what looks like JSON: it may hold a secret. */
 static enum helper_verdict fail_with_status(const struct run *run, struct slice text, struct error *e)
 {
-    char problem[HELPER_COMPLAINT_MAX + 64];
+    char problem[HELPER_MESSAGE_MAX + 64];
     struct writer w = writer_to(problem, sizeof problem - 1);
     if (WIFEXITED(run->status))
         write_format(&w, "ended with status %u", (unsigned)WEXITSTATUS(run->status));
@@ -197,7 +197,7 @@ static enum helper_verdict fail_with_status(const struct run *run, struct slice 
         write_format(&w, "was ended by signal %u", (unsigned)WTERMSIG(run->status));
     struct slice line = slice_split(&text, '\n');
     if (line.size && line.data[0] != '{')
-        write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, HELPER_COMPLAINT_MAX)));
+        write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, HELPER_MESSAGE_MAX)));
     problem[w.used] = '\0';
     return fail(run->h, e, problem, "");
 }

@@ -22,9 +22,10 @@ enum helper_verdict {
     HELPER_FAILED   /* e says why, with REGTAG_CREDENTIALS */
 };
 
-/* Searches the absolute directories of PATH for the program and runs it, with the argument "get" and the server on its
- * standard input, without a shell. It gets none of our open files, nor the secrets in our environment. It is a process group of
- * its own, which is killed at the deadline. `c` must be empty, and stays so except with HELPER_SECRETS. */
+/* Searches the absolute directories of PATH for the program and runs it, with the argument "get" and the
+ * server on its standard input, without a shell. It gets none of our open files, nor the secrets in our
+ * environment. It is a process group of its own, which is killed at the deadline. `c` must be empty, and
+ * stays so except with HELPER_SECRETS. */
 enum helper_verdict helper_get(const struct helper *h, struct credentials *c, struct error *e);
 
 #endif

@@ -13,8 +13,8 @@
 
 static int open_flags(enum journal_mode mode)
 {
-    /* O_NONBLOCK: do not wait for the reader of a FIFO, which is refused later. O_RDWR even for appending: ends_torn reads
-     * the last byte. */
+    /* O_NONBLOCK: do not wait for the reader of a FIFO, which is refused later. O_RDWR even for
+     * appending: ends_torn reads the last byte. */
     int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     switch (mode) {
     case JOURNAL_APPEND: return flags | O_RDWR | O_APPEND | O_CREAT;
@@ -32,8 +32,8 @@ static int sync_retried(int fd)
     return result;
 }
 
-/* A new file survives a power cut only if its directory is synced as well. Where the directory cannot be read, or its file
- * system cannot sync it (EINVAL), goes on without. Returns 0, or errno. */
+/* A new file survives a power cut only if its directory is synced as well. Where the directory cannot be
+ * read, or its file system cannot sync it (EINVAL), goes on without. Returns 0, or errno. */
 static int sync_directory(const char *path)
 {
     char text[PATH_BYTES];

@@ -1,5 +1,5 @@
-/* The file of a journal. Each line is on the disk before the next step is taken, so even after a power cut the file says what
- * may have been moved. Several processes may append to one file. */
+/* The file of a journal. Each line is on the disk before the next step is taken, so even after a power
+ * cut the file says what may have been moved. Several processes may append to one file. */
 #ifndef REGTAG_CLI_JOURNAL_H
 #define REGTAG_CLI_JOURNAL_H
 
@@ -21,8 +21,8 @@ enum journal_mode {
 bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e);
 void journal_close(struct journal *j);
 
-/* Appends a line and waits until the disk has it. If the last line is torn, ends that one first. Returns NULL, or what went
- * wrong; all of the line, a part of it, or nothing may then have been written. */
+/* Appends a line and waits until the disk has it. If the last line is torn, ends that one first. Returns
+ * NULL, or what went wrong; all of the line, a part of it, or nothing may then have been written. */
 const char *journal_append(struct journal *j, const struct journal_line *line);
 
 #endif

@@ -3,10 +3,11 @@
  *   TIME        REFERENCE             OLD      NEW      OUTCOME
  *   2026-11-23T12:31:28Z  localhost:5000/agent:stable  sha256:…  sha256:…  moved
  *
- * TIME is UTC, and for people only: the clock may be wrong, the order of the lines is not. REFERENCE is the tag with its host.
- * OLD and NEW are digests, or "absent" for no tag; OLD is "-" if it is unknown. OUTCOME is "moving" before the tag is touched,
- * and afterwards what `tag` prints, with the prefix "undo:" if an undo wrote the line. No prefix of a line is a line, so a
- * torn one is never taken for a whole one. */
+ * TIME is UTC, and for people only: the clock may be wrong, the order of the lines is not. REFERENCE is
+ * the tag with its host. OLD and NEW are digests, or "absent" for no tag; OLD is "-" if it is unknown.
+ * OUTCOME is "moving" before the tag is touched, and afterwards what `tag` prints, with the prefix
+ * "undo:" if an undo wrote the line. No prefix of a line is a line, so a torn one is never taken for a
+ * whole one. */
 #ifndef REGTAG_CLI_JOURNAL_LINE_H
 #define REGTAG_CLI_JOURNAL_LINE_H
 

@@ -47,7 +47,8 @@ static size_t tail_size(struct slice s)
     return size;
 }
 
-/* Skips a line that does not fit. Keeps one byte of what it is: a NUL if it has any, which makes it a torn line. */
+/* Skips a line that does not fit. Keeps one byte of what it is: a NUL if it has any, which makes it a
+ * torn line. */
 static bool skip_long(struct journal_reader *r, struct slice *line)
 {
     struct slice s = {NULL, 0};

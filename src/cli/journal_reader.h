@@ -16,11 +16,12 @@ struct journal_reader {
 /* Begins at the current end of the file. */
 void journal_reader_begin(struct journal_reader *r, int fd);
 
-/* Reads the previous line, which is valid until the next call. One that is too long is cut to a size that journal_line_read
- * still refuses. False at the beginning of the file, and after a failure. */
+/* Reads the previous line, which is valid until the next call. One that is too long is cut to a size
+ * that journal_line_read still refuses. False at the beginning of the file, and after a failure. */
 bool journal_reader_next(struct journal_reader *r, struct slice *line);
 
-/* The number of the line that was read last, from 1. Counts all lines before it, and overwrites the line itself. */
+/* The number of the line that was read last, from 1. Counts all lines before it, and overwrites the line
+ * itself. */
 uint64_t journal_reader_number(struct journal_reader *r);
 
 #endif

@@ -45,7 +45,8 @@ struct options {
     bool pin_only, insecure;
 
     unsigned expected_count;
-    /* From here on the struct must be zero at first: it is large, and options_parse does not clear it. */
+    /* From here on the struct must be zero at first: it is large, and options_parse does not clear
+     * it. */
     const char *expected[EXPECTED_MAX]; /* for regtag_config */
     struct overrides overrides;
 };
@@ -56,8 +57,8 @@ struct options {
 #define JITTER_DEFAULT 10   /* percent */
 #define RETRIES_DEFAULT 4
 
-/* Reads argv, and reorders it so that the arguments stand together. False, and e set with REGTAG_USAGE, if it is not
- * valid. */
+/* Reads argv, and reorders it so that the arguments stand together. False, and e set with REGTAG_USAGE,
+ * if it is not valid. */
 bool options_parse(struct options *o, int argc, char **argv, struct error *e);
 
 /* Prints the help of a verb, or that of the program for NULL, to standard output. */

@@ -1,5 +1,5 @@
-/* Reporting an outage without flooding the log: a failure that repeats is reported when it begins, when its kind
- * changes, and when it is over, but not each time. */
+/* Reporting an outage without flooding the log: a failure that repeats is reported when it begins, when
+ * its kind changes, and when it is over, but not each time. */
 #ifndef REGTAG_CLI_OUTAGE_H
 #define REGTAG_CLI_OUTAGE_H
 
@@ -15,7 +15,8 @@ struct outage {
 /* Counts a failure. Returns whether it should be reported. */
 bool outage_on_failure(struct outage *o, int status);
 
-/* Ends the outage. If there was one, reports "WHO WHAT, after 3 failures in 2 h 5 min", unless `quiet`. */
+/* Ends the outage. If there was one, reports "WHO WHAT, after 3 failures in 2 h 5 min", unless
+ * `quiet`. */
 void outage_on_success(struct outage *o, const char *who, const char *what, bool quiet);
 
 /* "45 s", "2 h 5 min". */

@@ -4,8 +4,8 @@
 
 #include "base/writer.h"
 
-/* Opens those of 0, 1 and 2 that are closed: else a connection could get one of these numbers, and be written to by mistake.
- * Returns whether standard output was open before. */
+/* Opens those of 0, 1 and 2 that are closed: else a connection could get one of these numbers, and be
+ * written to by mistake. Returns whether standard output was open before. */
 bool output_open_standard(void);
 
 /* Opens /dev/null or, where there is no /dev, one end of a pipe. */

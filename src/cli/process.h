@@ -5,8 +5,8 @@
 /* Disables core dumps: a crash must not leave secrets on a disk. */
 void process_no_core(void);
 
-/* In a child, before exec: restores the limit for core dumps and the default actions of signals, and removes our secrets
- * from the environment. */
+/* In a child, before exec: restores the limit for core dumps and the default actions of signals, and
+ * removes our secrets from the environment. */
 void process_restore(void);
 
 #endif

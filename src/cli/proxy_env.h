@@ -5,8 +5,8 @@
 #include "cli/options.h"
 #include "net/proxy.h"
 
-/* Lower-case variables come before upper-case ones; an empty one counts as unset. HTTP_PROXY is ignored in a CGI program,
- * where it holds the "Proxy:" field of a client's request. */
+/* Lower-case variables come before upper-case ones; an empty one counts as unset. HTTP_PROXY is ignored
+ * in a CGI program, where it holds the "Proxy:" field of a client's request. */
 struct proxy_settings proxy_settings(const struct options *o);
 
 #endif

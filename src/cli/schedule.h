@@ -1,5 +1,5 @@
-/* When watch polls next: the interval with its jitter, backoff after failures, and the pause that a registry asks
- * for. All times are in milliseconds. */
+/* When watch polls next: the interval with its jitter, backoff after failures, and the pause that a
+ * registry asks for. All times are in milliseconds. */
 #ifndef REGTAG_CLI_SCHEDULE_H
 #define REGTAG_CLI_SCHEDULE_H
 
@@ -17,8 +17,8 @@ struct schedule {
 void schedule_on_answer(struct schedule *s);
 void schedule_on_failure(struct schedule *s);
 
-/* How long to wait now. `pause`, which the registry has asked for, is a minimum, but counts for a day at most.
- * `random` may have any value. */
+/* How long to wait now. `pause`, which the registry has asked for, is a minimum, but counts for a day at
+ * most. `random` may have any value. */
 uint64_t schedule_wait(const struct schedule *s, uint64_t pause, uint16_t random);
 
 #endif

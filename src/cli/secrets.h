@@ -6,8 +6,8 @@
 #include "oci/document.h"
 #include "regtag.h"
 
-/* All are NUL-terminated; "" means that there is none. To begin, clear the whole struct. Wiping touches only what was
- * written, so that unused pages cost nothing. */
+/* All are NUL-terminated; "" means that there is none. To begin, clear the whole struct. Wiping touches
+ * only what was written, so that unused pages cost nothing. */
 struct credentials {
     char source[SOURCE_MAX + 1];    /* where they come from, for messages */
     char user[REGTAG_USER_MAX + 1]; /* no colon and no control characters in it */
@@ -33,7 +33,8 @@ const char *secret_name(enum secret which);
 /* Wipes the secret, and returns a writer for a new one. */
 struct writer secret_begin(struct credentials *c, enum secret which);
 
-/* Checks what was written. Returns NULL, or what is wrong with it, to be put after its name; it is wiped then. */
+/* Checks what was written. Returns NULL, or what is wrong with it, to be put after its name; it is wiped
+ * then. */
 const char *secret_end(enum secret which, const struct writer *w);
 
 /* Both, with a text, or with a string of a document. */

@@ -1,5 +1,5 @@
-/* What every operation needs: memory, connections, hash, randomness, credentials. There is one of each, so only one operation
- * runs at a time. */
+/* What every operation needs: memory, connections, hash, randomness, credentials. There is one of each,
+ * so only one operation runs at a time. */
 #ifndef REGTAG_CLI_SESSION_H
 #define REGTAG_CLI_SESSION_H
 
@@ -7,18 +7,19 @@
 #include "cli/options.h"
 #include "regtag.h"
 
-/* Reads the options for TLS and proxies. *o must outlive the session. False, and e set with REGTAG_USAGE, if they are not
- * valid. */
+/* Reads the options for TLS and proxies. *o must outlive the session. False, and e set with
+ * REGTAG_USAGE, if they are not valid. */
 bool session_init(const struct options *o, struct error *e);
 
-/* Finds the credentials for the registry of `image`, by the deadline, of clock_now(); sends nothing. False, and e set, if
- * `image` is no reference or the credentials are unusable. */
+/* Finds the credentials for the registry of `image`, by the deadline, of clock_now(); sends nothing.
+ * False, and e set, if `image` is no reference or the credentials are unusable. */
 bool session_login(const char *image, uint64_t deadline, struct error *e);
 
 /* The same for one image after the other: keeps the credentials of the last one where they serve. */
 bool session_login_next(const char *image, uint64_t deadline, struct error *e);
 
-/* --user and the like are for one registry only. False, and e set with REGTAG_USAGE, if they would be sent to two. */
+/* --user and the like are for one registry only. False, and e set with REGTAG_USAGE, if they would be
+ * sent to two. */
 bool session_same_login(const char *image, const char *other, struct error *e);
 
 /* The configuration that the options ask for; the operation ends at the deadline. */

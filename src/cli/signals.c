@@ -25,8 +25,8 @@ static void say_ended(void)
         return;
 }
 
-/* With SIGTERM in either case: jobs in the background of a shell ignore SIGINT. A stopped process gets it when it is
- * continued, which our exit does (POSIX, _exit). */
+/* With SIGTERM in either case: jobs in the background of a shell ignore SIGINT. A stopped process gets
+ * it when it is continued, which our exit does (POSIX, _exit). */
 static void end_group(void)
 {
     pid_t group = (pid_t)child_group;
@@ -66,8 +66,8 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Our parent may have blocked or ignored any of them. SIGINT stays ignored, as for a job in the background of a shell;
- * SIGCHLD must not be, since waitpid could then not tell how a child ended. */
+/* Our parent may have blocked or ignored any of them. SIGINT stays ignored, as for a job in the
+ * background of a shell; SIGCHLD must not be, since waitpid could then not tell how a child ended. */
 void signals_begin(void)
 {
     sigset_t ends, waits;
@@ -85,7 +85,8 @@ void signals_begin(void)
     sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
-/* Only pselect unblocks SIGHUP, so none can arrive unnoticed between the test of the flag and the wait. */
+/* Only pselect unblocks SIGHUP, so none can arrive unnoticed between the test of the flag and the
+ * wait. */
 bool signals_wait(uint64_t until)
 {
     sigset_t open;

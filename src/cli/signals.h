@@ -1,5 +1,5 @@
-/* Signals of a process that runs unattended. SIGTERM ends it at once with status 0, SIGINT at once by the signal; SIGHUP
- * ends a wait. */
+/* Signals of a process that runs unattended. SIGTERM ends it at once with status 0, SIGINT at once by
+ * the signal; SIGHUP ends a wait. */
 #ifndef REGTAG_CLI_SIGNALS_H
 #define REGTAG_CLI_SIGNALS_H
 

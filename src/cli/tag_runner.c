@@ -33,8 +33,8 @@ static void report_tag(struct tag_runner *t, const struct regtag_result *result)
     t->reported++;
 }
 
-/* The library settles tags in the order of their names, and a repeated name once. So the first `reported` distinct names
- * are done, and the others are reported in the same order. */
+/* The library settles tags in the order of their names, and a repeated name once. So the first
+ * `reported` distinct names are done, and the others are reported in the same order. */
 static void fail_rest(struct tag_runner *t, const struct regtag_result *failure)
 {
     static uint32_t table[NAMES_SLOTS];
@@ -94,8 +94,8 @@ static struct slice place(const char *digest, bool absent, const char *otherwise
     return slice_of(absent ? JOURNAL_ABSENT : *digest ? digest : otherwise);
 }
 
-/* For undo, "failed" means that the tag was not touched. But where the registry confirmed another digest, somebody has
- * touched it, and an upload that made a server fail may still take effect. */
+/* For undo, "failed" means that the tag was not touched. But where the registry confirmed another
+ * digest, somebody has touched it, and an upload that made a server fail may still take effect. */
 static enum regtag_outcome journal_outcome(const struct regtag_result *result)
 {
     bool unclear = result->status == REGTAG_NOT_CONFIRMED || result->status == REGTAG_SERVER_FAILED;
@@ -166,8 +166,8 @@ static void on_upload(struct tag_runner *t, const struct regtag_result *result)
     fail_rest(t, &failure);
 }
 
-/* A tag that was never pending was not touched, so the journal need not mention it. But an undo that found the tag in its
- * place already is recorded, so that the next one does not look again. */
+/* A tag that was never pending was not touched, so the journal need not mention it. But an undo that
+ * found the tag in its place already is recorded, so that the next one does not look again. */
 static void journal_result(struct tag_runner *t, const struct regtag_result *result)
 {
     struct error e = {.status = 0};
@@ -184,8 +184,8 @@ static void journal_result(struct tag_runner *t, const struct regtag_result *res
     keep_first_failure(t, REGTAG_OTHER);
 }
 
-/* To an undo, a tag that is back in its place already is no failure. In a dry run, the result is what it would be after
- * the moves that were simulated. */
+/* To an undo, a tag that is back in its place already is no failure. In a dry run, the result is what it
+ * would be after the moves that were simulated. */
 static void adjust_undo(const struct tag_runner *t, struct regtag_result *result)
 {
     const struct journal_line *u = t->undone;

@@ -1,5 +1,5 @@
-/* Runs operations that change tags, for tag, delete and undo: steps each of them to its end, reports what became of each
- * tag, and writes each move to a journal before and after. */
+/* Runs operations that change tags, for tag, delete and undo: steps each of them to its end, reports
+ * what became of each tag, and writes each move to a journal before and after. */
 #ifndef REGTAG_CLI_TAG_RUNNER_H
 #define REGTAG_CLI_TAG_RUNNER_H
 
@@ -16,7 +16,8 @@ struct tag_runner {
     /* For undo: the move that is being reverted; its slices are NUL-terminated. NULL for other verbs. */
     const struct journal_line *undone;
 
-    /* In a dry run of undo: the tag would be where that move has put it, had the later moves really been undone. */
+    /* In a dry run of undo: the tag would be where that move has put it, had the later moves really been
+     * undone. */
     bool simulated;
 
     enum regtag_status status; /* of the first failure */
@@ -33,12 +34,12 @@ struct tag_runner {
     const char *pending[PENDING_MAX];
 };
 
-/* Opens the journal that --journal names, if it does and this is no dry run. *j needs to be closed in any case, after
- * the last operation. Failure is reported for each tag, by tag_runner_login. */
+/* Opens the journal that --journal names, if it does and this is no dry run. *j needs to be closed in
+ * any case, after the last operation. Failure is reported for each tag, by tag_runner_login. */
 void tag_runner_open_journal(struct tag_runner *t, struct journal *j);
 
-/* Begins with the next operation, on the tags names[0..count) of a repository; `image` is a reference to it, as the user
- * wrote it. */
+/* Begins with the next operation, on the tags names[0..count) of a repository; `image` is a reference to
+ * it, as the user wrote it. */
 void tag_runner_next(struct tag_runner *t, const char *image, const char *const *names, size_t count);
 
 /* Finds the credentials for it. False: it cannot be run, and all its tags were reported as failed. */

@@ -1,7 +1,7 @@
-/* Finds the lines of a journal that still have to be undone. It is shown the lines one by one, the last one first, and
- * indexes what later lines say about earlier ones: that a move was settled, or undone. A later line belongs to the
- * nearest earlier one with the same tag and digests that no other line belongs to yet, so a journal may have lost its
- * beginning. */
+/* Finds the lines of a journal that still have to be undone. It is shown the lines one by one, the last
+ * one first, and indexes what later lines say about earlier ones: that a move was settled, or undone. A
+ * later line belongs to the nearest earlier one with the same tag and digests that no other line belongs
+ * to yet, so a journal may have lost its beginning. */
 #ifndef REGTAG_CLI_UNDO_INDEX_H
 #define REGTAG_CLI_UNDO_INDEX_H
 
@@ -18,8 +18,8 @@ struct undo_index {
 /* Whether the line is a move, or an attempt at one that may have succeeded, that was not undone yet. */
 bool undo_index_is_pending(struct undo_index *index, const struct journal_line *line);
 
-/* For a dry run: remembers that this move would have been undone; and tells whether, after the moves remembered so far,
- * the tag would be where this move has put it. */
+/* For a dry run: remembers that this move would have been undone; and tells whether, after the moves
+ * remembered so far, the tag would be where this move has put it. */
 void undo_index_simulate(struct undo_index *index, const struct journal_line *line);
 bool undo_index_is_simulated(struct undo_index *index, const struct journal_line *line);
 

@@ -1,4 +1,5 @@
-/* The table of verbs: what the help says about each, what it takes, and what runs it. A verb is one file, verb_NAME.c. */
+/* The table of verbs: what the help says about each, what it takes, and what runs it. A verb is one
+ * file, verb_NAME.c. */
 #ifndef REGTAG_CLI_VERB_H
 #define REGTAG_CLI_VERB_H
 
@@ -23,8 +24,8 @@ struct cli_verb {
     const char *name, *arguments, *summary, *details; /* for the help */
     int arguments_min, arguments_max;
 
-    /* Does what the options say, by the deadline, of clock_now(). What is wrong with the arguments is reported before
-     * anything is sent. Returns the exit status. */
+    /* Does what the options say, by the deadline, of clock_now(). What is wrong with the arguments is
+     * reported before anything is sent. Returns the exit status. */
     int (*run)(struct options *o, uint64_t deadline);
 };
 

@@ -76,8 +76,8 @@ static bool is_pending(struct undo *u, const struct journal_line *line)
     return true;
 }
 
-/* Goes on to the next move to undo. False when there is none, and, with e set, when the journal is damaged. The checking
- * pass reads all of it, whatever --last says. */
+/* Goes on to the next move to undo. False when there is none, and, with e set, when the journal is
+ * damaged. The checking pass reads all of it, whatever --last says. */
 static bool next_move(struct undo *u, struct journal_line *line, struct error *e)
 {
     struct slice text;
@@ -137,8 +137,8 @@ static void plan(struct step *s, const struct journal_line *line)
     s->expected[0] = s->after;
 }
 
-/* The guard: the tag is touched only if it is still where this move has put it. A dry run leaves it out where a later
- * move would have been undone first, for it was not. */
+/* The guard: the tag is touched only if it is still where this move has put it. A dry run leaves it out
+ * where a later move would have been undone first, for it was not. */
 static struct regtag *begin(struct undo *u, const struct step *s)
 {
     struct regtag_config config = session_config(u->deadline);

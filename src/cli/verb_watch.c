@@ -88,8 +88,8 @@ static bool check(struct watch *w, struct error *e)
 
 /* ---- One poll -------------------------------------------------------------------------------- */
 
-/* Reads the credentials, again if need be: they may have been changed. A password on standard input can be read only
- * once. The time that this takes is not taken from the poll's. */
+/* Reads the credentials, again if need be: they may have been changed. A password on standard input can
+ * be read only once. The time that this takes is not taken from the poll's. */
 static bool begin(struct watch *w, struct error *e)
 {
     uint64_t timeout = w->o->timeout * 1000;

@@ -1,5 +1,6 @@
-/* Connects to a host over TCP without blocking: looks up its name, then tries its addresses, each 250 ms after the one before
- * or as soon as that has failed, and keeps the first connection that succeeds (RFC 8305). */
+/* Connects to a host over TCP without blocking: looks up its name, then tries its addresses, each 250 ms
+ * after the one before or as soon as that has failed, and keeps the first connection that succeeds (RFC
+ * 8305). */
 #ifndef REGTAG_NET_DIAL_H
 #define REGTAG_NET_DIAL_H
 
@@ -25,7 +26,8 @@ struct dial {
     struct error error;     /* with DIAL_FAILED: that of the attempt that failed first */
 };
 
-/* Call dial_step after dial_begin, then whenever an entry of dial_poll is ready or dial_until has passed. */
+/* Call dial_step after dial_begin, then whenever an entry of dial_poll is ready or dial_until has
+ * passed. */
 void dial_begin(struct dial *d, const struct regtag_origin *origin, const struct overrides *overrides);
 enum dial_progress dial_step(struct dial *d);
 

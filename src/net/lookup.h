@@ -1,5 +1,5 @@
-/* Looks up a host's addresses. Numeric addresses and names from --resolve need no look-up. All others are looked up by the C
- * library, in a child process, since getaddrinfo cannot be interrupted. */
+/* Looks up a host's addresses. Numeric addresses and names from --resolve need no look-up. All others
+ * are looked up by the C library, in a child process, since getaddrinfo cannot be interrupted. */
 #ifndef REGTAG_NET_LOOKUP_H
 #define REGTAG_NET_LOOKUP_H
 
@@ -34,8 +34,8 @@ struct lookup {
 
 enum lookup_progress { LOOKUP_MORE, LOOKUP_DONE, LOOKUP_FAILED };
 
-/* Starts to fill *addresses, which must outlive the look-up. With LOOKUP_MORE, call lookup_step when l->fd is readable, and
- * lookup_end at last. With LOOKUP_FAILED, e says why. */
+/* Starts to fill *addresses, which must outlive the look-up. With LOOKUP_MORE, call lookup_step when
+ * l->fd is readable, and lookup_end at last. With LOOKUP_FAILED, e says why. */
 enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *origin,
                                   const struct overrides *overrides, struct addresses *addresses,
                                   struct error *e);

@@ -110,8 +110,8 @@ static struct slice next_entry(struct slice *list)
     return entry;
 }
 
-/* Strips an entry of its port, and of the brackets of an IPv6 address. False if the entry is not for this port, or malformed.
- */
+/* Strips an entry of its port, and of the brackets of an IPv6 address. False if the entry is not for
+ * this port, or malformed. */
 static bool take_port(struct slice *entry, unsigned origin_port)
 {
     struct slice rest = *entry;

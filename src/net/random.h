@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* For keys: waits until the kernel has gathered enough entropy, which may take a while after boot. False if there is no source of
- * it. */
+/* For keys: waits until the kernel has gathered enough entropy, which may take a while after boot. False
+ * if there is no source of it. */
 bool random_secret(void *bytes, size_t size);
 
 /* For struct regtag_random: never blocks; for jitter, not for keys. The context is not used. */

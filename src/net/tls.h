@@ -27,8 +27,8 @@ enum tls_progress { TLS_DONE, TLS_READ, TLS_WRITE, TLS_FAILED };
 /* NULL, or a message: this build cannot speak TLS. */
 const char *tls_missing(void);
 
-/* Begins a session over a connected socket; the settings must stay valid. --pin, --cert, --key and --insecure apply only if the
- * peer is the `registry`. False: e says why. */
+/* Begins a session over a connected socket; the settings must stay valid. --pin, --cert, --key and
+ * --insecure apply only if the peer is the `registry`. False: e says why. */
 bool tls_open(unsigned connection, int fd, const struct regtag_origin *origin,
               const struct tls_settings *settings, bool registry, struct error *e);
 
@@ -41,7 +41,8 @@ ptrdiff_t tls_read(unsigned connection, void *bytes, size_t size, enum tls_progr
 ptrdiff_t tls_write(unsigned connection, const void *bytes, size_t size, enum tls_progress *wants,
                     struct error *e);
 
-/* Whether there are bytes to read that poll cannot see, since they were taken from the socket already. */
+/* Whether there are bytes to read that poll cannot see, since they were taken from the socket
+ * already. */
 bool tls_pending(unsigned connection);
 
 /* Ends the session, if any; the socket stays open. */

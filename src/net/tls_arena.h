@@ -1,5 +1,6 @@
-/* mbedTLS's allocator: one static arena, so that its size is known at build time and malloc is never called. Unlike mbedTLS's own
- * arena, which writes to all of its memory at the start, it does not touch pages that are never needed. */
+/* mbedTLS's allocator: one static arena, so that its size is known at build time and malloc is never
+ * called. Unlike mbedTLS's own arena, which writes to all of its memory at the start, it does not touch
+ * pages that are never needed. */
 #ifndef REGTAG_NET_TLS_ARENA_H
 #define REGTAG_NET_TLS_ARENA_H
 
@@ -18,8 +19,8 @@ void tls_arena_free(void *memory);
 /* Whether an allocation has failed since the last call. mbedTLS reports that under other errors. */
 bool tls_arena_exhausted(void);
 
-/* The most that was in use at a time, in bytes, with the blocks' headers: for choosing TLS_ARENA_CONNECTION. `make figures` reads
- * it from outside. */
+/* The most that was in use at a time, in bytes, with the blocks' headers: for choosing
+ * TLS_ARENA_CONNECTION. `make figures` reads it from outside. */
 size_t tls_arena_peak(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* The time to check certificates against. A device without a battery boots in 1970, so a clock that is behind the build of this
- * program, or behind the user's --time-floor, is wrong. */
+/* The time to check certificates against. A device without a battery boots in 1970, so a clock that is
+ * behind the build of this program, or behind the user's --time-floor, is wrong. */
 #ifndef REGTAG_NET_TLS_CLOCK_H
 #define REGTAG_NET_TLS_CLOCK_H
 

@@ -1,5 +1,5 @@
-/* TLS by mbedTLS 3.6. A failed verification is a failed handshake: no byte of a request is sent before the
- * peer is trusted. */
+/* TLS by mbedTLS 3.6. A failed verification is a failed handshake: no byte of a request is sent before
+ * the peer is trusted. */
 /* For the number of an alert. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 
@@ -118,8 +118,8 @@ static int send_bytes(void *context, const unsigned char *bytes, size_t size)
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return MBEDTLS_ERR_SSL_WANT_WRITE;
     s->io_error = errno;
-    /* A server that refuses our certificate sends an alert and closes. Reading that tells more than this error, so pretend that the
-     * bytes were sent. */
+    /* A server that refuses our certificate sends an alert and closes. Reading that tells more than this
+     * error, so pretend that the bytes were sent. */
     return s->up ? CONNECTION_LOST : (int)size;
 }
 
@@ -169,8 +169,8 @@ static size_t address_bytes(const char *host, unsigned char bytes[16])
     return inet_pton(AF_INET6, host, bytes) == 1 ? 16 : 0;
 }
 
-/* Only the subject's alternative names count (RFC 9525), while mbedTLS falls back to the common name if there are none. mbedTLS has
- * compared names; addresses are compared here. */
+/* Only the subject's alternative names count (RFC 9525), while mbedTLS falls back to the common name if
+ * there are none. mbedTLS has compared names; addresses are compared here. */
 static bool is_for_host(const mbedtls_x509_crt *certificate, const char *host)
 {
     unsigned char address[16];
@@ -264,7 +264,8 @@ static bool add_candidate(void *context, struct slice der, bool own)
     return true;
 }
 
-/* Loads only the certificates that may have signed this one, so that memory does not grow with the number of CAs. */
+/* Loads only the certificates that may have signed this one, so that memory does not grow with the
+ * number of CAs. */
 static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x509_crt **found)
 {
     struct session *s = context;
@@ -434,8 +435,8 @@ static bool start_once(const struct tls_settings *settings, struct error *e)
     return true;
 }
 
-/* Reads a file into memory of CLIENT_FILE_MAX bytes, and adds a NUL, which mbedTLS needs after PEM. Returns the size with the NUL,
- * or 0 and e set. */
+/* Reads a file into memory of CLIENT_FILE_MAX bytes, and adds a NUL, which mbedTLS needs after PEM.
+ * Returns the size with the NUL, or 0 and e set. */
 static size_t read_file(const char *path, unsigned char *bytes, struct error *e)
 {
     size_t size = 0;
@@ -521,8 +522,8 @@ static bool configure(struct session *s, struct error *e)
     if (mbedtls_ssl_config_defaults(&s->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                     MBEDTLS_SSL_PRESET_DEFAULT) != 0)
         return false;
-    /* After verify(), mbedTLS checks the certificate's uses. OPTIONAL: that does not override what verify() has accepted for
-     * --insecure or --pin-only. What verify() refuses fails in either mode. */
+    /* After verify(), mbedTLS checks the certificate's uses. OPTIONAL: that does not override what
+     * verify() has accepted for --insecure or --pin-only. What verify() refuses fails in either mode. */
     mbedtls_ssl_conf_authmode(&s->config, verify_decides ? MBEDTLS_SSL_VERIFY_OPTIONAL
                                                          : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_rng(&s->config, random_for_tls, NULL);

@@ -76,8 +76,8 @@ static bool is_begin(struct slice line)
            slice_equal(line, SLICE("-----BEGIN X509 CERTIFICATE-----"));
 }
 
-/* Decodes the lines up to "-----END". False if they are not valid. Each line is decoded on its own, so only the last one may have a
- * length that is not a multiple of four. */
+/* Decodes the lines up to "-----END". False if they are not valid. Each line is decoded on its own, so
+ * only the last one may have a length that is not a multiple of four. */
 static bool read_body(struct tls_pem *p, struct slice *der)
 {
     struct slice line, part;
@@ -149,7 +149,8 @@ static bool take_element(struct slice *in, unsigned char *tag, struct slice *who
 
 struct slice tls_certificate_subject(struct slice der)
 {
-    /* Certificate, tbsCertificate, and in it: [0] version, serial number, algorithm, issuer, validity, subject. */
+    /* Certificate, tbsCertificate, and in it: [0] version, serial number, algorithm, issuer, validity,
+     * subject. */
     static const unsigned char TAGS[] = {0x02, 0x30, 0x30, 0x30, 0x30};
     struct slice whole = {NULL, 0}, content, rest = der;
     unsigned char tag;

@@ -1,5 +1,5 @@
-/* Reads the certificates of a file one by one, in constant memory. The file is PEM (RFC 7468), with any text between the
- * certificates, or one certificate in DER. */
+/* Reads the certificates of a file one by one, in constant memory. The file is PEM (RFC 7468), with any
+ * text between the certificates, or one certificate in DER. */
 #ifndef REGTAG_NET_TLS_PEM_H
 #define REGTAG_NET_TLS_PEM_H
 

@@ -1,5 +1,5 @@
-/* Finds trusted certificates. Searches files and directories each time mbedTLS needs an issuer, so that memory does not grow with
- * the number of CAs. */
+/* Finds trusted certificates. Searches files and directories each time mbedTLS needs an issuer, so that
+ * memory does not grow with the number of CAs. */
 #ifndef REGTAG_NET_TLS_TRUST_H
 #define REGTAG_NET_TLS_TRUST_H
 
@@ -7,7 +7,8 @@
 #include "net/tls.h"
 #include "net/tls_pem.h"
 
-/* Called for each match; `own`: it is from a file that the user chose, not from the system's. Returns whether to go on. */
+/* Called for each match; `own`: it is from a file that the user chose, not from the system's. Returns
+ * whether to go on. */
 typedef bool tls_trust_visit(void *context, struct slice der, bool own);
 
 /* Searches all that is trusted for this origin for certificates with this subject (DER). */
@@ -18,8 +19,8 @@ void tls_trust_find(const struct tls_settings *settings, const struct regtag_ori
 bool tls_trust_any(const struct tls_settings *settings, const struct regtag_origin *origin,
                    struct writer *w);
 
-/* Finds a client certificate in the directories for a host: the first *.cert with a *.key beside it. Writes both paths, with a
- * NUL, to memory of PATH_TEXT_MAX bytes each. */
+/* Finds a client certificate in the directories for a host: the first *.cert with a *.key beside it.
+ * Writes both paths, with a NUL, to memory of PATH_TEXT_MAX bytes each. */
 bool tls_trust_client(const struct regtag_origin *origin, char *certificate, char *key);
 
 #endif

@@ -185,8 +185,8 @@ static ptrdiff_t not_up(const struct net_connection *c)
     return c->state == NET_FAILED || c->state == NET_CLOSED ? REGTAG_FAILED : REGTAG_AGAIN;
 }
 
-/* The result of a failed system call. Keeps the connection open after a failed write: a server that refuses an upload answers,
- * then closes, and that answer can still be read. */
+/* The result of a failed system call. Keeps the connection open after a failed write: a server that
+ * refuses an upload answers, then closes, and that answer can still be read. */
 static ptrdiff_t io_error(struct error *e)
 {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)

@@ -178,7 +178,8 @@ static enum tunnel_progress send_request(struct tunnel *t, int fd)
     if (n < 0 && would_block())
         return TUNNEL_WRITE;
     t->sent += n > 0 ? (size_t)n : 0;
-    /* If the proxy closes before it has read all of the request, its answer, which says why, can still be read. */
+    /* If the proxy closes before it has read all of the request, its answer, which says why, can still
+     * be read. */
     return n > 0 && t->sent < t->request.used ? TUNNEL_WRITE : await_answer(t);
 }
 

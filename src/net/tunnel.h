@@ -1,5 +1,5 @@
-/* Sets up a tunnel through a proxy (CONNECT; RFC 9110, 9.3.6), after which the connection leads to the origin. Bytes that follow
- * the proxy's answer are refused. */
+/* Sets up a tunnel through a proxy (CONNECT; RFC 9110, 9.3.6), after which the connection leads to the
+ * origin. Bytes that follow the proxy's answer are refused. */
 #ifndef REGTAG_NET_TUNNEL_H
 #define REGTAG_NET_TUNNEL_H
 
@@ -28,14 +28,15 @@ struct tunnel {
     char reason_memory[TUNNEL_REASON_MAX];
 };
 
-/* The proxy and `memory` must stay valid until the tunnel is done, has failed, or tunnel_end is called; the secret is wiped from
- * `memory` then. Call tunnel_step when the socket is writable. */
+/* The proxy and `memory` must stay valid until the tunnel is done, has failed, or tunnel_end is called;
+ * the secret is wiped from `memory` then. Call tunnel_step when the socket is writable. */
 void tunnel_begin(struct tunnel *t, const struct proxy *p, const struct regtag_origin *origin,
                   char memory[TUNNEL_MEMORY]);
 
-/* Continues over a connected, non-blocking socket. With TUNNEL_FAILED, e says why: REGTAG_DENIED: the proxy wants credentials, or
- * does not accept ours; REGTAG_NO_CONNECTION: it refuses for another reason, or the connection was lost; REGTAG_PROTOCOL: its
- * answer is not valid. Must not be called after that. */
+/* Continues over a connected, non-blocking socket. With TUNNEL_FAILED, e says why: REGTAG_DENIED: the
+ * proxy wants credentials, or does not accept ours; REGTAG_NO_CONNECTION: it refuses for another reason,
+ * or the connection was lost; REGTAG_PROTOCOL: its answer is not valid. Must not be called after
+ * that. */
 enum tunnel_progress tunnel_step(struct tunnel *t, int fd, struct error *e);
 
 /* When to call tunnel_step at the latest; UINT64_MAX: only when the socket is ready. */
