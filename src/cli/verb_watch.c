@@ -28,10 +28,13 @@ struct watch {
     struct regtag *operation; /* NULL: the credentials must be read first */
     struct schedule schedule;
     struct place current; /* by the last answer */
-    struct place
-        reported; /* by the last line on stdout; at first, that of --from or of the first answer */
-    struct place
-        applied; /* what the device has: by --from or the first answer, then by COMMAND's success */
+
+    /* By the last line on standard output; before that, by --from or the first answer. */
+    struct place reported;
+
+    /* What the device has: by --from or the first answer, and later by the success of COMMAND. */
+    struct place applied;
+
     struct outage registry_outage, command_outage;
     bool logged_in;
     bool output_failed;

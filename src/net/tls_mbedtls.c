@@ -1,5 +1,6 @@
 /* TLS by mbedTLS 3.6. A failed verification is a failed handshake: no byte of a request is sent before
  * the peer is trusted. */
+
 /* For the number of an alert. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 
@@ -43,8 +44,8 @@ struct session {
     const struct tls_settings *settings;
     uint32_t flags;             /* what is wrong with the certificates, MBEDTLS_X509_BADCERT_* */
     mbedtls_x509_time from, to; /* of a certificate with wrong dates */
-    const mbedtls_x509_crt
-        *named; /* the peer's certificate, if the user trusts it by itself, CA or not */
+    /* The peer's certificate, if the user trusts it by itself, CA or not. */
+    const mbedtls_x509_crt *named;
     mbedtls_ssl_context ssl;
     mbedtls_ssl_config config;
 };
