@@ -164,8 +164,8 @@ tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper journal journal_line journal_reader output \
-                process proxy_env report schedule trouble undo_book) \
+tested       := $(patsubst %,src/cli/%.c,credentials helper journal journal_line journal_reader outage \
+                output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child clock no_proxy proxy tunnel)
 
 # ---- Programs --------------------------------------------------------------------------------

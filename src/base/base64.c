@@ -14,7 +14,7 @@ static int digit_value(char c)
     return c == '/' || c == '_' ? 63 : -1;
 }
 
-/* Padding fills the last group of four up; there may be none of it. */
+/* Padding completes the last group of four. */
 static struct slice without_padding(struct slice s)
 {
     if (s.size % 4 != 0)
@@ -45,11 +45,11 @@ bool base64_decode(struct slice s, char *memory, size_t max, struct slice *decod
         }
     }
     *decoded = (struct slice){memory, used};
-    /* What is left over is less than a digit's worth, and zero. */
+    /* The bits left over must be fewer than a digit has, and zero. */
     return count < 6 && (bits & ((1u << count) - 1)) == 0;
 }
 
-/* Four digits for the one to three bytes of a group; '=' where nothing is left to be said. */
+/* Four digits for the one to three bytes of a group, padded with '='. */
 static void write_group(struct writer *w, struct base64 *b)
 {
     static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,8 +1,8 @@
 #include "base/calendar.h"
 
-#define LAST_SECOND 253402300799 /* of the year 9999, the last that a certificate can name */
+#define LAST_SECOND 253402300799 /* of the year 9999, the last that certificates can express */
 
-/* Days from 1970-01-01; the year begins in March, so that its leap day is the last. */
+/* Days from 1970-01-01. Counts years from March, so that the leap day is the last day. */
 static int64_t days_before(const struct calendar *c)
 {
     int64_t y = c->month <= 2 ? c->year - 1 : c->year;
@@ -26,12 +26,12 @@ bool calendar_seconds(const struct calendar *c, int64_t *seconds)
     return true;
 }
 
-/* The calendar repeats itself every 400 years; a year begins in March here, too. */
+/* The calendar repeats every 400 years. Years begin in March here, too. */
 void calendar_of(int64_t seconds, struct calendar *c)
 {
-    uint64_t in_time = seconds < 0 ? 0 : seconds > LAST_SECOND ? LAST_SECOND : (uint64_t)seconds;
-    unsigned day = (unsigned)(in_time / 86400) + 719468; /* since 1 March of the year 0 */
-    unsigned second = (unsigned)(in_time % 86400), era = day / 146097;
+    uint64_t clamped = seconds < 0 ? 0 : seconds > LAST_SECOND ? LAST_SECOND : (uint64_t)seconds;
+    unsigned day = (unsigned)(clamped / 86400) + 719468; /* since 1 March of the year 0 */
+    unsigned second = (unsigned)(clamped % 86400), era = day / 146097;
     day -= era * 146097;
     unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
     day -= 365 * year + year / 4 - year / 100;
@@ -45,16 +45,16 @@ void calendar_of(int64_t seconds, struct calendar *c)
     c->second = second % 60;
 }
 
-bool take_digits(struct slice *s, size_t digits, char behind, unsigned *number)
+bool take_digits(struct slice *s, size_t digits, char next, unsigned *number)
 {
     uint64_t n;
     if (s->size < digits || !slice_number(slice_head(*s, digits), 999999999, &n))
         return false;
     *number = (unsigned)n;
     *s = slice_from(*s, digits);
-    if (behind == '\0')
+    if (next == '\0')
         return true;
-    if (s->size == 0 || s->data[0] != behind)
+    if (s->size == 0 || s->data[0] != next)
         return false;
     *s = slice_from(*s, 1);
     return true;

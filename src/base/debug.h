@@ -1,5 +1,5 @@
-/* What we take for granted, checked in debug and sanitizer builds only (-DREGTAG_DEBUG): a program that is
- * wrong about itself ends there. In any other build these cost nothing and do nothing. */
+/* Assertions about our own state, and traces of state machines, for debug and sanitizer builds
+ * (-DREGTAG_DEBUG). In other builds they compile to nothing. */
 #ifndef REGTAG_BASE_DEBUG_H
 #define REGTAG_BASE_DEBUG_H
 
@@ -7,8 +7,8 @@
 
 #include <assert.h>
 
-/* Tells the tests that a state machine goes from one state to another; state 0 is where it begins. They
- * define this, and compare what they were told with the diagrams in src/registry/README.md. */
+/* A state machine goes from one state to another; it begins in state 0. The tests define this, and
+ * compare the transitions with the diagrams in src/registry/README.md. */
 void regtag_debug_enter(const char *machine, int from, int to, const char *name);
 
 #define REQUIRE(condition) assert(condition)

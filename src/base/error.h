@@ -1,5 +1,5 @@
-/* What went wrong: a status (the exit status of the command, see regtag.h) and one line for a person.
- * The first error of an operation stays; later ones, mostly its consequences, are dropped. */
+/* An error: a status (the exit status of the command, see regtag.h) and one line of text. The first
+ * error of an operation is kept; later ones, mostly its consequences, are dropped. */
 #ifndef REGTAG_BASE_ERROR_H
 #define REGTAG_BASE_ERROR_H
 
@@ -13,8 +13,8 @@ struct error {
 
 void error_clear(struct error *e);
 
-/* Sets the error unless there is one already. Returns `status`, so that a function can end with it.
- * The format is write_format's. Text of a server may be passed as it is: it is escaped on output. */
+/* Sets the error unless there is one already. Returns `status`, so that a function can end with it. The
+ * format is that of write_format. Text from a server may be passed verbatim: it is escaped on output. */
 int error_set(struct error *e, int status, const char *format, ...) WRITER_FORMAT(3, 4);
 int error_set_arguments(struct error *e, int status, const char *format, va_list arguments);
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Names in the table at a time, so that half of it stays free. */
+/* How many names the table takes at a time, with half of it left free. */
 static size_t block_size(const struct names *n)
 {
     return n->count < n->used / 2 ? n->count : n->used / 2;
@@ -53,8 +53,8 @@ static uint32_t *find_slot(struct names *n, struct slice name)
     return &n->slots[at];
 }
 
-/* Fills the table with the names from `start` on. Of those that are there before already, it is the earlier
- * index that counts. */
+/* Fills the table with the block of names from `start` on. For those that occur before `start`, the
+ * earlier index is entered. */
 static void next_block(struct names *n, size_t start)
 {
     size_t left = n->count - start;

@@ -1,5 +1,5 @@
-/* Many names: which of them are repeated, and where one stands. Takes time that grows with their number, and memory that
- * does not. */
+/* Finds repeated names, and the index of a name, in a long list: in linear time, as far as the memory
+ * allows, and in constant memory. */
 #ifndef REGTAG_BASE_NAMES_H
 #define REGTAG_BASE_NAMES_H
 
@@ -10,27 +10,27 @@
 struct names {
     const char *const *list; /* the caller's */
     size_t count;
-    char
-        separator; /* '\0', or what ends the name within an entry; an entry without it has the name "" */
-    size_t end;    /* of the block of names that the table is for */
-    size_t used;   /* slots of the table; a power of two */
-    uint32_t *slots; /* 0: free; else 1 more than the index at which a name is there first */
+    /* What ends the name within an entry, which has the name "" without it; '\0': nothing. */
+    char separator;
+    size_t end;      /* of the block of names that the table is for */
+    size_t used;     /* slots of the table; a power of two */
+    uint32_t *slots; /* 0: free; else 1 more than the first index of a name */
     uint32_t few[NAMES_FEW];
 };
 
-/* Begins with the entries list[0..count). The table is in `memory`, of so many bytes and any alignment, and touches no more
- * of it than so many names need: 8 to 16 bytes each. With less it takes a block of names at a time; 8 names and fewer need
- * none. The struct must stay where it is. */
+/* Begins with the entries list[0..count). `memory`, of `size` bytes and any alignment, is for a hash
+ * table, which touches only the 8 to 16 bytes per name that it needs; up to 8 names need none. If it is
+ * too small, names are compared in blocks, which takes longer. *n must not be moved. */
 void names_begin(struct names *n, const char *const *list, size_t count, char separator, void *memory,
                  size_t size);
 
 /* The name of an entry. */
 struct slice names_at(const struct names *n, size_t index);
 
-/* Whether the name at this index is not there before it. To be asked for 0, 1, 2 ... in turn. */
+/* Whether no earlier entry has the name at this index. To be called for 0, 1, 2 ... in turn. */
 bool names_is_first(struct names *n, size_t index);
 
-/* The first index with this name, or the count when there is none. */
+/* The first index with this name; the count if there is none. */
 size_t names_find(struct names *n, struct slice name);
 
 #endif

@@ -1,5 +1,5 @@
-/* A slice is a run of bytes that belongs to someone else: a pointer and a size, no terminator.
- * It stays valid as long as the memory it points into; nothing here allocates or frees. */
+/* A slice is a pointer to bytes that someone else owns, and their number; there is no terminator. It is
+ * valid as long as the memory it points into. Nothing here allocates or frees. */
 #ifndef REGTAG_BASE_SLICE_H
 #define REGTAG_BASE_SLICE_H
 
@@ -19,7 +19,7 @@ struct slice {
         "" literal, sizeof(literal) - 1                                                                 \
     }
 
-/* The two arguments that a "%.*s" of write_format takes. */
+/* The two arguments for "%.*s" in write_format. */
 #define SLICE_ARG(s) (int)(s).size, (s).data
 
 struct slice slice_of(const char *text);               /* of a NUL-terminated string; NULL is empty */
@@ -37,18 +37,18 @@ size_t slice_find(struct slice s, char c);
 /* Without the spaces and tabs at both ends (OWS of RFC 9110, 5.6.3). */
 struct slice slice_trim(struct slice s);
 
-/* Takes what stands before the first `separator` off *rest and returns it; the separator is
- * dropped. Without a separator all is taken, and *rest is left with data NULL: nothing follows. */
+/* Takes the part before the first `separator` off *rest and returns it; the separator is dropped.
+ * Without a separator takes all, and leaves *rest with data NULL: nothing follows. */
 struct slice slice_split(struct slice *rest, char separator);
 
-/* Reads s, all of it, as a decimal number of at most `max`. False for anything else: an empty
- * slice, a sign, a space, a number that is larger. Leading zeros are allowed. */
+/* Parses all of s as a decimal number of at most `max`. False for anything else: an empty slice, a sign,
+ * a space, a larger number. Leading zeros are allowed. */
 bool slice_number(struct slice s, uint64_t max, uint64_t *number);
 
 /* The value of a hexadecimal digit of either case, or -1. */
 int hex_digit(char c);
 
-/* ASCII only, whatever the locale says. */
+/* ASCII only, whatever the locale. */
 bool is_digit(char c);
 bool is_lower(char c);
 bool is_alnum(char c);

@@ -4,7 +4,7 @@
 
 void wipe(void *memory, size_t size)
 {
-    /* Called through a pointer that might change, so that no compiler knows what it does. */
+    /* Called through a volatile pointer, so that the compiler cannot know what it calls. */
     void *(*volatile fill)(void *, int, size_t) = memset;
     if (size)
         fill(memory, 0, size);

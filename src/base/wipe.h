@@ -1,10 +1,11 @@
-/* Forgetting secrets. */
+/* Wiping secrets. */
 #ifndef REGTAG_BASE_WIPE_H
 #define REGTAG_BASE_WIPE_H
 
 #include <stddef.h>
 
-/* Writes zeros over memory, even if nobody reads it any more: a compiler may drop a memset there. */
+/* Overwrites memory with zeros. A compiler may drop a memset of memory that is not read again, but not
+ * this. */
 void wipe(void *memory, size_t size);
 
 #endif

@@ -44,7 +44,7 @@ void write_number(struct writer *w, uint64_t number)
     write_slice(w, (struct slice){digits + at, sizeof digits - at});
 }
 
-/* Writes as much of s as there is room for. */
+/* Writes as much of s as fits. */
 static void write_cut(struct writer *w, struct slice s)
 {
     size_t room = w->overflow ? 0 : w->size - w->used;
@@ -53,7 +53,7 @@ static void write_cut(struct writer *w, struct slice s)
         w->overflow = true;
 }
 
-/* One conversion; `format` stands behind the '%'. Returns what follows it. */
+/* Writes one conversion; `format` is what follows the '%'. Returns the rest of the format. */
 static const char *write_conversion(struct writer *w, const char *format, va_list *arguments)
 {
     if (strncmp(format, ".*s", 3) == 0) {

@@ -1,5 +1,5 @@
-/* A bounded writer. It never writes past its memory: a write that does not fit writes nothing,
- * poisons the writer, and all later writes do nothing either; one check at the end is enough. */
+/* A bounded writer. A write that does not fit writes nothing and poisons the writer, so that all later
+ * writes do nothing either; one check of `overflow` at the end is enough. */
 #ifndef REGTAG_BASE_WRITER_H
 #define REGTAG_BASE_WRITER_H
 
@@ -28,17 +28,17 @@ void write_text(struct writer *w, const char *text);
 void write_char(struct writer *w, char c);
 void write_number(struct writer *w, uint64_t number);
 
-/* A small part of printf: %s, %.*s (see SLICE_ARG), %u (unsigned), %zu, %llu and %%.
- * As soon as something does not fit, the text is cut there and the writer is poisoned. */
+/* A subset of printf: %s, %.*s (see SLICE_ARG), %u, %zu, %llu and %%. Unlike the others, it cuts what
+ * does not fit, and then poisons the writer. */
 void write_format(struct writer *w, const char *format, ...) WRITER_FORMAT(2, 3);
 void write_arguments(struct writer *w, const char *format, va_list arguments);
 
-/* Text that came from elsewhere, made safe for a terminal and a log: every byte outside printable
- * ASCII, and the backslash, is written as \xNN. Text that does not fit is cut between two characters. */
+/* Untrusted text, made safe for terminals and logs: every byte outside printable ASCII, and the
+ * backslash, is written as \xNN. Text that does not fit is cut between two characters. */
 void write_escaped(struct writer *w, struct slice s);
 
-/* A JSON string, quotes included, that is pure ASCII: a byte outside printable ASCII becomes the four
- * characters \xNN, as write_escaped shows it. */
+/* A JSON string in ASCII, with its quotes. A byte outside printable ASCII becomes the four characters
+ * \xNN, as in write_escaped. */
 void write_json_string(struct writer *w, struct slice s);
 
 #endif

@@ -5,17 +5,17 @@
 #include "base/wipe.h"
 #include "regtag.h"
 
-/* Base64 of USER:PASSWORD, and of the NULs that old versions of Docker put behind it. */
+/* Base64 of USER:PASSWORD, and of the NULs that old versions of Docker append. */
 #define LOGIN64_MAX ((REGTAG_USER_MAX + 1 + REGTAG_PASSWORD_MAX + 8) / 3 * 4 + 4)
 
-/* What the key of a file stands for, and the place that is asked for. */
+/* A key of the file, parsed; or what is searched for. */
 struct place {
-    struct slice host; /* HOST[:PORT], HUB for all that it is called */
+    struct slice host; /* HOST[:PORT]; HUB for any of its names */
     struct slice path; /* NAMESPACE of HOST/NAMESPACE */
     bool url;
 };
 
-/* A search under way. The first error stays, and what comes after it does no harm. */
+/* Only the first error is kept, so a search may go on after it. */
 struct search {
     const char *name;
     struct document d;
@@ -54,14 +54,14 @@ static struct place place_of(struct slice key)
     return p;
 }
 
-/* Whether a path is, or begins with, all the parts of another one. */
+/* Whether the components of `prefix` are the first ones of `path`. */
 static bool path_starts(struct slice path, struct slice prefix)
 {
     return slice_starts(path, prefix) &&
            (prefix.size == 0 || path.size == prefix.size || path.data[prefix.size] == '/');
 }
 
-/* Of several spellings of a host, that of Docker and then the plainest is the best. */
+/* Ranks spellings of one host: Docker's own first, then the plainest. */
 static size_t spelling(struct slice key, bool url, struct slice host)
 {
     if (slice_equal(key, SLICE(HUB_URL)))
@@ -71,8 +71,8 @@ static size_t spelling(struct slice key, bool url, struct slice host)
     return slice_starts(key, host) ? 3 : 2;
 }
 
-/* How well a key fits; 0: not at all. */
-static size_t key_fit(struct slice key, const struct place *wanted)
+/* How well a key matches; 0: not at all. */
+static size_t key_rank(struct slice key, const struct place *wanted)
 {
     struct place p = place_of(key);
     if (!slice_equal_nocase(p.host, wanted->host) || !path_starts(wanted->path, p.path))
@@ -82,7 +82,7 @@ static size_t key_fit(struct slice key, const struct place *wanted)
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-/* The value, which must be of that type; NO_VALUE where it is null. */
+/* The value, which must be of that type; NO_VALUE if it is null. */
 static int of_type(struct search *s, int value, jsmntype_t type, struct slice name)
 {
     if (value == NO_VALUE || document_is_null(&s->d, value))
@@ -104,18 +104,18 @@ static int member(struct search *s, int object, struct slice name, jsmntype_t ty
     return of_type(s, value, type, name);
 }
 
-/* The member whose key fits a place best. */
+/* The member whose key matches best. */
 static int place_member(struct search *s, int object, const struct place *wanted, jsmntype_t type)
 {
     char text[AUTHFILE_KEY_MAX];
     int best = NO_VALUE;
-    size_t best_fit = 0;
+    size_t best_rank = 0;
     for (int key = document_first_key(&s->d, object); key != NO_VALUE;
          key = document_next_key(&s->d, key)) {
         struct writer w = writer_to(text, sizeof text);
-        size_t fit = document_write(&s->d, key, &w) ? key_fit(written(&w), wanted) : 0;
-        if (fit > best_fit) {
-            best_fit = fit;
+        size_t rank = document_write(&s->d, key, &w) ? key_rank(written(&w), wanted) : 0;
+        if (rank > best_rank) {
+            best_rank = rank;
             best = key + 1;
         }
     }
@@ -152,7 +152,7 @@ static struct slice without_nuls(struct slice s)
     return s;
 }
 
-/* Takes USER:PASSWORD apart. The password may have colons in it. */
+/* USER:PASSWORD; the password may contain colons. */
 static void take_decoded(struct search *s, struct slice decoded)
 {
     struct slice password = without_nuls(decoded);
@@ -228,7 +228,7 @@ static bool index_file(struct search *s, struct slice text, const struct documen
     return false;
 }
 
-static enum authfile_verdict look(struct search *s, struct authfile_answer *a)
+static enum authfile_verdict search_document(struct search *s, struct authfile_answer *a)
 {
     struct place host = {.host = s->wanted.host};
     int auths = member(s, 0, SLICE("auths"), JSMN_OBJECT);
@@ -256,7 +256,7 @@ enum authfile_verdict authfile_find(const struct authfile *f, struct authfile_an
     struct search s = {.name = f->name, .wanted = place_of(f->query), .c = c, .e = e};
     enum authfile_verdict verdict = AUTHFILE_BROKEN;
     if (index_file(&s, f->text, f->memory))
-        verdict = look(&s, a);
+        verdict = search_document(&s, a);
     if (e->status == 0)
         return verdict;
     credentials_wipe(c);

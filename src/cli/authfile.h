@@ -1,5 +1,5 @@
-/* Docker's config.json and podman's auth.json: what such a file says about a registry. No file is opened
- * here, and no helper is run. */
+/* Searches the text of Docker's config.json or podman's auth.json for a registry's credentials. Opens no
+ * file and runs no helper. */
 #ifndef REGTAG_CLI_AUTHFILE_H
 #define REGTAG_CLI_AUTHFILE_H
 
@@ -7,18 +7,17 @@
 #include "cli/secrets.h"
 #include "oci/document.h"
 
-/* Docker Hub goes by this name in references, and by the URL in Docker's file and for its helpers. */
+/* Docker Hub's name in references, and in Docker's file and its helpers. */
 #define HUB "docker.io"
 #define HUB_URL "https://index.docker.io/v1/"
 
 enum authfile_verdict {
     AUTHFILE_NOTHING, /* nothing to log in with */
     AUTHFILE_SECRETS, /* they were written to the credentials */
-    AUTHFILE_HELPER,  /* a helper knows */
+    AUTHFILE_HELPER,  /* a helper has to be run */
     AUTHFILE_BROKEN   /* e says why, with REGTAG_CREDENTIALS */
 };
 
-/* A file and what is asked of it. */
 struct authfile {
     const char *name; /* for messages */
     struct slice text;
@@ -27,18 +26,22 @@ struct authfile {
 };
 
 struct authfile_answer {
-    bool named; /* the file names this registry: a helper for it has to be there (CVE-2021-41092) */
-    char helper[AUTHFILE_HELPER_MAX + 1]; /* with AUTHFILE_HELPER: NAME of docker-credential-NAME */
+    /* The file has an entry for this registry, so that it is an error if its helper is missing
+     * (CVE-2021-41092). */
+    bool named;
+
+    /* With AUTHFILE_HELPER: NAME of docker-credential-NAME. */
+    char helper[AUTHFILE_HELPER_MAX + 1];
 };
 
-/* What the file says for the registry. `c` must be empty, and stays so but with AUTHFILE_SECRETS.
+/* `c` must be empty, and stays so except with AUTHFILE_SECRETS.
  *
- * A helper in "credHelpers" for the host goes before all else, and an empty one says that there is none.
- * Then comes the member of "auths" that fits best: HOST/NAMESPACE before HOST, the longest of these first,
- * and HOST before https://HOST/... and http://HOST/..., whose paths mean nothing. Hosts are compared without
- * case, and Docker Hub's names and URL are one. "auth" goes before "username" and "password". Where there is
- * no secret, the helper in "credsStore" knows. What is null is not there. What is said about other
- * registries is not looked at. */
+ * A helper for the host in "credHelpers" has precedence; an empty one means that there is none. Next is
+ * the member of "auths" that matches best: HOST/NAMESPACE before HOST, the longest of these first, and
+ * HOST before https://HOST/... and http://HOST/..., whose paths are ignored. Hosts are compared without
+ * case, and Docker Hub's names and URL are equal. "auth" has precedence over "username" and "password".
+ * If there is no secret, the helper in "credsStore" is used. null is as good as a missing member.
+ * Entries for other registries are not checked. */
 enum authfile_verdict authfile_find(const struct authfile *f, struct authfile_answer *a,
                                     struct credentials *c, struct error *e);
 

@@ -12,7 +12,8 @@
 #include "cli/process.h"
 #include "cli/signals.h"
 
-#define STATUS_CANNOT_RUN 126 /* as shells have it */
+/* The exit statuses of shells. */
+#define STATUS_CANNOT_RUN 126
 #define STATUS_NOT_FOUND 127
 #define STATUS_SIGNAL 128
 
@@ -20,7 +21,7 @@
 
 extern char **environ;
 
-/* setenv would ask for memory, of which a static program has none for this. */
+/* Not by setenv: it calls malloc, and the heap of a static program is not made for it. */
 static char *variables[VARIABLES_MAX + 1];
 static char texts[VARIABLES_TEXT_MAX];
 
@@ -60,19 +61,19 @@ static bool set_variables(const struct command *c)
 
 static bool prepare(const struct command *c)
 {
-    int nowhere = output_nowhere();
-    if (nowhere < 0 || dup2(nowhere, STDIN_FILENO) < 0)
+    int null = output_open_null();
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0)
         return false;
-    if (nowhere != STDIN_FILENO)
-        close(nowhere);
+    if (null != STDIN_FILENO)
+        close(null);
     return set_variables(c);
 }
 
-/* Becomes the program. Where that fails, `report` gets errno; else it is closed on the way. */
-static void become(const struct command *c, int report)
+/* Writes errno to `report` on failure; on success exec closes it. */
+static void exec_command(const struct command *c, int report)
 {
     setpgid(0, 0);
-    process_hand_over();
+    process_restore();
     if (prepare(c))
         execvp(c->arguments[0], c->arguments);
     int problem = errno;
@@ -80,9 +81,9 @@ static void become(const struct command *c, int report)
     _exit(n < 0 ? STATUS_CANNOT_RUN : STATUS_NOT_FOUND);
 }
 
-/* ---- Its life -------------------------------------------------------------------------------- */
+/* ---- The parent ------------------------------------------------------------------------------ */
 
-/* A pipe that no program inherits. Returns 0, or errno. */
+/* A pipe that is closed on exec. Returns 0, or errno. */
 static int make_pipe(int ends[2])
 {
     if (pipe(ends) != 0)
@@ -92,24 +93,24 @@ static int make_pipe(int ends[2])
     return 0;
 }
 
-/* Starts it. A signal that ends us meets it as well, from its first moment on. Returns 0, or errno. */
+/* Blocks signals around fork, so that one that ends us never misses the child. Returns 0, or errno. */
 static int start(const struct command *c, int report, pid_t *child)
 {
     sigset_t before;
-    signals_hold(&before);
+    signals_block(&before);
     *child = fork();
     int problem = *child < 0 ? errno : 0;
     if (*child == 0)
-        become(c, report);
+        exec_command(c, report);
     if (*child > 0) {
-        setpgid(*child, *child); /* the child does so too: whoever comes first */
-        signals_end_with_us(*child);
+        setpgid(*child, *child); /* in the child too, since either may run first */
+        signals_set_group(*child);
     }
-    signals_release(&before);
+    signals_restore(&before);
     return problem;
 }
 
-/* What has kept the child from becoming the program: an errno, or 0. */
+/* The errno with which exec failed, or 0. */
 static int start_problem(int fd)
 {
     int problem = 0;
@@ -120,14 +121,15 @@ static int start_problem(int fd)
     return n == (ssize_t)sizeof problem ? problem : 0;
 }
 
-/* The process is let go of only when no signal can be sent to it any more: its number may then be another's. */
+/* Reaps the child only after signals_set_group(0): from then on its number may belong to another
+ * process. */
 static int wait_for(pid_t child)
 {
     siginfo_t ignored;
     int status = 0;
     while (waitid(P_PID, (id_t)child, &ignored, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         ;
-    signals_end_with_us(0);
+    signals_set_group(0);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     return status;
@@ -139,7 +141,7 @@ static int cannot_run(const struct command *c, int problem, struct error *e)
     return error_set(e, status, "%s cannot be run: %s", c->arguments[0], strerror(problem));
 }
 
-static int judge(const struct command *c, int status, struct error *e)
+static int check_status(const struct command *c, int status, struct error *e)
 {
     const char *name = c->arguments[0];
     if (WIFSIGNALED(status))
@@ -165,10 +167,10 @@ int command_run(const struct command *c, struct error *e)
         status = wait_for(child);
     }
     close(ends[0]);
-    return problem ? cannot_run(c, problem, e) : judge(c, status, e);
+    return problem ? cannot_run(c, problem, e) : check_status(c, status, e);
 }
 
-void command_collect(void)
+void command_reap(void)
 {
     while (waitpid(-1, NULL, WNOHANG) > 0)
         ;

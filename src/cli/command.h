@@ -1,22 +1,25 @@
-/* The COMMAND of watch: a program that is run and waited for. */
+/* Runs the COMMAND of watch, and waits for it. */
 #ifndef REGTAG_CLI_COMMAND_H
 #define REGTAG_CLI_COMMAND_H
 
 #include "base/error.h"
 
 struct command {
-    char **arguments; /* the program, looked for in PATH, and what it is given; NULL at the end */
-    const char *image, *old_digest, *new_digest; /* its REGTAG_IMAGE, REGTAG_OLD and REGTAG_NEW */
+    /* The program, which is searched for in PATH, and its arguments; NULL at the end. */
+    char **arguments;
+
+    /* Its REGTAG_IMAGE, REGTAG_OLD and REGTAG_NEW. */
+    const char *image, *old_digest, *new_digest;
 };
 
-/* Runs it to its end, as a process group of its own, which is ended with us by SIGTERM and SIGINT. Its
- * standard input is empty, the other two are ours. Returns what a shell would have in $?: its status,
- * 128 and the number of the signal that has ended it, 127 where there is no such program, 126 where it
- * cannot be run. Unless that is 0, e has it, too, and says what was wrong. */
+/* Runs it in a process group of its own, to which SIGTERM and SIGINT are passed on. Its standard input
+ * is empty, the other two are ours. Returns what a shell would have in $?: its exit status, 128 plus the
+ * number of the signal that ended it, 127 if there is no such program, 126 if it cannot be run. Unless
+ * that is 0, it is the status of e as well, which says why. */
 int command_run(const struct command *c, struct error *e);
 
-/* Forgets the processes that have ended and that nobody waits for. Where we are the first process of a
- * container, what COMMAND leaves in the background becomes ours. */
-void command_collect(void);
+/* Reaps children that have ended. As the first process of a container we inherit those that COMMAND
+ * leaves in the background. */
+void command_reap(void);
 
 #endif

@@ -17,8 +17,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What is being read: a file, a password, a helper's answer, one after the other. One byte more than any of
- * them may have. It is wiped after each. */
+/* For a file, a password and a helper's answer, one after the other; wiped after each. Has room for one
+ * byte more than a file may have, so that a larger one is noticed. */
 static struct {
     size_t used;
     char text[AUTHFILE_MAX + 1];
@@ -28,7 +28,7 @@ static struct {
 
 static const struct document_memory json = {memory.tokens, memory.keys, AUTHFILE_TOKENS};
 
-struct quest {
+struct search {
     const struct options *o;
     const struct reference *r;
     uint64_t deadline;
@@ -38,22 +38,22 @@ struct quest {
 
 enum verdict { FOUND, NOTHING, FAILED };
 
-static enum verdict failed(struct quest *q, const char *what, const char *problem)
+static enum verdict fail(struct search *s, const char *what, const char *problem)
 {
-    error_set(q->e, REGTAG_CREDENTIALS, "%s: %s", what, problem);
+    error_set(s->e, REGTAG_CREDENTIALS, "%s: %s", what, problem);
     return FAILED;
 }
 
-static enum verdict found(struct quest *q, const char *where)
+static enum verdict accept_from(struct search *s, const char *where)
 {
-    struct writer w = writer_to(q->c->source, SOURCE_MAX);
+    struct writer w = writer_to(s->c->source, SOURCE_MAX);
     write_format(&w, "%s", where);
     return FOUND;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-static void forget(void)
+static void wipe_memory(void)
 {
     wipe(memory.text, memory.used);
     memory.used = 0;
@@ -70,7 +70,7 @@ static const char *read_some(int fd, size_t max, bool *ended)
     return memory.used > max ? "it is too large" : NULL;
 }
 
-/* Reads all of it, be it a file, a pipe or a terminal. Returns NULL, or what is wrong. */
+/* Reads to the end; it may be a file, a pipe or a terminal. Returns NULL, or what is wrong. */
 static const char *read_all(int fd, size_t max, uint64_t deadline)
 {
     const char *problem = NULL;
@@ -88,20 +88,20 @@ static const char *read_all(int fd, size_t max, uint64_t deadline)
     return problem;
 }
 
-/* A pipe is opened without waiting for someone to write to it; that is done while reading. */
+/* O_NONBLOCK: opening a FIFO must not wait for its writer; read_all waits, until the deadline. */
 static int open_file(const char *path)
 {
     return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Warns of a file with secrets in it that others than its owner can read. */
-static void warn_if_shared(const struct quest *q, int fd, const char *path)
+/* Warns if others than its owner can read a file with secrets. */
+static void warn_if_shared(const struct search *s, int fd, const char *path)
 {
     char text[FILE_PATH_MAX + 64];
     struct writer w = writer_to(text, sizeof text);
-    struct stat s;
-    if (q->o->quiet || q->o->warned || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) ||
-        !(s.st_mode & (S_IRGRP | S_IROTH)))
+    struct stat status;
+    if (s->o->quiet || s->o->warned || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        !(status.st_mode & (S_IRGRP | S_IROTH)))
         return;
     write_format(&w, "%s: others can read the secrets in it; chmod 600 keeps them out", path);
     output_note("regtag: ", written(&w));
@@ -109,7 +109,7 @@ static void warn_if_shared(const struct quest *q, int fd, const char *path)
 
 /* ---- --user ---------------------------------------------------------------------------------- */
 
-/* A line end behind a password is not a part of it. */
+/* A newline at the end is not a part of the password. */
 static struct slice without_line_end(struct slice s)
 {
     if (s.size && s.data[s.size - 1] == '\n')
@@ -119,48 +119,48 @@ static struct slice without_line_end(struct slice s)
     return s;
 }
 
-static enum verdict read_password(struct quest *q, int fd, const char *where)
+static enum verdict read_password(struct search *s, int fd, const char *where)
 {
-    const char *problem = read_all(fd, REGTAG_PASSWORD_MAX + 2, q->deadline);
+    const char *problem = read_all(fd, REGTAG_PASSWORD_MAX + 2, s->deadline);
     struct slice password = without_line_end((struct slice){memory.text, memory.used});
     if (!problem && password.size == 0)
         problem = "the password in it is empty";
     if (problem)
-        return failed(q, where, problem);
-    problem = secret_set(q->c, SECRET_PASSWORD, password);
+        return fail(s, where, problem);
+    problem = secret_set(s->c, SECRET_PASSWORD, password);
     if (problem)
-        error_set(q->e, REGTAG_CREDENTIALS, "%s: the password in it %s", where, problem);
-    return problem ? FAILED : found(q, "--user");
+        error_set(s->e, REGTAG_CREDENTIALS, "%s: the password in it %s", where, problem);
+    return problem ? FAILED : accept_from(s, "--user");
 }
 
-static enum verdict ask_password(struct quest *q)
+static enum verdict try_password(struct search *s)
 {
-    const char *path = q->o->password_file;
+    const char *path = s->o->password_file;
     if (!path)
-        return read_password(q, STDIN_FILENO, "standard input");
+        return read_password(s, STDIN_FILENO, "standard input");
     int fd = open_file(path);
     if (fd < 0)
-        return failed(q, path, strerror(errno));
-    enum verdict verdict = read_password(q, fd, path);
+        return fail(s, path, strerror(errno));
+    enum verdict verdict = read_password(s, fd, path);
     if (verdict == FOUND)
-        warn_if_shared(q, fd, path);
+        warn_if_shared(s, fd, path);
     close(fd);
     return verdict;
 }
 
-static enum verdict ask_user(struct quest *q)
+static enum verdict try_user(struct search *s)
 {
-    if (!q->o->user)
+    if (!s->o->user)
         return NOTHING;
-    const char *problem = secret_set(q->c, SECRET_USER, slice_of(q->o->user));
-    if (!problem && !*q->o->user)
+    const char *problem = secret_set(s->c, SECRET_USER, slice_of(s->o->user));
+    if (!problem && !*s->o->user)
         problem = "is empty";
     if (problem) {
-        error_set(q->e, REGTAG_USAGE, "--user: the name %s", problem);
+        error_set(s->e, REGTAG_USAGE, "--user: the name %s", problem);
         return FAILED;
     }
-    enum verdict verdict = ask_password(q);
-    forget();
+    enum verdict verdict = try_password(s);
+    wipe_memory();
     return verdict;
 }
 
@@ -172,49 +172,49 @@ static const char *environment(const char *name)
     return value && *value ? value : NULL;
 }
 
-static void take_variable(struct quest *q, const char *name, enum secret which)
+static void take_variable(struct search *s, const char *name, enum secret which)
 {
-    const char *problem = secret_set(q->c, which, slice_of(environment(name)));
+    const char *problem = secret_set(s->c, which, slice_of(environment(name)));
     if (problem)
-        error_set(q->e, REGTAG_CREDENTIALS, "what is in %s %s", name, problem);
+        error_set(s->e, REGTAG_CREDENTIALS, "what is in %s %s", name, problem);
 }
 
-static enum verdict ask_environment(struct quest *q)
+static enum verdict try_environment(struct search *s)
 {
     bool user = environment("REGTAG_USER"), password = environment("REGTAG_PASSWORD");
     bool token = environment("REGTAG_TOKEN");
 
     if (token && (user || password))
-        return failed(q, "REGTAG_TOKEN",
-                      "it is set beside REGTAG_USER or REGTAG_PASSWORD; unset one of them");
+        return fail(s, "REGTAG_TOKEN",
+                    "it is set beside REGTAG_USER or REGTAG_PASSWORD; unset one of them");
     if (user != password)
-        return failed(q, user ? "REGTAG_USER" : "REGTAG_PASSWORD",
-                      user ? "it is set without REGTAG_PASSWORD" : "it is set without REGTAG_USER");
+        return fail(s, user ? "REGTAG_USER" : "REGTAG_PASSWORD",
+                    user ? "it is set without REGTAG_PASSWORD" : "it is set without REGTAG_USER");
     if (!user && !token)
         return NOTHING;
-    take_variable(q, "REGTAG_USER", SECRET_USER);
-    take_variable(q, "REGTAG_PASSWORD", SECRET_PASSWORD);
-    take_variable(q, "REGTAG_TOKEN", SECRET_REGISTRY_TOKEN);
-    return q->e->status ? FAILED : found(q, token ? "REGTAG_TOKEN" : "REGTAG_USER");
+    take_variable(s, "REGTAG_USER", SECRET_USER);
+    take_variable(s, "REGTAG_PASSWORD", SECRET_PASSWORD);
+    take_variable(s, "REGTAG_TOKEN", SECRET_REGISTRY_TOKEN);
+    return s->e->status ? FAILED : accept_from(s, token ? "REGTAG_TOKEN" : "REGTAG_USER");
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static enum verdict ask_helper(struct quest *q, const char *path, const struct authfile_answer *a)
+static enum verdict try_helper(struct search *s, const char *path, const struct authfile_answer *a)
 {
-    struct helper h = {.name = a->helper, .server = q->r->registry, .deadline = q->deadline};
+    struct helper h = {.name = a->helper, .server = s->r->registry, .deadline = s->deadline};
     char program[AUTHFILE_HELPER_MAX + 32];
     struct writer w = writer_to(program, sizeof program - 1);
 
     if (slice_equal(h.server, SLICE(HUB)))
         h.server = SLICE(HUB_URL);
-    h.chatty = q->o->verbose;
+    h.show_stderr = s->o->verbose;
     h.memory = memory.text;
     h.index = &json;
     write_format(&w, "docker-credential-%s", a->helper);
     program[w.used] = '\0';
-    switch (helper_get(&h, q->c, q->e)) {
-    case HELPER_SECRETS: return found(q, program);
+    switch (helper_get(&h, s->c, s->e)) {
+    case HELPER_SECRETS: return accept_from(s, program);
     case HELPER_NOTHING: return NOTHING;
     case HELPER_FAILED: return FAILED;
     case HELPER_MISSING: break;
@@ -222,63 +222,63 @@ static enum verdict ask_helper(struct quest *q, const char *path, const struct a
     if (!a->named)
         return NOTHING;
     error_set(
-        q->e, REGTAG_CREDENTIALS,
+        s->e, REGTAG_CREDENTIALS,
         "%s leaves the login for %.*s to %s, which is in no directory of PATH; --anonymous does without",
-        path, SLICE_ARG(q->r->registry), program);
+        path, SLICE_ARG(s->r->registry), program);
     return FAILED;
 }
 
-static enum verdict ask_text(struct quest *q, int fd, const char *path)
+static enum verdict try_text(struct search *s, int fd, const char *path)
 {
     char query[QUERY_MAX];
     struct writer w = writer_to(query, sizeof query);
     struct authfile f = {.name = path, .text = {memory.text, memory.used}, .memory = &json};
     struct authfile_answer a;
 
-    write_slice(&w, q->r->registry);
+    write_slice(&w, s->r->registry);
     write_char(&w, '/');
-    write_repository(&w, q->r);
+    write_repository(&w, s->r);
     f.query = written(&w);
-    enum authfile_verdict verdict = authfile_find(&f, &a, q->c, q->e);
-    forget();
+    enum authfile_verdict verdict = authfile_find(&f, &a, s->c, s->e);
+    wipe_memory();
     if (verdict == AUTHFILE_SECRETS)
-        warn_if_shared(q, fd, path);
+        warn_if_shared(s, fd, path);
     switch (verdict) {
     case AUTHFILE_NOTHING: return NOTHING;
-    case AUTHFILE_SECRETS: return found(q, path);
-    case AUTHFILE_HELPER: return ask_helper(q, path, &a);
+    case AUTHFILE_SECRETS: return accept_from(s, path);
+    case AUTHFILE_HELPER: return try_helper(s, path, &a);
     case AUTHFILE_BROKEN: break;
     }
     return FAILED;
 }
 
-static enum verdict ask_open_file(struct quest *q, int fd, const char *path, bool named)
+static enum verdict try_open_file(struct search *s, int fd, const char *path, bool named)
 {
-    struct stat s;
-    bool odd = !named && (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode));
-    const char *problem = odd ? "it is not a file" : read_all(fd, AUTHFILE_MAX, q->deadline);
-    enum verdict verdict = problem ? failed(q, path, problem) : ask_text(q, fd, path);
-    forget();
+    struct stat status;
+    bool odd = !named && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode));
+    const char *problem = odd ? "it is not a file" : read_all(fd, AUTHFILE_MAX, s->deadline);
+    enum verdict verdict = problem ? fail(s, path, problem) : try_text(s, fd, path);
+    wipe_memory();
     return verdict;
 }
 
-/* Asks a file; one that was not named may be missing. */
-static enum verdict ask_file(struct quest *q, const char *path, bool named)
+/* A default file, not `named` by the user, may be missing. */
+static enum verdict try_file(struct search *s, const char *path, bool named)
 {
     int fd = open_file(path);
     if (fd < 0 && !named && (errno == ENOENT || errno == ENOTDIR))
         return NOTHING;
     if (fd < 0) {
-        error_set(q->e, REGTAG_CREDENTIALS, "%s: %s; --anonymous does without", path, strerror(errno));
+        error_set(s->e, REGTAG_CREDENTIALS, "%s: %s; --anonymous does without", path, strerror(errno));
         return FAILED;
     }
-    enum verdict verdict = ask_open_file(q, fd, path, named);
+    enum verdict verdict = try_open_file(s, fd, path, named);
     close(fd);
     return verdict;
 }
 
-/* Asks the file in the directory that an environment variable names, if it does. */
-static enum verdict ask_file_in(struct quest *q, const char *directory, const char *name)
+/* `directory` is the value of an environment variable, NULL if unset. */
+static enum verdict try_file_in(struct search *s, const char *directory, const char *name)
 {
     char path[FILE_PATH_MAX];
     struct writer w = writer_to(path, sizeof path - 1);
@@ -287,46 +287,46 @@ static enum verdict ask_file_in(struct quest *q, const char *directory, const ch
     write_format(&w, "%s/%s", directory, name);
     path[w.used] = '\0';
     if (!w.overflow)
-        return ask_file(q, path, false);
-    error_set(q->e, REGTAG_CREDENTIALS, "%.*s...: the name is too long",
+        return try_file(s, path, false);
+    error_set(s->e, REGTAG_CREDENTIALS, "%.*s...: the name is too long",
               SLICE_ARG(slice_head(written(&w), 200)));
     return FAILED;
 }
 
-static enum verdict ask_podman(struct quest *q)
+static enum verdict try_podman(struct search *s)
 {
     const char *path = environment("REGISTRY_AUTH_FILE");
     if (path)
-        return ask_file(q, path, true);
-    return ask_file_in(q, environment("XDG_RUNTIME_DIR"), "containers/auth.json");
+        return try_file(s, path, true);
+    return try_file_in(s, environment("XDG_RUNTIME_DIR"), "containers/auth.json");
 }
 
-static enum verdict ask_docker(struct quest *q)
+static enum verdict try_docker(struct search *s)
 {
     const char *directory = environment("DOCKER_CONFIG");
     if (directory)
-        return ask_file_in(q, directory, "config.json");
-    return ask_file_in(q, environment("HOME"), ".docker/config.json");
+        return try_file_in(s, directory, "config.json");
+    return try_file_in(s, environment("HOME"), ".docker/config.json");
 }
 
-static enum verdict ask_files(struct quest *q)
+static enum verdict try_files(struct search *s)
 {
-    if (q->o->authfile)
-        return ask_file(q, q->o->authfile, true);
-    enum verdict verdict = ask_podman(q);
-    return verdict == NOTHING ? ask_docker(q) : verdict;
+    if (s->o->authfile)
+        return try_file(s, s->o->authfile, true);
+    enum verdict verdict = try_podman(s);
+    return verdict == NOTHING ? try_docker(s) : verdict;
 }
 
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
                                     const struct reference *r, uint64_t deadline, struct error *e)
 {
-    static enum verdict (*const ASK[])(struct quest *) = {ask_user, ask_environment, ask_files};
-    struct quest q = {o, r, deadline, c, e};
+    static enum verdict (*const SOURCES[])(struct search *) = {try_user, try_environment, try_files};
+    struct search s = {o, r, deadline, c, e};
     enum verdict verdict = NOTHING;
 
     credentials_wipe(c);
-    for (size_t i = 0; i < COUNT(ASK) && verdict == NOTHING && !o->anonymous; i++)
-        verdict = ASK[i](&q);
+    for (size_t i = 0; i < COUNT(SOURCES) && verdict == NOTHING && !o->anonymous; i++)
+        verdict = SOURCES[i](&s);
     if (verdict != FAILED)
         return REGTAG_OK;
     credentials_wipe(c);

@@ -17,13 +17,13 @@
 #include "net/child.h"
 #include "net/clock.h"
 
-#define FILES_MAX 1024     /* files that are open here are below this number */
-#define PAUSE 20           /* milliseconds between two looks whether it has ended */
-#define STATUS_NOT_RUN 127 /* of a child that could not become the program */
+#define FILES_MAX 1024     /* no open file of ours has a higher number */
+#define POLL_INTERVAL 20   /* milliseconds between two calls of waitpid */
+#define STATUS_NOT_RUN 127 /* of a child whose exec failed */
 
 static const char PATH_DEFAULT[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/* A helper at work. */
+/* A running helper. */
 struct run {
     const struct helper *h;
     pid_t child;
@@ -33,8 +33,8 @@ struct run {
     struct writer answer;
 };
 
-static enum helper_verdict failed(const struct helper *h, struct error *e, const char *what,
-                                  const char *more)
+static enum helper_verdict fail(const struct helper *h, struct error *e, const char *what,
+                                const char *more)
 {
     error_set(e, REGTAG_CREDENTIALS, "docker-credential-%s, asked for %.*s, %s%s", h->name,
               SLICE_ARG(h->server), what, more);
@@ -49,8 +49,7 @@ static bool is_program(const char *path)
     return stat(path, &s) == 0 && S_ISREG(s.st_mode) && access(path, X_OK) == 0;
 }
 
-/* Looks through PATH. What is relative there is passed over: whoever owns the working directory could put
- * a helper in it. */
+/* Skips relative directories in PATH: whoever owns the working directory could put a helper there. */
 static bool find_program(const char *name, char path[HELPER_PROGRAM_MAX])
 {
     const char *list = getenv("PATH");
@@ -68,28 +67,28 @@ static bool find_program(const char *name, char path[HELPER_PROGRAM_MAX])
 
 /* ---- The child ------------------------------------------------------------------------------- */
 
-/* Becomes the program. What goes wrong is said in its place. */
-static void become(char *path, const struct helper *h, int question, int answer)
+/* If exec fails, writes why to standard output, in place of the answer. */
+static void exec_helper(char *path, const struct helper *h, int question, int answer)
 {
     char get[] = "get";
     char *arguments[] = {path, get, NULL};
-    int nowhere = output_nowhere();
+    int null = output_open_null();
 
     setpgid(0, 0);
     if (dup2(question, STDIN_FILENO) < 0 || dup2(answer, STDOUT_FILENO) < 0 ||
-        (!h->chatty && dup2(nowhere, STDERR_FILENO) < 0))
+        (!h->show_stderr && dup2(null, STDERR_FILENO) < 0))
         _exit(STATUS_NOT_RUN);
     for (int fd = STDERR_FILENO + 1; fd < FILES_MAX; fd++)
         close(fd);
-    process_hand_over();
+    process_restore();
     execv(path, arguments);
     const char *problem = strerror(errno);
     ssize_t n = write(STDOUT_FILENO, problem, strlen(problem));
     _exit(n < 0 ? STATUS_NOT_RUN - 1 : STATUS_NOT_RUN);
 }
 
-/* The question is small enough for a pipe to take it whole, before anybody reads it. */
-static bool put_question(const struct helper *h, int fd)
+/* Cannot block: the pipe is empty, and has room for all of it. */
+static bool write_question(const struct helper *h, int fd)
 {
     ssize_t n = write(fd, h->server.data, h->server.size);
     close(fd);
@@ -103,20 +102,20 @@ static int start(struct run *run, char *path)
     pid_t parent = getpid();
     if (pipe(question) != 0)
         return errno;
-    if (!put_question(run->h, question[1]) || pipe(answer) != 0) {
+    if (!write_question(run->h, question[1]) || pipe(answer) != 0) {
         int problem = errno;
         close(question[0]);
         return problem;
     }
-    signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody learns how a child has ended */
+    signal(SIGCHLD, SIG_DFL); /* were it ignored, waitpid could not tell how the child ended */
     run->child = fork();
     int problem = run->child < 0 ? errno : 0;
     if (run->child == 0) {
-        child_ends_with(parent);
-        become(path, run->h, question[0], answer[1]);
+        child_dies_with(parent);
+        exec_helper(path, run->h, question[0], answer[1]);
     }
     if (run->child > 0)
-        setpgid(run->child, run->child); /* the child does so too: whoever comes first */
+        setpgid(run->child, run->child); /* in the child too, since either may run first */
     close(question[0]);
     close(answer[1]);
     run->fd = answer[0];
@@ -127,8 +126,8 @@ static int start(struct run *run, char *path)
 
 /* ---- Its answer ------------------------------------------------------------------------------ */
 
-/* Takes what there is. False at the end, and when it is too much. */
-static bool take(struct run *run)
+/* Reads what is ready. False at the end, and on overflow. */
+static bool read_some(struct run *run)
 {
     struct writer *w = &run->answer;
     if (w->used == w->size) {
@@ -144,12 +143,12 @@ static bool take(struct run *run)
 static int pause_until(uint64_t deadline)
 {
     int left = clock_until(deadline);
-    return left < PAUSE ? left : PAUSE;
+    return left < POLL_INTERVAL ? left : POLL_INTERVAL;
 }
 
-/* Listens until the helper has ended. What it leaves behind in the background may keep its standard output
- * open for ever, and so is not waited for. False when the deadline comes first, or it says too much. */
-static bool listen_to(struct run *run)
+/* Reads until the helper has ended. Does not wait for the end of its output: processes that it leaves in
+ * the background may keep that open for ever. False at the deadline, and if the answer is too large. */
+static bool read_answer(struct run *run)
 {
     bool more = true;
     while (more || !run->ended) {
@@ -158,7 +157,7 @@ static bool listen_to(struct run *run)
             run->ended = waitpid(run->child, &run->status, WNOHANG) == run->child;
         int n = poll(&ready, 1, run->ended ? 0 : pause_until(run->h->deadline));
         if (n > 0)
-            more = take(run);
+            more = read_some(run);
         else if (run->ended)
             return true;
         if (run->answer.overflow || (!run->ended && clock_now() >= run->h->deadline))
@@ -167,7 +166,7 @@ static bool listen_to(struct run *run)
     return true;
 }
 
-/* Makes sure that it is gone, and all that it has started with it if it is not. */
+/* Kills its process group if it is still running. */
 static void finish(struct run *run)
 {
     if (!run->ended) {
@@ -187,10 +186,10 @@ static struct slice trim_lines(struct slice s)
     return s;
 }
 
-/* It has not ended well. What looks like an answer is not shown: there may be a secret in it. */
-static enum helper_verdict complain(const struct run *run, struct slice text, struct error *e)
+/* Its exit status says failure. Does not show what looks like JSON: it may hold a secret. */
+static enum helper_verdict fail_with_status(const struct run *run, struct slice text, struct error *e)
 {
-    char problem[HELPER_COMPLAINT_MAX + 64];
+    char problem[HELPER_MESSAGE_MAX + 64];
     struct writer w = writer_to(problem, sizeof problem - 1);
     if (WIFEXITED(run->status))
         write_format(&w, "ended with status %u", (unsigned)WEXITSTATUS(run->status));
@@ -198,9 +197,9 @@ static enum helper_verdict complain(const struct run *run, struct slice text, st
         write_format(&w, "was ended by signal %u", (unsigned)WTERMSIG(run->status));
     struct slice line = slice_split(&text, '\n');
     if (line.size && line.data[0] != '{')
-        write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, HELPER_COMPLAINT_MAX)));
+        write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, HELPER_MESSAGE_MAX)));
     problem[w.used] = '\0';
-    return failed(run->h, e, problem, "");
+    return fail(run->h, e, problem, "");
 }
 
 static enum helper_verdict take_login(const struct helper *h, const struct document *d,
@@ -212,19 +211,19 @@ static enum helper_verdict take_login(const struct helper *h, const struct docum
     bool token = document_is_text(d, user, SLICE("<token>"));
 
     if (alike || !document_is_string(d, user) || !document_is_string(d, secret))
-        return failed(h, e, "gave no {\"Username\": \"...\", \"Secret\": \"...\"}", "");
+        return fail(h, e, "gave no {\"Username\": \"...\", \"Secret\": \"...\"}", "");
     if (document_string(d, user).size == 0 && document_string(d, secret).size == 0)
         return HELPER_NOTHING;
     if (document_string(d, user).size == 0 || document_string(d, secret).size == 0)
-        return failed(h, e, "gave only one of user name and secret", "");
+        return fail(h, e, "gave only one of user name and secret", "");
     const char *problem = secret_read(c, token ? SECRET_IDENTITY_TOKEN : SECRET_PASSWORD, d, secret);
     if (problem)
-        return failed(h, e, "gave a secret that ", problem);
+        return fail(h, e, "gave a secret that ", problem);
     problem = token ? NULL : secret_read(c, SECRET_USER, d, user);
-    return problem ? failed(h, e, "gave a user name that ", problem) : HELPER_SECRETS;
+    return problem ? fail(h, e, "gave a user name that ", problem) : HELPER_SECRETS;
 }
 
-static enum helper_verdict judge(const struct run *run, struct credentials *c, struct error *e)
+static enum helper_verdict evaluate(const struct run *run, struct credentials *c, struct error *e)
 {
     struct slice text = trim_lines(written(&run->answer));
     bool exited = WIFEXITED(run->status);
@@ -234,11 +233,11 @@ static enum helper_verdict judge(const struct run *run, struct credentials *c, s
     if (exited && WEXITSTATUS(run->status) == 0) {
         if (document_index(&d, text, run->h->index, "it", &why))
             return take_login(run->h, &d, c, e);
-        return failed(run->h, e, "gave an answer that is of no use: ", why.text);
+        return fail(run->h, e, "gave an answer that is of no use: ", why.text);
     }
     if (exited && slice_equal(text, SLICE("credentials not found in native keychain")))
         return HELPER_NOTHING;
-    return complain(run, text, e);
+    return fail_with_status(run, text, e);
 }
 
 enum helper_verdict helper_get(const struct helper *h, struct credentials *c, struct error *e)
@@ -247,16 +246,16 @@ enum helper_verdict helper_get(const struct helper *h, struct credentials *c, st
     struct run run = {.h = h, .answer = writer_to(h->memory, HELPER_ANSWER_MAX)};
 
     if (!helper_name_valid(slice_of(h->name)))
-        return failed(h, e, "has a name with other characters than letters, digits, - and _", "");
+        return fail(h, e, "has a name with other characters than letters, digits, - and _", "");
     if (!find_program(h->name, path))
         return HELPER_MISSING;
     int problem = start(&run, path);
     if (problem)
-        return failed(h, e, "cannot be started: ", strerror(problem));
-    bool whole = listen_to(&run);
+        return fail(h, e, "cannot be started: ", strerror(problem));
+    bool whole = read_answer(&run);
     finish(&run);
     const char *why = run.answer.overflow ? "has too much to say" : "gave no answer in time";
-    enum helper_verdict verdict = whole ? judge(&run, c, e) : failed(h, e, why, "");
+    enum helper_verdict verdict = whole ? evaluate(&run, c, e) : fail(h, e, why, "");
     wipe(h->memory, run.answer.used);
     if (verdict == HELPER_FAILED)
         credentials_wipe(c);

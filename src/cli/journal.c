@@ -11,13 +11,14 @@
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static int open_flags(enum journal_use use)
+static int open_flags(enum journal_mode mode)
 {
-    /* It is read when appending, too: whether it ends in a torn line. Nobody waits for a pipe's reader. */
+    /* O_NONBLOCK: do not wait for the reader of a FIFO, which is refused later. O_RDWR even for
+     * appending: ends_torn reads the last byte. */
     int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    switch (use) {
-    case JOURNAL_START: return flags | O_RDWR | O_APPEND | O_CREAT;
-    case JOURNAL_GO_ON: return flags | O_RDWR | O_APPEND;
+    switch (mode) {
+    case JOURNAL_APPEND: return flags | O_RDWR | O_APPEND | O_CREAT;
+    case JOURNAL_UPDATE: return flags | O_RDWR | O_APPEND;
     default: return flags | O_RDONLY;
     }
 }
@@ -31,8 +32,8 @@ static int sync_retried(int fd)
     return result;
 }
 
-/* A file that may be new is there after a power cut only if its directory was written. A directory that
- * cannot be read, or a file system that does not know how, has to do without. Returns 0, or errno. */
+/* A new file survives a power cut only if its directory is synced as well. Where the directory cannot be
+ * read, or its file system cannot sync it (EINVAL), goes on without. Returns 0, or errno. */
 static int sync_directory(const char *path)
 {
     char text[PATH_BYTES];
@@ -48,7 +49,7 @@ static int sync_directory(const char *path)
     return problem;
 }
 
-static const char *check_file(const struct journal *j, enum journal_use use)
+static const char *check_file(const struct journal *j, enum journal_mode mode)
 {
     struct stat s;
     int problem = 0;
@@ -56,21 +57,21 @@ static const char *check_file(const struct journal *j, enum journal_use use)
         return strerror(errno);
     if (!S_ISREG(s.st_mode))
         return "it is not a file; a journal has to last";
-    if (use == JOURNAL_START && s.st_size == 0)
+    if (mode == JOURNAL_APPEND && s.st_size == 0)
         problem = sync_directory(j->path);
     return problem ? strerror(problem) : NULL;
 }
 
-bool journal_open(struct journal *j, const char *path, enum journal_use use, struct error *e)
+bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e)
 {
     j->path = path;
-    j->fd = open(path, open_flags(use), 0666);
-    const char *problem = j->fd < 0 ? strerror(errno) : check_file(j, use);
+    j->fd = open(path, open_flags(mode), 0666);
+    const char *problem = j->fd < 0 ? strerror(errno) : check_file(j, mode);
     if (!problem)
         return true;
     journal_close(j);
     error_set(e, REGTAG_OTHER, "the journal %s cannot be %s: %s", path,
-              use == JOURNAL_START ? "written; nothing was done" : "used", problem);
+              mode == JOURNAL_APPEND ? "written; nothing was done" : "used", problem);
     return false;
 }
 
@@ -83,7 +84,7 @@ void journal_close(struct journal *j)
 
 /* ---- Appending ------------------------------------------------------------------------------- */
 
-/* Whether the last line has no end. Returns 0, or errno. */
+/* Whether the last line has no newline. Returns 0, or errno. */
 static int ends_torn(int fd, bool *torn)
 {
     struct stat s;
@@ -94,7 +95,7 @@ static int ends_torn(int fd, bool *torn)
     return 0;
 }
 
-/* Mostly one call of write, so that lines of several programs do not mix. Returns 0, or errno. */
+/* Usually one call of write, so that lines of several processes do not mix. Returns 0, or errno. */
 static int write_all(int fd, struct slice s)
 {
     while (s.size) {

@@ -1,5 +1,5 @@
-/* The file of a journal. Each line is on the disk before the next step is taken: whatever ends the program,
- * a power cut included, the file tells what may have been moved. Several programs may write to one file. */
+/* The file of a journal. Each line is on the disk before the next step is taken, so even after a power
+ * cut the file says what may have been moved. Several processes may append to one file. */
 #ifndef REGTAG_CLI_JOURNAL_H
 #define REGTAG_CLI_JOURNAL_H
 
@@ -8,21 +8,21 @@
 
 struct journal {
     const char *path; /* the caller's */
-    int fd;           /* -1: there is none */
+    int fd;           /* -1: not open */
 };
 
-enum journal_use {
-    JOURNAL_START,    /* appends; the file is made if there is none */
-    JOURNAL_GO_ON,    /* reads and appends */
-    JOURNAL_READ_ONLY /* reads */
+enum journal_mode {
+    JOURNAL_APPEND, /* to a file that may not exist yet */
+    JOURNAL_UPDATE, /* reading and appending */
+    JOURNAL_READ
 };
 
-/* Opens the file. False, and e set, when that does not work or it is not a file; *j needs no closing then. */
-bool journal_open(struct journal *j, const char *path, enum journal_use use, struct error *e);
+/* Opens the file. False, and e set, if that fails or it is not a regular file. */
+bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e);
 void journal_close(struct journal *j);
 
-/* Appends a line and waits until the disk has it. A line that was torn off before it is ended first. Returns
- * NULL, or what went wrong; the line may then be there or not, or in part. */
+/* Appends a line and waits until the disk has it. If the last line is torn, ends that one first. Returns
+ * NULL, or what went wrong; all of the line, a part of it, or nothing may then have been written. */
 const char *journal_append(struct journal *j, const struct journal_line *line);
 
 #endif

@@ -13,12 +13,12 @@
 
 static void write_time(struct writer *w, int64_t seconds)
 {
-    static const char BEHIND[] = "--T::Z";
+    static const char SEPARATORS[] = "--T::Z";
     struct calendar c;
     calendar_of(seconds, &c);
     unsigned parts[] = {c.year, c.month, c.day, c.hour, c.minute, c.second};
     for (int i = 0; i < 6; i++)
-        write_format(w, "%s%u%.*s", parts[i] < 10 ? "0" : "", parts[i], 1, BEHIND + i);
+        write_format(w, "%s%u%.*s", parts[i] < 10 ? "0" : "", parts[i], 1, SEPARATORS + i);
 }
 
 static struct slice outcome_word(enum regtag_outcome outcome)
@@ -35,7 +35,7 @@ void write_journal_line(struct writer *w, int64_t seconds, const struct journal_
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* Whether s is a time, or the beginning of one. */
+/* Whether s is a prefix of a time, or all of one. */
 static bool begins_time(struct slice s)
 {
     static const char SHAPE[] = "dddd-dd-ddTdd:dd:ddZ";
@@ -57,7 +57,7 @@ static bool is_place(struct slice s)
     return slice_equal(s, SLICE(JOURNAL_ABSENT)) || digest_valid(s);
 }
 
-/* Whether a whole column is what belongs there; a last one that is torn off may be its beginning. */
+/* Whether a complete column is valid. */
 static bool column_valid(int column, struct slice s)
 {
     switch (column) {
@@ -68,12 +68,13 @@ static bool column_valid(int column, struct slice s)
     }
 }
 
-static bool column_begins(int column, struct slice s)
+/* Whether the last column of a torn line may be a prefix of a valid one. */
+static bool column_may_be_torn(int column, struct slice s)
 {
     return s.size < JOURNAL_LINE_MAX && (column > 0 || begins_time(s));
 }
 
-/* Reads the last column. *torn: it is the beginning of one. */
+/* Reads the last column. False: it is not valid; *torn says whether it is a prefix of a valid one. */
 static bool read_outcome(struct slice s, struct journal_line *line, bool *torn)
 {
     line->undo = slice_starts(s, SLICE(UNDO));
@@ -96,25 +97,26 @@ static enum journal_verdict read_columns(struct slice rest, struct journal_line 
     for (int i = 0; i < COLUMNS - 1; i++) {
         columns[i] = slice_split(&rest, '\t');
         if (!rest.data)
-            return column_begins(i, columns[i]) ? JOURNAL_TORN : JOURNAL_FOREIGN;
+            return column_may_be_torn(i, columns[i]) ? JOURNAL_TORN : JOURNAL_INVALID;
         if (!column_valid(i, columns[i]))
-            return JOURNAL_FOREIGN;
+            return JOURNAL_INVALID;
     }
     line->reference = columns[1];
     line->before = columns[2];
     line->after = columns[3];
     if (read_outcome(rest, line, &torn))
         return JOURNAL_LINE;
-    return torn ? JOURNAL_TORN : JOURNAL_FOREIGN;
+    return torn ? JOURNAL_TORN : JOURNAL_INVALID;
 }
 
 enum journal_verdict journal_line_read(struct slice text, struct journal_line *line)
 {
     if (text.size == 0)
         return JOURNAL_EMPTY;
-    if (slice_find(text, '\0') < text.size) /* blocks that were given to the file but never written */
+    /* A NUL: a block was allocated to the file, but never written. */
+    if (slice_find(text, '\0') < text.size)
         return JOURNAL_TORN;
     if (text.size >= JOURNAL_LINE_MAX)
-        return JOURNAL_FOREIGN;
+        return JOURNAL_INVALID;
     return read_columns(text, line);
 }

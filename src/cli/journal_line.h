@@ -1,12 +1,13 @@
-/* A line of a journal, five columns with tabs between:
+/* A line of a journal: five columns, separated by tabs:
  *
  *   TIME        REFERENCE             OLD      NEW      OUTCOME
  *   2026-11-23T12:31:28Z  localhost:5000/agent:stable  sha256:…  sha256:…  moved
  *
- * TIME is UTC, for a person only: the clock may be wrong, the order of the lines is not. REFERENCE is the tag
- * with its host. OLD and NEW are digests, or "absent" for no tag; OLD is "-" where it is not known. OUTCOME
- * is "moving" before the tag is touched, and afterwards what `tag` prints; "undo:" stands before it when the
- * line is of an undo. No beginning of a line is a line: one that was torn off is never taken for a whole. */
+ * TIME is UTC, and for people only: the clock may be wrong, the order of the lines is not. REFERENCE is
+ * the tag with its host. OLD and NEW are digests, or "absent" for no tag; OLD is "-" if it is unknown.
+ * OUTCOME is "moving" before the tag is touched, and afterwards what `tag` prints, with the prefix
+ * "undo:" if an undo wrote the line. No prefix of a line is a line, so a torn one is never taken for a
+ * whole one. */
 #ifndef REGTAG_CLI_JOURNAL_LINE_H
 #define REGTAG_CLI_JOURNAL_LINE_H
 
@@ -23,17 +24,17 @@ struct journal_line {
     bool undo;
 };
 
-/* Writes the line, newline included; `seconds` have gone by since 1970. */
+/* Writes the line with its newline; `seconds` count from 1970. */
 void write_journal_line(struct writer *w, int64_t seconds, const struct journal_line *line);
 
 enum journal_verdict {
     JOURNAL_LINE,
-    JOURNAL_EMPTY,  /* nothing stands in it */
-    JOURNAL_TORN,   /* the beginning of a line, or what a disk has that lost its power */
-    JOURNAL_FOREIGN /* nothing that regtag would write */
+    JOURNAL_EMPTY,
+    JOURNAL_TORN,   /* a prefix of a line, or NULs that a power cut left */
+    JOURNAL_INVALID /* regtag does not write such a line */
 };
 
-/* Takes a line apart that has no newline; the slices point into it. */
+/* Parses a line without its newline; the slices point into it. */
 enum journal_verdict journal_line_read(struct slice text, struct journal_line *line);
 
 #endif

@@ -13,7 +13,7 @@ void journal_reader_begin(struct journal_reader *r, int fd)
     r->at = r->problem ? 0 : s.st_size;
 }
 
-/* Reads exactly so many bytes from there to the start of the memory. */
+/* Reads exactly `size` bytes of the file into text. */
 static bool read_at(struct journal_reader *r, size_t size, off_t from)
 {
     size_t used = 0;
@@ -22,7 +22,7 @@ static bool read_at(struct journal_reader *r, size_t size, off_t from)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            r->problem = n < 0 ? errno : EIO; /* it has become shorter */
+            r->problem = n < 0 ? errno : EIO; /* at the end: it was truncated */
             return false;
         }
         used += (size_t)n;
@@ -30,7 +30,7 @@ static bool read_at(struct journal_reader *r, size_t size, off_t from)
     return true;
 }
 
-/* Reads what stands before, as much as there is memory for. */
+/* Reads what precedes `at`, as much as fits. */
 static bool read_before(struct journal_reader *r, struct slice *s)
 {
     size_t size = r->at < (off_t)sizeof r->text ? (size_t)r->at : sizeof r->text;
@@ -38,7 +38,7 @@ static bool read_before(struct journal_reader *r, struct slice *s)
     return read_at(r, size, r->at - (off_t)size);
 }
 
-/* How many bytes at the end of s are behind its last newline. */
+/* How many bytes of s follow its last newline. */
 static size_t tail_size(struct slice s)
 {
     size_t size = 0;
@@ -47,7 +47,8 @@ static size_t tail_size(struct slice s)
     return size;
 }
 
-/* Goes to the beginning of a line that does not fit. A hole in it is kept: it tells what kind it is. */
+/* Skips a line that does not fit. Keeps one byte of what it is: a NUL if it has any, which makes it a
+ * torn line. */
 static bool skip_long(struct journal_reader *r, struct slice *line)
 {
     struct slice s = {NULL, 0};
@@ -70,7 +71,8 @@ bool journal_reader_next(struct journal_reader *r, struct slice *line)
     struct slice s;
     if (r->problem || r->at == 0 || !read_before(r, &s))
         return false;
-    if (s.data[s.size - 1] == '\n') { /* the end of the line; only the last one may have none */
+    /* Only the last line of the file may have no newline. */
+    if (s.data[s.size - 1] == '\n') {
         s.size--;
         r->at--;
     }

@@ -6,41 +6,16 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define TIMEOUT_MAX (366 * 86400) /* seconds */
-#define ARGUMENTS_MAX 1000000
 
-/* ---- What there is --------------------------------------------------------------------------- */
-
-static const struct verb_info VERBS[] = {
-    {VERB_ID_TAG, "tag", "IMAGE NAME...", "gives IMAGE the tags NAME, in its own repository",
-     "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under each NAME. Prints one\n"
-     "line a NAME: the reference, the digest, what happened, and the digest before, with tabs between.\n",
-     2, ARGUMENTS_MAX},
-    {VERB_ID_DELETE, "delete", "IMAGE...", "removes a tag, not its siblings",
-     "Deletes the tag of each IMAGE, not the manifest that it points at. Prints one line an IMAGE: the\n"
-     "reference, \"-\", what happened, and the digest before, with tabs between.\n",
-     1, ARGUMENTS_MAX},
-    {VERB_ID_WATCH, "watch", "IMAGE [-- COMMAND...]", "waits until the tag points elsewhere",
-     "Asks again and again where IMAGE points. When that changes, prints the old and the new digest with\n"
-     "a tab between, \"-\" for none, and runs COMMAND, which finds them in REGTAG_OLD and REGTAG_NEW.\n",
-     1, 1},
-    {VERB_ID_UNDO, "undo", "JOURNAL", "moves back what a journal says was moved",
-     "Reads a journal that tag or delete --journal has written, and moves back, newest first, what is\n"
-     "still as it says. Prints the lines that \"tag\" prints.\n",
-     1, 1},
-    {VERB_ID_LS, "ls", "REPOSITORY", "lists tags, one a line",
-     "Lists the tags of REPOSITORY in the order in which the registry names them.\n", 1, 1},
-    {VERB_ID_DIGEST, "digest", "IMAGE", "prints the digest that the tag points at", "", 1, 1},
-    {VERB_ID_MANIFEST, "manifest", "IMAGE", "prints the manifest, byte for byte",
-     "Nothing is printed unless the manifest is valid and has the digest that it should have.\n", 1, 1},
-};
+/* ---- The options ----------------------------------------------------------------------------- */
 
 enum option_kind {
     FLAG,    /* sets a bool */
     TEXT,    /* sets a const char * */
-    LIST,    /* adds to a struct words */
+    LIST,    /* adds to a struct option_values */
     NUMBER,  /* sets a uint64_t, from 1 to `most` */
     COUNT,   /* the same from 0 */
-    EXPECT,  /* adds to the guards */
+    EXPECT,  /* adds a guard */
     PERCENT, /* sets a uint64_t, from 0 to 100; a '%' may follow */
     PLAIN,   /* --plain-http */
     TLS,     /* --tls */
@@ -55,7 +30,7 @@ enum option_kind {
 struct option {
     const char *name, *letter, *value; /* "" where there is none */
     enum option_kind kind;
-    size_t at;     /* where in struct options it is kept */
+    size_t at;     /* offset in struct options */
     uint64_t most; /* with NUMBER */
     int verbs;
     const char *summary;
@@ -117,14 +92,6 @@ static const struct option OPTIONS[] = {
     {"help", "h", "", FLAG, AT(help), 0, ALL_VERBS, "show this text"},
 };
 
-static const struct verb_info *find_verb(const char *name)
-{
-    for (size_t i = 0; i < COUNT_OF(VERBS); i++)
-        if (strcmp(name, VERBS[i].name) == 0)
-            return &VERBS[i];
-    return NULL;
-}
-
 /* ---- Help ------------------------------------------------------------------------------------ */
 
 static void print(const char *text)
@@ -132,7 +99,7 @@ static void print(const char *text)
     output_write(slice_of(text));
 }
 
-/* Text and so many spaces that the next column begins at `column`; at least two. */
+/* Pads the text with spaces up to the next column; with two at least. */
 static void print_column(const char *text, size_t column)
 {
     static const char SPACES[] = "                                        ";
@@ -154,7 +121,7 @@ static void print_option(const struct option *o)
     print("\n");
 }
 
-static void help_verb(const struct verb_info *verb)
+static void help_verb(const struct cli_verb *verb)
 {
     print("usage: regtag ");
     print(verb->name);
@@ -179,13 +146,13 @@ static void help_all(void)
 {
     print("regtag gives an image in a container registry another tag. No layer moves.\n\n"
           "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
-    for (size_t i = 0; i < COUNT_OF(VERBS); i++) {
+    for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
         struct writer w = writer_to(text, sizeof text - 1);
-        write_format(&w, "  %s %s", VERBS[i].name, VERBS[i].arguments);
+        write_format(&w, "  %s %s", (*v)->name, (*v)->arguments);
         text[w.used] = '\0';
         print_column(text, 31);
-        print(VERBS[i].summary);
+        print((*v)->summary);
         print("\n");
     }
     print("  help [COMMAND]               shows the options of a command\n"
@@ -193,7 +160,7 @@ static void help_all(void)
           "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]. The manual regtag(1) tells all.\n");
 }
 
-void options_help(const struct verb_info *verb)
+void options_help(const struct cli_verb *verb)
 {
     if (verb)
         help_verb(verb);
@@ -214,7 +181,8 @@ static const struct option *find_option(struct slice name, bool letter)
 static bool usage(const struct options *o, struct error *e, const char *what, const char *text)
 {
     struct slice shown = slice_of(text);
-    if (slice_starts(shown, SLICE("--"))) /* what follows a '=' may be a password */
+    /* What follows a '=' may be a password. */
+    if (slice_starts(shown, SLICE("--")))
         shown = slice_split(&shown, '=');
     error_set(e, REGTAG_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
               SLICE_ARG(slice_head(shown, 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
@@ -242,12 +210,12 @@ static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct erro
     return e->status == 0;
 }
 
-static bool add_word(struct words *words, const struct option *option, const char *value,
-                     struct error *e)
+static bool add_value(struct option_values *values, const struct option *option, const char *value,
+                      struct error *e)
 {
-    if (words->count == WORDS_MAX)
+    if (values->count == OPTION_VALUES_MAX)
         return bad_value(e, option->name, value, "it is given more often than 8 times");
-    words->list[words->count++] = value;
+    values->list[values->count++] = value;
     return true;
 }
 
@@ -287,7 +255,7 @@ static bool set_option(struct options *o, const struct option *option, const cha
     switch (option->kind) {
     case FLAG: *(bool *)at = true; return true;
     case TEXT: *(const char **)at = value; return true;
-    case LIST: return add_word(at, option, value, e);
+    case LIST: return add_value(at, option, value, e);
     case NUMBER:
     case COUNT: return set_number(at, option, value, e);
     case EXPECT: return add_expected(o, value, e);
@@ -299,7 +267,7 @@ static bool set_option(struct options *o, const struct option *option, const cha
     return false;
 }
 
-/* Reads the option argv[*at], and moves on to its value if that is an argument of its own. */
+/* Reads the option argv[*at]; *at moves on if its value is the next argument. */
 static bool read_long(struct options *o, int argc, char **argv, int *at, struct error *e)
 {
     struct slice value = slice_of(argv[*at] + 2);
@@ -325,7 +293,7 @@ static bool read_letters(struct options *o, const char *argument, struct error *
 {
     for (const char *letter = argument + 1; *letter; letter++) {
         const struct option *option = find_option((struct slice){letter, 1}, true);
-        char shown[] = {'-', *letter, '\0'}; /* what follows may be a password */
+        char shown[] = {'-', *letter, '\0'}; /* only this: what follows may be a password */
         if (!option || !set_option(o, option, "", e))
             return usage(o, e, "there is no option", shown);
     }
@@ -353,12 +321,12 @@ static bool read_arguments(struct options *o, int argc, char **argv, struct erro
 
 static bool check_count(const struct options *o, struct error *e)
 {
-    const struct verb_info *v = o->verb;
-    if (o->help || (o->count >= v->least && o->count <= v->most))
+    const struct cli_verb *v = o->verb;
+    if (o->help || (o->count >= v->arguments_min && o->count <= v->arguments_max))
         return true;
     error_set(e, REGTAG_USAGE, "%s: usage: regtag %s %s",
-              o->count < v->least ? "an argument is missing" : "there is an argument too many", v->name,
-              v->arguments);
+              o->count < v->arguments_min ? "an argument is missing" : "there is an argument too many",
+              v->name, v->arguments);
     return false;
 }
 
@@ -400,8 +368,8 @@ static bool check_guards(const struct options *o, struct error *e)
     return false;
 }
 
-/* "help", "help VERB", "--help", "--version": what stands instead of a verb. */
-static bool read_instead(struct options *o, int argc, char **argv, struct error *e)
+/* What may take the place of a verb: "help", "help VERB", "--help", "--version". */
+static bool read_without_verb(struct options *o, int argc, char **argv, struct error *e)
 {
     const char *word = argv[1];
     o->version = strcmp(word, "--version") == 0 || strcmp(word, "version") == 0;
@@ -410,7 +378,7 @@ static bool read_instead(struct options *o, int argc, char **argv, struct error 
         return usage(o, e, word[0] == '-' ? "a command comes first, not" : "there is no command", word);
     if (o->version || argc < 3 || strcmp(argv[2], "help") == 0)
         return true;
-    o->verb = find_verb(argv[2]);
+    o->verb = verb_find(argv[2]);
     return o->verb || usage(o, e, "there is no command", argv[2]);
 }
 
@@ -426,9 +394,9 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
         error_set(e, REGTAG_USAGE, "a command is missing; \"regtag help\" shows what there is");
         return false;
     }
-    o->verb = find_verb(argv[1]);
+    o->verb = verb_find(argv[1]);
     if (!o->verb)
-        return read_instead(o, argc, argv, e);
+        return read_without_verb(o, argc, argv, e);
     return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e) &&
            check_guards(o, e);
 }

@@ -1,20 +1,21 @@
-/* The command line: a verb, its arguments, and options anywhere behind it. */
+/* The command line: a verb, then its arguments and options in any order. */
 #ifndef REGTAG_CLI_OPTIONS_H
 #define REGTAG_CLI_OPTIONS_H
 
 #include "base/sizes.h"
-#include "net/resolve.h"
+#include "cli/verb.h"
+#include "net/lookup.h"
 
-/* The values of an option that may be given several times. */
-struct words {
+/* The values of an option that may be repeated. */
+struct option_values {
     unsigned count;
-    const char *list[WORDS_MAX];
+    const char *list[OPTION_VALUES_MAX];
 };
 
 struct options {
-    const struct verb_info *verb; /* NULL: only help or the version is wanted */
-    char **arguments;             /* what is not an option, `count` of them; points into argv */
-    int count;
+    const struct cli_verb *verb; /* NULL: only help or the version is wanted */
+    char **arguments;            /* those that are not options; points into argv */
+    int count;                   /* of the arguments */
 
     bool help, version;
     bool json, quiet, verbose;
@@ -30,8 +31,8 @@ struct options {
     uint64_t jitter;   /* percent of it */
     const char *from;  /* NULL: not given */
     bool once;
-    bool warned;    /* no option: warnings of files with credentials have been told */
-    char **command; /* what stands behind -- of watch, with a NULL at its end; NULL: there is none */
+    char **command; /* of watch: what follows "--", with a NULL at its end; or NULL */
+    bool warned;    /* set by watch, not by an option: do not warn about the same files again */
 
     enum regtag_scheme scheme;
     const char *proxy, *no_proxy; /* NULL: not given */
@@ -39,30 +40,15 @@ struct options {
     const char *user, *password_file, *authfile; /* NULL: not given */
     bool password_stdin, anonymous;
 
-    struct words cacert, pin, allow_realm;
+    struct option_values cacert, pin, allow_realm;
     const char *cert, *key, *time_floor; /* NULL: not given */
     bool pin_only, insecure;
 
     unsigned expected_count;
-    /* Large, and left alone unless they are used: they must be zero at first. */
-    const char *expected[EXPECTED_MAX]; /* as regtag_config has them */
+    /* From here on the struct must be zero at first: it is large, and options_parse does not clear
+     * it. */
+    const char *expected[EXPECTED_MAX]; /* for regtag_config */
     struct overrides overrides;
-};
-
-enum verb_id {
-    VERB_ID_TAG = 1,
-    VERB_ID_LS = 2,
-    VERB_ID_DIGEST = 4,
-    VERB_ID_MANIFEST = 8,
-    VERB_ID_DELETE = 16,
-    VERB_ID_WATCH = 32,
-    VERB_ID_UNDO = 64
-};
-
-struct verb_info {
-    enum verb_id id;
-    const char *name, *arguments, *summary, *details;
-    int least, most; /* how many arguments it takes */
 };
 
 #define TIMEOUT_DEFAULT 60  /* seconds */
@@ -71,11 +57,11 @@ struct verb_info {
 #define JITTER_DEFAULT 10   /* percent */
 #define RETRIES_DEFAULT 4
 
-/* Reads argv; it is reordered so that the arguments stand together. False, and e set with REGTAG_USAGE,
- * when it makes no sense. */
+/* Reads argv, and reorders it so that the arguments stand together. False, and e set with REGTAG_USAGE,
+ * if it is not valid. */
 bool options_parse(struct options *o, int argc, char **argv, struct error *e);
 
 /* Prints the help of a verb, or that of the program for NULL, to standard output. */
-void options_help(const struct verb_info *verb);
+void options_help(const struct cli_verb *verb);
 
 #endif

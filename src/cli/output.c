@@ -12,19 +12,19 @@ static char buffer[OUTPUT_MAX];
 static size_t used;
 static int problem;
 
-bool output_claim(void)
+bool output_open_standard(void)
 {
     bool open_before = fcntl(STDOUT_FILENO, F_GETFD) != -1;
     int fd;
     do
-        fd = output_nowhere();
+        fd = output_open_null();
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
     return open_before;
 }
 
-int output_nowhere(void)
+int output_open_null(void)
 {
     int ends[2], fd = open("/dev/null", O_RDWR);
     if (fd >= 0 || pipe(ends) != 0)
@@ -38,7 +38,8 @@ static int write_all(int fd, const char *data, size_t size)
 {
     while (size) {
         ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EAGAIN) { /* somebody's pipe does not block: its reader is waited for */
+        if (n < 0 && errno == EAGAIN) {
+            /* We were given a pipe that does not block: wait for its reader. */
             struct pollfd ready = {fd, POLLOUT, 0};
             poll(&ready, 1, -1);
             continue;

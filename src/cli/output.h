@@ -4,15 +4,14 @@
 
 #include "base/writer.h"
 
-/* Makes sure that 0, 1 and 2 are open, so that no connection gets one of these numbers and is written to
- * by mistake. Returns whether standard output was open. */
-bool output_claim(void);
+/* Opens those of 0, 1 and 2 that are closed: else a connection could get one of these numbers, and be
+ * written to by mistake. Returns whether standard output was open before. */
+bool output_open_standard(void);
 
-/* Opens a file that nothing comes from and nothing goes to: /dev/null, or where there is no /dev, one end of a
- * pipe. */
-int output_nowhere(void);
+/* Opens /dev/null or, where there is no /dev, one end of a pipe. */
+int output_open_null(void);
 
-/* To standard output, through a buffer. After a failure nothing more is written; output_problem tells. */
+/* To standard output, through a buffer. After a failure (see output_problem) nothing more is written. */
 void output_write(struct slice s);
 void output_flush(void);
 
@@ -22,7 +21,7 @@ int output_problem(void);
 /* "regtag: " and the text, escaped, as one line on standard error. */
 void output_error(const char *text);
 
-/* A line on standard error as it is, except that what is not printable is escaped. */
+/* A line on standard error: `before`, and the text, escaped. */
 void output_note(const char *before, struct slice text);
 
 #endif

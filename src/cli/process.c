@@ -15,7 +15,7 @@ static const int OUR_SIGNALS[] = {SIGPIPE, SIGXFSZ, SIGHUP, SIGINT, SIGTERM};
 static struct rlimit cores; /* before process_no_core */
 static bool cores_changed;
 
-/* musl's setrlimit would bring in what it takes to stop threads. */
+/* Not by setrlimit: musl's would link in the code that stops threads. */
 static void limit_cores(const struct rlimit *limit)
 {
 #ifdef __linux__
@@ -25,7 +25,7 @@ static void limit_cores(const struct rlimit *limit)
 #endif
 }
 
-/* The hard limit stays, so that the programs that are run can have their cores. */
+/* Leaves the hard limit, so that process_restore can raise the soft one again. */
 void process_no_core(void)
 {
     struct rlimit none = {0, 0};
@@ -35,7 +35,7 @@ void process_no_core(void)
     limit_cores(&none);
 }
 
-void process_hand_over(void)
+void process_restore(void)
 {
     sigset_t none;
     for (size_t i = 0; i < COUNT(OUR_SIGNALS); i++)

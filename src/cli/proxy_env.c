@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-/* The value of the first that is set, or NULL. */
-static const char *either(const char *lower, const char *upper)
+static const char *first_set(const char *lower, const char *upper)
 {
     const char *value = getenv(lower);
     if (value && *value)
@@ -17,9 +16,9 @@ struct proxy_settings proxy_settings(const struct options *o)
     return (struct proxy_settings){
         .proxy = o->proxy,
         .no_proxy = o->no_proxy,
-        .env_https = either("https_proxy", "HTTPS_PROXY"),
-        .env_http = either("http_proxy", in_cgi ? NULL : "HTTP_PROXY"),
-        .env_all = either("all_proxy", "ALL_PROXY"),
-        .env_no_proxy = either("no_proxy", "NO_PROXY"),
+        .env_https = first_set("https_proxy", "HTTPS_PROXY"),
+        .env_http = first_set("http_proxy", in_cgi ? NULL : "HTTP_PROXY"),
+        .env_all = first_set("all_proxy", "ALL_PROXY"),
+        .env_no_proxy = first_set("no_proxy", "NO_PROXY"),
     };
 }

@@ -5,8 +5,8 @@
 #include "cli/options.h"
 #include "net/proxy.h"
 
-/* Variables are looked for in lower case, then in upper case; empty ones are as good as none. In a CGI
- * program HTTP_PROXY is what a client sent as "Proxy:", and is not looked at. */
+/* Lower-case variables come before upper-case ones; an empty one counts as unset. HTTP_PROXY is ignored
+ * in a CGI program, where it holds the "Proxy:" field of a client's request. */
 struct proxy_settings proxy_settings(const struct options *o);
 
 #endif

@@ -7,7 +7,7 @@
 #include "net/clock.h"
 #include "oci/reference.h"
 
-/* ---- Rows: written here, then printed whole -------------------------------------------------- */
+/* ---- Rows, each printed whole ---------------------------------------------------------------- */
 
 struct row {
     struct writer w;
@@ -36,7 +36,7 @@ struct slice report_reference(const char *image, const char *tag, char *text, si
     return written(&w);
 }
 
-/* Members of a JSON object; the first one opens it. */
+/* Members of a JSON object. The first one opens it; member_status closes it. */
 static void member_name(struct writer *w, const char *name)
 {
     write_format(w, "%s\"%s\":", w->used ? "," : "{", name);
@@ -60,7 +60,7 @@ static void member_status(struct writer *w, enum regtag_status status, const cha
     write_char(w, '}');
 }
 
-/* ---- Answers --------------------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 const char *report_outcome(enum regtag_outcome outcome)
 {
@@ -147,7 +147,7 @@ void report_move(const struct options *o, const char *image, const char *from, c
     output_flush();
 }
 
-/* ---- Words ----------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 void report_error(const char *text)
 {

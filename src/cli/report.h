@@ -1,13 +1,13 @@
-/* What the program says: answers on standard output, words on standard error. */
+/* Results on standard output, messages and traces on standard error. */
 #ifndef REGTAG_CLI_REPORT_H
 #define REGTAG_CLI_REPORT_H
 
 #include "cli/options.h"
 
-/* What happened to a tag, in a word. */
+/* The word for it in the third column. */
 const char *report_outcome(enum regtag_outcome outcome);
 
-/* "NAME:TAG", for a reference as the user wrote it and another tag. It lies in `text`. */
+/* Writes the reference `image` with another tag, "NAME:TAG", to `text`, and returns it. */
 struct slice report_reference(const char *image, const char *tag, char *text, size_t size);
 
 /* One line for a name that is settled; `image` is as the user wrote it. */
@@ -16,17 +16,17 @@ void report_settled(const struct options *o, const char *image, const struct reg
 /* One line for a tag of a list. */
 void report_listed(const struct options *o, const char *repository, const char *tag);
 
-/* The answer of `digest`; with --json also when there is none, for the reason in `error`. */
+/* The result of `digest`; with --json a failure gets a line, too. */
 void report_digest(const struct options *o, const char *image, const struct regtag_result *result,
                    enum regtag_status status, const char *error);
 
-/* The tag of `image` points elsewhere: from one digest to another, of which one may be "": none. */
+/* One line for a move that watch saw; either digest may be "", for no tag. */
 void report_move(const struct options *o, const char *image, const char *from, const char *to);
 
-/* An error on standard error; the same one again is not repeated. */
+/* An error on standard error, unless it is the same as the last one. */
 void report_error(const char *text);
 
-/* For regtag_config: shows what the options want to be seen. The context is a struct report_trace. */
+/* For regtag_config: shows what --verbose and --quiet allow. The context is a struct report_trace. */
 struct report_trace {
     const struct options *options;
     uint64_t start; /* clock_now() at the beginning */

@@ -15,7 +15,7 @@ static const struct field {
     const char *name;
     size_t at, max;
     const char *too_long;
-    bool token; /* is sent as it is */
+    bool token; /* sent verbatim */
 } FIELDS[] = {
     [SECRET_USER] = FIELD("user name", user, REGTAG_USER_MAX, false),
     [SECRET_PASSWORD] = FIELD("password", password, REGTAG_PASSWORD_MAX, false),
@@ -58,7 +58,7 @@ struct writer secret_begin(struct credentials *c, enum secret which)
     return writer_to(field_text(c, which), FIELDS[which].max);
 }
 
-/* NULL, or why a text cannot be sent as what it is (RFC 7617, 2; RFC 6750, 2.1). */
+/* NULL, or why it cannot be sent (RFC 7617, 2; RFC 6750, 2.1). */
 static const char *bad_character(struct slice text, enum secret which)
 {
     for (size_t i = 0; i < text.size; i++) {

@@ -11,7 +11,7 @@
 #include "net/random.h"
 #include "net/transport.h"
 
-/* All the memory that there is. Pages that nothing is written to cost nothing. */
+/* The operation's memory. Pages that are never written to cost nothing. */
 static union {
     char bytes[REGTAG_SIZE(REGTAG_MANIFEST_MAX, REGTAG_TOKENS_MAX)];
     uint64_t number;
@@ -53,10 +53,10 @@ bool session_login(const char *image, uint64_t deadline, struct error *e)
            credentials_find(&credentials, options, &reference, deadline, e) == REGTAG_OK;
 }
 
-/* A password on standard input can be read once only. */
+/* Must not read the credentials twice for one registry: a password on standard input is gone by then. */
 bool session_login_next(const char *image, uint64_t deadline, struct error *e)
 {
-    static char last[REPOSITORY_MAX + 300]; /* what there are credentials for; "": nothing yet */
+    static char last[REPOSITORY_MAX + 300]; /* the repository that the credentials are for; or "" */
     struct writer w = writer_to(last, sizeof last - 1);
     struct reference r;
     if (!reference_parse(&r, slice_of(image), e))
@@ -122,6 +122,15 @@ struct regtag *session_operation(const struct regtag_config *config)
         regtag_end(operation);
     operation = regtag_init(memory.bytes, sizeof memory, config);
     return operation;
+}
+
+bool session_operation_ok(const struct regtag *r, struct error *e)
+{
+    const char *text;
+    enum regtag_status status = regtag_error(r, &text);
+    if (status != REGTAG_OK)
+        error_set(e, (int)status, "%s", text);
+    return status == REGTAG_OK;
 }
 
 enum regtag_event session_step(struct regtag *r)

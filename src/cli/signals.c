@@ -8,7 +8,7 @@
 #include "net/clock.h"
 
 static volatile sig_atomic_t hung_up;
-static volatile sig_atomic_t ends_with_us; /* a pid_t, which is an int wherever there is POSIX */
+static volatile sig_atomic_t child_group; /* a pid_t: on every POSIX system an int */
 
 static void on_hangup(int number)
 {
@@ -16,7 +16,7 @@ static void on_hangup(int number)
     hung_up = 1;
 }
 
-/* If there is room for it: nobody may be reading. */
+/* Only if that does not block: nobody may be reading. */
 static void say_ended(void)
 {
     static const char TEXT[] = "regtag: ended; COMMAND was told to end, too\n";
@@ -25,11 +25,11 @@ static void say_ended(void)
         return;
 }
 
-/* Always by SIGTERM: what a shell has in the background does not heed SIGINT. What is stopped goes on when
- * its parent ends, and then heeds it (POSIX, _exit). */
+/* With SIGTERM in either case: jobs in the background of a shell ignore SIGINT. A stopped process gets
+ * it when it is continued, which our exit does (POSIX, _exit). */
 static void end_group(void)
 {
-    pid_t group = (pid_t)ends_with_us;
+    pid_t group = (pid_t)child_group;
     if (group <= 0)
         return;
     kill(-group, SIGTERM);
@@ -43,7 +43,7 @@ static void on_terminate(int number)
     _exit(0);
 }
 
-/* The handler is gone by now: whoever waits for us sees that it was the signal. */
+/* SA_RESETHAND has removed this handler: raise ends us, and our parent sees by which signal. */
 static void on_interrupt(int number)
 {
     end_group();
@@ -66,8 +66,8 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Whoever starts us may have blocked or ignored them. SIGINT stays ignored, as it is in the background of
- * a shell; SIGCHLD does not, for then nobody would learn how a child has ended. */
+/* Our parent may have blocked or ignored any of them. SIGINT stays ignored, as for a job in the
+ * background of a shell; SIGCHLD must not be, since waitpid could then not tell how a child ended. */
 void signals_begin(void)
 {
     sigset_t ends, waits;
@@ -85,7 +85,8 @@ void signals_begin(void)
     sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
-/* The signal is let in by pselect alone, so none is missed between a look at the flag and the wait. */
+/* Only pselect unblocks SIGHUP, so none can arrive unnoticed between the test of the flag and the
+ * wait. */
 bool signals_wait(uint64_t until)
 {
     sigset_t open;
@@ -104,19 +105,19 @@ bool signals_wait(uint64_t until)
     return early;
 }
 
-void signals_hold(sigset_t *before)
+void signals_block(sigset_t *before)
 {
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, before);
 }
 
-void signals_release(const sigset_t *before)
+void signals_restore(const sigset_t *before)
 {
     sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-void signals_end_with_us(pid_t group)
+void signals_set_group(pid_t group)
 {
-    ends_with_us = (sig_atomic_t)group;
+    child_group = (sig_atomic_t)group;
 }

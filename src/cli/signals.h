@@ -1,5 +1,5 @@
-/* The signals of a process that runs unattended. SIGTERM ends it with status 0, SIGINT by the signal, at once
- * and wherever it is; SIGHUP ends a wait. A group of processes can be named that is ended with it. */
+/* Signals of a process that runs unattended. SIGTERM ends it at once with status 0, SIGINT at once by
+ * the signal; SIGHUP ends a wait. */
 #ifndef REGTAG_CLI_SIGNALS_H
 #define REGTAG_CLI_SIGNALS_H
 
@@ -8,17 +8,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* From here on the signals have their meaning. SIGHUP comes in signals_wait only. */
+/* Installs the handlers. SIGHUP is blocked except in signals_wait. */
 void signals_begin(void);
 
-/* Waits until this time, of clock_now(). Returns true, early, where SIGHUP has come, be it before. */
+/* Waits until this time, of clock_now(). Returns true, early, if SIGHUP came, even before the call. */
 bool signals_wait(uint64_t until);
 
-/* Between these two, none of the signals comes: for starting a process. */
-void signals_hold(sigset_t *before);
-void signals_release(const sigset_t *before);
+/* Blocks all signals, and restores those that were open before: for starting a process. */
+void signals_block(sigset_t *before);
+void signals_restore(const sigset_t *before);
 
-/* The group of processes that gets a SIGTERM before SIGTERM or SIGINT ends us; 0: none. */
-void signals_end_with_us(pid_t group);
+/* The process group that gets SIGTERM before SIGTERM or SIGINT ends us; 0: none. */
+void signals_set_group(pid_t group);
 
 #endif

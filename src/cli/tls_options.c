@@ -9,7 +9,7 @@
 #include "base/base64.h"
 #include "base/calendar.h"
 
-static bool wrong(struct error *e, const char *option, const char *value, const char *problem)
+static bool bad_value(struct error *e, const char *option, const char *value, const char *problem)
 {
     error_set(e, REGTAG_USAGE, "--%s \"%.*s\": %s", option, SLICE_ARG(slice_head(slice_of(value), 200)),
               problem);
@@ -42,25 +42,25 @@ static bool set_time_floor(struct tls_settings *t, const char *value, struct err
     if (parse_date(slice_of(value), &t->time_floor))
         return true;
     if (stat(value, &status) != 0)
-        return wrong(e, "time-floor", value,
-                     "it is neither a date like 2026-01-31 or 2026-01-31T12:00:00Z, nor a file");
+        return bad_value(e, "time-floor", value,
+                         "it is neither a date like 2026-01-31 or 2026-01-31T12:00:00Z, nor a file");
     t->time_floor = (int64_t)status.st_mtime;
     return true;
 }
 
-/* ---- All of it ------------------------------------------------------------------------------- */
+/* ---- Trust ----------------------------------------------------------------------------------- */
 
-static bool set_authorities(struct tls_settings *t, const struct words *files, struct error *e)
+static bool set_authorities(struct tls_settings *t, const struct option_values *files, struct error *e)
 {
     for (unsigned i = 0; i < files->count; i++) {
         if (access(files->list[i], R_OK) != 0)
-            return wrong(e, "cacert", files->list[i], strerror(errno));
+            return bad_value(e, "cacert", files->list[i], strerror(errno));
         t->authority[t->authorities++] = files->list[i];
     }
     return true;
 }
 
-/* curl's spelling of a pin. */
+/* Written as curl does it. */
 static bool parse_pin(struct slice text, unsigned char pin[32])
 {
     struct slice decoded;
@@ -68,18 +68,18 @@ static bool parse_pin(struct slice text, unsigned char pin[32])
            base64_decode(slice_from(text, 8), (char *)pin, 32, &decoded) && decoded.size == 32;
 }
 
-static bool set_pins(struct tls_settings *t, const struct words *pins, struct error *e)
+static bool set_pins(struct tls_settings *t, const struct option_values *pins, struct error *e)
 {
     for (unsigned i = 0; i < pins->count; i++)
         if (!parse_pin(slice_of(pins->list[i]), t->pin[t->pins++]))
-            return wrong(e, "pin", pins->list[i], "it takes sha256// and the Base64 of a SHA-256");
+            return bad_value(e, "pin", pins->list[i], "it takes sha256// and the Base64 of a SHA-256");
     return true;
 }
 
-static bool check_together(const struct options *o, struct error *e)
+static bool check_combination(const struct options *o, struct error *e)
 {
     if (o->key && !o->cert)
-        return wrong(e, "key", o->key, "it needs --cert, the certificate that it belongs to");
+        return bad_value(e, "key", o->key, "it needs --cert, the certificate that it belongs to");
     if (o->pin_only && o->pin.count == 0)
         error_set(e, REGTAG_USAGE, "--pin-only needs a --pin");
     return e->status == 0;
@@ -93,6 +93,6 @@ bool tls_options(struct tls_settings *t, const struct options *o, struct error *
     t->key = o->key;
     t->pin_only = o->pin_only;
     t->insecure = o->insecure;
-    return check_together(o, e) && set_authorities(t, &o->cacert, e) && set_pins(t, &o->pin, e) &&
+    return check_combination(o, e) && set_authorities(t, &o->cacert, e) && set_pins(t, &o->pin, e) &&
            (!o->time_floor || set_time_floor(t, o->time_floor, e));
 }

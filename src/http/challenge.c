@@ -20,7 +20,7 @@ static bool at_end(struct slice s)
     return s.size == 0 || s.data[0] == ',';
 }
 
-/* "= VALUE" behind a name. Takes nothing unless it is that. */
+/* "= VALUE"; takes nothing if it is anything else. */
 static bool take_value(struct slice *in, struct slice *value)
 {
     struct slice s = *in;
@@ -42,7 +42,7 @@ static bool take_value(struct slice *in, struct slice *value)
     return true;
 }
 
-/* Behind a scheme: a token68 (RFC 9110, 11.2), which no scheme that is known here has. */
+/* Skips a token68 after a scheme (RFC 9110, 11.2); Basic and Bearer have none. */
 static void skip_token68(struct slice *in)
 {
     struct slice s = *in;

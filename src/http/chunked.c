@@ -8,8 +8,8 @@ static enum chunked_progress broken(struct http_chunked *c, const char *problem)
     return CHUNKED_BROKEN;
 }
 
-/* The line's end decides what comes: the chunk's data, or the trailer behind the last chunk. */
-static enum chunked_progress size_known(struct http_chunked *c)
+/* After a size of 0 comes the trailer, else the chunk's data. */
+static enum chunked_progress on_size(struct http_chunked *c)
 {
     c->state = c->size ? DATA : TRAILER;
     c->digits = false;
@@ -17,7 +17,7 @@ static enum chunked_progress size_known(struct http_chunked *c)
     return CHUNKED_MORE;
 }
 
-/* What may stand behind the digits: white space, an extension, the line's end. */
+/* What may follow the digits: white space, an extension, the end of the line. */
 static enum chunked_progress size_end(struct http_chunked *c, char byte)
 {
     if (byte == '\r')
@@ -52,7 +52,7 @@ static enum chunked_progress extension(struct http_chunked *c, char byte)
     return CHUNKED_MORE;
 }
 
-/* One byte of a chunk's frame, of all that is neither data nor trailer. */
+/* One byte that is neither data nor trailer. */
 static enum chunked_progress frame(struct http_chunked *c, char byte)
 {
     if (++c->line > CHUNK_LINE_MAX)
@@ -62,7 +62,7 @@ static enum chunked_progress frame(struct http_chunked *c, char byte)
     case PADDING: return size_end(c, byte);
     case EXTENSION: return extension(c, byte);
     case SIZE_LF:
-        return byte == '\n' ? size_known(c) : broken(c, "a chunk's first line has a bare CR in it");
+        return byte == '\n' ? on_size(c) : broken(c, "a chunk's first line has a bare CR in it");
     case DATA_CR:
         c->state = DATA_LF;
         return byte == '\r' ? CHUNKED_MORE : broken(c, "a chunk is longer than its size");

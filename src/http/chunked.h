@@ -1,5 +1,5 @@
-/* The chunked transfer coding (RFC 9112, 7.1), taken apart as it arrives. Chunk extensions and the
- * trailer are checked and dropped. */
+/* Decodes the chunked transfer coding (RFC 9112, 7.1) as it arrives. Chunk extensions and the trailer
+ * are checked and dropped. */
 #ifndef REGTAG_HTTP_CHUNKED_H
 #define REGTAG_HTTP_CHUNKED_H
 
@@ -16,15 +16,15 @@ enum chunked_progress {
 /* To begin a body, clear the whole struct. */
 struct http_chunked {
     unsigned char state;
-    bool digits;      /* the chunk's size has at least one */
+    bool digits;      /* the chunk's size has at least one digit */
     unsigned line;    /* bytes of its line, so far */
-    uint64_t size;    /* of the chunk; while its data are read, what is left of them */
+    uint64_t size;    /* of the chunk; then what is left of its data */
     uint64_t trailer; /* bytes of the trailer, so far */
     struct http_fields fields;
     const char *problem;
 };
 
-/* Goes on to the next part. Takes what it has used off *in; *data points into it. */
+/* Continues to the next part. Takes the bytes that it used off *in; *data points into them. */
 enum chunked_progress http_chunked_take(struct http_chunked *c, struct slice *in, struct slice *data);
 
 #endif

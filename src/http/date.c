@@ -3,7 +3,7 @@
 #include "base/calendar.h"
 #include "http/quoted.h"
 
-#define SECONDS_MAX (366u * 86400u) /* nobody waits for longer than that */
+#define SECONDS_MAX (366u * 86400u) /* longer pauses count as a year */
 
 static bool take_month(struct slice *s, unsigned *month)
 {

@@ -47,7 +47,7 @@ static enum fields_progress value(struct http_fields *f, char c)
     return FIELDS_MORE;
 }
 
-/* Behind a CR. */
+/* The byte after a CR. */
 static enum fields_progress line_end(struct http_fields *f, char c)
 {
     if (c != '\n')

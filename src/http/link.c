@@ -4,7 +4,7 @@
 
 #include "http/quoted.h"
 
-/* A value without quotes: more than a token is seen there, type=text/plain for one. */
+/* A value without quotes. Servers send more there than tokens, type=text/plain for example. */
 static struct slice take_bare(struct slice *s)
 {
     size_t n = 0;
@@ -15,7 +15,7 @@ static struct slice take_bare(struct slice *s)
     return bare;
 }
 
-/* Whether a relation type, escapes of a quoted string and case aside, is "next". */
+/* Whether a relation type is "next", without regard to case and to the escapes of a quoted string. */
 static bool is_next(struct slice type)
 {
     static const char NEXT[] = "next";
@@ -30,7 +30,7 @@ static bool is_next(struct slice type)
     return matched == 4;
 }
 
-/* Whether the relation types, separated by spaces, have "next" among them. */
+/* Whether "next" is among the relation types, which are separated by spaces. */
 static bool has_next(struct slice types)
 {
     while (types.data)
@@ -39,7 +39,7 @@ static bool has_next(struct slice types)
     return false;
 }
 
-/* NAME [= VALUE], behind a ';'. */
+/* NAME [= VALUE], after a ';'. */
 static bool take_parameter(struct slice *s, struct slice *name, struct slice *value)
 {
     skip_spaces(s);
@@ -58,8 +58,8 @@ static bool take_parameter(struct slice *s, struct slice *name, struct slice *va
     return true;
 }
 
-/* <TARGET> and its parameters. *next tells whether it is one to the next page; only the first rel
- * counts, and a link of another page's (anchor) does not. */
+/* <TARGET> and its parameters. *next: it leads to the next page. Only the first rel counts, and not if
+ * an anchor says that the link belongs to another page. */
 static bool take_link(struct slice *s, struct slice *target, bool *next)
 {
     struct slice name, value;

@@ -1,11 +1,11 @@
-/* The Link header (RFC 8288): where the next page of a list is. */
+/* Finds the next page of a list in the Link header (RFC 8288). */
 #ifndef REGTAG_HTTP_LINK_H
 #define REGTAG_HTTP_LINK_H
 
 #include "base/slice.h"
 
-/* Looks for the first link with the relation "next" in the value of a Link header. False when the
- * value is malformed. *target is the reference between '<' and '>', data NULL when there is none. */
+/* Finds the first link with the relation "next". False if the value is malformed. *target is the
+ * reference between '<' and '>'; data NULL if there is none. */
 bool link_next(struct slice value, struct slice *target);
 
 #endif

@@ -26,7 +26,7 @@ struct slice take_token(struct slice *s)
     return token;
 }
 
-/* What may stand between the quotes: anything visible, spaces, tabs, and bytes beyond ASCII. */
+/* Visible characters, spaces, tabs, and bytes beyond ASCII may be quoted. */
 static bool is_quotable(char c)
 {
     unsigned char byte = (unsigned char)c;

@@ -1,7 +1,7 @@
 #include "http/request.h"
 
-/* Whatever was checked before: no byte below `lowest` (a control character, or a space) gets into a
- * line from here, and so nothing that ends it. */
+/* The last line of defence against injected header lines: a byte below `lowest` (a control character, or
+ * a space) poisons the writer. */
 static void write_checked(struct writer *w, struct slice s, unsigned char lowest)
 {
     for (size_t i = 0; i < s.size; i++)

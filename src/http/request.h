@@ -1,11 +1,12 @@
-/* Requests of HTTP/1.1, written into bounded memory. */
+/* Writes requests of HTTP/1.1. */
 #ifndef REGTAG_HTTP_REQUEST_H
 #define REGTAG_HTTP_REQUEST_H
 
 #include "base/writer.h"
 
-/* METHOD TARGET HTTP/1.1 and the Host field. The target may be empty, meaning "/"; behind "http://" and
- * `proxied`, an authority, if that isn't empty. A control character or space poisons the writer. */
+/* METHOD TARGET HTTP/1.1 and the Host field. An empty target means "/". If `proxied`, an authority, is
+ * not empty, the request is for a proxy: its target follows "http://" and that. A control character or
+ * space poisons the writer. */
 void write_request(struct writer *w, const char *method, struct slice proxied, struct slice target,
                    struct slice authority);
 

@@ -57,8 +57,8 @@ bool http_response_field(const struct http_response *r, struct slice name, struc
 
 /* ---- The status line ------------------------------------------------------------------------- */
 
-/* Whether what has come so far can begin a status line; said early, because a peer that does not
- * speak HTTP may never send the end of a line. */
+/* Whether the bytes so far may begin a status line. Checked early, since a peer that does not speak HTTP
+ * may never send a line end. */
 static bool may_be_http(const struct http_response *r)
 {
     size_t size = r->head_size < 7 ? r->head_size : 7;
@@ -81,7 +81,7 @@ static bool parse_status_line(struct http_response *r)
     return true;
 }
 
-/* Copies bytes to the head. False when it gets too long. */
+/* Appends to the head. False if it gets too long. */
 static bool keep(struct http_response *r, struct slice bytes)
 {
     if (bytes.size > HTTP_HEAD_MAX - r->head_size)
@@ -119,7 +119,7 @@ static enum http_event take_status_line(struct http_response *r, struct slice *i
 
 struct framing_fields {
     bool has_length, has_coding;
-    unsigned codings; /* how many transfer codings are named */
+    unsigned codings; /* the number of transfer codings */
     uint64_t length;
     bool close, keep_alive; /* options of Connection */
 };
@@ -206,7 +206,7 @@ static const char *decide_framing(struct http_response *r)
 
 /* ---- Header and body ------------------------------------------------------------------------- */
 
-static enum http_event head_complete(struct http_response *r)
+static enum http_event on_head_end(struct http_response *r)
 {
     if (r->status == 101)
         return broken(r, "it changes to another protocol");
@@ -229,7 +229,7 @@ static enum http_event take_fields(struct http_response *r, struct slice *in)
         return too_long(r);
     if (progress == FIELDS_BROKEN)
         return broken(r, r->fields.problem);
-    return progress == FIELDS_END ? head_complete(r) : HTTP_MORE;
+    return progress == FIELDS_END ? on_head_end(r) : HTTP_MORE;
 }
 
 static enum http_event complete(struct http_response *r)

@@ -25,7 +25,7 @@ static bool host_valid(struct slice host, bool bracketed)
     return true;
 }
 
-/* HOST[:PORT]; a user, or anything else, is refused. */
+/* HOST[:PORT]; refuses anything else, a user for example. */
 static bool parse_authority(struct url *u, struct slice text)
 {
     bool bracketed = text.size && text.data[0] == '[';
@@ -85,7 +85,7 @@ void url_origin(const struct url *u, struct regtag_origin *origin)
 {
     origin->tls = u->tls;
     origin->port = (uint16_t)u->port;
-    memcpy(origin->host, u->host.data, u->host.size); /* url_parse has seen to its size */
+    memcpy(origin->host, u->host.data, u->host.size); /* fits: url_parse has checked */
     origin->host[u->host.size] = '\0';
 }
 
@@ -95,7 +95,7 @@ bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b)
            slice_equal_nocase(slice_of(a->host), slice_of(b->host));
 }
 
-/* An IPv6 address is told from a port by brackets. */
+/* Brackets separate an IPv6 address from the port. */
 static void write_host(struct writer *w, struct slice host)
 {
     bool ipv6 = slice_find(host, ':') < host.size;
@@ -121,8 +121,8 @@ void write_origin(struct writer *w, const struct regtag_origin *origin)
     write_authority(w, origin->tls, slice_of(origin->host), origin->port);
 }
 
-/* Takes the "." and ".." parts out of a path that begins with '/' (RFC 3986, 5.2.4), in place: what is
- * written never overtakes what is read. Returns the new size. */
+/* Removes "." and ".." from a path that begins with '/' (RFC 3986, 5.2.4), in place: writing never
+ * overtakes reading. Returns the new size. */
 static size_t remove_dots(char *path, size_t size)
 {
     struct slice rest = {path + 1, size - 1};
@@ -138,7 +138,8 @@ static size_t remove_dots(char *path, size_t size)
             used += part.size;
             continue;
         }
-        if (!rest.data) /* a dot part at the end leaves the directory */
+        /* A path that ends in "." or ".." is a directory's. */
+        if (!rest.data)
             path[used++] = '/';
     } while (rest.data);
     return used;
@@ -149,7 +150,7 @@ static struct slice path_of(struct slice target)
     return slice_head(target, slice_find(target, '?'));
 }
 
-/* The path of the base up to its last '/', where a relative path goes on. */
+/* The path up to its last '/', where a relative path continues. */
 static struct slice directory_of(struct slice path)
 {
     while (path.size && path.data[path.size - 1] != '/')
@@ -157,13 +158,14 @@ static struct slice directory_of(struct slice path)
     return path.size ? path : SLICE("/");
 }
 
-/* Writes the target that a reference without scheme and authority means. */
+/* Writes the target of a reference without scheme and authority. */
 static void write_target(struct writer *w, struct slice base_target, struct slice reference)
 {
     struct slice path = path_of(reference), base_path = path_of(base_target);
     size_t start = w->used;
 
-    if (reference.size == 0) { /* the same page again */
+    /* The base itself. */
+    if (reference.size == 0) {
         write_slice(w, base_target);
         return;
     }

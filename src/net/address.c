@@ -85,7 +85,7 @@ static void write_group(struct writer *w, unsigned number)
     }
 }
 
-/* The longest run of groups that are zero, and of several the first; one alone is not worth it. */
+/* The first of the longest runs of zero groups; a single group is not shortened (RFC 5952, 4.2). */
 static unsigned longest_zeros(const unsigned *groups, unsigned *at)
 {
     unsigned best = 1;

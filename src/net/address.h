@@ -1,4 +1,4 @@
-/* Numeric addresses: where a connection may lead. */
+/* Numeric addresses to connect to. */
 #ifndef REGTAG_NET_ADDRESS_H
 #define REGTAG_NET_ADDRESS_H
 
@@ -22,17 +22,17 @@ struct addresses {
     struct address list[ADDRESSES_MAX];
 };
 
-/* Adds an address in text, or one of the C library's. False when it is none, of another family, or there is
- * no more room. */
+/* Adds an address, given as text or by the C library. False if it is not valid, of another family than
+ * IPv4 and IPv6, or there is no room. */
 bool address_add(struct addresses *a, struct slice text, uint16_t port);
 bool address_add_socket(struct addresses *a, const struct sockaddr *socket, socklen_t size,
                         uint16_t port);
 
-/* IPv6 and IPv4 in turn (RFC 8305, 4), beginning with the first one's. */
+/* Alternates IPv6 and IPv4 (RFC 8305, 4), starting with the family of the first address. */
 void addresses_interleave(struct addresses *a);
 
-/* Writes an address as everybody does (RFC 5952), without its port, and a NUL to text. Not by inet_ntop:
- * musl's brings all of printf, 11 KB, for this. */
+/* Writes an address (RFC 5952) without its port, and a NUL. Does not use inet_ntop: musl's would link in
+ * all of printf, 11 KB. */
 #define ADDRESS_TEXT_MAX 48
 void address_text(const struct address *a, char text[ADDRESS_TEXT_MAX]);
 

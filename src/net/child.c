@@ -4,8 +4,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* The parent may have ended before. */
-void child_ends_with(pid_t parent)
+/* The parent may have ended before prctl was called. */
+void child_dies_with(pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)

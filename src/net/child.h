@@ -4,8 +4,7 @@
 
 #include <sys/types.h>
 
-/* In a child, `parent` being the process that it was forked by: however that one ends, the kernel ends the
- * child with SIGKILL. */
-void child_ends_with(pid_t parent);
+/* To be called in a child right after fork. However its parent ends, the kernel kills the child. */
+void child_dies_with(pid_t parent);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#define POLL_MAX 600000 /* milliseconds; who waits longer asks again */
+#define POLL_MAX 600000 /* milliseconds; callers wait again if it was not long enough */
 
 uint64_t clock_now(void)
 {

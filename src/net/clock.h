@@ -6,7 +6,7 @@
 
 uint64_t clock_now(void); /* milliseconds since some moment before the program began */
 
-/* Milliseconds from now to then, for poll: none when it is over, at most some minutes. */
+/* Milliseconds from now to then, for poll: 0 if it has passed, at most ten minutes. */
 int clock_until(uint64_t then);
 
 #endif

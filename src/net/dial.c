@@ -40,7 +40,7 @@ void dial_end(struct dial *d)
 
 /* ---- Attempts -------------------------------------------------------------------------------- */
 
-static void attempt_failed(struct dial *d, unsigned i, int problem)
+static void on_attempt_failure(struct dial *d, unsigned i, int problem)
 {
     char text[ADDRESS_TEXT_MAX];
     address_text(&d->addresses.list[i], text);
@@ -51,11 +51,10 @@ static void attempt_failed(struct dial *d, unsigned i, int problem)
     if (d->fds[i] >= 0)
         close(d->fds[i]);
     d->fds[i] = -1;
-    d->next_at = 0; /* no reason to wait with the next one */
+    d->next_at = 0; /* no reason to delay the next one */
 }
 
-/* A socket that never blocks, is not inherited, and does not hold back small writes (without that a TLS
- * handshake waits 40 ms). */
+/* Non-blocking and closed on exec. TCP_NODELAY saves 40 ms in a TLS handshake. */
 static int make_socket(int family)
 {
     int one = 1;
@@ -70,7 +69,7 @@ static int make_socket(int family)
     return fd;
 }
 
-/* Starts the next attempt. True when it is connected at once. */
+/* True if the connection succeeds at once. */
 static bool start_attempt(struct dial *d)
 {
     unsigned i = d->next++;
@@ -80,11 +79,11 @@ static bool start_attempt(struct dial *d)
     if (d->fds[i] >= 0 && connect(d->fds[i], &a->socket.any, a->size) == 0)
         return true;
     if (d->fds[i] < 0 || (errno != EINPROGRESS && errno != EINTR))
-        attempt_failed(d, i, errno);
+        on_attempt_failure(d, i, errno);
     return false;
 }
 
-/* Whether an attempt under way has become a connection. */
+/* Whether a pending attempt has succeeded. */
 static bool attempt_done(struct dial *d, unsigned i)
 {
     struct pollfd ready = {d->fds[i], POLLOUT, 0};
@@ -95,11 +94,11 @@ static bool attempt_done(struct dial *d, unsigned i)
     if (getsockopt(d->fds[i], SOL_SOCKET, SO_ERROR, &problem, &size) != 0)
         problem = errno;
     if (problem)
-        attempt_failed(d, i, problem);
+        on_attempt_failure(d, i, problem);
     return problem == 0;
 }
 
-static enum dial_progress done(struct dial *d, unsigned i)
+static enum dial_progress choose(struct dial *d, unsigned i)
 {
     d->fd = d->fds[i];
     d->fds[i] = -1;
@@ -120,14 +119,14 @@ static enum dial_progress step_attempts(struct dial *d)
 {
     for (unsigned i = 0; i < d->next; i++)
         if (d->fds[i] >= 0 && attempt_done(d, i))
-            return done(d, i);
+            return choose(d, i);
     while (d->next < d->addresses.count && (attempts(d) == 0 || clock_now() >= d->next_at))
         if (start_attempt(d))
-            return done(d, d->next - 1);
+            return choose(d, d->next - 1);
     return attempts(d) ? DIAL_MORE : DIAL_FAILED;
 }
 
-/* ---- All of it ------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 enum dial_progress dial_step(struct dial *d)
 {

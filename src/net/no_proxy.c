@@ -21,7 +21,7 @@ static void unmap(struct number *n)
     n->bits = 32;
 }
 
-/* Reads an address. False when the text is none. */
+/* False if the text is not an address. */
 static bool read_number(struct number *n, struct slice text)
 {
     char copy[INET6_ADDRSTRLEN];
@@ -66,7 +66,7 @@ static bool same_address(struct slice text, const struct number *host)
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
-/* A name may have a dot at its end, and means the same. */
+/* A dot at the end of a name makes no difference. */
 static struct slice without_last_dot(struct slice name)
 {
     return name.size && name.data[name.size - 1] == '.' ? slice_head(name, name.size - 1) : name;
@@ -110,8 +110,8 @@ static struct slice next_entry(struct slice *list)
     return entry;
 }
 
-/* Takes the port, and the brackets of an IPv6 address, off an entry. False when the rest of it does not
- * matter: the port is another, or none. */
+/* Strips an entry of its port, and of the brackets of an IPv6 address. False if the entry is not for
+ * this port, or malformed. */
 static bool take_port(struct slice *entry, unsigned origin_port)
 {
     struct slice rest = *entry;

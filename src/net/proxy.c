@@ -12,7 +12,7 @@
 
 /* ---- USER:PASSWORD --------------------------------------------------------------------------- */
 
-/* Writes s with each %XX resolved. False for a '%' that nothing of that kind follows. */
+/* Writes s with each %XX decoded. False if a '%' is not followed by two hexadecimal digits. */
 static bool write_decoded(struct writer *w, struct slice s)
 {
     for (; s.size; s = slice_from(s, 1)) {
@@ -36,7 +36,7 @@ static bool has_control_character(struct slice s)
     return false;
 }
 
-/* Writes USER:PASSWORD as it was meant. Returns what is wrong with it, or NULL. */
+/* Writes USER:PASSWORD, decoded. Returns what is wrong with it, or NULL. */
 static const char *decode_secret(struct writer *w, struct slice userinfo)
 {
     struct slice user = slice_split(&userinfo, ':');
@@ -75,8 +75,8 @@ static struct slice credentials(const struct proxy *p)
     return slice_from(slice_of(p->authorization), sizeof BASIC - 1);
 }
 
-/* Whether text has the first 8 bytes of a secret in it. */
-static bool shows(struct slice text, struct slice secret)
+/* Whether text contains the first 8 bytes of a secret. */
+static bool contains_secret(struct slice text, struct slice secret)
 {
     return secret.size && slice_contains(text, slice_head(secret, 8));
 }
@@ -85,10 +85,11 @@ bool proxy_secret_in(const struct proxy *p, struct slice text)
 {
     char memory[PROXY_SECRET_MAX];
     struct slice sent = credentials(p), password = SLICE("");
-    bool found = shows(text, sent);
+    bool found = contains_secret(text, sent);
     if (base64_decode(sent, memory, sizeof memory, &password)) {
         struct slice user = slice_split(&password, ':');
-        found |= shows(text, password.size ? password : user); /* a token may stand alone */
+        found |= contains_secret(
+            text, password.size ? password : user); /* USER may be a token without a password */
     }
     wipe(memory, sizeof memory);
     return found;
@@ -96,7 +97,7 @@ bool proxy_secret_in(const struct proxy *p, struct slice text)
 
 /* ---- The proxy's URL ------------------------------------------------------------------------- */
 
-/* Takes "SCHEME://" off the front of *url, if there is one. Returns what is wrong with it, or NULL. */
+/* Takes "SCHEME://", if present, off *url. Returns what is wrong with it, or NULL. */
 static const char *take_scheme(struct slice *url)
 {
     size_t size = 0;
@@ -115,7 +116,7 @@ static const char *take_scheme(struct slice *url)
     return "its scheme is not http://";
 }
 
-/* What stands before the last '@', taken off the front of *authority; data NULL when there is none. */
+/* Takes what precedes the last '@' off *authority; data NULL if there is none. */
 static struct slice take_userinfo(struct slice *authority)
 {
     size_t end = authority->size;
@@ -145,8 +146,8 @@ static const char *set_host(struct proxy *p, struct slice host_port)
     return NULL;
 }
 
-/* Takes the URL of a proxy apart. Returns what is wrong with it, or NULL. */
-static const char *read_url(struct proxy *p, struct slice url, bool everybody_sees_it)
+/* Returns what is wrong with the URL, or NULL. */
+static const char *parse_url(struct proxy *p, struct slice url, bool on_command_line)
 {
     const char *problem = take_scheme(&url);
     struct slice path = url;
@@ -157,7 +158,7 @@ static const char *read_url(struct proxy *p, struct slice url, bool everybody_se
         return problem;
     if (path.size)
         return "something follows the '/'; in a user's name or password '/' is written %2F";
-    if (everybody_sees_it && userinfo.size)
+    if (on_command_line && userinfo.size)
         return "everybody on this machine can read the command line; a user and password belong in "
                "https_proxy or http_proxy, in the environment";
     problem = set_host(p, authority);
@@ -167,7 +168,8 @@ static const char *read_url(struct proxy *p, struct slice url, bool everybody_se
 /* ---- Choosing -------------------------------------------------------------------------------- */
 
 struct choice {
-    const char *name, *url; /* url NULL or "": no proxy */
+    const char *name; /* of the option or variable */
+    const char *url;  /* NULL or "": no proxy */
 };
 
 static bool is_set(const char *text)
@@ -200,7 +202,7 @@ bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
     if (!is_set(choice.url) || is_exempt(settings, origin))
         return true;
 
-    const char *problem = read_url(p, slice_of(choice.url), choice.url == settings->proxy);
+    const char *problem = parse_url(p, slice_of(choice.url), choice.url == settings->proxy);
     p->used = !problem;
     if (problem)
         error_set(e, REGTAG_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);

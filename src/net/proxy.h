@@ -1,6 +1,6 @@
-/* Which proxy leads to a host, if one does, and what it is told to let us through. Proxies are spoken to in
- * plain HTTP: an origin with TLS is reached through a tunnel (net/tunnel.h), so that the proxy sees only its
- * name; a plain one by asking the proxy for the whole URL. */
+/* Chooses the proxy for an origin, if any, and its credentials. We speak plain HTTP to proxies: origins
+ * with TLS are reached through a tunnel (net/tunnel.h), of which the proxy sees only the origin's name;
+ * others by requesting the absolute URL. */
 #ifndef REGTAG_NET_PROXY_H
 #define REGTAG_NET_PROXY_H
 
@@ -12,10 +12,10 @@
 /* "Basic ", Base64, NUL. */
 #define PROXY_AUTHORIZATION_MAX (6 + (PROXY_SECRET_MAX + 2) / 3 * 4 + 1)
 
-/* What the user says about proxies. The strings are the caller's and must stay; NULL is unset. Empty is
- * unset too in what comes from the environment; empty options are meant: no proxy, no exceptions. */
+/* The strings are the caller's, and must stay valid; NULL: unset. An empty string from the environment
+ * is unset as well; an empty option means no proxy, or no exceptions. */
 struct proxy_settings {
-    const char *proxy;        /* --proxy: for all hosts, whatever the environment says */
+    const char *proxy;        /* --proxy: instead of all from the environment */
     const char *no_proxy;     /* --no-proxy: instead of env_no_proxy */
     const char *env_https;    /* for origins with TLS */
     const char *env_http;     /* for those without */
@@ -25,24 +25,24 @@ struct proxy_settings {
 
 /* To begin, clear the whole struct. */
 struct proxy {
-    bool used;                   /* false: the origin is spoken to directly, and nothing else is set */
-    bool secret;                 /* `authorization` has, or had, a secret in it */
-    struct regtag_origin origin; /* where the proxy is: what is dialed */
-    char authorization[PROXY_AUTHORIZATION_MAX]; /* of Proxy-Authorization; "" where there is none */
+    bool used;                                   /* false: connect directly; nothing else is set */
+    bool secret;                                 /* `authorization` has, or had, a secret in it */
+    struct regtag_origin origin;                 /* of the proxy itself */
+    char authorization[PROXY_AUTHORIZATION_MAX]; /* the value of Proxy-Authorization; "": none */
 };
 
-/* Decides how `origin` is reached: loopback and what no_proxy names directly. False, and e set with
- * REGTAG_USAGE, when there should be a proxy but its URL is malformed, or of another kind than
- * [http://][USER[:PASSWORD]@]HOST[:PORT][/], or when --proxy has a user in it: everybody can read a command
- * line. The message shows nothing of the URL. The port is 80 where none is written, as in Go and wget. */
+/* Loopback, and what no_proxy includes, is reached directly. False, and e set with REGTAG_USAGE, if the
+ * proxy's URL is not [http://][USER[:PASSWORD]@]HOST[:PORT][/], or if --proxy contains a user, since
+ * everybody can read a command line. The message shows nothing of the URL. The default port is 80, as in
+ * Go and wget. */
 bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
                   const struct regtag_origin *origin, struct error *e);
 
-/* Forgets the proxy and its secret. Memory that never had a secret in it is not touched. */
+/* Wipes the secret, if there was one, and leaves no proxy. */
 void proxy_wipe(struct proxy *p);
 
-/* Whether text that the proxy sent has its password in it, plain or as it was sent; the first 8 bytes are
- * enough, for the text may have been cut. */
+/* Whether text from the proxy contains our password, in plain text or as it was sent. The first 8 bytes
+ * of it suffice, since the text may have been cut. */
 bool proxy_secret_in(const struct proxy *p, struct slice text);
 
 #endif

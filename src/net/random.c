@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* By file where the kernel is too old for the call. */
+/* For kernels without getrandom. */
 static bool read_file(void *bytes, size_t size)
 {
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);

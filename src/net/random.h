@@ -5,12 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Fit for keys: waits until the kernel has gathered enough, which right after the start of a device may take
- * a while. False when there is none to be had. */
+/* For keys: waits until the kernel has gathered enough entropy, which may take a while after boot. False
+ * if there is no source of it. */
 bool random_secret(void *bytes, size_t size);
 
-/* As regtag_random wants it: good enough to spread things in time, and never waited for. The context is not
- * used. */
+/* For struct regtag_random: never blocks; for jitter, not for keys. The context is not used. */
 int random_bytes(void *context, void *bytes, size_t size);
 
 #endif

@@ -5,21 +5,21 @@
 
 #include "base/wipe.h"
 
-/* Blocks lie one behind the other; each begins with this, and the last one ends the arena. */
+/* The arena is divided into adjacent blocks, each of which begins with this header. */
 union block {
     struct {
-        uint32_t size : 31; /* bytes, this header included; a multiple of it */
+        uint32_t size : 31; /* bytes, header included; a multiple of the header's size */
         uint32_t used : 1;
-        uint32_t before; /* size of the block before; 0 for the first */
+        uint32_t before; /* size of the previous block; 0 for the first */
     } head;
-    uint64_t number; /* what follows is aligned for anything that mbedTLS keeps */
-    void *pointer;
+    uint64_t number; /* for alignment */
+    void *pointer;   /* for alignment */
 };
 
 #define BLOCKS (TLS_ARENA_SIZE / sizeof(union block))
 
 static union block arena[BLOCKS];
-static union block *hint; /* no block before it is free; NULL: nothing has been given out yet */
+static union block *hint; /* all blocks before it are in use; NULL: the arena is not set up yet */
 static size_t in_use, peak;
 static bool exhausted;
 
@@ -39,7 +39,7 @@ static void start(void)
     hint = arena;
 }
 
-/* Makes two blocks of one, the first of `size` bytes, if it is worth it. */
+/* Splits a block after `size` bytes, if the rest is of any use. */
 static void split(union block *b, size_t size)
 {
     if (b->head.size - size < 2 * sizeof *b)
@@ -53,7 +53,7 @@ static void split(union block *b, size_t size)
     b->head.size = (uint32_t)size & 0x7fffffff;
 }
 
-/* Makes one block of a free one and the free one behind it. */
+/* Merges a free block with the next one, if that is free. */
 static void merge(union block *b)
 {
     if (is_last(b) || next(b)->head.used)
@@ -63,7 +63,7 @@ static void merge(union block *b)
         next(b)->head.before = b->head.size;
 }
 
-/* The first free block that is large enough. */
+/* First fit. */
 static union block *find(size_t size)
 {
     union block *b = hint;
@@ -101,7 +101,7 @@ void *tls_arena_calloc(size_t count, size_t size)
     return memset(b + 1, 0, bytes);
 }
 
-/* What is given back may have held a key. */
+/* Wipes: it may have held a key. */
 void tls_arena_free(void *memory)
 {
     if (!memory)

@@ -1,6 +1,6 @@
-/* The memory of mbedTLS: one static arena, so that how much there is is decided when the program is built
- * and libc's malloc is never called. Pages of it that were never used are never touched, which is why
- * mbedTLS's own arena is not it: that one writes to all of its memory at the start. */
+/* mbedTLS's allocator: one static arena, so that its size is known at build time and malloc is never
+ * called. Unlike mbedTLS's own arena, which writes to all of its memory at the start, it does not touch
+ * pages that are never needed. */
 #ifndef REGTAG_NET_TLS_ARENA_H
 #define REGTAG_NET_TLS_ARENA_H
 
@@ -12,15 +12,15 @@
 
 #define TLS_ARENA_SIZE (REGTAG_CONNECTIONS * TLS_ARENA_CONNECTION)
 
-/* calloc and free, as mbedTLS calls them. */
+/* calloc and free for mbedTLS; free wipes. */
 void *tls_arena_calloc(size_t count, size_t size);
 void tls_arena_free(void *memory);
 
-/* Whether there was too little memory once since the last call; mbedTLS does not always say so. */
+/* Whether an allocation has failed since the last call. mbedTLS reports that under other errors. */
 bool tls_arena_exhausted(void);
 
-/* The most that was in use at a time, in bytes, with the headers of the blocks. For those who tune
- * TLS_ARENA_CONNECTION; make figures reads it from outside. */
+/* The most that was in use at a time, in bytes, with the blocks' headers: for choosing
+ * TLS_ARENA_CONNECTION. `make figures` reads it from outside. */
 size_t tls_arena_peak(void);
 
 #endif

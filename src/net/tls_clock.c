@@ -3,7 +3,7 @@
 #include <time.h>
 
 #ifndef REGTAG_BUILD_TIME
-#define REGTAG_BUILD_TIME 0 /* the Makefile knows */
+#define REGTAG_BUILD_TIME 0 /* the Makefile sets it */
 #endif
 
 static int64_t lowest = REGTAG_BUILD_TIME;
@@ -23,10 +23,10 @@ int64_t tls_clock_now(bool *floored)
 
 void write_date(struct writer *w, const struct calendar *c)
 {
-    static const char BEHIND[6][5] = {"-", "-", " ", ":", ":", " UTC"};
+    static const char SEPARATORS[6][5] = {"-", "-", " ", ":", ":", " UTC"};
     unsigned parts[6] = {c->year, c->month, c->day, c->hour, c->minute, c->second};
     for (int i = 0; i < 6; i++)
-        write_format(w, "%s%u%s", parts[i] < 10 ? "0" : "", parts[i], BEHIND[i]);
+        write_format(w, "%s%u%s", parts[i] < 10 ? "0" : "", parts[i], SEPARATORS[i]);
 }
 
 void write_moment(struct writer *w, int64_t seconds)

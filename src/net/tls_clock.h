@@ -1,5 +1,5 @@
-/* The time that certificates are held against. A device without a battery boots in 1970: its clock is
- * wrong where it is before the day on which this program was built, or before a floor that the user sets. */
+/* The time to check certificates against. A device without a battery boots in 1970, so a clock that is
+ * behind the build of this program, or behind the user's --time-floor, is wrong. */
 #ifndef REGTAG_NET_TLS_CLOCK_H
 #define REGTAG_NET_TLS_CLOCK_H
 
@@ -9,7 +9,7 @@
 /* Raises the floor, in seconds since 1970. */
 void tls_clock_floor(int64_t seconds);
 
-/* The time, in seconds since 1970; *floored tells that it is the floor, not the device's clock. */
+/* Seconds since 1970; *floored: it is the floor, since the clock is behind it. */
 int64_t tls_clock_now(bool *floored);
 
 /* Writes "2026-01-31 12:00:00 UTC", of a moment or of its parts. */

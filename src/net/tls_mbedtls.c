@@ -1,6 +1,8 @@
-/* TLS by mbedTLS 3.6. A failed verification is a failed handshake: no byte of a request is sent before the
- * peer is trusted. */
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* the number of an alert */
+/* TLS by mbedTLS 3.6. A failed verification is a failed handshake: no byte of a request is sent before
+ * the peer is trusted. */
+
+/* For the number of an alert. */
+#define MBEDTLS_ALLOW_PRIVATE_ACCESS
 
 #include "base/sizes.h"
 #include "net/tls.h"
@@ -30,17 +32,20 @@
 #define CONNECTION_LOST (-0x0050) /* what mbedTLS's own sockets return for it */
 #define DATES (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE)
 
-#define READS_A_CALL 64u
+/* Then the deadline is checked again, however fast the peer sends. */
+#define READS_PER_CALL 64u
 
 struct session {
-    bool open, registry, up; /* up: the handshake is over */
+    bool open, registry;
+    bool up; /* the handshake is over */
     int fd, io_error;
-    unsigned reads_left; /* before the clock is looked at again, however fast the peer talks */
+    unsigned reads_left; /* in this call */
     struct regtag_origin origin;
     const struct tls_settings *settings;
-    uint32_t flags;                /* what is wrong with the certificates, MBEDTLS_X509_BADCERT_* */
-    mbedtls_x509_time from, to;    /* of the one whose dates are wrong */
-    const mbedtls_x509_crt *named; /* one of the peer's that the user trusts as such, CA or not */
+    uint32_t flags;             /* what is wrong with the certificates, MBEDTLS_X509_BADCERT_* */
+    mbedtls_x509_time from, to; /* of a certificate with wrong dates */
+    /* The peer's certificate, if the user trusts it by itself, CA or not. */
+    const mbedtls_x509_crt *named;
     mbedtls_ssl_context ssl;
     mbedtls_ssl_config config;
 };
@@ -114,8 +119,8 @@ static int send_bytes(void *context, const unsigned char *bytes, size_t size)
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return MBEDTLS_ERR_SSL_WANT_WRITE;
     s->io_error = errno;
-    /* A server that does not like what it was shown says so and closes; then sending fails, and reading on
-     * tells why. */
+    /* A server that refuses our certificate sends an alert and closes. Reading that tells more than this
+     * error, so pretend that the bytes were sent. */
     return s->up ? CONNECTION_LOST : (int)size;
 }
 
@@ -155,9 +160,9 @@ static bool key_is_pinned(const struct session *s, const mbedtls_x509_crt *certi
     return false;
 }
 
-/* ---- Whom the certificate is for ------------------------------------------------------------- */
+/* ---- The certificate's names and uses -------------------------------------------------------- */
 
-/* The bytes of a numeric address: 4 or 16 of them, 0 for a name. */
+/* Parses a numeric address into 4 or 16 bytes, and returns how many; 0: it is a name. */
 static size_t address_bytes(const char *host, unsigned char bytes[16])
 {
     if (inet_pton(AF_INET, host, bytes) == 1)
@@ -165,8 +170,8 @@ static size_t address_bytes(const char *host, unsigned char bytes[16])
     return inet_pton(AF_INET6, host, bytes) == 1 ? 16 : 0;
 }
 
-/* Only the subject's alternative names count (RFC 9525): mbedTLS would take the common name where there are
- * none. It has compared the names; addresses are compared here. */
+/* Only the subject's alternative names count (RFC 9525), while mbedTLS falls back to the common name if
+ * there are none. mbedTLS has compared names; addresses are compared here. */
 static bool is_for_host(const mbedtls_x509_crt *certificate, const char *host)
 {
     unsigned char address[16];
@@ -182,7 +187,7 @@ static bool is_for_host(const mbedtls_x509_crt *certificate, const char *host)
     return false;
 }
 
-/* mbedTLS looks at this too, but after the callback, when the flags are judged already. */
+/* mbedTLS checks this too, but only after the callback that decides. */
 static bool is_for_servers(const mbedtls_x509_crt *certificate)
 {
     static const char SERVER_AUTH[] = MBEDTLS_OID_SERVER_AUTH;
@@ -193,19 +198,20 @@ static bool is_for_servers(const mbedtls_x509_crt *certificate)
 
 /* ---- Verification ---------------------------------------------------------------------------- */
 
-/* What is left of what is wrong, once the user's wishes are known. */
-static uint32_t judged(const struct session *s, uint32_t flags, bool pinned)
+/* The flags that remain once --insecure and the pins are applied. */
+static uint32_t apply_settings(const struct session *s, uint32_t flags, bool pinned)
 {
     if (s->registry && s->settings->insecure)
         return 0;
     if (pinned && s->settings->pin_only)
         return 0;
+    /* The clock does not matter if we know the key. */
     if (pinned && (flags & ~(uint32_t)DATES) == 0)
-        return 0; /* a key that is known is trusted in spite of the clock */
+        return 0;
     return flags;
 }
 
-/* Called for each certificate of the chain, from the root to the server's own, where all is decided. */
+/* mbedTLS calls it for each certificate, from the root to the server's own (depth 0), which decides. */
 static int verify(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
     struct session *s = context;
@@ -223,9 +229,10 @@ static int verify(void *context, mbedtls_x509_crt *certificate, int depth, uint3
         s->flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     if (!is_for_servers(certificate))
         s->flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
-    if (s->named == certificate) /* the server's own, and none that it merely sends along */
+    /* Only if it is the server's own, not one that it merely sends along. */
+    if (s->named == certificate)
         s->flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_NOT_TRUSTED;
-    s->flags = judged(s, s->flags, pinned);
+    s->flags = apply_settings(s, s->flags, pinned);
     if (has_pins(s) && !pinned)
         s->flags |= MBEDTLS_X509_BADCERT_OTHER;
     *flags = s->flags;
@@ -239,7 +246,7 @@ struct candidates {
     bool failed;
 };
 
-/* A trusted certificate with the name of the issuer that is looked for. */
+/* A trusted certificate whose subject is the issuer. */
 static bool add_candidate(void *context, struct slice der, bool own)
 {
     struct candidates *c = context;
@@ -253,12 +260,13 @@ static bool add_candidate(void *context, struct slice der, bool own)
             return false;
         mbedtls_x509_crt_init(c->list);
     }
-    /* One that cannot be parsed is none that could be trusted. */
+    /* One that cannot be parsed is skipped. */
     mbedtls_x509_crt_parse_der(c->list, (const unsigned char *)der.data, der.size);
     return true;
 }
 
-/* Looks for the certificates that may have signed this one, so that only these need memory. */
+/* Loads only the certificates that may have signed this one, so that memory does not grow with the
+ * number of CAs. */
 static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x509_crt **found)
 {
     struct session *s = context;
@@ -276,7 +284,7 @@ static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x50
 
 /* ---- What went wrong ------------------------------------------------------------------------- */
 
-static void dates_wrong(const struct session *s, struct error *e)
+static void explain_dates(const struct session *s, struct error *e)
 {
     char text[160];
     struct writer w = writer_to(text, sizeof text - 1);
@@ -301,7 +309,7 @@ static void dates_wrong(const struct session *s, struct error *e)
                         : "the registry needs a new one");
 }
 
-static void not_trusted(const struct session *s, struct error *e)
+static void explain_untrusted(const struct session *s, struct error *e)
 {
     char places[400];
     struct writer w = writer_to(places, sizeof places - 1);
@@ -313,19 +321,19 @@ static void not_trusted(const struct session *s, struct error *e)
         places);
 }
 
-/* The gravest first. */
+/* Explains the most serious one. */
 static void explain_flags(const struct session *s, struct error *e)
 {
     if (s->flags & MBEDTLS_X509_BADCERT_OTHER)
         error_set(e, REGTAG_UNTRUSTED, "its key is not the pinned one");
     else if (s->flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
-        not_trusted(s, e);
+        explain_untrusted(s, e);
     else if (s->flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
         error_set(e, REGTAG_UNTRUSTED, "its certificate is for other names, not for %s", s->origin.host);
     else if (s->flags & MBEDTLS_X509_BADCERT_EXT_KEY_USAGE)
         error_set(e, REGTAG_UNTRUSTED, "its certificate is not one for servers");
     else if ((s->flags & ~(uint32_t)DATES) == 0)
-        dates_wrong(s, e);
+        explain_dates(s, e);
     else
         error_set(e, REGTAG_UNTRUSTED, "its certificates use a key or a hash that is too weak");
 }
@@ -358,7 +366,7 @@ static void explain_alert(const struct session *s, struct error *e)
     error_set(e, REGTAG_UNTRUSTED, "the server ended TLS with alert %u: %s", (unsigned)number, text);
 }
 
-/* An error that has no sentence of its own; mbedTLS's documentation lists them so. */
+/* An error without a text of its own, written as in mbedTLS's documentation. */
 static void explain_number(int result, struct error *e)
 {
     bool certificate =
@@ -374,7 +382,7 @@ static void explain_number(int result, struct error *e)
 static const char NO_RANDOMNESS[] =
     "TLS needs randomness, and neither getrandom nor /dev/urandom gives any";
 
-/* Sets e to what an error of mbedTLS's means. */
+/* Sets e by an error of mbedTLS. */
 static void explain(struct session *s, int result, struct error *e)
 {
     if (tls_arena_exhausted())
@@ -428,8 +436,8 @@ static bool start_once(const struct tls_settings *settings, struct error *e)
     return true;
 }
 
-/* Reads a file into memory of CLIENT_FILE_MAX bytes, with a NUL behind it, as mbedTLS wants PEM. Returns
- * its size with the NUL, or 0 and e set. */
+/* Reads a file into memory of CLIENT_FILE_MAX bytes, and adds a NUL, which mbedTLS needs after PEM.
+ * Returns the size with the NUL, or 0 and e set. */
 static size_t read_file(const char *path, unsigned char *bytes, struct error *e)
 {
     size_t size = 0;
@@ -466,7 +474,7 @@ static bool parse_client(const char *certificate, const char *key, struct error 
     return e->status == 0;
 }
 
-/* Reads the client's certificate that was asked for, or that lies ready for the host. */
+/* Uses the certificate of --cert, or one from the directories for the host, if there is any. */
 static bool use_client(struct session *s, struct error *e)
 {
     char certificate[PATH_TEXT_MAX], key[PATH_TEXT_MAX];
@@ -494,8 +502,8 @@ static bool check_trust(const struct session *s, struct error *e)
 {
     char places[400];
     struct writer w = writer_to(places, sizeof places - 1);
-    bool needless = s->registry && (s->settings->insecure || s->settings->pin_only);
-    if (needless || tls_trust_any(s->settings, &s->origin, &w))
+    bool not_needed = s->registry && (s->settings->insecure || s->settings->pin_only);
+    if (not_needed || tls_trust_any(s->settings, &s->origin, &w))
         return true;
     places[w.used] = '\0';
     error_set(e, REGTAG_UNTRUSTED, "there is no CA to trust it by: looked for %s; --cacert names one",
@@ -505,7 +513,7 @@ static bool check_trust(const struct session *s, struct error *e)
 
 static bool configure(struct session *s, struct error *e)
 {
-    bool own_judgement = s->registry && (s->settings->insecure || s->settings->pin_only);
+    bool verify_decides = s->registry && (s->settings->insecure || s->settings->pin_only);
     unsigned char address[16];
     bool is_name = address_bytes(s->origin.host, address) == 0;
 
@@ -515,10 +523,10 @@ static bool configure(struct session *s, struct error *e)
     if (mbedtls_ssl_config_defaults(&s->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                     MBEDTLS_SSL_PRESET_DEFAULT) != 0)
         return false;
-    /* What verify() lets pass is not held up by mbedTLS's later look at a certificate's uses, if the user
-     * wants it to pass; what it refuses is refused in either mode. */
-    mbedtls_ssl_conf_authmode(&s->config,
-                              own_judgement ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_REQUIRED);
+    /* After verify(), mbedTLS checks the certificate's uses. OPTIONAL: that does not override what
+     * verify() has accepted for --insecure or --pin-only. What verify() refuses fails in either mode. */
+    mbedtls_ssl_conf_authmode(&s->config, verify_decides ? MBEDTLS_SSL_VERIFY_OPTIONAL
+                                                         : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_rng(&s->config, random_for_tls, NULL);
     mbedtls_ssl_conf_ca_cb(&s->config, find_issuer, s);
     mbedtls_ssl_conf_verify(&s->config, verify, s);
@@ -554,18 +562,18 @@ void tls_close(unsigned connection)
     struct session *s = &sessions[connection];
     if (!s->open)
         return;
-    mbedtls_ssl_close_notify(&s->ssl); /* as far as it goes without waiting */
+    mbedtls_ssl_close_notify(&s->ssl); /* tried once: it must not block */
     mbedtls_ssl_free(&s->ssl);
     mbedtls_ssl_config_free(&s->config);
     s->open = false;
 }
 
-/* ---- Speaking -------------------------------------------------------------------------------- */
+/* ---- Reading and writing --------------------------------------------------------------------- */
 
 enum tls_progress tls_handshake(unsigned connection, struct error *e)
 {
     struct session *s = &sessions[connection];
-    s->reads_left = READS_A_CALL;
+    s->reads_left = READS_PER_CALL;
     int result = mbedtls_ssl_handshake(&s->ssl);
     s->up = result == 0;
     if (s->up)
@@ -578,8 +586,8 @@ enum tls_progress tls_handshake(unsigned connection, struct error *e)
     return TLS_FAILED;
 }
 
-/* What a result of reading or writing that moved no byte means. */
-static ptrdiff_t nothing_moved(struct session *s, int result, enum tls_progress *wants, struct error *e)
+/* The result of a read or write that transferred nothing. */
+static ptrdiff_t io_result(struct session *s, int result, enum tls_progress *wants, struct error *e)
 {
     *wants = TLS_READ;
     switch (result) {
@@ -596,18 +604,18 @@ ptrdiff_t tls_read(unsigned connection, void *bytes, size_t size, enum tls_progr
                    struct error *e)
 {
     struct session *s = &sessions[connection];
-    s->reads_left = READS_A_CALL;
+    s->reads_left = READS_PER_CALL;
     int result = mbedtls_ssl_read(&s->ssl, bytes, size);
-    return result > 0 ? result : nothing_moved(s, result, wants, e);
+    return result > 0 ? result : io_result(s, result, wants, e);
 }
 
 ptrdiff_t tls_write(unsigned connection, const void *bytes, size_t size, enum tls_progress *wants,
                     struct error *e)
 {
     struct session *s = &sessions[connection];
-    s->reads_left = READS_A_CALL;
+    s->reads_left = READS_PER_CALL;
     int result = mbedtls_ssl_write(&s->ssl, bytes, size);
-    return result > 0 ? result : nothing_moved(s, result, wants, e);
+    return result > 0 ? result : io_result(s, result, wants, e);
 }
 
 bool tls_pending(unsigned connection)

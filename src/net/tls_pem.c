@@ -51,8 +51,7 @@ static int next_byte(struct tls_pem *p)
     return (unsigned char)p->buffer[p->used++];
 }
 
-/* The next line without its end and the spaces there; of a long one its beginning. False at the end of
- * the file. */
+/* The next line, without white space at its end; a long one is cut. False at the end of the file. */
 static bool next_line(struct tls_pem *p, struct slice *line)
 {
     size_t size = 0;
@@ -70,22 +69,22 @@ static bool next_line(struct tls_pem *p, struct slice *line)
 
 /* ---- Certificates ---------------------------------------------------------------------------- */
 
-/* "TRUSTED CERTIFICATE" is OpenSSL's, with more behind the certificate; it is passed over. */
+/* Not "TRUSTED CERTIFICATE", OpenSSL's own format, which has more data after the certificate. */
 static bool is_begin(struct slice line)
 {
     return slice_equal(line, SLICE("-----BEGIN CERTIFICATE-----")) ||
            slice_equal(line, SLICE("-----BEGIN X509 CERTIFICATE-----"));
 }
 
-/* Decodes the lines up to the end of a certificate. False when they are not one. Lines of Base64 are
- * decoded four characters at a time, so one that does not divide by four must be the last. */
+/* Decodes the lines up to "-----END". False if they are not valid. Each line is decoded on its own, so
+ * only the last one may have a length that is not a multiple of four. */
 static bool read_body(struct tls_pem *p, struct slice *der)
 {
     struct slice line, part;
     size_t size = 0;
     while (next_line(p, &line)) {
-        if (is_begin(line)) /* the one before has no end */
-            size = 0;
+        if (is_begin(line))
+            size = 0; /* the previous certificate has no end */
         else if (slice_starts(line, SLICE("-----"))) {
             *der = (struct slice){p->der, size};
             return size > 0 && slice_starts(line, SLICE("-----END "));
@@ -97,7 +96,6 @@ static bool read_body(struct tls_pem *p, struct slice *der)
     return false;
 }
 
-/* A file that begins with an ASN.1 sequence is one certificate in DER. */
 static bool read_der(struct tls_pem *p, struct slice *der)
 {
     size_t size = 0;
@@ -113,6 +111,7 @@ static bool read_der(struct tls_pem *p, struct slice *der)
 bool tls_pem_next(struct tls_pem *p, struct slice *der)
 {
     struct slice line;
+    /* The tag of an ASN.1 sequence: the file is in DER. */
     if (p->used == 0 && p->size && p->buffer[0] == 0x30)
         return read_der(p, der);
     while (next_line(p, &line))
@@ -121,7 +120,7 @@ bool tls_pem_next(struct tls_pem *p, struct slice *der)
     return false;
 }
 
-/* ---- DER: just enough to find a name --------------------------------------------------------- */
+/* ---- DER: just enough to find the subject ---------------------------------------------------- */
 
 /* Takes one element off *in. */
 static bool take_element(struct slice *in, unsigned char *tag, struct slice *whole,
@@ -150,7 +149,8 @@ static bool take_element(struct slice *in, unsigned char *tag, struct slice *who
 
 struct slice tls_certificate_subject(struct slice der)
 {
-    /* Certificate and tbsCertificate, then: [0] version, serial number, algorithm, issuer, validity, subject */
+    /* Certificate, tbsCertificate, and in it: [0] version, serial number, algorithm, issuer, validity,
+     * subject. */
     static const unsigned char TAGS[] = {0x02, 0x30, 0x30, 0x30, 0x30};
     struct slice whole = {NULL, 0}, content, rest = der;
     unsigned char tag;

@@ -1,5 +1,5 @@
-/* Certificates in a file, one after the other, in memory that does not grow with the file: PEM (RFC 7468)
- * with whatever stands between the certificates, or one in DER. */
+/* Reads the certificates of a file one by one, in constant memory. The file is PEM (RFC 7468), with any
+ * text between the certificates, or one certificate in DER. */
 #ifndef REGTAG_NET_TLS_PEM_H
 #define REGTAG_NET_TLS_PEM_H
 
@@ -15,16 +15,15 @@ struct tls_pem {
     char der[TLS_CERTIFICATE_MAX];
 };
 
-/* Opens the file. False: errno tells why. */
+/* False: errno says why. */
 bool tls_pem_open(struct tls_pem *p, const char *path);
 
-/* Goes on to the next certificate; *der points into *p. False at the end of the file. */
+/* Reads the next certificate; *der points into *p. False at the end of the file. */
 bool tls_pem_next(struct tls_pem *p, struct slice *der);
 
 void tls_pem_close(struct tls_pem *p);
 
-/* The DER of the subject's name of a certificate, as it stands there (RFC 5280, 4.1). Empty where the
- * bytes are no certificate. */
+/* The subject of a certificate, in DER (RFC 5280, 4.1). Empty if it is not a certificate. */
 struct slice tls_certificate_subject(struct slice der);
 
 #endif

@@ -9,7 +9,7 @@
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-/* Where the usual systems have their trusted certificates: the first of these that can be read. */
+/* Systems' CA bundles. The first that can be read is used. */
 static const char *const SYSTEM[] = {
     "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Alpine, OpenWrt, buildroot */
     "/etc/ssl/cert.pem",                                 /* Alpine, musl systems, OpenWrt */
@@ -19,7 +19,7 @@ static const char *const SYSTEM[] = {
     "/etc/ssl/certs",
 };
 
-/* Docker's and podman's directories, by host, of certificates for registries. */
+/* Docker's and podman's certificates for registries, in a directory for each host. */
 static const char *const HOSTS[] = {"/etc/docker/certs.d", "/etc/containers/certs.d"};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -33,7 +33,7 @@ static bool join(char text[PATH_TEXT_MAX], const char *directory, const char *na
     return !w.overflow;
 }
 
-/* The directory for a host: HOST:PORT, and HOST alone where the port is that of https. */
+/* The directory for a host: HOST:PORT; without the port only if that is 443. */
 static bool host_directory(char text[PATH_TEXT_MAX], const char *base,
                            const struct regtag_origin *origin, bool with_port)
 {
@@ -55,17 +55,17 @@ static bool ends_with(const char *name, const char *ending)
     return size > end && strcmp(name + size - end, ending) == 0;
 }
 
-/* ---- Looking through them -------------------------------------------------------------------- */
+/* ---- Searching ------------------------------------------------------------------------------- */
 
 struct search {
     struct slice subject;
     tls_trust_visit *visit;
     void *context;
-    bool own; /* the user named the place */
+    bool own; /* the user chose the place */
     bool over;
 };
 
-/* The file that is being read: one at a time, and 12 KB, too much for the stack of a small board. */
+/* Static, since 12 KB are too much for the stack of a small board; one file is read at a time. */
 static struct tls_pem pem;
 
 /* Returns whether the file could be read. */
@@ -81,7 +81,7 @@ static bool search_file(struct search *s, const char *path)
     return true;
 }
 
-/* All files of a directory whose name ends so; "" means all. Returns whether it could be read. */
+/* Searches the files with this ending; "": all files. Returns whether the directory could be read. */
 static bool search_directory(struct search *s, const char *path, const char *ending)
 {
     char file[PATH_TEXT_MAX];
@@ -101,7 +101,7 @@ static bool search_place(struct search *s, const char *path)
     return search_file(s, path) || search_directory(s, path, "");
 }
 
-/* Returns whether any directory for the host is there. */
+/* Returns whether there is a directory for the host. */
 static bool search_host(struct search *s, const struct regtag_origin *origin)
 {
     char path[PATH_TEXT_MAX];
@@ -118,7 +118,7 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-/* Goes through the places in their order. Returns whether any of them could be read. */
+/* Returns whether any place could be read. */
 static bool search_all(struct search *s, const struct tls_settings *settings,
                        const struct regtag_origin *origin)
 {
@@ -155,26 +155,26 @@ void tls_trust_find(const struct tls_settings *settings, const struct regtag_ori
     search_all(&s, settings, origin);
 }
 
-/* ---- Whether there is anything --------------------------------------------------------------- */
+/* ---- Whether there is anything to search ----------------------------------------------------- */
 
 static bool readable(const char *path)
 {
     return access(path, R_OK) == 0;
 }
 
-/* Writes the name of a place that was looked at; tells whether it is there. */
-static bool look_at(struct writer *w, const char *path)
+/* Adds the place to those that were tried; returns whether it can be read. */
+static bool try_place(struct writer *w, const char *path)
 {
     write_format(w, "%s%s", w->used ? ", " : "", path);
     return readable(path);
 }
 
-static bool look_at_hosts(struct writer *w, const struct regtag_origin *origin)
+static bool try_hosts(struct writer *w, const struct regtag_origin *origin)
 {
     char path[PATH_TEXT_MAX];
     for (size_t i = 0; i < COUNT(HOSTS); i++)
         for (int with_port = 1; with_port >= 0; with_port--)
-            if (host_directory(path, HOSTS[i], origin, with_port) && look_at(w, path))
+            if (host_directory(path, HOSTS[i], origin, with_port) && try_place(w, path))
                 return true;
     return false;
 }
@@ -184,24 +184,24 @@ bool tls_trust_any(const struct tls_settings *settings, const struct regtag_orig
 {
     bool any = false;
     for (unsigned i = 0; i < settings->authorities; i++)
-        any = look_at(w, settings->authority[i]) || any;
+        any = try_place(w, settings->authority[i]) || any;
     if (settings->authorities)
         return any;
-    any = look_at_hosts(w, origin);
+    any = try_hosts(w, origin);
     if (is_set(settings->env_file))
-        any = look_at(w, settings->env_file) || any;
+        any = try_place(w, settings->env_file) || any;
     if (is_set(settings->env_dir))
-        any = look_at(w, settings->env_dir) || any;
+        any = try_place(w, settings->env_dir) || any;
     if (is_set(settings->env_file) || is_set(settings->env_dir))
         return any;
     for (size_t i = 0; i < COUNT(SYSTEM) && !any; i++)
-        any = look_at(w, SYSTEM[i]);
+        any = try_place(w, SYSTEM[i]);
     return any;
 }
 
 /* ---- The client's certificate ---------------------------------------------------------------- */
 
-/* The first NAME.cert of a directory that has a NAME.key beside it. */
+/* The first NAME.cert in a directory that has a NAME.key beside it. */
 static bool find_pair(const char *path, char *certificate, char *key)
 {
     struct dirent *entry;

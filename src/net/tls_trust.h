@@ -1,5 +1,5 @@
-/* Which certificates are trusted: files and directories, looked through each time an issuer is wanted, so
- * that memory does not grow with what is trusted. */
+/* Finds trusted certificates. Searches files and directories each time mbedTLS needs an issuer, so that
+ * memory does not grow with the number of CAs. */
 #ifndef REGTAG_NET_TLS_TRUST_H
 #define REGTAG_NET_TLS_TRUST_H
 
@@ -7,21 +7,20 @@
 #include "net/tls.h"
 #include "net/tls_pem.h"
 
-/* What to do with a certificate that was found; `own` says that the user named its file, rather than the
- * system. Returns whether to go on looking. */
+/* Called for each match; `own`: it is from a file that the user chose, not from the system's. Returns
+ * whether to go on. */
 typedef bool tls_trust_visit(void *context, struct slice der, bool own);
 
-/* Looks through all that `settings` say is trusted where a server is `host`, on `port`, for certificates
- * with this subject (DER). */
+/* Searches all that is trusted for this origin for certificates with this subject (DER). */
 void tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,
                     struct slice subject, tls_trust_visit *visit, void *context);
 
-/* Whether there is anything at all to look through. Else where was looked is written to w. */
+/* Whether there is any file or directory to search; writes the places that were tried to w. */
 bool tls_trust_any(const struct tls_settings *settings, const struct regtag_origin *origin,
                    struct writer *w);
 
-/* Finds a client's certificate and its key in the directories for a host: the first *.cert with a *.key.
- * Writes both paths, each with a NUL, to memory of PATH_TEXT_MAX. */
+/* Finds a client certificate in the directories for a host: the first *.cert with a *.key beside it.
+ * Writes both paths, with a NUL, to memory of PATH_TEXT_MAX bytes each. */
 bool tls_trust_client(const struct regtag_origin *origin, char *certificate, char *key);
 
 #endif

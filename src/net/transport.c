@@ -33,7 +33,6 @@ static void close_connection(struct net *net, struct net_connection *c)
     proxy_wipe(&c->proxy);
 }
 
-/* There will be no connection. */
 static void fail(struct net *net, struct net_connection *c, const struct error *problem)
 {
     close_connection(net, c);
@@ -41,7 +40,7 @@ static void fail(struct net *net, struct net_connection *c, const struct error *
     error_set(&c->error, problem->status, "%s", problem->text);
 }
 
-static void tell(const struct net *net, const char *what, const char *more)
+static void trace(const struct net *net, const char *what, const char *more)
 {
     char text[160];
     struct writer w = writer_to(text, sizeof text);
@@ -51,7 +50,7 @@ static void tell(const struct net *net, const char *what, const char *more)
     net->trace(net->trace_context, REGTAG_TRACE_NOTE, text, w.used);
 }
 
-/* ---- Getting it up: dialing, then a proxy's tunnel, then TLS --------------------------------- */
+/* ---- Connecting: dialing, then a proxy's tunnel, then TLS ------------------------------------- */
 
 static void step_handshake(struct net *net, struct net_connection *c)
 {
@@ -61,7 +60,7 @@ static void step_handshake(struct net *net, struct net_connection *c)
         fail(net, c, &problem);
     else if (c->wants == TLS_DONE) {
         c->state = NET_OPEN;
-        tell(net, "TLS is up", "");
+        trace(net, "TLS is up", "");
     }
 }
 
@@ -84,7 +83,7 @@ static void step_tunnel(struct net *net, struct net_connection *c)
     case TUNNEL_READ: c->wants = TLS_READ; break;
     case TUNNEL_WRITE: c->wants = TLS_WRITE; break;
     case TUNNEL_DONE:
-        tell(net, "the proxy lets through", "");
+        trace(net, "the proxy lets through", "");
         begin_handshake(net, c);
         break;
     case TUNNEL_FAILED:
@@ -101,7 +100,7 @@ static void begin_tunnel(struct net *net, struct net_connection *c)
     step_tunnel(net, c);
 }
 
-static void socket_ready(struct net *net, struct net_connection *c)
+static void on_socket(struct net *net, struct net_connection *c)
 {
     if (!c->origin.tls)
         c->state = NET_OPEN;
@@ -111,8 +110,8 @@ static void socket_ready(struct net *net, struct net_connection *c)
         begin_handshake(net, c);
 }
 
-/* The address that could not be reached may be that of a proxy. */
-static void dial_failed(struct net *net, struct net_connection *c)
+/* The unreachable address may be that of a proxy. */
+static void on_dial_failure(struct net *net, struct net_connection *c)
 {
     char host_port[HOST_PORT_MAX];
     struct writer w = writer_to(host_port, sizeof host_port);
@@ -127,25 +126,25 @@ static void dial_failed(struct net *net, struct net_connection *c)
     fail(net, c, &problem);
 }
 
-static void dialed(struct net *net, struct net_connection *c)
+static void on_dialed(struct net *net, struct net_connection *c)
 {
     char address[ADDRESS_TEXT_MAX];
     address_text(&c->dial.addresses.list[c->dial.chosen], address);
-    tell(net, "connected to ", address);
+    trace(net, "connected to ", address);
     c->fd = c->dial.fd;
-    socket_ready(net, c);
+    on_socket(net, c);
 }
 
 static void step_dial(struct net *net, struct net_connection *c)
 {
     switch (dial_step(&c->dial)) {
     case DIAL_MORE: break;
-    case DIAL_DONE: dialed(net, c); break;
-    case DIAL_FAILED: dial_failed(net, c); break;
+    case DIAL_DONE: on_dialed(net, c); break;
+    case DIAL_FAILED: on_dial_failure(net, c); break;
     }
 }
 
-/* Goes on with a connection that is not up yet. */
+/* Continues to set up a connection. */
 static void step_connection(struct net *net, struct net_connection *c)
 {
     if (c->state == NET_DIALING)
@@ -180,15 +179,15 @@ static void open_connection(struct net *net, struct net_connection *c,
 
 /* ---- The transport --------------------------------------------------------------------------- */
 
-/* What reading and writing answer when the connection is not up. */
+/* The result of reading and writing on a connection that is not open. */
 static ptrdiff_t not_up(const struct net_connection *c)
 {
     return c->state == NET_FAILED || c->state == NET_CLOSED ? REGTAG_FAILED : REGTAG_AGAIN;
 }
 
-/* What a system call that failed means. The connection stays as it is: when it takes no more there may
- * still be an answer in it, for a server that refuses an upload says why, closes, and lets writes fail. */
-static ptrdiff_t io_failed(struct error *e)
+/* The result of a failed system call. Keeps the connection open after a failed write: a server that
+ * refuses an upload answers, then closes, and that answer can still be read. */
+static ptrdiff_t io_error(struct error *e)
 {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return REGTAG_AGAIN;
@@ -207,7 +206,7 @@ static ptrdiff_t read_connection(void *context, unsigned connection, void *bytes
     ssize_t n = recv(c->fd, bytes, size, 0);
     if (n == 0)
         return REGTAG_CLOSED;
-    return n > 0 ? n : io_failed(&c->error);
+    return n > 0 ? n : io_error(&c->error);
 }
 
 static ptrdiff_t write_connection(void *context, unsigned connection, const void *bytes, size_t size)
@@ -219,17 +218,17 @@ static ptrdiff_t write_connection(void *context, unsigned connection, const void
     if (c->tls)
         return tls_write(connection, bytes, size, &c->write_wants, &c->write_error);
     ssize_t n = send(c->fd, bytes, size, MSG_NOSIGNAL);
-    return n > 0 ? n : io_failed(&c->write_error);
+    return n > 0 ? n : io_error(&c->write_error);
 }
 
-/* What a connection that is not up yet waits for. */
-static enum regtag_status still_waiting(const struct net_connection *c, const char **text)
+/* For a connection that has not failed, but is not open yet: the deadline has passed. */
+static enum regtag_status timeout_reason(const struct net_connection *c, const char **text)
 {
     switch (c->state) {
     case NET_HANDSHAKE: *text = "connected, but TLS did not come to an end"; return REGTAG_TIMEOUT;
     case NET_TUNNEL: *text = "the proxy did not answer"; return REGTAG_NO_CONNECTION;
     default:
-        *text = c->dial.looking_up ? lookup_waiting() : "it could not be reached";
+        *text = c->dial.looking_up ? lookup_timeout_text() : "it could not be reached";
         return REGTAG_NO_CONNECTION;
     }
 }
@@ -240,7 +239,7 @@ static enum regtag_status failure(void *context, unsigned connection, const char
     const struct net_connection *c = &net->connections[connection];
     const struct error *e = c->error.status ? &c->error : &c->write_error;
     if (!e->status)
-        return still_waiting(c, text);
+        return timeout_reason(c, text);
     *text = e->text;
     *lasting = c->lasting;
     return (enum regtag_status)e->status;
@@ -267,7 +266,7 @@ struct waiting {
     struct pollfd list[POLL_ENTRIES];
     nfds_t count;
     uint64_t until;
-    bool at_once; /* there is something to do already */
+    bool at_once; /* something is ready already: do not wait */
 };
 
 static short events_of(enum tls_progress wants)
@@ -285,7 +284,7 @@ static void add_socket(struct waiting *waiting, int fd, short events)
     waiting->list[waiting->count++] = (struct pollfd){fd, events, 0};
 }
 
-/* Adds an open connection; in TLS, reading may wait for writing and the other way round. */
+/* With TLS, reading may have to wait until the socket is writable, and vice versa. */
 static void add_open(struct waiting *waiting, const struct net_connection *c, unsigned number, bool read,
                      bool write)
 {
@@ -298,7 +297,6 @@ static void add_open(struct waiting *waiting, const struct net_connection *c, un
     waiting->at_once |= read && c->tls && tls_pending(number);
 }
 
-/* Adds what a connection waits for. */
 static void add_connection(struct waiting *waiting, const struct net_connection *c, unsigned number,
                            const struct regtag_want *want)
 {
@@ -317,11 +315,10 @@ static void add_connection(struct waiting *waiting, const struct net_connection 
         if (read || write)
             add_open(waiting, c, number, read, write);
         break;
-    default: waiting->at_once |= read || write; /* the operation does not know yet that it failed */
+    default: waiting->at_once |= read || write; /* the next read or write reports the failure */
     }
 }
 
-/* Waits until something that is wanted can be done. */
 static void wait_for(struct net *net, const struct regtag_want *want)
 {
     struct waiting waiting = {.count = 0, .until = want->until, .at_once = false};

@@ -1,4 +1,4 @@
-/* The library's transport over sockets, and the loop that turns its steps into waiting. */
+/* The library's transport over sockets, and the loop that runs regtag_step and poll. */
 #ifndef REGTAG_NET_TRANSPORT_H
 #define REGTAG_NET_TRANSPORT_H
 
@@ -13,13 +13,13 @@ struct net_connection {
     enum net_state state;
     struct regtag_origin origin;
     int fd;
-    bool tls;                                         /* there is a TLS session on it */
+    bool tls;                                         /* it has a TLS session */
     enum tls_progress wants, read_wants, write_wants; /* what the socket must be ready for */
     struct dial dial;
     struct tunnel tunnel;
-    bool lasting;             /* it would come again */
-    struct error error;       /* the first problem: what failure() tells */
-    struct error write_error; /* of writing; what is read afterwards may tell more */
+    bool lasting;             /* a retry would fail as well */
+    struct error error;       /* the first one, which failure() reports */
+    struct error write_error; /* reported only if reading gives no better reason */
     struct proxy proxy;       /* last, since it is large and seldom touched */
 };
 
@@ -30,14 +30,14 @@ struct net {
     void (*trace)(void *context, enum regtag_trace kind, const char *text, size_t size); /* or NULL */
     void *trace_context;
     struct net_connection connections[REGTAG_CONNECTIONS];
-    struct proxy asked;                /* the answer to the library's question */
-    char tunnel_memory[TUNNEL_MEMORY]; /* one tunnel is made at a time */
+    struct proxy asked;                /* the result of proxy_for() */
+    char tunnel_memory[TUNNEL_MEMORY]; /* only one tunnel is set up at a time */
 };
 
-/* To begin, clear the whole struct and set what is the caller's. *net must outlive its transport. */
+/* To begin, clear the whole struct and set the caller's members. *net must outlive its transport. */
 struct regtag_transport net_transport(struct net *net);
 
-/* Steps the operation until it has something to tell: any event but REGTAG_WAIT. */
+/* Steps the operation to the next event other than REGTAG_WAIT. */
 enum regtag_event net_step(struct net *net, struct regtag *operation);
 
 /* Closes all connections. */

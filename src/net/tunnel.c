@@ -37,7 +37,7 @@ void tunnel_begin(struct tunnel *t, const struct proxy *p, const struct regtag_o
     t->sent = 0;
     t->refused = false;
     t->until = UINT64_MAX;
-    t->words = writer_to(t->words_memory, sizeof t->words_memory);
+    t->reason = writer_to(t->reason_memory, sizeof t->reason_memory);
     write_connect(&t->request, p, origin);
 }
 
@@ -65,7 +65,7 @@ static enum tunnel_progress fail(struct tunnel *t, struct error *e, int status, 
     return TUNNEL_FAILED;
 }
 
-static const char *verdict(const struct tunnel *t)
+static const char *refusal_text(const struct tunnel *t)
 {
     if (t->response.status != 407)
         return "refuses to connect: ";
@@ -74,27 +74,27 @@ static const char *verdict(const struct tunnel *t)
                                         "http://USER:PASSWORD@HOST:PORT): ";
 }
 
-/* Adds words of the proxy's, unless they give the secret away. */
-static void add_words(struct writer *w, const struct proxy *p, const char *before, struct slice words)
+/* Adds text from the proxy, unless it contains our secret. */
+static void add_text(struct writer *w, const struct proxy *p, const char *before, struct slice text)
 {
-    words = slice_trim(words);
-    if (words.size == 0 || proxy_secret_in(p, words))
+    text = slice_trim(text);
+    if (text.size == 0 || proxy_secret_in(p, text))
         return;
     write_text(w, before);
-    write_slice(w, slice_head(words, TUNNEL_WORDS_MAX));
+    write_slice(w, slice_head(text, TUNNEL_REASON_MAX));
 }
 
-/* The answer is a refusal, and as many of its words are there as will be. */
-static enum tunnel_progress refused(struct tunnel *t, struct error *e)
+/* The answer is a refusal, with as much of the reason as has arrived. */
+static enum tunnel_progress fail_refused(struct tunnel *t, struct error *e)
 {
-    char text[2 * TUNNEL_WORDS_MAX + 32];
+    char text[2 * TUNNEL_REASON_MAX + 32];
     struct writer w = writer_to(text, sizeof text - 1);
     write_number(&w, t->response.status);
-    add_words(&w, t->proxy, " ", slice_from(http_response_status_line(&t->response), 12));
-    add_words(&w, t->proxy, ": ", written(&t->words));
+    add_text(&w, t->proxy, " ", slice_from(http_response_status_line(&t->response), 12));
+    add_text(&w, t->proxy, ": ", written(&t->reason));
     text[w.used] = '\0';
     int status = t->response.status == 407 ? REGTAG_DENIED : REGTAG_NO_CONNECTION;
-    return fail(t, e, status, verdict(t), text);
+    return fail(t, e, status, refusal_text(t), text);
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */
@@ -106,14 +106,14 @@ static bool is_plain_text(const struct http_response *r)
            slice_equal_nocase(slice_trim(slice_split(&type, ';')), SLICE("text/plain"));
 }
 
-/* The header of the final answer is complete; `rest` came with it. */
-static enum tunnel_progress take_head(struct tunnel *t, struct slice rest, struct error *e)
+/* `rest`: bytes that follow the header. */
+static enum tunnel_progress on_head(struct tunnel *t, struct slice rest, struct error *e)
 {
     if (t->response.status >= 300) {
         if (!is_plain_text(&t->response))
-            return refused(t, e);
+            return fail_refused(t, e);
         t->refused = true;
-        t->until = clock_now() + TUNNEL_PATIENCE;
+        t->until = clock_now() + TUNNEL_REASON_TIMEOUT;
         return TUNNEL_READ;
     }
     if (rest.size)
@@ -122,8 +122,8 @@ static enum tunnel_progress take_head(struct tunnel *t, struct slice rest, struc
     return TUNNEL_DONE;
 }
 
-/* Keeps the first line of the body that is not empty. Returns whether it is complete, or as long as is shown. */
-static bool keep_words(struct writer *w, struct slice body)
+/* Keeps the first line of the body that is not empty. Returns whether there is enough of it to show. */
+static bool keep_reason(struct writer *w, struct slice body)
 {
     for (size_t i = 0; i < body.size && !w->overflow; i++) {
         bool line_end = body.data[i] == '\r' || body.data[i] == '\n';
@@ -142,11 +142,13 @@ static enum tunnel_progress take(struct tunnel *t, struct slice in, struct error
     while (progress == TUNNEL_READ) {
         switch (http_response_take(&t->response, &in, &body)) {
         case HTTP_MORE: return TUNNEL_READ;
-        case HTTP_HEAD: progress = take_head(t, in, e); break;
-        case HTTP_BODY: progress = keep_words(&t->words, body) ? refused(t, e) : TUNNEL_READ; break;
-        case HTTP_END: return refused(t, e);
+        case HTTP_HEAD: progress = on_head(t, in, e); break;
+        case HTTP_BODY:
+            progress = keep_reason(&t->reason, body) ? fail_refused(t, e) : TUNNEL_READ;
+            break;
+        case HTTP_END: return fail_refused(t, e);
         case HTTP_BROKEN:
-            return t->refused ? refused(t, e)
+            return t->refused ? fail_refused(t, e)
                               : fail(t, e, REGTAG_PROTOCOL,
                                      "does not answer as a proxy does: ", t->response.problem);
         }
@@ -161,7 +163,7 @@ static bool would_block(void)
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
-/* The request is sent, or the proxy takes no more of it: its memory is free for the answer. */
+/* The memory of the request is used for the answer. */
 static enum tunnel_progress await_answer(struct tunnel *t)
 {
     tunnel_end(t);
@@ -176,7 +178,8 @@ static enum tunnel_progress send_request(struct tunnel *t, int fd)
     if (n < 0 && would_block())
         return TUNNEL_WRITE;
     t->sent += n > 0 ? (size_t)n : 0;
-    /* A proxy that refuses without having read all of it closes; why it does so can still be read. */
+    /* If the proxy closes before it has read all of the request, its answer, which says why, can still
+     * be read. */
     return n > 0 && t->sent < t->request.used ? TUNNEL_WRITE : await_answer(t);
 }
 
@@ -184,14 +187,14 @@ static enum tunnel_progress read_answer(struct tunnel *t, int fd, struct error *
 {
     char memory[TUNNEL_READ_MAX];
     if (clock_now() >= t->until)
-        return refused(t, e);
+        return fail_refused(t, e);
     ssize_t n = recv(fd, memory, sizeof memory, 0);
     if (n > 0)
         return take(t, (struct slice){memory, (size_t)n}, e);
     if (n < 0 && would_block())
         return TUNNEL_READ;
     if (t->refused)
-        return refused(t, e);
+        return fail_refused(t, e);
     return n == 0
                ? fail(t, e, REGTAG_NO_CONNECTION, "closed the connection without a complete answer", "")
                : fail(t, e, REGTAG_NO_CONNECTION, "cannot be read from: ", strerror(errno));

@@ -1,5 +1,5 @@
-/* A tunnel through a proxy (CONNECT; RFC 9110, 9.3.6): the exchange with the proxy that turns a connection to
- * it into one to the origin. It is over with the last byte of the proxy's answer; nothing behind it is read. */
+/* Sets up a tunnel through a proxy (CONNECT; RFC 9110, 9.3.6), after which the connection leads to the
+ * origin. Bytes that follow the proxy's answer are refused. */
 #ifndef REGTAG_NET_TUNNEL_H
 #define REGTAG_NET_TUNNEL_H
 
@@ -7,12 +7,12 @@
 #include "http/response.h"
 #include "net/proxy.h"
 
-#define TUNNEL_PATIENCE 1000 /* milliseconds that these words are waited for */
+#define TUNNEL_REASON_TIMEOUT 1000 /* milliseconds to wait for the body of a refusal, which says why */
 
 enum tunnel_progress {
-    TUNNEL_READ,  /* call again when the socket can be read, has failed, or tunnel_until is over */
-    TUNNEL_WRITE, /* call again when the socket can be written, or has failed */
-    TUNNEL_DONE,  /* what is written now goes to the origin */
+    TUNNEL_READ,  /* call again when the socket is readable or has failed, or tunnel_until has passed */
+    TUNNEL_WRITE, /* call again when the socket is writable or has failed */
+    TUNNEL_DONE,  /* the connection now leads to the origin */
     TUNNEL_FAILED
 };
 
@@ -22,26 +22,27 @@ struct tunnel {
     struct writer request;
     size_t sent;
     struct http_response response;
-    bool refused;   /* the answer's header is there; its first words are being read */
-    uint64_t until; /* when they are waited for no longer */
-    struct writer words;
-    char words_memory[TUNNEL_WORDS_MAX];
+    bool refused;   /* the answer is a refusal, and its body is being read */
+    uint64_t until; /* this time */
+    struct writer reason;
+    char reason_memory[TUNNEL_REASON_MAX];
 };
 
-/* Begins. The proxy and `memory` must stay until the tunnel is done, has failed, or tunnel_end is called;
- * the memory is free afterwards, and wiped of the secret. Call tunnel_step when the socket can be written. */
+/* The proxy and `memory` must stay valid until the tunnel is done, has failed, or tunnel_end is called;
+ * the secret is wiped from `memory` then. Call tunnel_step when the socket is writable. */
 void tunnel_begin(struct tunnel *t, const struct proxy *p, const struct regtag_origin *origin,
                   char memory[TUNNEL_MEMORY]);
 
-/* Goes on over a connected, non-blocking socket. With TUNNEL_FAILED, e says why: REGTAG_DENIED when the proxy
- * wants credentials, or others; REGTAG_NO_CONNECTION when it refuses for another reason or the connection was
- * lost; REGTAG_PROTOCOL when what it answered is not the answer of a proxy. Not to be called after that. */
+/* Continues over a connected, non-blocking socket. With TUNNEL_FAILED, e says why: REGTAG_DENIED: the
+ * proxy wants credentials, or does not accept ours; REGTAG_NO_CONNECTION: it refuses for another reason,
+ * or the connection was lost; REGTAG_PROTOCOL: its answer is not valid. Must not be called after
+ * that. */
 enum tunnel_progress tunnel_step(struct tunnel *t, int fd, struct error *e);
 
-/* When tunnel_step must be called at the latest; UINT64_MAX: only when the socket is ready. */
+/* When to call tunnel_step at the latest; UINT64_MAX: only when the socket is ready. */
 uint64_t tunnel_until(const struct tunnel *t);
 
-/* Ends an exchange wherever it is; the socket stays. */
+/* May be called at any time; the socket stays open. */
 void tunnel_end(struct tunnel *t);
 
 #endif

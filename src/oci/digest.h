@@ -12,14 +12,13 @@
 /* Whether s is "sha256:" and 64, or "sha512:" and 128 lower-case hexadecimal digits. */
 bool digest_valid(struct slice s);
 
-/* Whether a valid digest is one that this library can compute, a SHA-256. */
+/* Whether a valid digest is a SHA-256, which the library can compute. */
 bool digest_is_sha256(struct slice s);
 
-/* Writes the digest that this sum makes, and a NUL. */
+/* Writes the digest for a SHA-256, and a NUL. */
 void digest_from_sum(const unsigned char sum[32], char text[DIGEST_SHA256_SIZE + 1]);
 
-/* Writes the digest of the bytes of `parts`, one after the other, and a NUL to text.
- * False when the hash failed. */
+/* Writes the digest of the concatenated parts, and a NUL. False if the hash failed. */
 bool digest_of(const struct regtag_hash *hash, const struct slice *parts, size_t count,
                char text[DIGEST_SHA256_SIZE + 1]);
 

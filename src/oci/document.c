@@ -5,9 +5,10 @@
 #include "oci/json.h"
 #include "regtag.h"
 
-/* ---- Duplicate keys: sorted by object, hash and characters, equal ones stand side by side ---- */
+/* ---- Duplicate keys: sorting by object, hash and characters makes them neighbours ------------- */
 
-#define FEW_KEYS 8 /* in an object, as in a descriptor: for these sorting is not worth it */
+/* Up to so many keys in an object, as in a descriptor, sorting is not worth it. */
+#define FEW_KEYS 8
 
 static struct slice token_text(const struct document *d, int token)
 {
@@ -15,8 +16,8 @@ static struct slice token_text(const struct document *d, int token)
     return (struct slice){d->text.data + t->start, (size_t)(t->end - t->start)};
 }
 
-/* The token behind a value and all that lies within it. */
-static int token_behind(const struct document *d, int value)
+/* The first token after a value and everything inside it. */
+static int token_after(const struct document *d, int value)
 {
     int end = d->tokens[value].end;
     int next = value + 1;
@@ -31,7 +32,7 @@ static bool is_key(const struct document *d, int token)
     return t->type == JSMN_STRING && t->parent >= 0 && d->tokens[t->parent].type == JSMN_OBJECT;
 }
 
-/* FNV-1a over the characters. It only makes the sorting cheap: equality is decided by the text. */
+/* FNV-1a over the characters. It only makes sorting cheap: the text decides about equality. */
 static uint32_t key_hash(struct slice raw)
 {
     uint32_t hash = 2166136261u, c;
@@ -62,7 +63,7 @@ static int compare_keys(const struct document *d, struct document_key a, struct 
     return compare_text(token_text(d, a.token), token_text(d, b.token));
 }
 
-/* Lets the key at `root` sink to its place in the heap keys[0..count). */
+/* Moves the key at `root` down to its place in the heap keys[0..count). */
 static void sift_down(const struct document *d, struct document_key *keys, size_t root, size_t count)
 {
     struct document_key sinking = keys[root];
@@ -80,7 +81,7 @@ static void sift_down(const struct document *d, struct document_key *keys, size_
     keys[root] = sinking;
 }
 
-/* Heapsort: n log n whatever the document's author had in mind, and no memory of its own. */
+/* Heapsort: n log n for any input, however hostile, and no memory of its own. */
 static void sort_keys(const struct document *d, struct document_key *keys, size_t count)
 {
     for (size_t root = count / 2; root-- > 0;)
@@ -93,7 +94,7 @@ static void sort_keys(const struct document *d, struct document_key *keys, size_
     }
 }
 
-/* An object with few keys: each is compared with those before it. */
+/* In an object with few keys each is compared with those before it. */
 static int duplicate_among_few(const struct document *d, int object)
 {
     struct document_key few[FEW_KEYS];
@@ -103,7 +104,7 @@ static int duplicate_among_few(const struct document *d, int object)
         for (int before = 0; before < i; before++)
             if (compare_keys(d, few[before], few[i]) == 0)
                 return key;
-        key = token_behind(d, key + 1);
+        key = token_after(d, key + 1);
     }
     return NO_VALUE;
 }
@@ -122,7 +123,7 @@ static int duplicate_among_many(const struct document *d, struct document_key *k
     return NO_VALUE;
 }
 
-/* A key that stands in its object twice, or NO_VALUE. */
+/* A key that its object has twice, or NO_VALUE. */
 static int duplicate_key(const struct document *d, struct document_key *keys)
 {
     for (int i = 0; i < d->count; i++) {
@@ -207,19 +208,19 @@ int document_first(const struct document *d, int array)
     return array != NO_VALUE && d->tokens[array].size > 0 ? array + 1 : NO_VALUE;
 }
 
-/* That token, if it has this parent. */
-static int sibling_behind(const struct document *d, int value, int parent)
+/* The next value with this parent, or NO_VALUE. */
+static int next_sibling(const struct document *d, int value, int parent)
 {
-    int next = token_behind(d, value);
+    int next = token_after(d, value);
     return next < d->count && d->tokens[next].parent == parent ? next : NO_VALUE;
 }
 
 int document_next(const struct document *d, int value)
 {
-    return sibling_behind(d, value, d->tokens[value].parent);
+    return next_sibling(d, value, d->tokens[value].parent);
 }
 
-/* As Go's encoding/json folds: ASCII letters, and the two characters beyond that fold to one. */
+/* As Go's encoding/json does: ASCII letters, and the two other characters that fold to one. */
 static uint32_t fold(uint32_t c)
 {
     if (c == 0x17f) /* long s */
@@ -254,7 +255,7 @@ bool document_is_text(const struct document *d, int value, struct slice text)
 
 static void write_utf8(struct writer *w, uint32_t c)
 {
-    unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes behind the first */
+    unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes after the first */
     static const unsigned char FIRST[] = {0, 0xc0, 0xe0, 0xf0};
     write_char(w, (char)(FIRST[more] | c >> 6 * more));
     while (more-- > 0)
@@ -281,7 +282,7 @@ int document_first_key(const struct document *d, int object)
 /* A key is followed by its value, and the value by the next key. */
 int document_next_key(const struct document *d, int key)
 {
-    return sibling_behind(d, key + 1, d->tokens[key].parent);
+    return next_sibling(d, key + 1, d->tokens[key].parent);
 }
 
 int document_member(const struct document *d, int object, struct slice name, bool *alike)

@@ -1,11 +1,10 @@
-/* A JSON document held whole, with an index of its values (jsmn's) over a fixed array, so that its
- * members can be looked up. Only what the validator of json.h has passed is indexed: jsmn by itself
- * takes much that is not JSON. */
+/* A JSON document held in memory, with jsmn's index of its values, so that its members can be looked up.
+ * The validator of json.h runs first, since jsmn by itself accepts much that is not JSON. */
 #ifndef REGTAG_OCI_DOCUMENT_H
 #define REGTAG_OCI_DOCUMENT_H
 
 #ifndef JSMN_PARENT_LINKS
-#define JSMN_PARENT_LINKS /* closing a bracket is one step, not a walk back */
+#define JSMN_PARENT_LINKS /* makes closing a bracket O(1) */
 #endif
 #ifndef JSMN_STATIC
 #define JSMN_HEADER
@@ -20,7 +19,7 @@ struct document_key {
     uint32_t hash;
 };
 
-/* The memory for the index of a document: the caller's. Every second token at most is a key. */
+/* The caller's memory for the index. At most every second token is a key. */
 struct document_memory {
     jsmntok_t *tokens;         /* tokens_max of them */
     struct document_key *keys; /* tokens_max / 2 of them */
@@ -38,24 +37,24 @@ struct document {
 
 #define NO_VALUE (-1)
 
-/* Validates and indexes `text` and makes sure that no object in it has a key twice (compared as they
- * are meant, without escapes). False, and e set with REGTAG_REFUSED, otherwise; `what` names the
- * document in the message. */
+/* Validates and indexes `text`. False, and e set with REGTAG_REFUSED, if it is not valid or an object in
+ * it has the same key twice (compared unescaped). `what` names the document in the message. */
 bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
                     const char *what, struct error *e);
 
-/* Values are numbered; 0 is the document itself, NO_VALUE is none and may be passed anywhere. */
+/* Values are numbered: 0 is the document itself. NO_VALUE may be passed anywhere. */
 
-/* The value of the member `name` of an object, or NO_VALUE. *alike is set (never cleared) when a key
- * differs from the name in case only: Go's decoder, and so most registries, would take it for it. */
+/* The value of the member `name` of an object, or NO_VALUE. Sets *alike (never clears it) if another key
+ * differs from the name only in case: Go's decoder, and so most registries, would take it for the
+ * same. */
 int document_member(const struct document *d, int object, struct slice name, bool *alike);
 
-/* The first value of an array and the one behind `value` in it, or NO_VALUE. */
+/* The first value of an array and the one after `value` in it, or NO_VALUE. */
 int document_first(const struct document *d, int array);
 int document_next(const struct document *d, int value);
 
-/* The first key of an object and the one behind `key` in it, or NO_VALUE. A key is a string; its value has
- * the number key + 1. */
+/* The first key of an object and the one after `key` in it, or NO_VALUE. A key is a string; its value
+ * has the number key + 1. */
 int document_first_key(const struct document *d, int object);
 int document_next_key(const struct document *d, int key);
 
@@ -64,16 +63,16 @@ bool document_is_array(const struct document *d, int value);
 bool document_is_string(const struct document *d, int value);
 bool document_is_null(const struct document *d, int value);
 
-/* The text of a string without its quotes, escapes as written; that of a number, as written; empty
- * for anything else. */
+/* The text of a string without its quotes, but with its escapes; or of a number. Empty for anything
+ * else. */
 struct slice document_string(const struct document *d, int value);
 struct slice document_number(const struct document *d, int value);
 
-/* Whether a value is a string that means this text, however it is written. */
+/* Whether a value is a string that equals this text once unescaped. */
 bool document_is_text(const struct document *d, int value, struct slice text);
 
-/* Writes the text that a string means, in UTF-8. False when it is no string, when it has half a surrogate
- * pair in it, or when it does not fit; a part of it may then have been written. */
+/* Writes a string, unescaped, in UTF-8. False if it is not a string, has half a surrogate pair in it, or
+ * does not fit; a part of it may have been written then. */
 bool document_write(const struct document *d, int value, struct writer *w);
 
 #endif

@@ -6,13 +6,13 @@ enum state {
     FIRST_KEY,   /* a key or '}' */
     KEY,         /* a key must come */
     COLON,
-    AFTER_VALUE, /* ',' or the end of what is open; outside of everything nothing but white space */
+    AFTER_VALUE, /* ',' or the end of the container; at the top level only white space */
     STRING,
-    ESCAPE, /* behind the backslash */
+    ESCAPE, /* after the backslash */
     HEX,
     LITERAL,
-    MINUS,
-    ZERO, /* from here on: inside of a number */
+    MINUS, /* from here on: inside a number */
+    ZERO,
     INTEGER,
     POINT,
     FRACTION,
@@ -93,7 +93,7 @@ static void begin_string(struct json *j, bool key)
     j->state = STRING;
 }
 
-/* The first character of a value. JSON_MORE: taken, nothing to tell yet. */
+/* The first character of a value. JSON_MORE: taken, but there is no event yet. */
 static enum json_event begin_value(struct json *j, char c)
 {
     if (c == '{' || c == '[')
@@ -149,7 +149,7 @@ static enum json_event literal(struct json *j, char c)
     return JSON_MORE;
 }
 
-/* What follows state s of a number when c comes; 0 (VALUE) when c does not belong to it. */
+/* The state that follows s in a number at character c; VALUE (0): c does not belong to it. */
 static unsigned char number_state(unsigned char s, char c)
 {
     bool digit = is_digit(c);
@@ -191,8 +191,8 @@ static enum json_event number(struct json *j, struct slice *in)
     return JSON_MORE;
 }
 
-/* The first byte of a character of several bytes: how many follow, and where the first of these must
- * lie, so that overlong forms, surrogates and what is beyond U+10FFFF are excluded (RFC 3629, 4). */
+/* The first byte of a multi-byte character: how many follow, and the range of the first of these, which
+ * excludes overlong forms, surrogates and what is beyond U+10FFFF (RFC 3629, 4). */
 static bool begin_utf8(struct json *j, unsigned char c)
 {
     if (c < 0xc2 || c > 0xf4)
@@ -203,7 +203,7 @@ static bool begin_utf8(struct json *j, unsigned char c)
     return true;
 }
 
-/* Whether the byte may stand in a string where j is. */
+/* Whether the byte may come next in a string. */
 static bool string_byte(struct json *j, unsigned char c)
 {
     if (j->utf8_left == 0)
@@ -216,7 +216,7 @@ static bool string_byte(struct json *j, unsigned char c)
     return true;
 }
 
-/* Inside of a string, up to its end, an escape, or the end of the input. */
+/* Inside a string, up to its end, an escape, or the end of the input. */
 static enum json_event string(struct json *j, struct slice *in, struct slice *text)
 {
     size_t n = 0;
@@ -312,7 +312,7 @@ static enum json_event hex(struct json *j, char c, struct slice *text)
     return JSON_TEXT;
 }
 
-/* Takes one character of anything but a number or the inside of a string. */
+/* Takes one character that is not part of a number, nor plain text of a string. */
 static enum json_event character(struct json *j, struct slice *in, struct slice *text)
 {
     enum json_event event;
@@ -373,7 +373,7 @@ bool json_valid(struct slice document, const char **problem, uint64_t *offset)
     return valid;
 }
 
-/* Takes the four digits behind \u. */
+/* Takes the four digits after \u. */
 static uint32_t take_unit(struct slice *raw)
 {
     uint32_t unit = 0;
@@ -393,11 +393,11 @@ static uint32_t take_escape(struct slice *raw)
     uint32_t unit = take_unit(raw);
     if (unit < 0xd800 || unit > 0xdbff || !slice_starts(*raw, SLICE("\\u")))
         return unit;
-    struct slice behind = slice_from(*raw, 2);
-    uint32_t low = take_unit(&behind);
+    struct slice after = slice_from(*raw, 2);
+    uint32_t low = take_unit(&after);
     if (low < 0xdc00 || low > 0xdfff)
         return unit;
-    *raw = behind;
+    *raw = after;
     return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
 }
 

@@ -1,6 +1,6 @@
-/* JSON after RFC 8259, to the letter: a streaming validator in constant memory. It takes any number
- * of bytes at a time and hands out what it meets, so that a document of any length can be read while
- * it arrives. It decides about grammar, UTF-8 and depth only; duplicate keys are the reader's matter. */
+/* A streaming validator for JSON (RFC 8259) in constant memory. It takes any number of bytes at a time
+ * and reports what it finds, so that a document of any length can be read as it arrives. It checks
+ * grammar, UTF-8 and depth; duplicate keys are up to the caller. */
 #ifndef REGTAG_OCI_JSON_H
 #define REGTAG_OCI_JSON_H
 
@@ -12,17 +12,18 @@ enum json_event {
     JSON_MORE,   /* the input is used up */
     JSON_OBJECT, /* '{' */
     JSON_ARRAY,  /* '[' */
-    JSON_CLOSE,  /* '}' or ']'; depth is that outside of it */
+    JSON_CLOSE,  /* '}' or ']'; `depth` no longer counts it */
     JSON_TEXT,   /* a part of a string, without its escapes; in_key tells a key from a value */
     JSON_STRING, /* the end of a string */
     JSON_SCALAR, /* a number, true, false or null begins; `scalar` is its first character */
-    JSON_BROKEN  /* not JSON: `problem` says why. Stays so */
+    JSON_BROKEN  /* not JSON, and stays so; `problem` says why */
 };
 
-/* To begin a document, clear the whole struct: (struct json){0}. Read-only for others. */
+/* To begin a document, clear the whole struct: (struct json){0}. Callers may read it, but not write to
+ * it. */
 struct json {
     unsigned depth;      /* how many objects and arrays are open */
-    bool in_key;         /* the string at hand is a key */
+    bool in_key;         /* the current string is a key */
     char scalar;         /* see JSON_SCALAR */
     uint32_t whole;      /* of a number that has ended: its digits before the point; at most 10^9 */
     const char *problem; /* NULL, or what is wrong */
@@ -38,18 +39,20 @@ struct json {
     char decoded[3];                  /* where JSON_TEXT points for an escape */
 };
 
-/* Goes on to the next event. Takes what it has used off *in. For JSON_TEXT, *text is valid until the
- * next call; \uXXXX is handed out as the UTF-8 of that one unit, halves of a pair separately. */
+/* Continues to the next event. Takes the bytes that it used off *in. For JSON_TEXT, *text is valid until
+ * the next call; \uXXXX comes as the UTF-8 of that one unit, the halves of a surrogate pair
+ * separately. */
 enum json_event json_next(struct json *j, struct slice *in, struct slice *text);
 
-/* Whether the document is whole, now that the input has ended; else `problem` says what is missing. */
+/* To be called at the end of the input. False if the document is not complete; `problem` says why. */
 bool json_end(struct json *j);
 
-/* Whether all of `document` is one JSON document. Else *problem and *offset say what is wrong, where. */
+/* Whether all of `document` is one JSON document; else *problem and *offset say what is wrong, and
+ * where. */
 bool json_valid(struct slice document, const char **problem, uint64_t *offset);
 
-/* Takes the next character off what stands between the quotes of a valid JSON string, as it is meant:
- * escapes resolved, surrogate pairs joined; half a pair is returned as it is. False at its end. */
+/* Takes the next character off the text between the quotes of a valid JSON string, with escapes decoded
+ * and surrogate pairs joined; half a pair is returned as it is. False at its end. */
 bool json_character(struct slice *raw, uint32_t *code);
 
 #endif

@@ -41,7 +41,7 @@ const struct media_type *media_type_find(struct slice content_type)
 enum rule {
     DESCRIPTOR,  /* an object with mediaType, size and digest */
     DESCRIPTORS, /* an array of these */
-    TEXT,        /* a string that is not empty */
+    TEXT,        /* a non-empty string */
     ARRAY
 };
 
@@ -54,8 +54,8 @@ struct field {
     enum rule rule;
 };
 
-/* FORBIDDEN are those by which another kind of document is known: what has them could be read in two
- * ways (CVE-2021-41190). */
+/* FORBIDDEN fields identify another kind of document: a manifest that has them would be ambiguous
+ * (CVE-2021-41190). */
 static const struct field FIELDS[] = {
     {MANIFEST_IMAGE, SLICE_INIT("config"), REQUIRED, DESCRIPTOR},
     {MANIFEST_IMAGE, SLICE_INIT("layers"), REQUIRED, DESCRIPTORS},
@@ -93,7 +93,7 @@ static bool refuse_alike(struct error *e, struct slice name)
     return refuse(e, name, "stands there in another spelling, which registries read differently");
 }
 
-/* The members of a platform, whether they are used here or not: readers choose an image by them. */
+/* All members of a platform, even those that regtag does not use: clients choose an image by them. */
 static const struct slice PLATFORM_MEMBERS[] = {
     SLICE_INIT("os"),         SLICE_INIT("architecture"), SLICE_INIT("variant"),
     SLICE_INIT("os.version"), SLICE_INIT("os.features"),  SLICE_INIT("features"),
@@ -222,7 +222,7 @@ bool manifest_check(struct slice bytes, const struct media_type *type,
 
 /* ---- The digest ------------------------------------------------------------------------------ */
 
-/* The payload of a schema 1 manifest; all of it where it is not signed. */
+/* The payload of a schema 1 manifest: all of it if it is not signed. */
 static bool payload(struct slice bytes, const struct media_type *type,
                     const struct document_memory *memory, struct slice parts[2], char *tail,
                     struct error *e)

@@ -8,7 +8,7 @@ struct platform {
     struct slice os, architecture, variant; /* the last may be empty */
 };
 
-/* The values of the same in a document, or NO_VALUE. */
+/* The same, as values of a document, or NO_VALUE. */
 struct entry {
     int os, architecture, variant;
 };
@@ -39,7 +39,7 @@ static struct platform platform_parse(struct slice text)
     return p;
 }
 
-/* manifest_check() has refused members in another spelling. */
+/* Need not look at `alike`: manifest_check has refused such members. */
 static struct entry entry_of(const struct document *d, int descriptor)
 {
     struct entry entry;
@@ -66,7 +66,7 @@ static void write_entry(struct writer *w, const struct document *d, const struct
                  SLICE_ARG(variant));
 }
 
-/* What a search has met: all platforms, or those that match. */
+/* The result of a search; `all` and `matching` list platforms for the message. */
 struct found {
     unsigned count;
     struct slice digest;
@@ -84,7 +84,7 @@ static void search(const struct document *d, const struct platform *wanted, stru
         struct entry entry = entry_of(d, i);
         struct slice digest = document_string(d, document_member(d, i, SLICE("digest"), &alike));
         if (document_string(d, entry.os).size == 0 || document_is_text(d, entry.os, SLICE("unknown")))
-            continue; /* an attestation, which is not for any */
+            continue; /* an attestation */
         write_entry(&found->all, d, &entry);
         if (!matches(d, &entry, wanted))
             continue;

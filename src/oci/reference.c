@@ -64,7 +64,7 @@ static bool repository_valid(struct slice s)
     return true;
 }
 
-/* One label of a domain: letters, digits, and '-' inside. */
+/* One label of a domain: letters, digits, and '-', except at either end. */
 static bool label_valid(struct slice s)
 {
     if (s.size == 0 || s.data[0] == '-' || s.data[s.size - 1] == '-')
@@ -84,7 +84,7 @@ static bool domain_valid(struct slice s)
     return true;
 }
 
-/* What stands between the brackets; whether it is an address is decided where it is used. */
+/* The text between the brackets. Connecting to it decides whether it really is an address. */
 static bool ipv6_valid(struct slice s)
 {
     size_t colons = 0;
@@ -97,7 +97,6 @@ static bool ipv6_valid(struct slice s)
     return colons >= 2 && s.size <= 39;
 }
 
-/* Takes HOST[:PORT] apart. */
 static bool host_parse(struct reference *r, struct slice text)
 {
     uint64_t port = 0;
@@ -127,7 +126,7 @@ static bool host_parse(struct reference *r, struct slice text)
     return true;
 }
 
-/* Docker's rule for telling a host from the first part of a name. */
+/* Docker's rule: is the first component a host, or a part of the name? */
 static bool is_host(struct slice first)
 {
     if (slice_equal(first, SLICE("localhost")))
@@ -146,7 +145,7 @@ static bool is_docker_hub(const struct reference *r)
            (slice_equal(r->host, SLICE("docker.io")) || slice_equal(r->host, SLICE("index.docker.io")));
 }
 
-/* Docker Hub's API lives under a name of its own. */
+/* Docker Hub's API has a host name of its own. */
 static void set_docker_hub(struct reference *r)
 {
     r->registry = SLICE("docker.io");
@@ -154,7 +153,7 @@ static void set_docker_hub(struct reference *r)
     r->library = slice_find(r->repository, '/') == r->repository.size;
 }
 
-/* Takes "[HOST[:PORT]/]REPOSITORY" apart; returns what is wrong with it, or NULL. */
+/* Parses "[HOST[:PORT]/]REPOSITORY". Returns what is wrong with it, or NULL. */
 static const char *name_parse(struct reference *r, struct slice name)
 {
     size_t slash = slice_find(name, '/');
@@ -177,7 +176,7 @@ static const char *name_parse(struct reference *r, struct slice name)
     return NULL;
 }
 
-/* Takes what follows the last ':' behind the last '/' off *text, as the tag. */
+/* The tag follows the last ':', if that comes after the last '/'. Takes it off *text. */
 static bool split_tag(struct slice *text, struct slice *tag)
 {
     for (size_t i = text->size; i > 0 && text->data[i - 1] != '/'; i--) {
@@ -190,7 +189,7 @@ static bool split_tag(struct slice *text, struct slice *tag)
     return false;
 }
 
-/* What Docker prints as an image's ID. */
+/* Docker's image IDs are 64 hexadecimal digits. */
 static bool is_image_id(struct slice text)
 {
     for (size_t i = 0; i < text.size; i++)
@@ -257,7 +256,7 @@ static bool is_ipv4_loopback(struct slice host)
     return parts == 4;
 }
 
-/* ::1 in any of its spellings: nothing but zeros and colons, then a 1. */
+/* ::1 in any spelling: zeros and colons only, then a 1. */
 static bool is_ipv6_loopback(struct slice host)
 {
     if (host.size < 3 || slice_find(host, ':') == host.size || host.data[host.size - 1] != '1')

@@ -4,12 +4,12 @@
 #include "base/sizes.h"
 
 struct format {
-    uint64_t length;   /* bytes of the document that belong to the payload */
-    struct slice tail; /* what follows them */
+    uint64_t length;   /* of the part of the document that belongs to the payload */
+    struct slice tail; /* the rest of the payload */
 };
 
-/* Reads {"formatLength": …, "formatTail": …, …} from a signature's protected header. The tail is
- * decoded into memory of SCHEMA1_TAIL_MAX bytes. */
+/* Reads {"formatLength": …, "formatTail": …, …} from a signature's protected header. Decodes the tail
+ * into memory of SCHEMA1_TAIL_MAX bytes. */
 static bool read_format(struct slice encoded, char *tail, struct format *f)
 {
     char decoded[PROTECTED_MAX];

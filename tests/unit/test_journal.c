@@ -14,7 +14,7 @@
 
 #include "cli/journal.h"
 #include "cli/journal_reader.h"
-#include "cli/undo_book.h"
+#include "cli/undo_index.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -154,7 +154,7 @@ static void what_nobody_has_written_is_foreign(void **state)
     struct journal_line line;
     (void)state;
     for (size_t i = 0; i < COUNT(LINES); i++)
-        if (journal_line_read(slice_of(LINES[i]), &line) != JOURNAL_FOREIGN)
+        if (journal_line_read(slice_of(LINES[i]), &line) != JOURNAL_INVALID)
             fail_msg("\"%s\"", LINES[i]);
 }
 
@@ -210,7 +210,7 @@ static void append(struct journal_line line)
 {
     struct journal j;
     struct error e = {.status = 0};
-    assert_true(journal_open(&j, path, JOURNAL_START, &e));
+    assert_true(journal_open(&j, path, JOURNAL_APPEND, &e));
     assert_null(journal_append(&j, &line));
     journal_close(&j);
 }
@@ -262,7 +262,7 @@ static void a_name_that_is_too_long_is_not_written_in_part(void **state)
     memset(name, 'a', sizeof name);
     name[sizeof name - 1] = '\0';
     line = line_of(name, A, B, REGTAG_PENDING, false);
-    assert_true(journal_open(&j, path, JOURNAL_START, &e));
+    assert_true(journal_open(&j, path, JOURNAL_APPEND, &e));
     assert_non_null(journal_append(&j, &line));
     journal_close(&j);
     assert_int_equal(get_file().size, 0);
@@ -271,12 +271,12 @@ static void a_name_that_is_too_long_is_not_written_in_part(void **state)
 static void what_is_no_file_is_no_journal(void **state)
 {
     static const char *const PATHS[] = {"/", "/dev/null", "/dev/full", "/no/such/directory/journal", ""};
-    static const enum journal_use USES[] = {JOURNAL_START, JOURNAL_GO_ON, JOURNAL_READ_ONLY};
+    static const enum journal_mode MODES[] = {JOURNAL_APPEND, JOURNAL_UPDATE, JOURNAL_READ};
     (void)state;
-    for (size_t i = 0; i < COUNT(PATHS) * COUNT(USES); i++) {
+    for (size_t i = 0; i < COUNT(PATHS) * COUNT(MODES); i++) {
         struct journal j = {.fd = -1};
         struct error e = {.status = 0};
-        assert_false(journal_open(&j, PATHS[i / 3], USES[i % 3], &e));
+        assert_false(journal_open(&j, PATHS[i / 3], MODES[i % 3], &e));
         assert_int_equal(e.status, REGTAG_OTHER);
         assert_true(slice_contains(slice_of(e.text), slice_of(PATHS[i / 3])));
         assert_int_equal(j.fd, -1);
@@ -290,8 +290,8 @@ static void a_pipe_is_not_waited_for(void **state)
     (void)state;
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_false(journal_open(&j, path, JOURNAL_START, &e));
-    assert_false(journal_open(&j, path, JOURNAL_READ_ONLY, &e));
+    assert_false(journal_open(&j, path, JOURNAL_APPEND, &e));
+    assert_false(journal_open(&j, path, JOURNAL_READ, &e));
 }
 
 /* ---- Reading from the end -------------------------------------------------------------------- */
@@ -383,7 +383,7 @@ static void a_file_that_becomes_shorter_is_a_failure(void **state)
 
 /* ---- What is to be undone -------------------------------------------------------------------- */
 
-static struct undo_book book;
+static struct undo_index undo_index;
 
 struct entry {
     const char *reference, *before, *after;
@@ -391,18 +391,18 @@ struct entry {
     bool undo, wanted;
 };
 
-/* Shows the lines to the book, the last one first. */
+/* Shows the lines to the index, the last one first. */
 static void check_wanted(const struct entry *entries, size_t count)
 {
-    book.count = 0;
-    book.full = false;
+    undo_index.count = 0;
+    undo_index.full = false;
     for (size_t i = count; i > 0; i--) {
         const struct entry *e = &entries[i - 1];
         struct journal_line line = line_of(e->reference, e->before, e->after, e->outcome, e->undo);
-        if (undo_book_wants(&book, &line) != e->wanted)
+        if (undo_index_is_pending(&undo_index, &line) != e->wanted)
             fail_msg("line %zu is %s", i, e->wanted ? "not wanted" : "wanted");
     }
-    assert_int_equal(book.count, 0);
+    assert_int_equal(undo_index.count, 0);
 }
 
 #define CHECK_WANTED(entries) check_wanted(entries, COUNT(entries))
@@ -496,11 +496,11 @@ static void the_same_move_again_is_another_move(void **state)
         {TAG, A, B, REGTAG_MOVED, false, true},
     };
     (void)state;
-    book.count = 0;
+    undo_index.count = 0;
     for (size_t i = COUNT(entries); i > 0; i--) {
         const struct entry *e = &entries[i - 1];
         struct journal_line line = line_of(e->reference, e->before, e->after, e->outcome, e->undo);
-        assert_int_equal(undo_book_wants(&book, &line), e->wanted);
+        assert_int_equal(undo_index_is_pending(&undo_index, &line), e->wanted);
     }
 }
 
@@ -516,32 +516,32 @@ static void an_undo_in_several_steps_belongs_to_several_moves(void **state)
     CHECK_WANTED(entries);
 }
 
-static void a_book_that_is_full_says_so(void **state)
+static void an_index_that_is_full_says_so(void **state)
 {
     struct journal_line line = line_of(TAG, B, A, REGTAG_MOVED, true);
     (void)state;
-    book.count = 0;
-    book.full = false;
-    for (size_t i = 0; i < UNDO_BOOK_MAX; i++)
-        undo_book_wants(&book, &line);
-    assert_false(book.full);
-    undo_book_wants(&book, &line);
-    assert_true(book.full);
-    assert_int_equal(book.count, UNDO_BOOK_MAX);
+    undo_index.count = 0;
+    undo_index.full = false;
+    for (size_t i = 0; i < UNDO_INDEX_MAX; i++)
+        undo_index_is_pending(&undo_index, &line);
+    assert_false(undo_index.full);
+    undo_index_is_pending(&undo_index, &line);
+    assert_true(undo_index.full);
+    assert_int_equal(undo_index.count, UNDO_INDEX_MAX);
 }
 
-static void what_a_dry_run_pretends_is_remembered_until_it_is_used(void **state)
+static void what_a_dry_run_simulates_is_remembered_until_it_is_used(void **state)
 {
     struct journal_line later = line_of(TAG, B, C, REGTAG_MOVED, false);
     struct journal_line earlier = line_of(TAG, A, B, REGTAG_MOVED, false);
     struct journal_line other = line_of(OTHER, A, B, REGTAG_MOVED, false);
     (void)state;
-    book.count = 0;
-    assert_false(undo_book_pretends(&book, &later));
-    undo_book_pretend(&book, &later);
-    assert_false(undo_book_pretends(&book, &other));
-    assert_true(undo_book_pretends(&book, &earlier));
-    assert_false(undo_book_pretends(&book, &earlier));
+    undo_index.count = 0;
+    assert_false(undo_index_is_simulated(&undo_index, &later));
+    undo_index_simulate(&undo_index, &later);
+    assert_false(undo_index_is_simulated(&undo_index, &other));
+    assert_true(undo_index_is_simulated(&undo_index, &earlier));
+    assert_false(undo_index_is_simulated(&undo_index, &earlier));
 }
 
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, make_path, remove_path)
@@ -571,8 +571,8 @@ int main(void)
         cmocka_unit_test(an_undo_that_failed_or_broke_off_is_taken_up_again),
         cmocka_unit_test(the_same_move_again_is_another_move),
         cmocka_unit_test(an_undo_in_several_steps_belongs_to_several_moves),
-        cmocka_unit_test(a_book_that_is_full_says_so),
-        cmocka_unit_test(what_a_dry_run_pretends_is_remembered_until_it_is_used),
+        cmocka_unit_test(an_index_that_is_full_says_so),
+        cmocka_unit_test(what_a_dry_run_simulates_is_remembered_until_it_is_used),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }

@@ -832,7 +832,7 @@ static void long_words_are_cut(void **state)
         ask();
         assert_int_equal(answer_in(&rest, size, false), TUNNEL_FAILED);
         assert_int_equal(strlen(fixture.error.text),
-                         strlen("the proxy a:1 refuses to connect: 403 : ") + 2 * TUNNEL_WORDS_MAX);
+                         strlen("the proxy a:1 refuses to connect: 403 : ") + 2 * TUNNEL_REASON_MAX);
         end();
     }
 }

@@ -1,4 +1,4 @@
-/* src/cli: when watch asks again, and how long something has lasted. */
+/* src/cli: when watch polls again, and when an outage is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "cli/outage.h"
 #include "cli/schedule.h"
-#include "cli/trouble.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MINUTE ((uint64_t)60000)
@@ -77,10 +77,10 @@ static void failures_make_waits_longer_up_to_a_limit(void **state)
     for (size_t i = 0; i < COUNT(BACKOFFS); i++) {
         struct schedule s = {.interval = BACKOFFS[i].interval, .answered = BACKOFFS[i].answered};
         for (size_t n = 0; n < COUNT(BACKOFFS[i].waits); n++) {
-            schedule_failed(&s);
+            schedule_on_failure(&s);
             assert_int_equal(schedule_wait(&s, 0, 0), BACKOFFS[i].waits[n]);
         }
-        schedule_answered(&s);
+        schedule_on_answer(&s);
         assert_int_equal(schedule_wait(&s, 0, 0), s.interval);
     }
 }
@@ -89,8 +89,8 @@ static void failures_have_jitter_as_well(void **state)
 {
     struct schedule s = {.interval = MINUTE, .jitter = 50, .answered = true};
     (void)state;
-    schedule_failed(&s);
-    schedule_failed(&s);
+    schedule_on_failure(&s);
+    schedule_on_failure(&s);
     assert_int_equal(schedule_wait(&s, 0, 0), MINUTE);
     assert_int_equal(schedule_wait(&s, 0, UINT16_MAX), 3 * MINUTE);
 }
@@ -157,18 +157,18 @@ static void durations_are_told_in_two_units(void **state)
     }
 }
 
-static void trouble_is_told_when_it_changes(void **state)
+static void an_outage_is_reported_when_it_changes(void **state)
 {
-    struct trouble t = {.count = 0};
+    struct outage o = {.failures = 0};
     (void)state;
-    assert_true(trouble_met(&t, 5));
-    assert_false(trouble_met(&t, 5));
-    assert_true(trouble_met(&t, 17));
-    assert_true(trouble_met(&t, 5));
-    assert_int_equal(t.count, 4);
-    trouble_over(&t, "it", "is well", true);
-    assert_int_equal(t.count, 0);
-    assert_true(trouble_met(&t, 5));
+    assert_true(outage_on_failure(&o, 5));
+    assert_false(outage_on_failure(&o, 5));
+    assert_true(outage_on_failure(&o, 17));
+    assert_true(outage_on_failure(&o, 5));
+    assert_int_equal(o.failures, 4);
+    outage_on_success(&o, "it", "is well", true);
+    assert_int_equal(o.failures, 0);
+    assert_true(outage_on_failure(&o, 5));
 }
 
 int main(void)
@@ -183,7 +183,7 @@ int main(void)
         cmocka_unit_test(devices_do_not_come_back_from_a_pause_together),
         cmocka_unit_test(a_pause_is_a_day_at_most),
         cmocka_unit_test(durations_are_told_in_two_units),
-        cmocka_unit_test(trouble_is_told_when_it_changes),
+        cmocka_unit_test(an_outage_is_reported_when_it_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,36 +1,41 @@
-#include "cli/watch.h"
-
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/options.h"
+#include "cli/outage.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/schedule.h"
 #include "cli/session.h"
 #include "cli/signals.h"
-#include "cli/trouble.h"
 #include "net/clock.h"
 #include "net/random.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
 
-#define IDLE_MAX 90000 /* milliseconds that a connection is kept for the next ask */
+/* Milliseconds that an idle connection is kept for the next poll. */
+#define IDLE_MAX 90000
 
 /* Where a tag may point. */
 struct place {
     enum { UNKNOWN, ABSENT, PRESENT } kind;
-    char digest[DIGEST_MAX + 1]; /* "" unless it is present */
+    char digest[DIGEST_MAX + 1]; /* "" unless PRESENT */
 };
 
 struct watch {
     struct options *o;
     const char *image;
-    struct regtag *operation; /* NULL: the credentials are to be read first */
+    struct regtag *operation; /* NULL: the credentials must be read first */
     struct schedule schedule;
-    struct place seen; /* where the tag points, by the last answer */
-    struct place told; /* where it was last told to point, or was known to point at first */
-    struct place here; /* what the device has: what was known at first, or what COMMAND did */
-    struct trouble asking, running;
+    struct place current; /* by the last answer */
+
+    /* By the last line on standard output; before that, by --from or the first answer. */
+    struct place reported;
+
+    /* What the device has: by --from or the first answer, and later by the success of COMMAND. */
+    struct place applied;
+
+    struct outage registry_outage, command_outage;
     bool logged_in;
     bool output_failed;
     bool over;
@@ -56,20 +61,20 @@ static void set_absent(struct place *p)
     p->kind = ABSENT;
 }
 
-/* ---- Before anything is sent ----------------------------------------------------------------- */
+/* ---- The arguments --------------------------------------------------------------------------- */
 
-static bool read_from(struct watch *w, const char *from, struct error *e)
+static bool parse_from(struct watch *w, const char *from, struct error *e)
 {
     if (strcmp(from, "absent") == 0)
-        set_absent(&w->here);
+        set_absent(&w->applied);
     else if (digest_valid(slice_of(from)))
-        set_digest(&w->here, from);
+        set_digest(&w->applied, from);
     else
         error_set(e, REGTAG_USAGE,
                   "--from \"%.*s\": it takes a digest, sha256: and 64 lower-case hexadecimal digits, or "
                   "\"absent\"",
                   SLICE_ARG(slice_head(slice_of(from), 200)));
-    w->told = w->here;
+    w->reported = w->applied;
     return e->status == 0;
 }
 
@@ -81,13 +86,13 @@ static bool check(struct watch *w, struct error *e)
     if (r.digest.size)
         error_set(e, REGTAG_USAGE, "%s: what a digest stands for never changes; a tag can be watched",
                   w->image);
-    return e->status == 0 && (!w->o->from || read_from(w, w->o->from, e));
+    return e->status == 0 && (!w->o->from || parse_from(w, w->o->from, e));
 }
 
-/* ---- An ask ---------------------------------------------------------------------------------- */
+/* ---- One poll -------------------------------------------------------------------------------- */
 
-/* Reads the credentials, perhaps anew: somebody may have changed them. Those on standard input come once
- * only. The ask itself has all its time afterwards. */
+/* Reads the credentials, again if need be: they may have been changed. A password on standard input can
+ * be read only once. The time that this takes is not taken from the poll's. */
 static bool begin(struct watch *w, struct error *e)
 {
     uint64_t timeout = w->o->timeout * 1000;
@@ -97,27 +102,23 @@ static bool begin(struct watch *w, struct error *e)
         return false;
     w->logged_in = w->o->warned = true;
     struct regtag_config config = session_config(clock_now() + timeout);
-    config.deadline = 0; /* each ask has the whole timeout */
+    config.deadline = 0; /* each poll has the whole timeout */
     config.keep = true;
     struct regtag *operation = session_operation(&config);
-    if (regtag_digest(operation, w->image) == REGTAG_OK)
+    regtag_digest(operation, w->image);
+    if (session_operation_ok(operation, e))
         w->operation = operation;
-    else {
-        const char *text;
-        enum regtag_status status = regtag_error(operation, &text);
-        error_set(e, (int)status, "%s", text);
-    }
     return w->operation != NULL;
 }
 
-/* Where the tag points, to w->seen. That it is not there is an answer as well. */
-static bool ask(struct watch *w, struct error *e)
+/* Sets w->current. Absence is an answer too. */
+static bool poll_tag(struct watch *w, struct error *e)
 {
     const char *text;
     enum regtag_event event;
     session_note("asks");
     if (w->operation)
-        regtag_again(w->operation, w->seen.kind == PRESENT ? w->seen.digest : NULL);
+        regtag_again(w->operation, w->current.kind == PRESENT ? w->current.digest : NULL);
     else if (!begin(w, e))
         return false;
     do
@@ -126,30 +127,30 @@ static bool ask(struct watch *w, struct error *e)
 
     enum regtag_status status = regtag_error(w->operation, &text);
     if (status == REGTAG_OK)
-        set_digest(&w->seen, regtag_result(w->operation)->digest);
+        set_digest(&w->current, regtag_result(w->operation)->digest);
     else if (status == REGTAG_NOT_FOUND)
-        set_absent(&w->seen);
+        set_absent(&w->current);
     else
         error_set(e, (int)status, "%s", text);
     return e->status == 0;
 }
 
-/* ---- What becomes of it ---------------------------------------------------------------------- */
+/* ---- Its result ------------------------------------------------------------------------------ */
 
-/* What trying again can mend is tried again for ever. */
-static bool hopeless(const struct watch *w, const struct error *e)
+/* Everything else may be cured by time, or by someone else, and is polled for ever. */
+static bool is_permanent(const struct watch *w, const struct error *e)
 {
     return e->status == REGTAG_USAGE || (w->o->password_stdin && !w->logged_in);
 }
 
-static void failed(struct watch *w, const struct error *e)
+static void on_failure(struct watch *w, const struct error *e)
 {
-    schedule_failed(&w->schedule);
-    if (trouble_met(&w->asking, e->status))
+    schedule_on_failure(&w->schedule);
+    if (outage_on_failure(&w->registry_outage, e->status))
         output_error(e->text);
     else
         session_note(e->text);
-    if (hopeless(w, e)) {
+    if (is_permanent(w, e)) {
         w->over = true;
         w->status = e->status;
     }
@@ -157,7 +158,7 @@ static void failed(struct watch *w, const struct error *e)
         w->operation = NULL;
 }
 
-static void tell_failure(const struct watch *w, const struct error *e)
+static void report_command_failure(const struct watch *w, const struct error *e)
 {
     char text[ERROR_TEXT_MAX + 64];
     struct writer words = writer_to(text, sizeof text - 1);
@@ -166,70 +167,75 @@ static void tell_failure(const struct watch *w, const struct error *e)
     output_error(text);
 }
 
-/* What COMMAND has not done is left for the next ask. */
-static void run(struct watch *w)
+/* If COMMAND fails, `applied` stays behind `current`, so that the next poll runs it again. */
+static void run_command(struct watch *w)
 {
-    struct command c = {w->o->command, w->image, w->here.digest, w->seen.digest};
+    struct command c = {w->o->command, w->image, w->applied.digest, w->current.digest};
     struct error e = {.status = 0};
     session_note("runs COMMAND");
     int status = command_run(&c, &e);
     if (status == 0) {
-        w->here = w->seen;
-        trouble_over(&w->running, c.arguments[0], "ended well", w->o->quiet);
-    } else if (trouble_met(&w->running, status))
-        tell_failure(w, &e);
+        w->applied = w->current;
+        outage_on_success(&w->command_outage, c.arguments[0], "ended well", w->o->quiet);
+    } else if (outage_on_failure(&w->command_outage, status))
+        report_command_failure(w, &e);
     if (w->o->once) {
         w->over = true;
         w->status = status;
     }
 }
 
-/* Without COMMAND, telling it is the job, and there is none left when nobody can be told. */
-static void tell_move(struct watch *w)
+static void warn_output_failed(struct watch *w)
 {
     char text[200];
-    report_move(w->o, w->image, w->told.digest, w->seen.digest);
-    w->told = w->seen;
-    w->over = !w->o->command && (w->o->once || output_problem());
-    if (w->over || w->output_failed || !output_problem())
-        return;
-    w->output_failed = true;
     struct writer words = writer_to(text, sizeof text - 1);
+    w->output_failed = true;
     write_format(&words, "stdout cannot be written: %s; COMMAND is run all the same",
                  strerror(output_problem()));
     text[words.used] = '\0';
     output_error(text);
 }
 
-/* Where it points at first is no move, unless it is said what the device has. */
-static void first_answer(struct watch *w)
+/* Without COMMAND, the report is the whole job, which ends when nobody can read it. */
+static void on_move(struct watch *w)
+{
+    report_move(w->o, w->image, w->reported.digest, w->current.digest);
+    w->reported = w->current;
+    w->over = !w->o->command && (w->o->once || output_problem());
+    if (!w->over && !w->output_failed && output_problem())
+        warn_output_failed(w);
+}
+
+/* The first place is not a move, unless --from says what the device has. */
+static void on_first_answer(struct watch *w)
 {
     char text[ERROR_TEXT_MAX];
     struct writer words = writer_to(text, sizeof text - 1);
-    if (w->here.kind == UNKNOWN)
-        w->told = w->here = w->seen;
+    if (w->applied.kind == UNKNOWN)
+        w->reported = w->applied = w->current;
     write_format(&words, "watching %s, %s%s", w->image,
-                 w->seen.kind == PRESENT ? "now at " : "which is not there yet", w->seen.digest);
+                 w->current.kind == PRESENT ? "now at " : "which is not there yet", w->current.digest);
     text[words.used] = '\0';
     if (!w->o->quiet)
         output_error(text);
 }
 
-static void answered(struct watch *w)
+static void on_answer(struct watch *w)
 {
-    trouble_over(&w->asking, w->image, "answers again", w->o->quiet);
+    outage_on_success(&w->registry_outage, w->image, "answers again", w->o->quiet);
     if (!w->schedule.answered)
-        first_answer(w);
-    schedule_answered(&w->schedule);
-    if (!same(&w->seen, &w->told)) {
-        memset(&w->running, 0, sizeof w->running); /* that was about another digest */
-        tell_move(w);
+        on_first_answer(w);
+    schedule_on_answer(&w->schedule);
+    if (!same(&w->current, &w->reported)) {
+        /* COMMAND has failed for another digest, not for this one. */
+        memset(&w->command_outage, 0, sizeof w->command_outage);
+        on_move(w);
     }
-    if (w->o->command && !same(&w->seen, &w->here))
-        run(w);
+    if (w->o->command && !same(&w->current, &w->applied))
+        run_command(w);
 }
 
-/* ---- From one ask to the next ---------------------------------------------------------------- */
+/* ---- From one poll to the next --------------------------------------------------------------- */
 
 static void note_wait(uint64_t wait)
 {
@@ -241,38 +247,40 @@ static void note_wait(uint64_t wait)
     session_note(text);
 }
 
-/* `pause` is how long the registry wanted to be left alone at the time `since`. */
+/* At the time `since`, the registry asked for a pause. */
 static void wait_for_next(const struct watch *w, uint64_t pause, uint64_t since)
 {
     uint16_t random = UINT16_MAX;
-    uint64_t gone = clock_now() - since;
+    uint64_t elapsed = clock_now() - since;
     random_bytes(NULL, &random, sizeof random);
-    uint64_t wait = schedule_wait(&w->schedule, pause > gone ? pause - gone : 0, random);
+    uint64_t wait = schedule_wait(&w->schedule, pause > elapsed ? pause - elapsed : 0, random);
     if (wait > IDLE_MAX)
         session_close();
     note_wait(wait);
-    command_collect();
+    command_reap();
     if (signals_wait(clock_now() + wait))
         session_note("SIGHUP: asks at once");
 }
 
-static void ask_and_act(struct watch *w)
+static void poll_and_act(struct watch *w)
 {
     struct error e = {.status = 0};
-    bool well = ask(w, &e);
+    bool answered = poll_tag(w, &e);
     uint64_t since = clock_now(), pause = w->operation ? regtag_pause(w->operation) : 0;
-    if (well)
-        answered(w);
+    if (answered)
+        on_answer(w);
     else
-        failed(w, &e);
+        on_failure(w, &e);
     if (!w->over)
         wait_for_next(w, pause, since);
 }
 
-int watch(struct options *o)
+/* Runs for ever: the deadline is each poll's, and is set there. */
+static int run(struct options *o, uint64_t deadline)
 {
     static struct watch w;
     struct error e = {.status = 0};
+    (void)deadline;
     w.o = o;
     w.image = o->arguments[0];
     w.schedule.interval = o->interval * 1000;
@@ -283,6 +291,19 @@ int watch(struct options *o)
         return e.status;
     }
     while (!w.over)
-        ask_and_act(&w);
+        poll_and_act(&w);
     return w.status;
 }
+
+const struct cli_verb cli_verb_watch = {
+    .id = VERB_ID_WATCH,
+    .name = "watch",
+    .arguments = "IMAGE [-- COMMAND...]",
+    .summary = "waits until the tag points elsewhere",
+    .details =
+        "Asks again and again where IMAGE points. When that changes, prints the old and the new digest with\n"
+        "a tab between, \"-\" for none, and runs COMMAND, which finds them in REGTAG_OLD and REGTAG_NEW.\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

@@ -1,14 +1,10 @@
-#include "cli/undo.h"
-
 #include <string.h>
 
-#include "cli/changes.h"
 #include "cli/journal_reader.h"
-#include "cli/moving.h"
 #include "cli/output.h"
-#include "cli/report.h"
 #include "cli/session.h"
-#include "cli/undo_book.h"
+#include "cli/tag_runner.h"
+#include "cli/undo_index.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
 
@@ -17,23 +13,27 @@ static struct undo {
     uint64_t deadline;
     struct journal journal;
     struct journal_reader reader;
-    off_t end; /* of what there was when it was opened */
-    struct moving moving;
-    bool checking;  /* on the first of two ways through the journal, on which nothing is done yet */
-    uint64_t moves; /* seen so far on this way */
-    struct undo_book book;
+    off_t end; /* of the journal, before this undo appends to it */
+    struct tag_runner runner;
+
+    /* The journal is read twice: to check all of it, and then to undo moves. */
+    bool checking;
+    uint64_t moves; /* found so far in this pass */
+    struct undo_index index;
 } undo;
 
-/* One move, with all that it takes to take it back. The texts end in a NUL. */
+/* One move, and what undoing it takes. The texts are NUL-terminated. */
 struct step {
     char reference[JOURNAL_LINE_MAX];
     char before[DIGEST_MAX + 1], after[DIGEST_MAX + 1];
-    char image[JOURNAL_LINE_MAX + DIGEST_MAX +
-               1]; /* where it was before, by its digest; or the reference */
     char tag[TAG_MAX + 1];
     struct journal_line move;
     const char *names[1], *expected[1]; /* for the library */
-    bool known, deletes; /* whether it is known what to do, and whether that is to delete the tag */
+
+    /* The image that the tag gets back, by digest; the tag itself, if it is deleted. */
+    char image[JOURNAL_LINE_MAX + DIGEST_MAX + 1];
+    bool deletes;
+    bool known; /* the journal says where the tag pointed before */
 };
 
 /* ---- Through the journal, newest first ------------------------------------------------------- */
@@ -45,7 +45,7 @@ static bool cannot_read(const struct undo *u, struct error *e)
     return false;
 }
 
-static void skip_torn(struct undo *u)
+static void note_torn(struct undo *u)
 {
     char text[ERROR_TEXT_MAX];
     struct writer w = writer_to(text, sizeof text);
@@ -63,45 +63,45 @@ static bool refuse(struct undo *u, struct error *e)
     return false;
 }
 
-static bool is_enough(const struct undo *u)
+static bool reached_last(const struct undo *u)
 {
     return u->o->last && u->moves == u->o->last;
 }
 
-static bool is_next(struct undo *u, const struct journal_line *line)
+static bool is_pending(struct undo *u, const struct journal_line *line)
 {
-    if (!undo_book_wants(&u->book, line) || is_enough(u))
+    if (!undo_index_is_pending(&u->index, line) || reached_last(u))
         return false;
     u->moves++;
     return true;
 }
 
-/* Goes on to the next move that is to be taken back. False when there is none, and, with e set, when there is
- * something wrong with the journal. On the first way all of it is read, whatever --last says. */
+/* Goes on to the next move to undo. False when there is none, and, with e set, when the journal is
+ * damaged. The checking pass reads all of it, whatever --last says. */
 static bool next_move(struct undo *u, struct journal_line *line, struct error *e)
 {
     struct slice text;
-    while ((u->checking || !is_enough(u)) && journal_reader_next(&u->reader, &text)) {
+    while ((u->checking || !reached_last(u)) && journal_reader_next(&u->reader, &text)) {
         enum journal_verdict verdict = journal_line_read(text, line);
-        if (verdict == JOURNAL_FOREIGN)
+        if (verdict == JOURNAL_INVALID)
             return refuse(u, e);
         if (verdict == JOURNAL_TORN)
-            skip_torn(u);
-        if (verdict == JOURNAL_LINE && is_next(u, line))
+            note_torn(u);
+        if (verdict == JOURNAL_LINE && is_pending(u, line))
             return true;
     }
     return !u->reader.problem ? false : cannot_read(u, e);
 }
 
-static void begin_way(struct undo *u, bool checking)
+static void begin_pass(struct undo *u, bool checking)
 {
     u->checking = checking;
     u->moves = 0;
-    u->book.count = 0;
+    u->index.count = 0;
     u->reader.at = u->end;
 }
 
-/* ---- What to do ------------------------------------------------------------------------------ */
+/* ---- One move -------------------------------------------------------------------------------- */
 
 static void copy(char *text, size_t size, struct slice s)
 {
@@ -126,7 +126,8 @@ static void plan(struct step *s, const struct journal_line *line)
     s->known = !slice_equal(s->move.before, SLICE(JOURNAL_UNKNOWN));
     s->deletes = slice_equal(s->move.before, SLICE(JOURNAL_ABSENT));
 
-    reference_parse(&reference, s->move.reference, &ignored); /* the journal has no other lines */
+    /* Cannot fail: journal_line_read has checked it. */
+    reference_parse(&reference, s->move.reference, &ignored);
     copy(s->tag, sizeof s->tag, reference.tag);
     write_slice(&w, s->deletes ? s->move.reference : reference.name);
     if (!s->deletes)
@@ -136,15 +137,13 @@ static void plan(struct step *s, const struct journal_line *line)
     s->expected[0] = s->after;
 }
 
-/* ---- Doing it -------------------------------------------------------------------------------- */
-
-/* The tag is touched only if it is where this move has put it. In a dry run it may be elsewhere because a
- * later move was not really taken back. */
+/* The guard: the tag is touched only if it is still where this move has put it. A dry run leaves it out
+ * where a later move would have been undone first, for it was not. */
 static struct regtag *begin(struct undo *u, const struct step *s)
 {
     struct regtag_config config = session_config(u->deadline);
     config.expected = s->expected;
-    config.expected_count = u->moving.pretended ? 0 : 1;
+    config.expected_count = u->runner.simulated ? 0 : 1;
     struct regtag *r = session_operation(&config);
     if (s->deletes)
         regtag_delete(r, s->image);
@@ -153,36 +152,38 @@ static struct regtag *begin(struct undo *u, const struct step *s)
     return r;
 }
 
-static void take_back(struct undo *u, const struct step *s)
+static void run_step(struct undo *u, const struct step *s)
 {
     struct error e = {.status = 0};
     if (!s->known)
         error_set(&e, REGTAG_NOT_FOUND, "%s: the journal does not know where it pointed before",
                   s->reference);
     else if (session_login_next(s->image, u->deadline, &e))
-        moving_run(&u->moving, begin(u, s));
+        tag_runner_run(&u->runner, begin(u, s));
     if (e.status)
-        moving_fail(&u->moving, &e);
+        tag_runner_fail(&u->runner, &e);
 }
 
-static void handle(struct undo *u, const struct journal_line *line)
+static void undo_move(struct undo *u, const struct journal_line *line)
 {
     struct step s;
     plan(&s, line);
-    u->moving.undone = &s.move;
-    u->moving.pretended = u->o->dry_run && undo_book_pretends(&u->book, &s.move);
-    moving_next(&u->moving, s.reference, s.names, 1);
-    take_back(u, &s);
-    if (u->o->dry_run && !u->moving.failed)
-        undo_book_pretend(&u->book, &s.move);
+    u->runner.undone = &s.move;
+    u->runner.simulated = u->o->dry_run && undo_index_is_simulated(&u->index, &s.move);
+    tag_runner_next(&u->runner, s.reference, s.names, 1);
+    run_step(u, &s);
+    if (u->o->dry_run && !u->runner.failed)
+        undo_index_simulate(&u->index, &s.move);
 }
 
-/* Reads all of it before anything is done. */
+/* ---- Both passes ----------------------------------------------------------------------------- */
+
+/* Nothing is undone unless all of the journal is understood. */
 static bool check(struct undo *u, struct error *e)
 {
     struct journal_line line;
     char first[JOURNAL_LINE_MAX] = "", text[JOURNAL_LINE_MAX];
-    begin_way(u, true);
+    begin_pass(u, true);
     while (next_move(u, &line, e)) {
         copy(text, sizeof text, line.reference);
         if (!*first)
@@ -190,39 +191,52 @@ static bool check(struct undo *u, struct error *e)
         if (!session_same_login(first, text, e))
             return false;
     }
-    if (u->book.full)
+    if (u->index.full)
         error_set(e, REGTAG_OTHER, "the journal %s has too many moves that were undone; start a new one",
                   u->journal.path);
     return e->status == 0;
 }
 
-static void take_all_back(struct undo *u, struct error *e)
+static void undo_all(struct undo *u, struct error *e)
 {
     struct journal_line line;
-    begin_way(u, false);
-    while (!u->moving.stopped.status && next_move(u, &line, e))
-        handle(u, &line);
+    begin_pass(u, false);
+    while (!u->runner.journal_error.status && next_move(u, &line, e))
+        undo_move(u, &line);
     if (u->moves == 0 && !e->status && !u->o->quiet)
         output_note("regtag: ", SLICE("there is nothing to undo"));
-    changes_tell_dry_run(u->o);
+    tag_runner_note_dry_run(&u->runner);
 }
 
-enum regtag_status undo_run(const struct options *o, uint64_t deadline)
+static int run(struct options *o, uint64_t deadline)
 {
     struct undo *u = &undo;
     struct error e = {.status = 0};
     u->o = o;
     u->deadline = deadline;
-    u->moving.options = o;
-    u->moving.journal = o->dry_run ? NULL : &u->journal;
-    if (journal_open(&u->journal, o->arguments[0], o->dry_run ? JOURNAL_READ_ONLY : JOURNAL_GO_ON, &e)) {
+    u->runner.options = o;
+    u->runner.journal = o->dry_run ? NULL : &u->journal;
+    if (journal_open(&u->journal, o->arguments[0], o->dry_run ? JOURNAL_READ : JOURNAL_UPDATE, &e)) {
         journal_reader_begin(&u->reader, u->journal.fd);
         u->end = u->reader.at;
         if (check(u, &e))
-            take_all_back(u, &e);
+            undo_all(u, &e);
         journal_close(&u->journal);
     }
     if (e.status)
         output_error(e.text);
-    return u->moving.status ? u->moving.status : (enum regtag_status)e.status;
+    return u->runner.status ? (int)u->runner.status : e.status;
 }
+
+const struct cli_verb cli_verb_undo = {
+    .id = VERB_ID_UNDO,
+    .name = "undo",
+    .arguments = "JOURNAL",
+    .summary = "moves back what a journal says was moved",
+    .details =
+        "Reads a journal that tag or delete --journal has written, and moves back, newest first, what is\n"
+        "still as it says. Prints the lines that \"tag\" prints.\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

@@ -1,4 +1,4 @@
-#include "net/resolve.h"
+#include "net/lookup.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -19,7 +19,7 @@ static struct slice without_brackets(struct slice s)
     return s;
 }
 
-/* Takes HOST off the front, which may be an IPv6 address in brackets. */
+/* Takes HOST off the front; it may be an IPv6 address in brackets. */
 static struct slice split_host(struct slice *rest)
 {
     if (rest->size && rest->data[0] == '[') {
@@ -70,13 +70,13 @@ static bool find_override(const struct overrides *o, const struct regtag_origin 
 
 /* ---- The child ------------------------------------------------------------------------------- */
 
-/* What the child answers; it is small enough for a pipe to take it whole. */
+/* Small enough for a pipe to take it in one write. */
 struct child_answer {
     int result; /* getaddrinfo's */
     struct addresses addresses;
 };
 
-static void look_up(const struct regtag_origin *origin, struct child_answer *answer)
+static void call_getaddrinfo(const struct regtag_origin *origin, struct child_answer *answer)
 {
     struct addrinfo hints, *found = NULL;
     memset(&hints, 0, sizeof hints);
@@ -91,7 +91,7 @@ static void run_child(const struct regtag_origin *origin, int fd)
 {
     struct child_answer answer;
     memset(&answer, 0, sizeof answer);
-    look_up(origin, &answer);
+    call_getaddrinfo(origin, &answer);
     ssize_t n = write(fd, &answer, sizeof answer);
     _exit(n == (ssize_t)sizeof answer ? 0 : 1);
 }
@@ -107,7 +107,7 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
     }
     l->child = fork();
     if (l->child == 0) {
-        child_ends_with(parent);
+        child_dies_with(parent);
         run_child(origin, fds[1]);
     }
     int fork_error = errno;
@@ -121,26 +121,26 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
     return LOOKUP_FAILED;
 }
 
-#define SERVERS "/etc/resolv.conf"
+#define RESOLV_CONF "/etc/resolv.conf"
 
-static bool servers_are_named(void)
+static bool has_resolv_conf(void)
 {
-    return access(SERVERS, R_OK) == 0;
+    return access(RESOLV_CONF, R_OK) == 0;
 }
 
-const char *lookup_waiting(void)
+const char *lookup_timeout_text(void)
 {
-    return servers_are_named() ? "its name could not be looked up"
-                               : SERVERS " cannot be read, and its name could not be looked up";
+    return has_resolv_conf() ? "its name could not be looked up"
+                             : RESOLV_CONF " cannot be read, and its name could not be looked up";
 }
 
-static enum lookup_progress look_up_failed(struct lookup *l, int result, struct error *e)
+static enum lookup_progress on_failure(struct lookup *l, int result, struct error *e)
 {
     l->unknown = result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
     if (result == EAI_AGAIN)
         error_set(e, REGTAG_NO_CONNECTION,
                   "no name server tells its address%s; --resolve HOST:PORT:ADDRESS does without one",
-                  servers_are_named() ? "" : ", and " SERVERS " cannot be read");
+                  has_resolv_conf() ? "" : ", and " RESOLV_CONF " cannot be read");
     else
         error_set(e, REGTAG_NO_CONNECTION,
                   "no host of this name is known; --resolve HOST:PORT:ADDRESS gives it an address");
@@ -158,7 +158,8 @@ enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *
     addresses->count = 0;
     if (find_override(overrides, origin, addresses) || address_add(addresses, host, origin->port))
         return LOOKUP_DONE;
-    if (slice_equal_nocase(host, SLICE("localhost"))) { /* RFC 6761, 6.3: needs no name server */
+    /* Needs no name server (RFC 6761, 6.3). */
+    if (slice_equal_nocase(host, SLICE("localhost"))) {
         address_add(addresses, SLICE("127.0.0.1"), origin->port);
         address_add(addresses, SLICE("::1"), origin->port);
         return LOOKUP_DONE;
@@ -177,7 +178,7 @@ enum lookup_progress lookup_step(struct lookup *l, struct error *e)
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return LOOKUP_MORE;
     if (n != (ssize_t)sizeof answer || answer.result != 0 || answer.addresses.count == 0)
-        return look_up_failed(l, answer.result, e);
+        return on_failure(l, answer.result, e);
     *l->addresses = answer.addresses;
     addresses_interleave(l->addresses);
     return LOOKUP_DONE;

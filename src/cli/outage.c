@@ -1,31 +1,32 @@
-#include "cli/trouble.h"
+#include "cli/outage.h"
 
 #include <string.h>
 
 #include "cli/output.h"
 #include "net/clock.h"
 
-bool trouble_met(struct trouble *t, int kind)
+bool outage_on_failure(struct outage *o, int status)
 {
-    bool changed = kind != t->kind;
-    if (t->count == 0)
-        t->since = clock_now();
-    t->kind = kind;
-    t->count++;
+    bool changed = status != o->status;
+    if (o->failures == 0)
+        o->since = clock_now();
+    o->status = status;
+    o->failures++;
     return changed;
 }
 
-void trouble_over(struct trouble *t, const char *who, const char *what, bool quiet)
+void outage_on_success(struct outage *o, const char *who, const char *what, bool quiet)
 {
     char text[ERROR_TEXT_MAX];
     struct writer w = writer_to(text, sizeof text - 1);
-    if (t->count && !quiet) {
-        write_format(&w, "%s %s, after %u failure%s in ", who, what, t->count, t->count == 1 ? "" : "s");
-        write_duration(&w, clock_now() - t->since);
+    if (o->failures && !quiet) {
+        write_format(&w, "%s %s, after %u failure%s in ", who, what, o->failures,
+                     o->failures == 1 ? "" : "s");
+        write_duration(&w, clock_now() - o->since);
         text[w.used] = '\0';
         output_error(text);
     }
-    memset(t, 0, sizeof *t);
+    memset(o, 0, sizeof *o);
 }
 
 void write_duration(struct writer *w, uint64_t milliseconds)

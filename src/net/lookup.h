@@ -1,8 +1,7 @@
-/* From a host's name to its addresses. An address needs no look-up; a name that --resolve gave an address
- * needs none either; all others are looked up by the C library, in a child process, because nothing else
- * can end a look-up that hangs. */
-#ifndef REGTAG_NET_RESOLVE_H
-#define REGTAG_NET_RESOLVE_H
+/* Looks up a host's addresses. Numeric addresses and names from --resolve need no look-up. All others
+ * are looked up by the C library, in a child process, since getaddrinfo cannot be interrupted. */
+#ifndef REGTAG_NET_LOOKUP_H
+#define REGTAG_NET_LOOKUP_H
 
 #include <sys/types.h>
 
@@ -23,31 +22,29 @@ struct overrides {
     struct override list[OVERRIDES_MAX];
 };
 
-/* Reads a --resolve option into *o. The slice of the host points into `text`. Returns NULL, or what is
- * wrong with it. */
+/* Adds a --resolve option to *o; it points into `text`. Returns NULL, or what is wrong with it. */
 const char *override_parse(struct overrides *o, const char *text);
 
-/* A look-up under way. */
 struct lookup {
     pid_t child;  /* 0: none */
     int fd;       /* the child's answer */
-    bool unknown; /* with LOOKUP_FAILED: there is no such host, and asking again would not change it */
+    bool unknown; /* with LOOKUP_FAILED: there is no such host, so a retry is pointless */
     struct addresses *addresses;
 };
 
 enum lookup_progress { LOOKUP_MORE, LOOKUP_DONE, LOOKUP_FAILED };
 
-/* Begins to fill *addresses, which must outlive the look-up. LOOKUP_MORE: call lookup_step when l->fd can
- * be read, and lookup_end at last. With LOOKUP_FAILED, e says why. */
+/* Starts to fill *addresses, which must outlive the look-up. With LOOKUP_MORE, call lookup_step when
+ * l->fd is readable, and lookup_end at last. With LOOKUP_FAILED, e says why. */
 enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *origin,
                                   const struct overrides *overrides, struct addresses *addresses,
                                   struct error *e);
 enum lookup_progress lookup_step(struct lookup *l, struct error *e);
 
-/* What was waited for, when a look-up takes too long. */
-const char *lookup_waiting(void);
+/* The message for a look-up that timed out. */
+const char *lookup_timeout_text(void);
 
-/* Ends a look-up wherever it is; the child is gone afterwards. */
+/* May be called at any time; kills the child and waits for its end. */
 void lookup_end(struct lookup *l);
 
 #endif

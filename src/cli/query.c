@@ -1,0 +1,36 @@
+#include "cli/query.h"
+
+#include "cli/output.h"
+#include "cli/session.h"
+
+static enum regtag_status step_to_end(const struct query *q, const struct options *o, struct regtag *r)
+{
+    const char *error = "";
+    enum regtag_event event = q->begin(r, o) == REGTAG_OK ? REGTAG_WAIT : REGTAG_ERROR;
+    while (event != REGTAG_DONE && event != REGTAG_ERROR) {
+        event = session_step(r);
+        if (event != REGTAG_LISTED)
+            continue;
+        q->on_listed(o, regtag_result(r)->name);
+        if (output_problem())
+            break;
+    }
+    session_close();
+    enum regtag_status status = regtag_error(r, &error);
+    if (q->on_end)
+        q->on_end(o, r, status, error);
+    if (status != REGTAG_OK)
+        output_error(error);
+    return status;
+}
+
+int query_run(const struct query *q, const struct options *o, uint64_t deadline)
+{
+    struct error e = {.status = 0};
+    if (session_login(o->arguments[0], deadline, &e)) {
+        struct regtag_config config = session_config(deadline);
+        return (int)step_to_end(q, o, session_operation(&config));
+    }
+    output_error(e.text);
+    return e.status;
+}

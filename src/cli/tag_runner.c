@@ -1,0 +1,248 @@
+#include "cli/tag_runner.h"
+
+#include <string.h>
+
+#include "base/names.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/session.h"
+
+/* ---- Reporting ------------------------------------------------------------------------------- */
+
+void tag_runner_next(struct tag_runner *t, const char *image, const char *const *names, size_t count)
+{
+    t->image = image;
+    t->names = names;
+    t->count = count;
+    t->failed = false;
+    t->reported = 0;
+    t->pending_count = 0;
+}
+
+static void keep_first_failure(struct tag_runner *t, enum regtag_status status)
+{
+    if (t->status == REGTAG_OK)
+        t->status = status;
+}
+
+static void report_tag(struct tag_runner *t, const struct regtag_result *result)
+{
+    report_settled(t->options, t->image, result);
+    keep_first_failure(t, result->status);
+    t->failed = t->failed || result->status != REGTAG_OK;
+    t->reported++;
+}
+
+/* The library settles tags in the order of their names, and a repeated name once. So the first
+ * `reported` distinct names are done, and the others are reported in the same order. */
+static void fail_rest(struct tag_runner *t, const struct regtag_result *failure)
+{
+    static uint32_t table[NAMES_SLOTS];
+    struct names names;
+    names_begin(&names, t->names, t->count, '\0', table, sizeof table);
+    for (size_t i = 0, distinct = 0, reported = t->reported; i < t->count; i++) {
+        struct regtag_result result = *failure;
+        if (!names_is_first(&names, i) || distinct++ < reported)
+            continue;
+        result.name = t->names[i];
+        if (!failure->name || strcmp(failure->name, result.name) != 0) {
+            result.previous = "";
+            result.absent = false;
+        }
+        report_tag(t, &result);
+    }
+}
+
+void tag_runner_fail(struct tag_runner *t, const struct error *problem)
+{
+    enum regtag_status status = (enum regtag_status)problem->status;
+    struct regtag_result failure = {NULL, "", "", REGTAG_NOT_SET, status, problem->text, false};
+    fail_rest(t, &failure);
+}
+
+bool tag_runner_login(struct tag_runner *t, uint64_t deadline)
+{
+    struct error e = {.status = 0};
+    if (t->journal_error.status)
+        tag_runner_fail(t, &t->journal_error);
+    else if (session_login_next(t->image, deadline, &e))
+        return true;
+    else
+        tag_runner_fail(t, &e);
+    return false;
+}
+
+void tag_runner_note_dry_run(const struct tag_runner *t)
+{
+    if (t->options->dry_run && !t->options->quiet)
+        output_note("regtag: ", SLICE("--dry-run: nothing was changed"));
+}
+
+/* ---- The journal ----------------------------------------------------------------------------- */
+
+void tag_runner_open_journal(struct tag_runner *t, struct journal *j)
+{
+    j->fd = -1;
+    if (!t->options->journal || t->options->dry_run)
+        return;
+    t->journal = j;
+    journal_open(j, t->options->journal, JOURNAL_APPEND, &t->journal_error);
+}
+
+static struct slice place(const char *digest, bool absent, const char *otherwise)
+{
+    return slice_of(absent ? JOURNAL_ABSENT : *digest ? digest : otherwise);
+}
+
+/* For undo, "failed" means that the tag was not touched. But where the registry confirmed another
+ * digest, somebody has touched it, and an upload that made a server fail may still take effect. */
+static enum regtag_outcome journal_outcome(const struct regtag_result *result)
+{
+    bool unclear = result->status == REGTAG_NOT_CONFIRMED || result->status == REGTAG_SERVER_FAILED;
+    return unclear ? REGTAG_MAYBE_SET : result->outcome;
+}
+
+/* Returns NULL, or what went wrong. */
+static const char *write_journal(struct tag_runner *t, const struct regtag_result *result,
+                                 enum regtag_outcome outcome)
+{
+    char text[JOURNAL_LINE_MAX];
+    struct journal_line line = {.outcome = outcome, .undo = t->undone != NULL};
+    line.reference = report_reference(t->image, result->name, text, sizeof text);
+    if (t->undone) {
+        line.before = t->undone->after;
+        line.after = t->undone->before;
+    } else {
+        line.before = place(result->previous, result->absent, JOURNAL_UNKNOWN);
+        line.after = place(result->digest, false, JOURNAL_ABSENT);
+    }
+    return journal_append(t->journal, &line);
+}
+
+static void set_journal_error(const struct tag_runner *t, struct error *e, const char *problem,
+                              const char *consequence)
+{
+    error_set(e, REGTAG_OTHER, "the journal %s cannot be written: %s; %s", t->journal->path, problem,
+              consequence);
+}
+
+/* False when the tag is pending already. */
+static bool add_pending(struct tag_runner *t, const char *name)
+{
+    for (size_t i = 0; i < t->pending_count; i++)
+        if (t->pending[i] == name)
+            return false;
+    if (t->pending_count < PENDING_MAX)
+        t->pending[t->pending_count++] = name;
+    return true;
+}
+
+/* False when the tag was not pending. */
+static bool remove_pending(struct tag_runner *t, const char *name)
+{
+    for (size_t i = 0; i < t->pending_count; i++)
+        if (t->pending[i] == name) {
+            t->pending[i] = t->pending[--t->pending_count];
+            return true;
+        }
+    return false;
+}
+
+/* ---- Events ---------------------------------------------------------------------------------- */
+
+/* The tag is about to be touched. */
+static void on_upload(struct tag_runner *t, const struct regtag_result *result)
+{
+    if (!t->journal || !add_pending(t, result->name))
+        return;
+    const char *problem = write_journal(t, result, REGTAG_PENDING);
+    if (!problem)
+        return;
+    struct regtag_result failure = *result;
+    set_journal_error(t, &t->journal_error, problem, "no tag is touched without it");
+    failure.outcome = REGTAG_NOT_SET;
+    failure.status = REGTAG_OTHER;
+    failure.error = t->journal_error.text;
+    fail_rest(t, &failure);
+}
+
+/* A tag that was never pending was not touched, so the journal need not mention it. But an undo that
+ * found the tag in its place already is recorded, so that the next one does not look again. */
+static void journal_result(struct tag_runner *t, const struct regtag_result *result)
+{
+    struct error e = {.status = 0};
+    bool touched = result->outcome != REGTAG_UNCHANGED && result->outcome != REGTAG_NOT_SET;
+    bool undone_before = t->undone && result->outcome == REGTAG_UNCHANGED;
+    if (!t->journal || (!remove_pending(t, result->name) && !touched && !undone_before))
+        return;
+    const char *problem = write_journal(t, result, journal_outcome(result));
+    if (!problem)
+        return;
+    set_journal_error(t, &e, problem,
+                      "what became of the tag is told here, and undo would look for itself");
+    report_error(e.text);
+    keep_first_failure(t, REGTAG_OTHER);
+}
+
+/* To an undo, a tag that is back in its place already is no failure. In a dry run, the result is what it
+ * would be after the moves that were simulated. */
+static void adjust_undo(const struct tag_runner *t, struct regtag_result *result)
+{
+    const struct journal_line *u = t->undone;
+    bool refused = result->status == REGTAG_GUARD || result->status == REGTAG_NOT_FOUND;
+    if (refused && slice_equal(place(result->previous, result->absent, ""), u->before)) {
+        result->outcome = REGTAG_UNCHANGED;
+        result->status = REGTAG_OK;
+        result->error = "";
+    }
+    if (t->simulated && result->status == REGTAG_OK) {
+        bool from_absent = slice_equal(u->after, SLICE(JOURNAL_ABSENT));
+        bool to_absent = slice_equal(u->before, SLICE(JOURNAL_ABSENT));
+        result->previous = from_absent ? "" : u->after.data;
+        result->outcome = from_absent ? REGTAG_CREATED : to_absent ? REGTAG_DELETED : REGTAG_MOVED;
+    }
+}
+
+/* The journal is written first: whoever reads the report may be slow. */
+static void on_settled(struct tag_runner *t, struct regtag_result result)
+{
+    if (t->undone)
+        adjust_undo(t, &result);
+    keep_first_failure(t, result.status);
+    journal_result(t, &result);
+    report_tag(t, &result);
+}
+
+static void on_sibling(const struct tag_runner *t, const char *tag)
+{
+    char text[1200], name[1024];
+    struct writer w = writer_to(text, sizeof text);
+    struct slice sibling = report_reference(t->image, tag, name, sizeof name);
+    write_format(&w, "%.*s would go with it", SLICE_ARG(sibling));
+    if (!t->options->quiet)
+        output_note("regtag: ", written(&w));
+}
+
+/* An operation that could not begin has settled no tag. */
+static void on_end(struct tag_runner *t, struct regtag *r)
+{
+    struct error e = {.status = 0};
+    if (!session_operation_ok(r, &e) && t->reported == 0)
+        tag_runner_fail(t, &e);
+}
+
+void tag_runner_run(struct tag_runner *t, struct regtag *r)
+{
+    enum regtag_event event = REGTAG_WAIT;
+    while (event != REGTAG_DONE && event != REGTAG_ERROR && !t->journal_error.status) {
+        event = session_step(r);
+        if (event == REGTAG_UPLOAD)
+            on_upload(t, regtag_result(r));
+        else if (event == REGTAG_SETTLED)
+            on_settled(t, *regtag_result(r));
+        else if (event == REGTAG_LISTED)
+            on_sibling(t, regtag_result(r)->name);
+    }
+    session_close();
+    on_end(t, r);
+}

@@ -1,0 +1,114 @@
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/tag_runner.h"
+#include "oci/reference.h"
+
+/* ---- Guards: --expect may be meant for one of several images --------------------------------- */
+
+/* The tag of an image, NUL-terminated in `text`. */
+static struct slice tag_of(const char *image, char text[TAG_MAX + 1])
+{
+    struct reference reference;
+    struct error ignored = {.status = 0};
+    struct writer w = writer_to(text, TAG_MAX);
+    if (reference_parse(&reference, slice_of(image), &ignored))
+        write_slice(&w, reference_tag(&reference));
+    text[w.used] = '\0';
+    return written(&w);
+}
+
+/* Whether NAME=DIGEST names this tag; a guard without NAME= applies to all. */
+static bool guard_applies(const char *guard, struct slice tag)
+{
+    struct slice rest = slice_of(guard), name = slice_split(&rest, '=');
+    return !rest.data || slice_equal(name, tag);
+}
+
+/* Leaves in the configuration the guards that apply to the image: the library refuses any other. */
+static void select_guards(struct regtag_config *config, const char *image)
+{
+    static const char *selected[EXPECTED_MAX];
+    char text[TAG_MAX + 1];
+    struct slice tag = tag_of(image, text);
+    size_t count = 0;
+    for (size_t i = 0; i < config->expected_count; i++)
+        if (guard_applies(config->expected[i], tag))
+            selected[count++] = config->expected[i];
+    config->expected = selected;
+    config->expected_count = count;
+}
+
+/* A guard that applies to no image is a mistake. */
+static bool check_guards(const struct options *o, struct error *e)
+{
+    char text[TAG_MAX + 1];
+    for (unsigned i = 0; i < o->expected_count; i++) {
+        bool applies = false;
+        for (int k = 0; k < o->count && !applies; k++)
+            applies = guard_applies(o->expected[i], tag_of(o->arguments[k], text));
+        if (!applies)
+            error_set(e, REGTAG_USAGE, "--expect \"%.*s\": this tag is not one of those to be deleted",
+                      SLICE_ARG(slice_head(slice_of(o->expected[i]), 200)));
+    }
+    return e->status == 0;
+}
+
+/* ---- Deleting: one operation for each image -------------------------------------------------- */
+
+static struct regtag *begin(const char *image, uint64_t deadline)
+{
+    struct regtag_config config = session_config(deadline);
+    select_guards(&config, image);
+    struct regtag *r = session_operation(&config);
+    regtag_delete(r, image);
+    return r;
+}
+
+static bool check(const struct options *o, uint64_t deadline, struct error *e)
+{
+    for (int i = 0; i < o->count; i++)
+        if (!session_operation_ok(begin(o->arguments[i], deadline), e) ||
+            !session_same_login(o->arguments[0], o->arguments[i], e))
+            return false;
+    return check_guards(o, e);
+}
+
+static void delete_image(struct tag_runner *t, const char *image, uint64_t deadline)
+{
+    char tag[TAG_MAX + 1];
+    const char *names[] = {tag};
+    tag_of(image, tag);
+    tag_runner_next(t, image, names, 1);
+    if (tag_runner_login(t, deadline))
+        tag_runner_run(t, begin(image, deadline));
+}
+
+static int run(struct options *o, uint64_t deadline)
+{
+    struct error e = {.status = 0};
+    struct journal journal;
+    struct tag_runner t = {.options = o};
+    if (!check(o, deadline, &e)) {
+        output_error(e.text);
+        return e.status;
+    }
+    tag_runner_open_journal(&t, &journal);
+    for (int i = 0; i < o->count; i++)
+        delete_image(&t, o->arguments[i], deadline);
+    journal_close(&journal);
+    tag_runner_note_dry_run(&t);
+    return (int)t.status;
+}
+
+const struct cli_verb cli_verb_delete = {
+    .id = VERB_ID_DELETE,
+    .name = "delete",
+    .arguments = "IMAGE...",
+    .summary = "removes a tag, not its siblings",
+    .details =
+        "Deletes the tag of each IMAGE, not the manifest that it points at. Prints one line an IMAGE: the\n"
+        "reference, \"-\", what happened, and the digest before, with tabs between.\n",
+    .arguments_min = 1,
+    .arguments_max = ARGUMENTS_MAX,
+    .run = run,
+};

@@ -1,0 +1,29 @@
+#include "cli/query.h"
+#include "cli/report.h"
+
+static enum regtag_status begin(struct regtag *r, const struct options *o)
+{
+    return regtag_list(r, o->arguments[0], o->limit);
+}
+
+static void on_listed(const struct options *o, const char *tag)
+{
+    report_listed(o, o->arguments[0], tag);
+}
+
+static int run(struct options *o, uint64_t deadline)
+{
+    static const struct query LS = {begin, on_listed, NULL};
+    return query_run(&LS, o, deadline);
+}
+
+const struct cli_verb cli_verb_ls = {
+    .id = VERB_ID_LS,
+    .name = "ls",
+    .arguments = "REPOSITORY",
+    .summary = "lists tags, one a line",
+    .details = "Lists the tags of REPOSITORY in the order in which the registry names them.\n",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

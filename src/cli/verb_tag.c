@@ -1,0 +1,44 @@
+#include "cli/output.h"
+#include "cli/session.h"
+#include "cli/tag_runner.h"
+
+/* One operation sets all names. */
+static struct regtag *begin(const struct options *o, uint64_t deadline)
+{
+    struct regtag_config config = session_config(deadline);
+    struct regtag *r = session_operation(&config);
+    const char *const *arguments = (const char *const *)o->arguments;
+    regtag_tag(r, arguments[0], arguments + 1, (size_t)o->count - 1);
+    return r;
+}
+
+static int run(struct options *o, uint64_t deadline)
+{
+    struct error e = {.status = 0};
+    struct journal journal;
+    struct tag_runner t = {.options = o};
+    if (!session_operation_ok(begin(o, deadline), &e)) {
+        output_error(e.text);
+        return e.status;
+    }
+    tag_runner_open_journal(&t, &journal);
+    tag_runner_next(&t, o->arguments[0], (const char *const *)o->arguments + 1, (size_t)o->count - 1);
+    if (tag_runner_login(&t, deadline))
+        tag_runner_run(&t, begin(o, deadline));
+    journal_close(&journal);
+    tag_runner_note_dry_run(&t);
+    return (int)t.status;
+}
+
+const struct cli_verb cli_verb_tag = {
+    .id = VERB_ID_TAG,
+    .name = "tag",
+    .arguments = "IMAGE NAME...",
+    .summary = "gives IMAGE the tags NAME, in its own repository",
+    .details =
+        "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under each NAME. Prints one\n"
+        "line a NAME: the reference, the digest, what happened, and the digest before, with tabs between.\n",
+    .arguments_min = 2,
+    .arguments_max = ARGUMENTS_MAX,
+    .run = run,
+};
