@@ -144,7 +144,14 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
 
 static enum regtag_event step_resolve(struct regtag *r, struct delete_verb *v)
 {
+    REQUIRE(v->resolve.tag == v->tag && r->result.outcome == REGTAG_PENDING);
     return resolve_step(r, &v->resolve) ? on_resolved(r, v) : REGTAG_WAIT;
+}
+
+static enum regtag_event on_announced(struct regtag *r, struct delete_verb *v)
+{
+    REQUIRE(!v->requested && !r->config.dry_run && r->result.outcome == REGTAG_PENDING);
+    return request(r, v);
 }
 
 /* ---- Siblings: the tags that point at the same manifest -------------------------------------- */
@@ -184,6 +191,7 @@ static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *
 
 static enum regtag_event next_sibling(struct regtag *r, struct delete_verb *v)
 {
+    REQUIRE(v->by_digest && *v->previous && v->sibling <= r->manifest_size);
     while (v->sibling < r->manifest_size) {
         const char *name = r->manifest + v->sibling;
         v->sibling += strlen(name) + 1;
@@ -203,6 +211,7 @@ static enum regtag_event next_sibling(struct regtag *r, struct delete_verb *v)
 static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
 {
     struct error problem = {.status = 0};
+    REQUIRE(v->by_digest && *v->previous && r->config.siblings);
     switch (pages_step(r, &v->pages, &problem)) {
     case PAGES_WAIT: return REGTAG_WAIT;
     case PAGES_TAG:
@@ -218,6 +227,7 @@ static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
 
 static enum regtag_event step_sibling(struct regtag *r, struct delete_verb *v)
 {
+    REQUIRE(v->by_digest && v->resolve.tag == r->result.name && v->resolve.tag != v->tag);
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
     if (v->resolve.sight == SIGHT_UNKNOWN)
@@ -274,6 +284,7 @@ static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
 static enum regtag_event step_request(struct regtag *r, struct delete_verb *v)
 {
     struct slice part;
+    REQUIRE(v->requested && (!v->by_digest || *v->previous));
     switch (client_step(&r->client, &v->exchange, &part)) {
     case EXCHANGE_END: return on_answer(r, v);
     case EXCHANGE_FAILED: return on_failure(r, v);
@@ -287,6 +298,7 @@ static enum regtag_event step_verify(struct regtag *r, struct delete_verb *v)
 {
     struct error problem = {.status = 0}, seen = {.status = 0};
     const struct resolve *z = &v->resolve;
+    REQUIRE(v->requested && v->cause.error.status && z->tag == v->tag);
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
     if (z->sight == SIGHT_ABSENT)
@@ -316,7 +328,7 @@ static enum regtag_event step(struct regtag *r)
     switch (v->state) {
     case DELETE_START: return begin(r, v);
     case DELETE_RESOLVE: return step_resolve(r, v);
-    case DELETE_ANNOUNCED: return request(r, v);
+    case DELETE_ANNOUNCED: return on_announced(r, v);
     case DELETE_REQUEST: return step_request(r, v);
     case DELETE_VERIFY: return step_verify(r, v);
     case DELETE_LIST: return step_list(r, v);

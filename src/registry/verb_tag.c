@@ -1,7 +1,6 @@
 /* regtag_tag: gives an image its new tags, one after the other. */
 #include <string.h>
 
-#include "base/names.h"
 #include "registry/guard.h"
 #include "registry/manifest_fetch.h"
 
@@ -90,12 +89,8 @@ static enum regtag_event settle_failed(struct regtag *r, struct tag_verb *v, enu
 
 static enum regtag_event settle_set(struct regtag *r, struct tag_verb *v)
 {
-    const struct regtag_result *result = &r->result;
-    return settle(r, v,
-                  result->absent      ? REGTAG_CREATED
-                  : *result->previous ? REGTAG_MOVED
-                                      : REGTAG_SET,
-                  NULL);
+    enum regtag_outcome there = *r->result.previous ? REGTAG_MOVED : REGTAG_SET;
+    return settle(r, v, r->result.absent ? REGTAG_CREATED : there, NULL);
 }
 
 static enum regtag_event settle_unchanged(struct regtag *r, struct tag_verb *v)
@@ -199,6 +194,7 @@ static void index_names(struct regtag *r, struct tag_verb *v)
 static enum regtag_event step_fetch(struct regtag *r, struct tag_verb *v)
 {
     struct error problem = {.status = 0};
+    REQUIRE(v->index == 0 && v->next == 0 && !v->abort_error.status);
     enum fetch_event event = fetch_step(r, &v->fetch, &problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
@@ -231,6 +227,7 @@ static enum regtag_event over(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event next(struct regtag *r, struct tag_verb *v)
 {
+    REQUIRE(v->next <= v->names.count && (*r->digest || v->abort_error.status));
     v->index = v->next;
     if (v->index == v->names.count)
         return over(r, v);
@@ -245,7 +242,24 @@ static enum regtag_event next(struct regtag *r, struct tag_verb *v)
 
 /* ---- Before the PUT -------------------------------------------------------------------------- */
 
-static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v);
+/* The look at the next name follows, unless this one is read back first. */
+static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v)
+{
+    struct request q = {.method = METHOD_PUT,
+                        .path = "manifests/",
+                        .reference = slice_of(name_of(v)),
+                        .body = {.size = r->manifest_size, .bytes = r->manifest},
+                        .content_type = r->media_type->name,
+                        .meanings = UPLOAD_MEANINGS,
+                        .attempts = &v->attempts,
+                        .fresh = v->fresh};
+    if (!r->config.confirm)
+        q.follower = resolve_ahead(r, v, v->next);
+    ENTER("tag", v->state, TAG_UPLOAD);
+    client_begin(&r->client, &v->upload, &q);
+    v->uploaded = true;
+    return GO_ON;
+}
 
 static enum regtag_event on_resolved(struct regtag *r, struct tag_verb *v)
 {
@@ -271,35 +285,18 @@ static enum regtag_event on_resolved(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event step_resolve(struct regtag *r, struct tag_verb *v)
 {
+    REQUIRE(*r->digest && !v->abort_error.status && resolve_of(v)->tag == name_of(v));
     return resolve_step(r, resolve_of(v)) ? on_resolved(r, v) : REGTAG_WAIT;
 }
 
 static enum regtag_event on_announced(struct regtag *r, struct tag_verb *v)
 {
+    REQUIRE(!v->uploaded && !r->config.dry_run && r->result.outcome == REGTAG_PENDING);
     v->attempts.failed = 0;
     return begin_upload(r, v);
 }
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
-
-/* The look at the next name follows, unless this one is read back first. */
-static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v)
-{
-    struct request q = {.method = METHOD_PUT,
-                        .path = "manifests/",
-                        .reference = slice_of(name_of(v)),
-                        .body = {.size = r->manifest_size, .bytes = r->manifest},
-                        .content_type = r->media_type->name,
-                        .meanings = UPLOAD_MEANINGS,
-                        .attempts = &v->attempts,
-                        .fresh = v->fresh};
-    if (!r->config.confirm)
-        q.follower = resolve_ahead(r, v, v->next);
-    ENTER("tag", v->state, TAG_UPLOAD);
-    client_begin(&r->client, &v->upload, &q);
-    v->uploaded = true;
-    return GO_ON;
-}
 
 /* The tag is looked at, because the upload left this open. */
 static enum regtag_event look_again(struct regtag *r, struct tag_verb *v, enum reason reason,
@@ -380,6 +377,7 @@ static enum regtag_event on_upload_failure(struct regtag *r, struct tag_verb *v)
 static enum regtag_event step_upload(struct regtag *r, struct tag_verb *v)
 {
     struct slice part;
+    REQUIRE(v->uploaded && *r->digest && r->manifest_size && r->media_type);
     switch (client_step(&r->client, &v->upload, &part)) {
     case EXCHANGE_END: return on_upload_answer(r, v);
     case EXCHANGE_FAILED: return on_upload_failure(r, v);
@@ -423,6 +421,7 @@ static enum regtag_event on_not_found(struct regtag *r, struct tag_verb *v)
 static enum regtag_event step_unconfirmed(struct regtag *r, struct tag_verb *v)
 {
     struct resolve *z = resolve_of(v);
+    REQUIRE(v->uploaded && v->unconfirmed.error.status && z->certain && z->tag == name_of(v));
     if (!resolve_step(r, z))
         return REGTAG_WAIT;
     bool there = resolve_found(z, r->digest);
@@ -439,6 +438,7 @@ static enum regtag_event step_confirm(struct regtag *r, struct tag_verb *v)
 {
     struct resolve *z = resolve_of(v);
     struct error problem = {.status = 0}, seen = {.status = 0};
+    REQUIRE(v->uploaded && r->config.confirm && z->certain && z->tag == name_of(v));
     if (!resolve_step(r, z))
         return REGTAG_WAIT;
     if (resolve_found(z, r->digest))
