@@ -30,7 +30,7 @@
 #                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
-#   SAN=address,undefined           with these sanitizers, in a folder of its own
+#   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   V=1                             shows the commands whole
 #   CACHE                           where downloads are kept: ~/.cache/regtag
 #   JSMN_DIR, MBEDTLS_DIR, MUSL_DIR the sources of jsmn 1.1, mbedTLS 3.6 and, for TARGET, musl 1.2,
@@ -126,7 +126,7 @@ endif
 
 includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
 defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
-            -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"'
+            -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"' $(if $(SAN),-DREGTAG_DEBUG)
 limits    = $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
 language  = -std=c99 $(defines) $(limits) $(includes)
 compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
@@ -138,6 +138,8 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 library := $(foreach room,base oci http client registry,$(wildcard src/$(room)/*.c))
 hash    := src/embed/regtag_sha256.c
+# Whatever is linked with a library that reports its transitions records them for the tests.
+reports := $(if $(SAN),tests/library/transitions.c)
 
 # TLS or none: this chooses, and whoever calls it does not know which it is.
 ifeq ($(TLS),0)
@@ -198,7 +200,7 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 	mkdir -p $(@D)
 	$(link) -o $@ $^ -lcmocka $(LDLIBS)
 
-$(OUT)/libregtag.a: $(call objects,$(library))
+$(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
 %.a:
 	echo '  AR  $@'

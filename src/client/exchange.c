@@ -151,7 +151,7 @@ static void write_header(void *sender, struct writer *w)
 static void make_pending(struct exchange *x, uint64_t resume)
 {
     REQUIRE(!x->transfer.connection);
-    x->state = EXCHANGE_PENDING;
+    ENTER("exchange", x->state, EXCHANGE_PENDING);
     x->resume = resume;
     x->timed = false;
     x->drained = 0;
@@ -162,7 +162,8 @@ void exchange_cancel(struct exchange *x)
     connection_withdraw(&x->transfer);
     if (x->remote && x->remote->redirected == x)
         x->remote->redirected = NULL;
-    x->state = EXCHANGE_OVER;
+    if (x->state == EXCHANGE_PENDING || x->state == EXCHANGE_SENT)
+        ENTER("exchange", x->state, EXCHANGE_OVER);
 }
 
 void exchange_begin(struct exchange *x, struct remote *remote, const struct request *request)
@@ -208,7 +209,7 @@ static void send_follower(struct exchange *x, struct connection *c, const struct
         !remote_pipelines(x->remote) || !connection_can_pipeline(c, origin))
         return;
     connection_send(c, origin, &follower->transfer);
-    follower->state = EXCHANGE_SENT;
+    ENTER("exchange", follower->state, EXCHANGE_SENT);
 }
 
 /* Puts the request on its connection. False when it has to wait. */
@@ -216,6 +217,7 @@ static bool send(struct exchange *x)
 {
     struct context *context = x->remote->context;
     struct regtag_origin memory;
+    REQUIRE(x->state == EXCHANGE_PENDING && !x->transfer.connection);
     if (context->now < x->resume) {
         context->wake = x->resume < context->wake ? x->resume : context->wake;
         return false;
@@ -229,7 +231,7 @@ static bool send(struct exchange *x)
     if (x->request.fresh && c->used)
         connection_close(c);
     connection_send(c, origin, &x->transfer);
-    x->state = EXCHANGE_SENT;
+    ENTER("exchange", x->state, EXCHANGE_SENT);
     start_clock(x, c);
     send_follower(x, c, origin);
     return true;
@@ -252,6 +254,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     struct context *context = x->remote->context;
     const struct regtag_config *config = context->config;
     struct connection *c = x->transfer.connection;
+    REQUIRE(x->state == EXCHANGE_SENT);
     if (x->timed && context->now >= x->until)
         return give_up(x, "no complete answer came", "in time; --timeout", config->timeout);
     enum connection_event event = connection_step(&x->transfer, part);
@@ -277,7 +280,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
 
 static enum exchange_event over(struct exchange *x, enum exchange_event event)
 {
-    x->state = EXCHANGE_OVER;
+    ENTER("exchange", x->state, EXCHANGE_OVER);
     if (x->remote->redirected == x)
         x->remote->redirected = NULL;
     return event;

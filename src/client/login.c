@@ -33,7 +33,7 @@ void login_wipe(struct login *l)
 void login_cancel(struct login *l)
 {
     exchange_cancel(&l->exchange);
-    l->state = LOGIN_IDLE;
+    ENTER("login", l->state, LOGIN_IDLE);
 }
 
 static enum login_event over(struct login *l, enum login_event event)
@@ -68,6 +68,7 @@ static void ask_for_token(struct login *l)
         q.content_type = &FORM_TYPE;
     }
     l->asked = r->context->now;
+    ENTER("login", l->state, LOGIN_TOKEN);
     auth_begin_token(&r->auth);
     exchange_begin(&l->exchange, r, &q);
 }
@@ -123,6 +124,7 @@ static enum login_event step_token(struct login *l)
 {
     struct auth *a = &l->remote->auth;
     struct slice part;
+    REQUIRE(l->state == LOGIN_TOKEN && *a->realm && l->form_size);
     for (;;) {
         switch (exchange_step(&l->exchange, &part)) {
         case EXCHANGE_HEAD: auth_begin_token(a); break;
@@ -149,6 +151,7 @@ static void ping(struct login *l)
                         .meanings = ANSWER_MEANINGS,
                         .attempts = l->attempts};
     l->remote->auth.pinged = true;
+    ENTER("login", l->state, LOGIN_PING);
     exchange_begin(&l->exchange, l->remote, &q);
 }
 
@@ -159,10 +162,7 @@ static enum login_event on_ping_answer(struct login *l)
     error_clear(&c->error);
     switch (auth_challenged(&r->auth, c->config, &r->origin, l->exchange.response, false, &c->error)) {
     case AUTH_REPEAT: return over(l, LOGIN_DONE);
-    case AUTH_TOKEN:
-        l->state = LOGIN_TOKEN;
-        ask_for_token(l);
-        return step_token(l);
+    case AUTH_TOKEN: ask_for_token(l); return step_token(l);
     default: return over(l, LOGIN_FAILED);
     }
 }
@@ -171,6 +171,7 @@ static enum login_event step_ping(struct login *l)
 {
     struct context *c = l->remote->context;
     struct slice part;
+    REQUIRE(l->state == LOGIN_PING && l->remote->auth.pinged);
     switch (exchange_step(&l->exchange, &part)) {
     case EXCHANGE_END: return on_ping_answer(l);
     case EXCHANGE_FAILED: /* it was worth a try; the 401 stands */
@@ -188,7 +189,6 @@ void login_begin(struct login *l, enum login_state state, struct remote *remote,
                  struct attempts *attempts)
 {
     REQUIRE(l->state == LOGIN_IDLE && state != LOGIN_IDLE);
-    l->state = state;
     l->remote = remote;
     l->attempts = attempts;
     if (state == LOGIN_PING)

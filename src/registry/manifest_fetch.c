@@ -202,7 +202,8 @@ static enum fetch_event step(struct regtag *r, struct manifest_fetch *f, struct 
 enum fetch_event fetch_step(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     enum fetch_event event = MORE;
-    REQUIRE(f->state == FETCH_MANIFEST || f->state == FETCH_CHILD);
+    REQUIRE(f->state == FETCH_MANIFEST ? !*f->child : f->state == FETCH_CHILD && *f->child);
+    REQUIRE(r->manifest_size <= r->manifest_max && !*r->digest);
     while (event == MORE)
         event = step(r, f, problem);
     if (event == FETCH_WAIT)

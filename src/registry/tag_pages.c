@@ -214,7 +214,7 @@ static enum pages_event step(struct regtag *r, struct tag_pages *p, struct error
 enum pages_event pages_step(struct regtag *r, struct tag_pages *p, struct error *problem)
 {
     enum pages_event event = MORE;
-    REQUIRE(p->state == PAGES_READ);
+    REQUIRE(p->state == PAGES_READ && p->attempts && p->empty < EMPTY_PAGES_MAX);
     while (event == MORE)
         event = step(r, p, problem);
     if (event == PAGES_WAIT || event == PAGES_TAG)

@@ -126,7 +126,14 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
 
 static enum regtag_event step_resolve(struct regtag *r, struct delete_verb *v)
 {
+    REQUIRE(v->resolve.tag == v->tag && r->result.outcome == REGTAG_PENDING);
     return resolve_step(r, &v->resolve) ? on_resolved(r, v) : REGTAG_WAIT;
+}
+
+static enum regtag_event on_announced(struct regtag *r, struct delete_verb *v)
+{
+    REQUIRE(!v->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_PENDING);
+    return request(r, v);
 }
 
 /* ---- Siblings: the tags that point at the same manifest -------------------------------------- */
@@ -167,6 +174,7 @@ static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *
 
 static enum regtag_event next_sibling(struct regtag *r, struct delete_verb *v)
 {
+    REQUIRE(v->by_digest && *v->change.previous && v->sibling <= r->manifest_size);
     while (v->sibling < r->manifest_size) {
         const char *name = r->manifest + v->sibling;
         v->sibling += strlen(name) + 1;
@@ -186,6 +194,7 @@ static enum regtag_event next_sibling(struct regtag *r, struct delete_verb *v)
 static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
 {
     struct error *problem = verb_problem(r);
+    REQUIRE(v->by_digest && *v->change.previous && r->config.siblings);
     switch (pages_step(r, &v->pages, problem)) {
     case PAGES_WAIT: return REGTAG_WAIT;
     case PAGES_TAG:
@@ -201,6 +210,7 @@ static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
 
 static enum regtag_event step_sibling(struct regtag *r, struct delete_verb *v)
 {
+    REQUIRE(v->by_digest && v->resolve.tag == r->result.name && v->resolve.tag != v->tag);
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
     if (v->resolve.sight == SIGHT_UNKNOWN)
@@ -253,6 +263,7 @@ static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
 static enum regtag_event step_request(struct regtag *r, struct delete_verb *v)
 {
     struct slice part;
+    REQUIRE(v->change.requested && (!v->by_digest || *v->change.previous));
     switch (client_step(&r->client, &v->change.exchange, &part)) {
     case EXCHANGE_END: return on_answer(r, v);
     case EXCHANGE_FAILED: return on_failure(r, v);
@@ -275,6 +286,7 @@ static enum regtag_event step_verify(struct regtag *r, struct delete_verb *v)
 {
     const struct error *cause = &v->change.cause;
     uint64_t resume;
+    REQUIRE(v->change.requested && cause->status && v->resolve.tag == v->tag);
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
     if (v->resolve.sight == SIGHT_ABSENT)
@@ -296,7 +308,7 @@ static enum regtag_event step(struct regtag *r)
     switch (v->state) {
     case DELETE_START: return begin(r, v);
     case DELETE_RESOLVE: return step_resolve(r, v);
-    case DELETE_ANNOUNCED: return request(r, v);
+    case DELETE_ANNOUNCED: return on_announced(r, v);
     case DELETE_REQUEST: return step_request(r, v);
     case DELETE_VERIFY: return step_verify(r, v);
     case DELETE_LIST: return step_list(r, v);

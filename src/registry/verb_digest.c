@@ -65,6 +65,7 @@ static void note_head(struct digest_verb *v, bool found)
 static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
 {
     struct error *problem = verb_problem(r);
+    REQUIRE(v->state == DIGEST_FETCH && !*r->digest);
     enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
@@ -133,6 +134,7 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
 static enum regtag_event step_head(struct regtag *r, struct digest_verb *v)
 {
     struct slice part;
+    REQUIRE(v->platform.size == 0 && !v->by_get && !*r->digest);
     switch (client_step(&r->client, &v->exchange, &part)) {
     case EXCHANGE_END: return on_head_answer(r, v);
     case EXCHANGE_FAILED: return over(r, v, &r->client.context.error);

@@ -1,7 +1,7 @@
 /* regtag_list: the tags of a repository. */
 #include "registry/tag_pages.h"
 
-enum list_state { LIST_PAGES, LIST_OVER };
+enum list_state { LIST_START, LIST_PAGES, LIST_OVER };
 
 struct list_verb {
     enum list_state state;
@@ -37,7 +37,7 @@ static enum regtag_event step(struct regtag *r)
     struct list_verb *v = list_of(r);
     struct error *problem = verb_problem(r);
     enum pages_event event = PAGES_END;
-    REQUIRE(v->state == LIST_PAGES);
+    REQUIRE(v->state == LIST_PAGES && (v->limit == 0 || v->listed <= v->limit));
     if (v->limit == 0 || v->listed < v->limit)
         event = pages_step(r, &v->pages, problem);
     if (event == PAGES_WAIT)
@@ -61,6 +61,7 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
     if (r->reference.tag.size || r->reference.digest.size)
         return VERB_USAGE(r, "%s: a repository is listed, without tag and digest", repository);
     v->limit = limit;
+    ENTER("list", v->state, LIST_PAGES);
     pages_begin(r, &v->pages, limit, &v->attempts);
     return REGTAG_OK;
 }

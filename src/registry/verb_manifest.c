@@ -1,7 +1,7 @@
 /* regtag_manifest: the manifest, checked and unchanged. */
 #include "registry/manifest_fetch.h"
 
-enum manifest_state { MANIFEST_FETCH, MANIFEST_OVER };
+enum manifest_state { MANIFEST_START, MANIFEST_FETCH, MANIFEST_OVER };
 
 struct manifest_verb {
     enum manifest_state state;
@@ -20,7 +20,7 @@ static enum regtag_event step(struct regtag *r)
 {
     struct manifest_verb *v = manifest_of(r);
     struct error *problem = verb_problem(r);
-    REQUIRE(v->state == MANIFEST_FETCH);
+    REQUIRE(v->state == MANIFEST_FETCH && !v->fetch.options.child_digest);
     enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
@@ -37,6 +37,7 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image)
     if (verb_begin_image(r, &MANIFEST, sizeof *v, image) != REGTAG_OK ||
         !fetch_check_platform(r, options.platform))
         return REGTAG_USAGE;
+    ENTER("manifest", v->state, MANIFEST_FETCH);
     fetch_begin(r, &v->fetch, &options);
     return REGTAG_OK;
 }

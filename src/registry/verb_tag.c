@@ -78,12 +78,8 @@ static enum regtag_event settle_failed(struct regtag *r, struct tag_verb *v, enu
 
 static enum regtag_event settle_set(struct regtag *r, struct tag_verb *v)
 {
-    const struct regtag_result *result = &r->result;
-    return settle(r, v,
-                  result->absent      ? REGTAG_CREATED
-                  : *result->previous ? REGTAG_MOVED
-                                      : REGTAG_SET,
-                  NULL);
+    enum regtag_outcome there = *r->result.previous ? REGTAG_MOVED : REGTAG_SET;
+    return settle(r, v, r->result.absent ? REGTAG_CREATED : there, NULL);
 }
 
 static enum regtag_event settle_unchanged(struct regtag *r, struct tag_verb *v)
@@ -176,6 +172,7 @@ static void index_names(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event step_fetch(struct regtag *r, struct tag_verb *v)
 {
+    REQUIRE(v->index == 0 && v->next == 0 && !v->abort_error.status);
     enum fetch_event event = fetch_step(r, &v->fetch, &v->abort_error);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
@@ -208,6 +205,7 @@ static enum regtag_event over(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event next(struct regtag *r, struct tag_verb *v)
 {
+    REQUIRE(v->next <= v->names.count && (*r->digest || v->abort_error.status));
     v->index = v->next;
     if (v->index == v->names.count)
         return over(r, v);
@@ -221,44 +219,6 @@ static enum regtag_event next(struct regtag *r, struct tag_verb *v)
 }
 
 /* ---- Before the PUT -------------------------------------------------------------------------- */
-
-static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v);
-
-static enum regtag_event on_resolved(struct regtag *r, struct tag_verb *v)
-{
-    const struct resolve *z = resolve_of(v);
-    struct error *problem = verb_problem(r);
-    bool there = resolve_found(z, r->digest);
-    if (v->change.requested && there) /* by an upload whose answer was not the whole truth */
-        return settle_set(r, v);
-    v->unanswered = v->unanswered && z->sight == SIGHT_UNKNOWN;
-    if (!v->change.requested ||
-        z->sight != SIGHT_UNKNOWN) /* somebody else may have moved it meanwhile */
-        change_note_previous(r, &v->change, z);
-    if (!guard_holds(r, z, problem))
-        return settle_failed(r, v, REGTAG_NOT_SET, problem);
-    if (there)
-        return settle_unchanged(r, v);
-    if (r->config.dry_run)
-        return settle_set(r, v);
-    if (v->change.requested)
-        return begin_upload(r, v);
-    ENTER("tag", v->state, TAG_ANNOUNCED);
-    return REGTAG_UPLOAD;
-}
-
-static enum regtag_event step_resolve(struct regtag *r, struct tag_verb *v)
-{
-    return resolve_step(r, resolve_of(v)) ? on_resolved(r, v) : REGTAG_WAIT;
-}
-
-static enum regtag_event on_announced(struct regtag *r, struct tag_verb *v)
-{
-    v->change.attempts.failed = 0;
-    return begin_upload(r, v);
-}
-
-/* ---- PUT ------------------------------------------------------------------------------------- */
 
 /* The look at the next name follows, unless this one is read back first. */
 static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v)
@@ -278,6 +238,45 @@ static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v)
     v->change.requested = true;
     return GO_ON;
 }
+
+static enum regtag_event on_resolved(struct regtag *r, struct tag_verb *v)
+{
+    const struct resolve *z = resolve_of(v);
+    struct error *problem = verb_problem(r);
+    bool there = resolve_found(z, r->digest);
+    /* By an upload whose answer was not the whole truth. */
+    if (v->change.requested && there)
+        return settle_set(r, v);
+    v->unanswered = v->unanswered && z->sight == SIGHT_UNKNOWN;
+    /* Since the last upload, somebody else may have moved it. */
+    if (!v->change.requested || z->sight != SIGHT_UNKNOWN)
+        change_note_previous(r, &v->change, z);
+    if (!guard_holds(r, z, problem))
+        return settle_failed(r, v, REGTAG_NOT_SET, problem);
+    if (there)
+        return settle_unchanged(r, v);
+    if (r->config.dry_run)
+        return settle_set(r, v);
+    if (v->change.requested)
+        return begin_upload(r, v);
+    ENTER("tag", v->state, TAG_ANNOUNCED);
+    return REGTAG_UPLOAD;
+}
+
+static enum regtag_event step_resolve(struct regtag *r, struct tag_verb *v)
+{
+    REQUIRE(*r->digest && !v->abort_error.status && resolve_of(v)->tag == name_of(v));
+    return resolve_step(r, resolve_of(v)) ? on_resolved(r, v) : REGTAG_WAIT;
+}
+
+static enum regtag_event on_announced(struct regtag *r, struct tag_verb *v)
+{
+    REQUIRE(!v->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_PENDING);
+    v->change.attempts.failed = 0;
+    return begin_upload(r, v);
+}
+
+/* ---- PUT ------------------------------------------------------------------------------------- */
 
 /* The tag is looked at, because the upload left this open. */
 static enum regtag_event look_again(struct regtag *r, struct tag_verb *v, enum reason reason,
@@ -353,6 +352,7 @@ static enum regtag_event on_upload_failure(struct regtag *r, struct tag_verb *v)
 static enum regtag_event step_upload(struct regtag *r, struct tag_verb *v)
 {
     struct slice part;
+    REQUIRE(v->change.requested && *r->digest && r->manifest_size && r->media_type);
     switch (client_step(&r->client, &v->change.exchange, &part)) {
     case EXCHANGE_END: return on_upload_answer(r, v);
     case EXCHANGE_FAILED: return on_upload_failure(r, v);
@@ -393,6 +393,7 @@ static enum regtag_event on_not_found(struct regtag *r, struct tag_verb *v)
 static enum regtag_event step_unconfirmed(struct regtag *r, struct tag_verb *v)
 {
     struct resolve *z = resolve_of(v);
+    REQUIRE(v->change.requested && v->change.cause.status && z->certain && z->tag == name_of(v));
     if (!resolve_step(r, z))
         return REGTAG_WAIT;
     bool there = resolve_found(z, r->digest);
@@ -408,6 +409,7 @@ static enum regtag_event step_unconfirmed(struct regtag *r, struct tag_verb *v)
 static enum regtag_event step_confirm(struct regtag *r, struct tag_verb *v)
 {
     const struct resolve *z = resolve_of(v);
+    REQUIRE(v->change.requested && r->config.confirm && z->certain && z->tag == name_of(v));
     if (!resolve_step(r, resolve_of(v)))
         return REGTAG_WAIT;
     if (resolve_found(z, r->digest))

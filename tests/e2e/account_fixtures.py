@@ -5,12 +5,13 @@ import os
 import pytest
 from accounts import Account
 
+FOR_TESTS = "REGTAG_TRANSITIONS"
 NOT_OURS = ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"]
 
 
 @pytest.fixture
 def account(regtag, tmp_path, monkeypatch):
-    for name in list(os.environ):
+    for name in set(os.environ) - {FOR_TESTS}:
         if name in NOT_OURS or name.startswith("REGTAG_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     return Account(regtag, tmp_path)

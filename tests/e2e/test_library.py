@@ -63,8 +63,12 @@ class Kit:
                 *["-isystem", MBEDTLS / "include", "-isystem", TOP / "third_party"],
                 *[f"-DMBEDTLS_CONFIG_FILE=<{config}>"],
             ]
-            alone = name in ("regtag", "regtag_sockets", "regtag_blocking", "no_malloc", "gmtime_r")
+            alone = name in (
+                *["regtag", "regtag_sockets", "regtag_blocking"],
+                *["no_malloc", "gmtime_r", "transitions"],
+            )
             options = ["-g", f"-fsanitize={SANITIZER}"] if SANITIZER else ["-Os"]
+            options += ["-DREGTAG_DEBUG"] if SANITIZER else []
             options += ["-DREGTAG_ADDRESS_PATIENCE=300"]  # milliseconds
             self.run(*compiler(), *options, *([] if alone else mbedtls), "-c", f"{name}.c")
             self._made.add(name)
@@ -72,6 +76,7 @@ class Kit:
 
     def program(self, name, *parts, without_malloc=False):
         parts = ["regtag", "regtag_sockets", "regtag_sha256", *parts]
+        parts += ["transitions"] if SANITIZER else []
         if name in ("agent", "once"):
             parts += ["tls_none"] if PLAIN else ["tls_mbedtls", "regtag_tls_mbedtls", "platform"]
         parts += ["no_malloc", "gmtime_r"] if without_malloc else []

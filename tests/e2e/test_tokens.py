@@ -8,7 +8,7 @@ from accounts import answering, auths, entry
 from conftest import OCI_DOCUMENT
 from fake import CLOSE, STALL, Pause, answer, errors, with_fields
 from guarded import TokenRegistry
-from images import OCI_MANIFEST
+from images import OCI_MANIFEST, digest_of
 from recorder import Recorder
 from token_server import (
     SERVICE,
@@ -179,6 +179,25 @@ def test_a_real_identity_token_writes(account, real, signing, relay):
     assert result.status == 0, result
     assert real.digest("team/repo", "by-identity") == real.digest("team/repo", "old")
     assert methods(real.auth) == ["POST"]
+
+
+def test_a_registry_may_state_its_challenge_only_where_it_is_asked_for_one(
+    account, serve, shelf, tokens, auth, document
+):
+    """Its other refusals are bare; GET of /v2/ is there to find out."""
+    challenging = token_gate(shelf, tokens, auth)
+    bare = Gate(shelf, tokens.allows)
+    server = serve(lambda request: (challenging if request.path == "/v2/" else bare)(request))
+
+    result = account("digest", f"{server.host}/repo:old")
+
+    assert (result.status, result.lines) == (0, [digest_of(document)]), result
+    assert [f"{one.method} {one.path}" for one in server.requests] == [
+        "HEAD /v2/repo/manifests/old",
+        "GET /v2/",
+        "HEAD /v2/repo/manifests/old",
+    ]
+    assert scopes(auth) == ["repository:repo:pull"]
 
 
 # ---- What is asked for

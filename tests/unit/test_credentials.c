@@ -787,6 +787,7 @@ static void a_helper_gets_no_secret_of_ours(void **state)
     set("REGTAG_PASSWORD", "");
     set("REGTAG_TOKEN", "canary2");
     set("OTHERS", "stay");
+    unsetenv("REGTAG_TRANSITIONS"); /* of the tests, and no secret */
     struct authfile_answer a = {true, "x"};
     static char memory[HELPER_ANSWER_MAX];
     static jsmntok_t tokens[64];
