@@ -200,6 +200,9 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 	mkdir -p $(@D)
 	$(link) -o $@ $^ -lcmocka $(LDLIBS)
 
+# Counts comparisons.
+$(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
+
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
 %.a:

@@ -126,7 +126,7 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
 static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 {
     struct slice part;
-    REQUIRE(z->request.method == METHOD_GET && z->request.content && z->sight == SIGHT_UNKNOWN);
+    REQUIRE(z->exchange.request.method == METHOD_GET && z->exchange.request.content && z->sight == SIGHT_UNKNOWN);
     switch (client_step(&r->client, &z->exchange, &part)) {
     case EXCHANGE_HEAD: return on_content(r, z);
     case EXCHANGE_BODY: return on_part(r, z, part);
@@ -172,7 +172,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
 static bool step_head(struct regtag *r, struct resolve *z, bool *waiting)
 {
     struct slice part;
-    REQUIRE(z->request.method == METHOD_HEAD && !z->head && z->sight == SIGHT_UNKNOWN);
+    REQUIRE(z->exchange.request.method == METHOD_HEAD && !z->head && z->sight == SIGHT_UNKNOWN);
     switch (client_step(&r->client, &z->exchange, &part)) {
     case EXCHANGE_END: return on_head_answer(r, z);
     case EXCHANGE_FAILED: return on_failure(r, z);

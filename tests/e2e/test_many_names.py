@@ -1,4 +1,7 @@
-"""Tens of thousands of names on one command line: the time for each does not grow with their number."""
+"""Tens of thousands of names on one command line: each is told once, and the deadline holds.
+
+That what each takes does not grow with their number is counted in tests/unit/test_many.c.
+"""
 
 import resource
 import time
@@ -15,20 +18,6 @@ def names(count):
     return [f"v{number}" for number in range(count)]
 
 
-@pytest.fixture
-def measured(regtag):
-    """Runs the program; what came of it, and the seconds that it computed and that it took."""
-
-    def run(*args, **options):
-        before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        result = regtag(*args, **options)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        computed = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return result, computed, time.monotonic() - begun
-
-    return run
-
-
 def told(result, wanted, word="failed"):
     """Whether there is one line for each name, in the order given, and all say this."""
     return [row[0].rpartition(":")[2] for row in result.rows] == wanted and {
@@ -36,52 +25,40 @@ def told(result, wanted, word="failed"):
     } == {word}
 
 
-def grows_evenly(few, many):
-    """Four times as many names take less than eight times as long; very little is not measured."""
-    return many < 8 * few or many < 0.5
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_many_names_end_at_the_deadline(measured, serve, shelf, method):
+def test_many_names_end_at_the_deadline(regtag, serve, shelf, method):
     """Whether nothing is known yet of the image, or of the first tag: --expect has to see that."""
     shelf.instead[method] = lambda request: [STALL]
     server = serve(shelf)
     args = ["--timeout", SECONDS, "--stall", "0", "--expect", "absent", f"{server.host}/repo:old"]
+    begun = time.monotonic()
 
-    few, few_computed, few_took = measured("tag", *args, *names(FEW))
-    many, many_computed, many_took = measured("tag", *args, *names(MANY))
+    result = regtag("tag", *args, *names(MANY))
 
-    assert (few.status, many.status) == (6, 6)
-    assert told(few, names(FEW)) and told(many, names(MANY))
-    assert len(many.complaints) == (1 if method == "GET" else MANY)
-    assert grows_evenly(few_computed, many_computed), (few_computed, many_computed)
-    # A second for telling it; more where the machine needs more even for few.
-    assert many_took - SECONDS < max(1, 8 * (few_took - SECONDS)), (few_took, many_took)
+    assert result.status == 6
+    assert told(result, names(MANY))
+    assert len(result.complaints) == (1 if method == "GET" else MANY)
+    assert time.monotonic() - begun < 60  # not the minutes that comparing each with each would take here
 
 
-def test_many_names_of_an_image_that_is_not_there(measured, serve):
+def test_many_names_of_an_image_that_is_not_there(regtag, serve):
     server = serve(Shelf())
-    image = f"{server.host}/repo:old"
 
-    few, few_computed, _ = measured("tag", image, *names(FEW))
-    many, many_computed, _ = measured("tag", image, *names(MANY))
+    result = regtag("tag", f"{server.host}/repo:old", *names(MANY))
 
-    assert (few.status, many.status) == (3, 3)
-    assert told(few, names(FEW)) and told(many, names(MANY))
-    assert grows_evenly(few_computed, many_computed), (few_computed, many_computed)
+    assert result.status == 3
+    assert told(result, names(MANY))
 
 
-def test_many_names_without_a_journal(measured, serve, tmp_path):
+def test_many_names_without_a_journal(regtag, serve, tmp_path):
     """Here the command itself tells of each name, and the library does not come to it."""
     server = serve(lambda request: [STALL])
     args = ["tag", "--journal", tmp_path / "missing" / "moves", f"{server.host}/repo:old"]
 
-    few, few_computed, _ = measured(*args, *names(FEW))
-    many, many_computed, _ = measured(*args, *names(MANY))
+    result = regtag(*args, *names(MANY))
 
-    assert (few.status, many.status) == (1, 1)
-    assert told(few, names(FEW)) and told(many, names(MANY))
-    assert grows_evenly(few_computed, many_computed), (few_computed, many_computed)
+    assert result.status == 1
+    assert told(result, names(MANY))
     assert server.connections == 0
 
 
