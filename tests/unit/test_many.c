@@ -106,7 +106,8 @@ static struct done perform(const struct task *task)
     return done;
 }
 
-/* Four times as many names, and guards if there are many, take four times as many comparisons, and a few more. */
+/* Four times as many names, and guards if there are many, take four times as many comparisons, and a few more where
+ * hashes collide; each with each would be sixteen times. */
 static void expect_even_growth(const struct task *many)
 {
     struct task few = *many;
@@ -114,7 +115,7 @@ static void expect_even_growth(const struct task *many)
     few.given = many->given / 4;
     few.guards = many->guards > GUARDS ? many->guards / 4 : many->guards;
     uint64_t a = perform(&few).comparisons, b = perform(many).comparisons;
-    if (b == 0 || b > 5 * a)
+    if (b == 0 || b > 6 * a)
         fail_msg("%zu names: %llu comparisons, %zu names: %llu", few.given, (unsigned long long)a,
                  many->given, (unsigned long long)b);
 }
