@@ -85,9 +85,9 @@ static void pop(struct connection *c)
  * come than was asked for, so that they may be out of step. */
 static bool complete(struct connection *c)
 {
-    struct in_flight front = c->queue[0];
-    bool whole = c->written > 0 && c->handed >= front.end;
-    bool pipelined = front.transfer && front.transfer->pipelined;
+    const struct in_flight *front = c->queue;
+    bool whole = c->written > 0 && c->handed >= front->end;
+    bool pipelined = front->transfer && front->transfer->pipelined;
     bool reusable = c->response.keep_alive && whole && !c->early && !c->write_failed;
     pop(c);
     c->answer_over = true;
@@ -129,7 +129,7 @@ static void on_head(struct connection *c)
 static void on_broken(struct connection *c)
 {
     if (http_response_is_tls(&c->response) && !(c->queue[0].transfer && c->queue[0].transfer->answered))
-        connection_fail(c, REGTAG_PROTOCOL, "this port speaks TLS, not plain HTTP; try --tls");
+        connection_fail(c, REGTAG_PROTOCOL, "this port speaks TLS, not plain HTTP; try --tls", "");
     else
         connection_fail_protocol(c, c->response.problem);
 }
@@ -162,9 +162,9 @@ static void on_read_failure(struct connection *c)
 }
 
 /* An answer that nobody wants any more. */
-static void discard(struct connection *c, enum http_event event, struct slice part)
+static void discard(struct connection *c, enum http_event event, const struct slice *part)
 {
-    c->discarded += event == HTTP_BODY ? part.size : 0;
+    c->discarded += event == HTTP_BODY ? part->size : 0;
     if (event == HTTP_END)
         complete(c);
     else if (event == HTTP_BROKEN || c->discarded > DISCARD_MAX || (event == HTTP_HEAD && c->early))
@@ -240,7 +240,7 @@ enum connection_event connection_step(struct transfer *t, struct slice *part)
             if (event != CONNECTION_WAIT)
                 return event;
         } else
-            discard(c, happened, *part);
+            discard(c, happened, part);
         ended = false;
         if (t->connection && happened == HTTP_MORE && !read_more(c, &ended) && t->connection)
             return wait(c);
@@ -292,7 +292,7 @@ bool connection_idle(struct connection *c)
         connection_send_pending(c);
         enum http_event event = c->count ? take(c, &part) : HTTP_MORE;
         if (event != HTTP_MORE)
-            discard(c, event, part);
+            discard(c, event, &part);
         else if (!read_more(c, &ended)) {
             if (c->count == 0)
                 break;
@@ -321,8 +321,6 @@ void connection_give_up(struct transfer *t, const char *waiting, const char *why
     const struct regtag_transport *transport = &c->context->config->transport;
     int status = REGTAG_TIMEOUT;
     bool permanent = false;
-    char text[200];
-    struct writer w = writer_to(text, sizeof text - 1);
 
     t->failed = true;
     if (!c->up && !c->want_open) {
@@ -332,9 +330,7 @@ void connection_give_up(struct transfer *t, const char *waiting, const char *why
         }
         status = (int)transport->failure(transport->context, c->number, &waiting, &permanent);
     }
-    write_format(&w, "%s %s", waiting, why);
-    text[w.used] = '\0';
-    connection_fail(c, status, text);
+    connection_fail(c, status, waiting, why);
     c->context->permanent = permanent;
 }
 

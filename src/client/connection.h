@@ -140,7 +140,7 @@ void connection_withdraw_pipelined(struct connection *c);
 void connection_reject(struct transfer *t, const char *problem);
 
 /* The time for this transfer is over: closes the connection. The error is what it was waiting for, or `waiting` if
- * it was connected, and `why`. */
+ * it was connected, and then `why`. */
 void connection_give_up(struct transfer *t, const char *waiting, const char *why);
 
 /* Closes the connection, if it is open. What was in flight is lost. */

@@ -43,14 +43,14 @@ void connection_close(struct connection *c)
 /* ---- Failing --------------------------------------------------------------------------------- */
 
 /* Closes the connection, and tells whoever is at the front why. */
-void connection_fail(struct connection *c, int status, const char *problem)
+void connection_fail(struct connection *c, int status, const char *problem, const char *more)
 {
     char where[HOST_PORT_MAX];
     struct writer w = writer_to(where, sizeof where);
     struct context *context = c->context;
     write_host_port(&w, &c->origin);
     error_clear(&context->error);
-    error_set(&context->error, status, "%.*s: %s", SLICE_ARG(written(&w)), problem);
+    error_set(&context->error, status, "%.*s: %s%s", SLICE_ARG(written(&w)), problem, more);
     context->unreachable = !c->up;
     if (c->count && c->queue[0].transfer)
         c->queue[0].transfer->failed = true;
@@ -59,11 +59,7 @@ void connection_fail(struct connection *c, int status, const char *problem)
 
 void connection_fail_protocol(struct connection *c, const char *problem)
 {
-    char text[160];
-    struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "the server broke the protocol: %s", problem);
-    text[w.used] = '\0';
-    connection_fail(c, REGTAG_PROTOCOL, text);
+    connection_fail(c, REGTAG_PROTOCOL, "the server broke the protocol: ", problem);
 }
 
 void connection_fail_transport(struct connection *c)
@@ -72,13 +68,13 @@ void connection_fail_transport(struct connection *c)
     const char *text = "";
     bool permanent = false;
     int status = (int)t->failure(t->context, c->number, &text, &permanent);
-    connection_fail(c, status, text);
+    connection_fail(c, status, text, "");
     c->context->permanent = permanent;
 }
 
 void connection_fail_closed(struct connection *c)
 {
-    connection_fail(c, REGTAG_NO_CONNECTION, "the connection was closed before an answer came");
+    connection_fail(c, REGTAG_NO_CONNECTION, "the connection was closed before an answer came", "");
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -170,7 +166,7 @@ static bool write_next_header(struct connection *c)
         c->out.used = before;
         c->out.overflow = false;
         if (before == 0) /* not a byte is sent of what is not whole */
-            connection_fail(c, REGTAG_OTHER, "the request is longer than the memory for it");
+            connection_fail(c, REGTAG_OTHER, "the request is longer than the memory for it", "");
         return false;
     }
     f->begin = c->handed + before - c->out_handed;

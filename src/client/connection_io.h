@@ -12,7 +12,7 @@ void connection_open(struct connection *c);
 void connection_lose(struct in_flight *f);
 
 /* Each closes the connection and says why, to whoever is at the front of the queue, in the context's error. */
-void connection_fail(struct connection *c, int status, const char *problem);
+void connection_fail(struct connection *c, int status, const char *problem, const char *more);
 void connection_fail_protocol(struct connection *c, const char *problem);
 void connection_fail_transport(struct connection *c); /* with what the transport says */
 void connection_fail_closed(struct connection *c);

@@ -119,7 +119,7 @@ static void write_fields(const struct request *q, struct writer *w)
         write_condition(q->known, w);
     if (q->content_type)
         write_field(w, "Content-Type", *q->content_type);
-    if (q->body.size)
+    if (q->body.size || q->method == METHOD_PUT || q->method == METHOD_POST)
         write_format(w, "Content-Length: %llu\r\n", (unsigned long long)q->body.size);
 }
 
@@ -256,7 +256,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     struct connection *c = x->transfer.connection;
     REQUIRE(x->state == EXCHANGE_SENT);
     if (x->timed && context->now >= x->until)
-        return give_up(x, "no complete answer came", "in time; --timeout", config->timeout);
+        return give_up(x, "no complete answer came", " in time; --timeout", config->timeout);
     enum connection_event event = connection_step(&x->transfer, part);
     if (event != CONNECTION_WAIT)
         return event;
@@ -269,7 +269,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     uint64_t wake = x->timed ? x->until : context->deadline;
     if (x->timed && config->stall) {
         if (context->now - x->moved >= config->stall)
-            return give_up(x, "the answer has stalled", "for too long; --stall", config->stall);
+            return give_up(x, "the answer has stalled", " for too long; --stall", config->stall);
         wake = config->stall < wake - x->moved ? x->moved + config->stall : wake;
     }
     context->wake = wake < context->wake ? wake : context->wake;
