@@ -181,9 +181,10 @@ struct regtag_config {
      * tags, or "TAG=" and one of these, for one of them. */
     const char *const *expected;
     size_t expected_count;
-    bool confirm;  /* tag: look at the tag once more behind the upload */
-    bool certain_absence; /* tag: that a tag was not there before matters later, when the move is undone: a GET confirms
-                             it, since some registries answer the HEAD of a tag that is there with 404 */
+    bool confirm; /* tag: look at the tag once more behind the upload */
+    /* tag: that a tag was not there before matters later, when the move is undone. A GET confirms it, since some
+     * registries answer the HEAD of a tag that is there with 404. */
+    bool certain_absence;
     bool dry_run;  /* tag, delete: do all but change anything; the outcome is what it would be */
     bool keep;     /* digest: leave connection and token as they are at the end, for regtag_again */
     bool siblings; /* delete: where the registry cannot delete a tag alone, delete its manifest, and all

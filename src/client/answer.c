@@ -108,8 +108,11 @@ const struct meaning ANSWER_MEANINGS[] = {
     {408, 408, REGTAG_TIMEOUT, CODE_ANY, "the registry waited too long for the request"},
     {429, 429, REGTAG_SLOW_DOWN, CODE_ANY, "the registry asks to slow down; try again later"},
     {500, 999, REGTAG_SERVER_FAILED, CODE_ANY, "the registry failed; try again later"},
-    {0, 999, REGTAG_PROTOCOL, CODE_ANY, "the registry gives an answer that has no meaning here"},
+    {0, 0, 0, CODE_ANY, NULL},
 };
+
+static const struct meaning NO_MEANING = {0, 999, REGTAG_PROTOCOL, CODE_ANY,
+                                          "the registry gives an answer that has no meaning here"};
 
 static const char *const CODES[] = {"", "TAG_INVALID", "MANIFEST_"};
 
@@ -131,7 +134,9 @@ static const struct meaning *meaning_of(const struct meaning *table, unsigned ht
     const struct meaning *m = find_meaning(table, http, code);
     if (http == 400 && slice_contains(body, SLICE("HTTPS")))
         return &SPEAKS_TLS;
-    return m ? m : find_meaning(ANSWER_MEANINGS, http, code);
+    if (!m)
+        m = find_meaning(ANSWER_MEANINGS, http, code);
+    return m ? m : &NO_MEANING;
 }
 
 int answer_error(const struct meaning *table, const struct http_response *response,

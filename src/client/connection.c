@@ -28,7 +28,7 @@ void connection_end(struct connection *c)
 {
     connection_close(c);
     wipe(c->out_memory, c->out.used);
-    c->out.used = c->out_handed = 0;
+    c->out.used = c->out_handed = c->out_traced = 0;
 }
 
 /* ---- The queue --------------------------------------------------------------------------------- */
@@ -273,11 +273,9 @@ void connection_withdraw(struct transfer *t)
 
 void connection_withdraw_pipelined(struct connection *c)
 {
-    for (unsigned i = c->count; i > 0; i--) {
-        struct transfer *t = i <= c->count ? c->queue[i - 1].transfer : NULL;
-        if (t && t->pipelined)
-            connection_withdraw(t);
-    }
+    for (unsigned i = c->count; i-- > 0 && i < c->count;)
+        if (c->queue[i].transfer && c->queue[i].transfer->pipelined)
+            connection_withdraw(c->queue[i].transfer);
 }
 
 bool connection_idle(struct connection *c)

@@ -66,7 +66,6 @@ struct transfer {
 struct in_flight {
     struct transfer *transfer; /* NULL: nobody wants the answer any more */
     bool head_request;
-    bool traced;
     uint64_t begin, header_end, end;
 };
 
@@ -91,7 +90,8 @@ struct connection {
     uint64_t traffic;    /* bytes that went either way, ever */
     uint64_t drop_at;    /* when unwanted answers are waited for no longer */
     struct writer out;   /* headers, */
-    size_t out_handed;   /* and how much of them was handed over */
+    size_t out_handed;   /* and how much of them was handed over, */
+    size_t out_traced;   /* or was shown */
     struct slice input;  /* what was read and is not used yet */
     uint64_t input_from; /* what had been handed over before that was read */
 

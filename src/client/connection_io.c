@@ -13,7 +13,7 @@ void connection_open(struct connection *c)
     c->up = c->used = c->unsolicited = c->write_failed = false;
     c->handed = 0;
     c->written = 0;
-    c->out.used = c->out_handed = 0;
+    c->out.used = c->out_handed = c->out_traced = 0;
 }
 
 /* Bytes that were read and not used go with the connection: they must never answer a later request. */
@@ -128,22 +128,14 @@ static void trace_line(const struct context *context, struct slice line)
                                line.size);
 }
 
-/* Shows each request once its first byte has been handed over. */
-static void trace_requests(struct connection *c)
+/* Shows the headers written out that were not shown before, once the first byte of them has been handed over. */
+static void trace_headers(struct connection *c)
 {
     const struct context *context = c->context;
-    uint64_t base = c->handed - c->out_handed;
-    if (!context->config->trace || !context->config->trace_wire)
-        return;
-    for (unsigned i = 0; i < c->written; i++) {
-        struct in_flight *f = &c->queue[i];
-        if (f->traced || c->handed <= f->begin)
-            continue;
-        struct slice lines = {c->out_memory + (f->begin - base), (size_t)(f->header_end - f->begin)};
-        while (lines.data)
-            trace_line(context, slice_split(&lines, '\n'));
-        f->traced = true;
-    }
+    struct slice lines = slice_from(written(&c->out), c->out_traced);
+    c->out_traced = c->out.used;
+    while (context->config->trace && context->config->trace_wire && lines.data)
+        trace_line(context, slice_split(&lines, '\n'));
 }
 
 static bool has_body_left(const struct connection *c)
@@ -201,7 +193,7 @@ static struct slice next_piece(struct connection *c)
     if (c->out_handed == c->out.used) {
         if (has_body_left(c))
             return body_part(c);
-        c->out.used = c->out_handed = 0;
+        c->out.used = c->out_handed = c->out_traced = 0;
     }
     connection_write_headers(c);
     return slice_from(written(&c->out), c->out_handed);
@@ -214,7 +206,8 @@ static void note_handed(struct connection *c, size_t size)
     c->traffic += size;
     if (c->out_handed < c->out.used) {
         c->out_handed += size;
-        trace_requests(c);
+        if (c->out_handed > c->out_traced)
+            trace_headers(c);
     }
     for (unsigned i = 0; i < c->written; i++)
         if (c->queue[i].transfer && c->handed >= c->queue[i].end)

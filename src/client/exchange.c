@@ -91,14 +91,6 @@ static void write_line(const struct exchange *x, const struct regtag_origin *ori
         write_field(w, "Proxy-Authorization", slice_of(proxy));
 }
 
-static void write_condition(const char *digest, struct writer *w)
-{
-    char text[DIGEST_SHA256_SIZE + 3];
-    struct writer tag = writer_to(text, sizeof text);
-    write_format(&tag, "\"%s\"", digest);
-    write_field(w, "If-None-Match", written(&tag));
-}
-
 /* What is shown to whom: the registry's token goes to its own origin and nowhere else. */
 static void write_login(const struct exchange *x, const struct regtag_origin *origin, struct writer *w)
 {
@@ -116,7 +108,7 @@ static void write_fields(const struct request *q, struct writer *w)
     if (q->accepts_manifests)
         write_field(w, "Accept", slice_of(MANIFEST_ACCEPT));
     if (q->known && *q->known)
-        write_condition(q->known, w);
+        write_format(w, "If-None-Match: \"%s\"\r\n", q->known);
     if (q->content_type)
         write_field(w, "Content-Type", *q->content_type);
     if (q->body.size || q->method == METHOD_PUT || q->method == METHOD_POST)

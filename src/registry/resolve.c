@@ -126,7 +126,8 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
 static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 {
     struct slice part;
-    REQUIRE(z->exchange.request.method == METHOD_GET && z->exchange.request.content && z->sight == SIGHT_UNKNOWN);
+    REQUIRE(z->exchange.request.method == METHOD_GET && z->exchange.request.content &&
+            z->sight == SIGHT_UNKNOWN);
     switch (client_step(&r->client, &z->exchange, &part)) {
     case EXCHANGE_HEAD: return on_content(r, z);
     case EXCHANGE_BODY: return on_part(r, z, part);
