@@ -100,7 +100,7 @@ nowhere := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(MBEDTLS_DIR)=mbedtl
 # know -Oz. What follows it saves 0.8 KB more; with TLS, where it pays off to make copies for constants, -fno-ipa-cp
 # would cost 2.5 KB.
 smallest = $(if $(x86),$(shell echo | $(cross)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
-           -fno-inline-functions-called-once -fno-jump-tables -fno-tree-dominator-opts -fno-tree-loop-im \
+           -fno-inline-functions-called-once -fno-jump-tables -fno-tree-dominator-opts -fno-tree-loop-im -fno-tree-pta \
            -malign-data=abi $(if $(filter 0,$(TLS)),-fno-ipa-cp))
 
 # What protects, where it costs less than 2 %. The plain stack protector takes 0.2 % of the bytes without

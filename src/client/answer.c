@@ -108,35 +108,34 @@ const struct meaning ANSWER_MEANINGS[] = {
     {408, 408, REGTAG_TIMEOUT, CODE_ANY, "the registry waited too long for the request"},
     {429, 429, REGTAG_SLOW_DOWN, CODE_ANY, "the registry asks to slow down; try again later"},
     {500, 999, REGTAG_SERVER_FAILED, CODE_ANY, "the registry failed; try again later"},
-    {0, 0, 0, CODE_ANY, NULL},
+    {0, 999, REGTAG_PROTOCOL, CODE_ANY, "the registry gives an answer that has no meaning here"},
 };
-
-static const struct meaning NO_MEANING = {0, 999, REGTAG_PROTOCOL, CODE_ANY,
-                                          "the registry gives an answer that has no meaning here"};
 
 static const char *const CODES[] = {"", "TAG_INVALID", "MANIFEST_"};
 
-static const struct meaning *find_meaning(const struct meaning *table, unsigned http, struct slice code)
+static bool matches(const struct meaning *m, unsigned http, struct slice code)
 {
-    for (const struct meaning *m = table; m->text; m++)
-        if (http >= m->first && http <= m->last && slice_starts(code, slice_of(CODES[m->code])))
-            return m;
-    return NULL;
+    return http >= m->first && http <= m->last && slice_starts(code, slice_of(CODES[m->code]));
 }
 
 /* What a web server says that was spoken to in plain HTTP. */
 static const struct meaning SPEAKS_TLS = {400, 400, REGTAG_PROTOCOL, CODE_ANY,
                                           "this port speaks TLS, not plain HTTP; try --tls"};
 
+/* The last entry of ANSWER_MEANINGS holds for all that is left. */
 static const struct meaning *meaning_of(const struct meaning *table, unsigned http, struct slice code,
                                         struct slice body)
 {
-    const struct meaning *m = find_meaning(table, http, code);
+    const struct meaning *m = table;
     if (http == 400 && slice_contains(body, SLICE("HTTPS")))
         return &SPEAKS_TLS;
-    if (!m)
-        m = find_meaning(ANSWER_MEANINGS, http, code);
-    return m ? m : &NO_MEANING;
+    while (m->text && !matches(m, http, code))
+        m++;
+    if (m->text)
+        return m;
+    for (m = ANSWER_MEANINGS; !matches(m, http, code);)
+        m++;
+    return m;
 }
 
 int answer_error(const struct meaning *table, const struct http_response *response,

@@ -17,7 +17,6 @@ void auth_init(struct auth *a, const struct regtag_credentials *credentials)
 {
     struct slice token = slice_of(credentials->bearer_token);
     memset(a, 0, offsetof(struct auth, realm));
-    a->realm[0] = a->service[0] = '\0';
     memset(&a->answer, 0, offsetof(struct token_answer, token));
     a->credentials = credentials;
     if (token.size == 0 || token.size > TOKEN_MAX)

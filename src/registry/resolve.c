@@ -216,9 +216,3 @@ bool resolve_step(struct regtag *r, struct resolve *z)
         over = z->state == RESOLVE_HEAD ? step_head(r, z, &waiting) : step_get(r, z, &waiting);
     return over;
 }
-
-void resolve_cancel(struct regtag *r, struct resolve *z)
-{
-    client_cancel(&r->client, &z->exchange);
-    z->state = RESOLVE_START;
-}

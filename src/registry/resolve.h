@@ -40,9 +40,6 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
 /* Goes on. False as long as there is no result. */
 bool resolve_step(struct regtag *r, struct resolve *z);
 
-/* No more is wanted. */
-void resolve_cancel(struct regtag *r, struct resolve *z);
-
 /* Whether it has shown the tag at this digest. */
 bool resolve_found(const struct resolve *z, const char *digest);
 
