@@ -327,6 +327,7 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     const struct context *c = x->remote->context;
     const struct transfer *t = &x->transfer;
     bool freely = resend_of(&x->request) == RESEND_FREELY;
+    REQUIRE(!lost || t->pipelined);
     if (t->answered && x->use != USE_CONTENT) /* status and header have said it all */
         return on_end(x);
     if (t->pipelined && !t->answered && (freely || !t->sent)) {
