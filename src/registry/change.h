@@ -1,4 +1,5 @@
-/* A change of a tag: the PUT or DELETE that asks for it, and what is known of it when the registry does not say. */
+/* A change to a tag: the PUT or DELETE, and how to tell what it did when its response leaves that
+ * open. */
 #ifndef REGTAG_REGISTRY_CHANGE_H
 #define REGTAG_REGISTRY_CHANGE_H
 
@@ -7,34 +8,35 @@
 struct change {
     struct exchange exchange;
     struct attempts attempts;
-    bool requested; /* the request has been sent before */
-    bool fresh;     /* it goes on connections of its own: one ended instead of answering */
-    char previous[DIGEST_SHA256_SIZE + 1]; /* where the tag pointed before, if it did */
+    bool requested; /* the request has been started at least once */
+    bool fresh;     /* use a new connection: a reused one was closed under the request */
+    char previous[DIGEST_SHA256_SIZE + 1]; /* where the tag pointed before; "" if unset */
 
-    /* Why it is not known whether it was made. */
-    bool
-        at_once; /* its connection, which had been idle, ended instead of answering: it is simply sent again */
-    bool transient; /* another attempt may go better, */
-    uint64_t wait;  /* but not before so many milliseconds */
+    /* Why the outcome is uncertain. */
+
+    /* An idle connection was closed before it answered: resend without backoff. */
+    bool at_once;
+    bool transient; /* worth a retry, */
+    uint64_t wait;  /* but no sooner than in this many milliseconds */
     struct error cause;
 };
 
-/* How much of it has to be cleared once. */
+/* Bytes at the start of the struct that must be zeroed before first use; error texts need not be. */
 #define CHANGE_CLEARED offsetof(struct change, cause)
 
-/* Keeps what a tag that was resolved shows as where it pointed before, in the result as well. */
+/* Records where a resolved tag points as its previous digest, here and in the result. */
 void change_note_previous(struct regtag *r, struct change *c, const struct resolve *z);
 
-/* The last request leaves it open whether the change was made; `cause` says more. */
+/* The last request may or may not have changed the tag; `cause` says why that is open. */
 void change_leave_open(struct change *c, const struct error *cause, bool transient);
 
 enum change_next {
-    CHANGE_OVER, /* it is not asked for again; *problem is set if that is because of a guard */
-    CHANGE_NOW,  /* it can be asked for at once */
-    CHANGE_LATER /* the tag is resolved again at the time *resume, before it is asked for again */
+    CHANGE_OVER, /* do not retry; *problem is set if a guard forbids it */
+    CHANGE_NOW,  /* resend at once */
+    CHANGE_LATER /* at time *resume, resolve the tag again and then retry */
 };
 
-/* After it was left open, and the tag, resolved, is not where it should be. */
+/* Decides about a retry after change_leave_open, once the tag was resolved and is not as wanted. */
 enum change_next change_next(struct regtag *r, struct change *c, const struct resolve *z,
                              struct error *problem, uint64_t *resume);
 

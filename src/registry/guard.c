@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* What a guard says: a digest or "absent". */
+/* The part after "TAG=", if any: a digest or "absent". */
 static struct slice wanted_by(const char *guard)
 {
     struct slice rest = slice_of(guard);
@@ -10,7 +10,7 @@ static struct slice wanted_by(const char *guard)
     return rest.data ? rest : slice_of(guard);
 }
 
-/* What the tag must point at, or "absent"; empty when it does not matter. */
+/* The digest the tag must point at, or "absent"; empty if it has no guard. */
 static struct slice expected(struct regtag *r, const char *tag)
 {
     struct guards *g = &r->guards;
@@ -50,9 +50,9 @@ bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e)
     return e->status == 0;
 }
 
-/* ---- Whether they make sense ----------------------------------------------------------------- */
+/* ---- Validation ------------------------------------------------------------------------------ */
 
-/* Why a guard is none, or NULL. */
+/* Why a guard is invalid, or NULL. */
 static const char *guard_problem(struct regtag *r, size_t at, struct names *tags)
 {
     struct names *guards = &r->guards.by_name;

@@ -4,17 +4,17 @@
 
 #include "registry/resolve.h"
 
-/* Whether the configuration's guards make sense for an operation on these tags; else the operation is one of wrong
- * usage. They are indexed in the memory of the manifest. */
+/* Validates the configuration's guards for an operation on these tags, and fails the operation with
+ * REGTAG_USAGE if one is invalid. Indexes them in the manifest buffer, which is still empty. */
 enum regtag_status guards_check(struct regtag *r, const char *const *names, size_t count);
 
-/* Indexes them anew, in other memory, when a manifest needs that one. */
+/* Rebuilds the index in other memory, before the manifest buffer is needed for something else. */
 void guards_index(struct regtag *r, void *memory, size_t size);
 
-/* Whether there is one for this tag. */
+/* Whether a guard applies to this tag. */
 bool guard_exists(struct regtag *r, const char *tag);
 
-/* Whether that of a tag that was resolved holds; else *e says why it does not. */
+/* Whether the guard of a resolved tag holds, true if it has none; else *e says why not. */
 bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e);
 
 #endif

@@ -17,7 +17,7 @@ bool fetch_check_platform(struct regtag *r, struct slice platform)
 
 /* ---- The request ----------------------------------------------------------------------------- */
 
-/* What is asked for next; what follows goes behind the request for the image itself. */
+/* The follower is pipelined after the request for the image itself, not after that for an index. */
 static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice reference)
 {
     bool is_image = f->options.platform.size == 0 || f->state == FETCH_CHILD;
@@ -83,7 +83,7 @@ static void check_media_type(struct regtag *r, const struct manifest_fetch *f, s
                   SLICE_ARG(type));
 }
 
-/* Everything that the header can tell, before the body is read. */
+/* Reject what the header already rules out, before reading the body. */
 static bool check_header(struct regtag *r, const struct manifest_fetch *f, struct error *e)
 {
     const struct http_response *response = f->exchange.response;
@@ -121,7 +121,7 @@ static struct slice wanted_digest(const struct regtag *r, const struct manifest_
     return f->state == FETCH_CHILD ? slice_of(f->child) : r->reference.digest;
 }
 
-/* Nothing goes further that is not, to the byte, what the registry and the user say it is. */
+/* The bytes must hash to the digest that the registry states and to the one that the user pinned. */
 static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struct slice manifest,
                          struct error *e)
 {
@@ -138,7 +138,7 @@ static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struc
     return e->status == 0;
 }
 
-/* What came is an index: on to its child for the platform. */
+/* The manifest is an index: go on to its child for the platform. */
 static enum fetch_event to_child(struct regtag *r, struct manifest_fetch *f, struct slice manifest,
                                  struct error *problem)
 {
@@ -189,7 +189,7 @@ static enum fetch_event step(struct regtag *r, struct manifest_fetch *f, struct 
 {
     struct slice part;
     switch (client_step(&r->client, &f->exchange, &part)) {
-    case EXCHANGE_HEAD: /* perhaps for the second time */
+    case EXCHANGE_HEAD: /* again after a retry: start over */
         r->manifest_size = 0;
         return check_header(r, f, problem) ? MORE : FETCH_FAILED;
     case EXCHANGE_BODY: return keep_part(r, part, problem) ? MORE : FETCH_FAILED;
@@ -208,7 +208,7 @@ enum fetch_event fetch_step(struct regtag *r, struct manifest_fetch *f, struct e
         event = step(r, f, problem);
     if (event == FETCH_WAIT)
         return event;
-    client_cancel(&r->client, &f->exchange); /* of an answer that was refused, nothing more is read */
+    client_cancel(&r->client, &f->exchange); /* don't read the rest of a rejected answer */
     ENTER("manifest_fetch", f->state, FETCH_OVER);
     return event;
 }

@@ -1,5 +1,6 @@
-/* Downloads the manifest that the reference asks for, to r->manifest, and checks it: r->digest and r->media_type are set
- * then. Where a platform is given, the manifest is an index, and its child for that platform is meant. */
+/* Downloads the manifest of the reference to r->manifest and checks it, setting r->digest and
+ * r->media_type. With a platform, the manifest must be an index, and its child for that platform is
+ * fetched. */
 #ifndef REGTAG_REGISTRY_MANIFEST_FETCH_H
 #define REGTAG_REGISTRY_MANIFEST_FETCH_H
 
@@ -9,10 +10,10 @@ enum fetch_state { FETCH_START, FETCH_MANIFEST, FETCH_CHILD, FETCH_OVER };
 
 struct fetch_options {
     struct slice platform;     /* empty: the image itself */
-    bool child_digest;         /* only the digest of the child is wanted, not its manifest */
-    bool to_tag;               /* schema 1, which cannot be given a tag, is refused */
-    const char *known;         /* NULL, "", or the digest that the caller has */
-    struct exchange *follower; /* NULL, or what follows the request for the image itself */
+    bool child_digest;         /* stop at the child's digest, without fetching its manifest */
+    bool to_tag;               /* refuse schema 1, which cannot be retagged */
+    const char *known;         /* NULL, "", or the digest that the caller already has */
+    struct exchange *follower; /* NULL, or a request to pipeline after that for the image itself */
     struct attempts *attempts;
 };
 
@@ -20,17 +21,17 @@ struct manifest_fetch {
     enum fetch_state state;
     struct fetch_options options;
     struct exchange exchange;
-    char child[DIGEST_SHA256_SIZE + 1]; /* of an index, for the platform */
+    char child[DIGEST_SHA256_SIZE + 1]; /* digest of the child for the platform */
 };
 
 enum fetch_event {
     FETCH_WAIT,
-    FETCH_DONE,      /* r->digest and, unless only a digest was wanted, r->manifest are it */
-    FETCH_UNCHANGED, /* the registry says that the caller has it already */
+    FETCH_DONE,      /* r->digest is set, and r->manifest unless child_digest was asked for */
+    FETCH_UNCHANGED, /* 304: the digest is still `known` */
     FETCH_FAILED     /* *problem says why */
 };
 
-/* Whether the text is a platform; else the operation is one of wrong usage. */
+/* Whether the text is a valid platform, or empty; else fails the operation with REGTAG_USAGE. */
 bool fetch_check_platform(struct regtag *r, struct slice platform);
 
 void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_options *options);

@@ -1,4 +1,4 @@
-/* What answers mean that are not the one hoped for, by what was asked. */
+/* What error responses mean, by request. */
 #ifndef REGTAG_REGISTRY_MEANINGS_H
 #define REGTAG_REGISTRY_MEANINGS_H
 

@@ -1,4 +1,4 @@
-/* An operation, whatever its verb: its memory, its steps, its end. */
+/* What all operations have in common: memory, stepping, results. */
 #include <string.h>
 
 #include "registry/verb.h"
@@ -12,7 +12,7 @@ union alignment {
     void *pointer;
 };
 
-/* Does not compile where REGTAG_SIZE would promise too little. */
+/* Fail to compile if REGTAG_SIZE is too small. */
 typedef char state_fits[sizeof(union alignment) <= REGTAG_STATE_MAX ? 1 : -1];
 typedef char index_fits[DOCUMENT_MEMORY_SIZE(2) <= 2 * 24 ? 1 : -1];
 
@@ -34,7 +34,7 @@ size_t regtag_size(const struct regtag_config *config)
     return sizeof(union alignment) + DOCUMENT_MEMORY_SIZE(tokens_max(config)) + manifest_max(config);
 }
 
-/* Clears what must be clear; the large buffers keep their pages untouched. */
+/* Zero only what must be zero: leave the pages of the large buffers untouched. */
 struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config)
 {
     struct alignment_probe {
@@ -99,7 +99,7 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
     return event;
 }
 
-/* ---- What has come of it --------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 const struct regtag_result *regtag_result(const struct regtag *r)
 {

@@ -14,7 +14,7 @@ static bool found(struct resolve *z, enum sight sight, struct slice digest)
     return true;
 }
 
-/* r->unknown says why. */
+/* The caller has set r->unknown to the reason. */
 static bool unknown(struct regtag *r, struct resolve *z)
 {
     VERB_TELL(r, REGTAG_TRACE_NOTE, "it cannot be seen where %s points: %s", z->tag, r->unknown.text);
@@ -29,7 +29,7 @@ static bool unknown_because(struct regtag *r, struct resolve *z, const char *pro
     return unknown(r, z);
 }
 
-/* It was answered, but with neither a digest nor that there is none. */
+/* An answer that neither states a digest nor says that the tag is absent. */
 static bool unexplained(struct regtag *r, struct resolve *z)
 {
     error_clear(&r->unknown);
@@ -73,7 +73,7 @@ static bool begin_get(struct regtag *r, struct resolve *z)
     return false;
 }
 
-/* Both return whether that is the end of it. */
+/* Both return true if that settles the result. */
 static bool on_content(struct regtag *r, struct resolve *z)
 {
     const struct regtag_hash *hash = &r->config.hash;
@@ -90,7 +90,7 @@ static bool on_part(struct regtag *r, struct resolve *z, struct slice part)
     return unknown_because(r, z, "the registry states no digest, and the manifest is too large");
 }
 
-/* The digest of what has come, if it is that of the manifest: a signed schema 1 manifest has another one. */
+/* Use the digest of the body, except for schema 1, whose digest leaves out the signatures. */
 static bool on_manifest(struct regtag *r, struct resolve *z)
 {
     const struct regtag_hash *hash = &r->config.hash;

@@ -1,13 +1,14 @@
-/* Where does a tag point? By HEAD, which costs the registry next to nothing, or by GET where HEAD does not say. */
+/* Resolves a tag to a digest: by HEAD, which is cheap for the registry, or by GET if HEAD does not
+ * say. */
 #ifndef REGTAG_REGISTRY_RESOLVE_H
 #define REGTAG_REGISTRY_RESOLVE_H
 
 #include "registry/verb.h"
 
 enum sight {
-    SIGHT_UNKNOWN, /* nobody says where it points, or whether it is there; r->unknown says why not */
-    SIGHT_ABSENT,  /* it is not there */
-    SIGHT_DIGEST   /* it points at `digest` */
+    SIGHT_UNKNOWN, /* could not be determined; r->unknown says why */
+    SIGHT_ABSENT,  /* the tag does not exist */
+    SIGHT_DIGEST   /* the tag points at `digest` */
 };
 
 enum resolve_state { RESOLVE_START, RESOLVE_HEAD, RESOLVE_GET, RESOLVE_OVER };
@@ -17,38 +18,39 @@ struct resolve {
     struct exchange exchange;
     const char *tag;
     bool certain;
-    unsigned head;     /* 0, or the status of the HEAD that a GET is to check */
-    uint64_t received; /* bytes of the manifest */
+    unsigned head;     /* 0, or the status of the HEAD that the GET double-checks */
+    uint64_t received; /* bytes of the manifest so far */
 
     enum sight sight;
     char digest[DIGEST_SHA256_SIZE + 1];
 };
 
 struct resolve_options {
-    bool
-        certain; /* absence decides something, so that a GET has to confirm it: some registries answer the HEAD
-                      of a tag that is there with 404 */
-    bool optional; /* it is well to know, but not worth much time */
+    /* A decision depends on absence: confirm it by GET, since some registries answer HEAD with 404 for
+     * tags that exist. */
+    bool certain;
+    bool optional; /* nice to have: don't spend much time on it */
     struct attempts *attempts;
     uint64_t not_before;
 };
 
-/* Begins; the tag must stay. Nothing is sent before it is stepped, or follows another request as z->exchange. */
+/* `tag` is not copied and must stay valid. Nothing is sent until the first step, or until z->exchange
+ * is pipelined as the follower of another request. */
 void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                    const struct resolve_options *options);
 
-/* Goes on. False as long as there is no result. */
+/* Returns false until there is a result. */
 bool resolve_step(struct regtag *r, struct resolve *z);
 
-/* Whether it has shown the tag at this digest. */
+/* Whether the tag was found to point at this digest. */
 bool resolve_found(const struct resolve *z, const char *digest);
 
-/* Whether a GET may fare better than the HEAD that was answered with this status, and whether that says that HEAD is of no
- * use here, whatever it is for. */
+/* Whether a HEAD with this status is worth repeating as a GET, and whether the status means that the
+ * registry does not support HEAD at all. */
 bool head_is_refused(unsigned status);
 bool head_is_unsupported(unsigned status);
 
-/* What it has shown, in words; r->unknown holds them. */
+/* The result in words, kept in r->unknown. */
 const char *resolve_describe(struct regtag *r, const struct resolve *z);
 
 #endif

@@ -8,7 +8,7 @@ static enum tag_list_event broken(struct tag_list *t, const char *problem)
     return TAG_LIST_BROKEN;
 }
 
-/* Keys of the outermost object and entries of the list are kept, as much of them as fits. */
+/* Store as much of a top-level key or a list entry as fits. */
 static void keep(struct tag_list *t, struct slice text)
 {
     if (t->size < TAG_MAX)
@@ -17,7 +17,7 @@ static void keep(struct tag_list *t, struct slice text)
     t->size += text.size;
 }
 
-/* Ends the name that was kept; what follows begins a new one. */
+/* Terminates the stored name; the next call of keep() starts a new one. */
 static struct slice end_name(struct tag_list *t)
 {
     struct slice name = {t->name, t->size};
@@ -41,7 +41,7 @@ static enum tag_list_event entry(struct tag_list *t, enum json_event event)
     return event == JSON_STRING && tag_valid(name) ? TAG_LIST_TAG : TAG_LIST_OTHER;
 }
 
-/* A value of the outermost object begins. */
+/* The value of a top-level key begins. */
 static enum tag_list_event member(struct tag_list *t, enum json_event event)
 {
     bool is_null = event == JSON_SCALAR && t->json.scalar == 'n';
@@ -52,7 +52,7 @@ static enum tag_list_event member(struct tag_list *t, enum json_event event)
     return TAG_LIST_MORE;
 }
 
-/* What an event of the document means; `depth` is that at which its value stands. */
+/* Translates a JSON event; `depth` is the nesting level of its value. */
 static enum tag_list_event meaning(struct tag_list *t, enum json_event event, struct slice text)
 {
     unsigned depth = t->json.depth - (event == JSON_OBJECT || event == JSON_ARRAY);

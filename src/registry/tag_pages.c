@@ -4,11 +4,11 @@
 
 #include "http/link.h"
 
-#define PAGE_SIZE 1000u     /* asked for; ECR refuses more */
-#define EMPTY_PAGES_MAX 16u /* in a row: such a list leads nowhere */
+#define PAGE_SIZE 1000u     /* tags a page; ECR refuses more */
+#define EMPTY_PAGES_MAX 16u /* consecutive, before giving up */
 #define MORE ((enum pages_event)(-1))
 
-/* FNV-1a, of 64 bits. */
+/* 64-bit FNV-1a. */
 static uint64_t hash_of(struct slice s)
 {
     uint64_t hash = 14695981039346656037u;
@@ -22,7 +22,7 @@ static struct slice page_url(const struct tag_pages *p)
     return slice_of(p->url[p->current]);
 }
 
-/* Path and query: what tells a page from the others of its server. */
+/* Path and query, which identify a page: all pages are on the same server. */
 static struct slice page_target(const struct tag_pages *p)
 {
     struct url u;
@@ -62,10 +62,10 @@ void pages_begin(struct regtag *r, struct tag_pages *p, uint64_t size, struct at
     ask_for_page(r, p);
 }
 
-/* ---- On to the next page --------------------------------------------------------------------- */
+/* ---- The next page --------------------------------------------------------------------------- */
 
-/* Whether this page has been seen before: the first one, this very one, or that at the mark, which moves
- * on at every power of two (Brent), so that a circle of any length is found without remembering it. */
+/* Loop detection in constant memory (Brent): compare with the first page, the current one, and a mark
+ * that moves up at every power of two, so that a cycle of any length is found. */
 static bool seen_before(struct tag_pages *p, uint64_t page, uint64_t current)
 {
     if (page == p->first || page == p->mark || page == current)
@@ -77,7 +77,7 @@ static bool seen_before(struct tag_pages *p, uint64_t page, uint64_t current)
     return false;
 }
 
-/* Looks for rel="next" in all Link fields. False when one of them is malformed. */
+/* Looks for rel="next" in all Link fields. Returns false if one of them is malformed. */
 static bool find_next(const struct http_response *response, struct slice *target)
 {
     struct slice section = http_response_fields(response), name, value, found;
@@ -105,7 +105,7 @@ static enum pages_event cut(struct error *e, const char *problem)
     return PAGES_CUT;
 }
 
-/* Resolves what the Link names, and keeps it as the next page's URL. */
+/* Resolves the link target and stores it as the URL of the next page. */
 static enum pages_event resolve_link(struct tag_pages *p, struct slice target, struct error *e)
 {
     struct writer w = writer_to(p->url[!p->current], URL_MAX);
@@ -151,8 +151,8 @@ static bool is_web_page(const struct http_response *response)
            slice_equal_nocase(slice_trim(slice_split(&type, ';')), SLICE("text/html"));
 }
 
-/* Takes the next tag of what has been read of the page. What was handed out cannot be taken back, so that the page is
- * not asked for a second time. */
+/* Parses the next tag from what has been received. Once a tag was reported, the page must not be
+ * retried, or it would be reported twice. */
 static enum pages_event take_tag(struct regtag *r, struct tag_pages *p, struct error *e)
 {
     for (;;) {

@@ -10,7 +10,7 @@ enum regtag_status verb_is_unusable(struct regtag *r)
     return REGTAG_USAGE;
 }
 
-/* By Docker's rules localhost:5000 is the tag 5000 of an image of Docker Hub's. Nobody means that. */
+/* By Docker's rules, localhost:5000 is tag 5000 of an image on Docker Hub, which nobody means. */
 static bool looks_like_host(const struct reference *f)
 {
     uint64_t port;
@@ -109,7 +109,7 @@ struct error *verb_problem(struct regtag *r)
     return &r->problem;
 }
 
-/* ---- On the way ------------------------------------------------------------------------------ */
+/* ---- While running --------------------------------------------------------------------------- */
 
 struct slice verb_wanted(const struct regtag *r)
 {

@@ -1,9 +1,10 @@
-/* What the verbs share: the operation they are part of, and the few things that each of them does.
+/* What the verbs share: struct regtag, and helpers to begin, report and end an operation.
  *
- * A verb is one file: its states in an enum, its data in a struct, a function for each state, and the public call that
- * installs it. Only one verb runs at a time, so all of them share one block of memory. What is not about one verb alone is
- * a machine of its own, with a header of its own, which a verb keeps in its struct and steps: resolve.h, manifest_fetch.h,
- * tag_pages.h. README.md shows the states of all of them. */
+ * A verb is one file: its states in an enum, its data in a struct, a function for each state, and the
+ * public call that installs it. Only one verb runs at a time, so their structs share one block of
+ * memory. Parts that several verbs need are state machines of their own, which a verb embeds in its
+ * struct and steps: resolve.h, manifest_fetch.h, tag_pages.h. README.md has the state diagrams of all
+ * of them. */
 #ifndef REGTAG_REGISTRY_VERB_H
 #define REGTAG_REGISTRY_VERB_H
 
@@ -16,33 +17,33 @@
 #define GO_ON ((enum regtag_event)(-1))
 
 struct verb {
-    const char *actions; /* on the repository, that a token has to allow */
-    bool of_repository;  /* it is about a repository, not about an image in it */
-    /* Does what its state demands, and returns the event to be handed out, REGTAG_WAIT if there is nothing more to do in
-     * this step, or GO_ON to be called again at once. */
+    const char *actions; /* on the repository: the scope to ask a token for */
+    bool of_repository;  /* it takes a repository, not an image */
+    /* Runs the current state. Returns an event to report to the caller, REGTAG_WAIT if it has to wait,
+     * or GO_ON to be called again at once. */
     enum regtag_event (*step)(struct regtag *r);
 };
 
-/* Where tags must point for them to be touched, by tag. (guard.h) */
+/* Where tags must point for them to be touched (guard.h). */
 struct guards {
     struct names by_name;
-    const char *for_all; /* NULL, or that for all tags that have none of their own */
+    const char *for_all; /* NULL, or the guard of tags without one of their own */
 };
 
 struct regtag {
     struct regtag_config config;
-    const struct verb *verb; /* NULL: nothing was asked for yet */
-    bool started;            /* the first step has been made: the deadline is known */
+    const struct verb *verb; /* NULL until one is chosen */
+    bool started;            /* the first step has set the deadline */
     bool over;
     uint64_t deadline;
 
     struct reference reference;
     struct regtag_result result;
-    struct error result_error; /* of the result at hand */
-    struct error error;        /* the first one: that of the whole operation */
-    struct error problem;      /* what has gone wrong in the state at hand */
-    struct error unknown;      /* why the last tag that was resolved could not be (resolve.h) */
-    bool resolve_by_get;       /* HEAD does not say where tags point */
+    struct error result_error; /* of the current result */
+    struct error error;        /* of the operation: the first one */
+    struct error problem;      /* scratch: what went wrong in the current state */
+    struct error unknown;      /* why a tag could not be resolved (resolve.h) */
+    bool resolve_by_get;       /* HEAD is of no use at this registry */
     struct guards guards;
 
     char digest[DIGEST_MAX + 1]; /* of the manifest */
@@ -59,52 +60,54 @@ struct regtag {
     struct client client;
 };
 
-/* Does not compile where a verb's struct is larger than the memory for it. */
+/* Fails to compile if a verb's struct does not fit in the shared memory. */
 #define VERB_FITS(type) typedef char type##_fits[sizeof(struct type) <= VERB_MEMORY ? 1 : -1]
 
 /* ---- Beginning -------------------------------------------------------------------------------- */
 
-/* Installs a verb and clears `size` bytes of its memory; its first state is 0. Then reads what the user named: a
- * repository with or without a tag or digest, or an image, whose digest must be one that can be checked. Both return
- * REGTAG_OK, or REGTAG_USAGE with r->error set. */
+/* Installs a verb in state 0, zeroes the first `size` bytes of its memory, and parses the reference:
+ * any, or for verb_begin_image one whose digest, if it has one, must be a SHA-256, the only kind that
+ * can be checked. Both return REGTAG_OK, or REGTAG_USAGE with r->error set. */
 enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t size, const char *text);
 enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
                                     const char *image);
 
-/* Something in what the user asked for makes no sense: sets r->error to that. The operation cannot be stepped then. */
+/* Fails the operation for bad usage before it starts: sets r->error, and the verb will not be
+ * stepped. */
 #define VERB_USAGE(r, ...) (error_set(&(r)->error, REGTAG_USAGE, __VA_ARGS__), verb_is_unusable(r))
 enum regtag_status verb_is_unusable(struct regtag *r);
 
 /* ---- Ending ----------------------------------------------------------------------------------- */
 
-/* The operation is over, well or with this problem; `problem` is described first. */
+/* End the operation, with success or with `problem`, to which verb_failed adds the reference. */
 enum regtag_event verb_done(struct regtag *r);
 enum regtag_event verb_failed(struct regtag *r, const struct error *problem);
 
-/* Sets `whole` to a problem with what it is about in front: the reference as the user wrote it, with `tag` in place of
- * its own unless that is NULL. What a server repeats of our secrets is masked. */
+/* Sets `whole` to `problem`, prefixed with the reference as the user wrote it, with `tag` in place of
+ * its own unless that is NULL. Masks our secrets, in case the server echoed them. */
 void verb_describe(struct regtag *r, const char *tag, const struct error *problem, struct error *whole);
 
-/* What becomes of the tag at hand, in r->result: with a message unless `problem` is NULL, which is about `tag`, or
- * NULL for the image as a whole. Returns REGTAG_SETTLED. */
+/* Records the outcome of the current tag in r->result, with a message if `problem` is not NULL. The
+ * message names `tag`, or the image as a whole if that is NULL. Returns REGTAG_SETTLED. */
 enum regtag_event verb_settle(struct regtag *r, enum regtag_outcome outcome, const char *tag,
                               const struct error *problem);
 
-/* Begins the result for another tag. */
+/* Resets r->result for the next tag. */
 void verb_begin_result(struct regtag *r, const char *tag, const char *digest);
 
-/* Memory for what goes wrong in a state, cleared: r->problem. */
+/* Returns r->problem, cleared. */
 struct error *verb_problem(struct regtag *r);
 
-/* ---- On the way ------------------------------------------------------------------------------- */
+/* ---- While running ---------------------------------------------------------------------------- */
 
-/* Tells something on the way, as remote_tell. */
+/* Trace output: remote_tell for the current operation. */
 #define VERB_TELL(r, ...) remote_tell(&(r)->client.remote, __VA_ARGS__)
 
-/* What the reference asks for: its digest, which wins over a tag, or its tag. */
+/* The digest of the reference, which takes precedence, or else its tag. */
 struct slice verb_wanted(const struct regtag *r);
 
-/* Whether nothing more can come of it: there was no way to the registry, or there is no time. Then sets e to why. */
+/* Whether it is pointless to go on, since the registry is unreachable or time is up; sets *e to the
+ * reason. */
 bool verb_cannot_go_on(const struct regtag *r, struct error *e);
 
 #endif

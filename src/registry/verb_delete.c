@@ -1,5 +1,5 @@
-/* regtag_delete: deletes a tag, and nothing else. Where the registry can only delete a manifest with all the tags that
- * point at it, that is done if the configuration says so, once it is known which tags go. */
+/* regtag_delete: deletes a tag and nothing else. If the registry can only delete a manifest along with
+ * all its tags, that is done only if the configuration allows it, and after reporting those tags. */
 #include <string.h>
 
 #include "registry/change.h"
@@ -7,21 +7,21 @@
 
 enum delete_state {
     DELETE_START,
-    DELETE_RESOLVE,   /* where does it point before? */
-    DELETE_ANNOUNCED, /* REGTAG_UPLOAD has been handed out */
+    DELETE_RESOLVE,   /* where does the tag point? */
+    DELETE_ANNOUNCED, /* REGTAG_UPLOAD was returned */
     DELETE_REQUEST,   /* DELETE of the tag, or of the manifest */
     DELETE_VERIFY,    /* is it gone? */
-    DELETE_LIST,      /* the repository's tags: which of them are siblings? */
-    DELETE_SIBLING,   /* where does the next one point? */
-    DELETE_LISTED,    /* REGTAG_LISTED has been handed out: it is one */
+    DELETE_LIST,      /* list all tags of the repository */
+    DELETE_SIBLING,   /* does the next one point at the same manifest? */
+    DELETE_LISTED,    /* it does: REGTAG_LISTED was returned */
     DELETE_OVER
 };
 
 struct delete_verb {
     enum delete_state state;
     char tag[TAG_MAX + 1];
-    bool by_digest; /* the manifest, and all tags with it */
-    size_t sibling; /* where in r->manifest, which holds all names, the next one begins */
+    bool by_digest; /* delete the manifest, and all its tags with it */
+    size_t sibling; /* offset of the next name in r->manifest, which holds all of them */
     struct resolve resolve;
     struct change change;
     struct tag_pages pages;
@@ -50,7 +50,7 @@ static void resolve_tag(struct regtag *r, struct delete_verb *v, const char *tag
     resolve_begin(r, &v->resolve, tag, &options);
 }
 
-/* Looks where the tag points, and goes on from there. */
+/* Resolve the tag again, and start over from there. */
 static enum regtag_event resolve_again(struct regtag *r, struct delete_verb *v, uint64_t not_before)
 {
     ENTER("delete", v->state, DELETE_RESOLVE);
@@ -58,7 +58,7 @@ static enum regtag_event resolve_again(struct regtag *r, struct delete_verb *v, 
     return GO_ON;
 }
 
-/* The same after a pause. False when there is no trying again. */
+/* The same after a backoff. False if there are no retries left. */
 static bool resolve_later(struct regtag *r, struct delete_verb *v, const struct error *problem,
                           uint64_t least)
 {
@@ -89,7 +89,7 @@ static enum regtag_event request(struct regtag *r, struct delete_verb *v)
     return GO_ON;
 }
 
-/* Whether somebody has moved the tag after its siblings were listed: those of another manifest are not known. */
+/* Whether the tag was moved after its siblings were listed: the new manifest's siblings are unknown. */
 static bool was_moved(const struct delete_verb *v, struct error *e)
 {
     const struct resolve *z = &v->resolve;
@@ -103,7 +103,8 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
 {
     struct error *problem = verb_problem(r);
     bool absent = v->resolve.sight == SIGHT_ABSENT;
-    if (absent && v->change.requested) /* by a DELETE whose answer was not the whole truth */
+    /* An earlier DELETE worked although its response did not say so. */
+    if (absent && v->change.requested)
         return settle(r, v, REGTAG_DELETED, NULL);
     if (was_moved(v, problem))
         return settle(r, v, REGTAG_NOT_SET, problem);
@@ -138,7 +139,7 @@ static enum regtag_event on_announced(struct regtag *r, struct delete_verb *v)
 
 /* ---- Siblings: the tags that point at the same manifest -------------------------------------- */
 
-/* The names of all tags of the repository are kept in the memory of the manifest, which is free here. */
+/* Collect all tag names of the repository in the manifest buffer, which this verb does not need. */
 static enum regtag_event list_siblings(struct regtag *r, struct delete_verb *v)
 {
     v->by_digest = true;
@@ -160,7 +161,7 @@ static bool keep_name(struct regtag *r, const char *name)
     return true;
 }
 
-/* What is not known must not be deleted. */
+/* Don't delete a manifest unless all its tags are known. */
 static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *v,
                                           const struct error *problem)
 {
@@ -332,7 +333,7 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
         memcpy(v->tag, r->reference.tag.data, r->reference.tag.size);
     if (guards_check(r, names, 1) != REGTAG_OK)
         return REGTAG_USAGE;
-    guards_index(r, NULL, 0); /* the memory of the manifest is for the siblings' names */
+    guards_index(r, NULL, 0); /* the manifest buffer is for the siblings' names */
     if (r->reference.digest.size)
         return VERB_USAGE(
             r, "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);

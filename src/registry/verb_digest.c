@@ -1,22 +1,22 @@
-/* regtag_digest: where the tag points, by HEAD, or by GET of the manifest where that does not say. */
+/* regtag_digest: where the tag points, by HEAD, or by GET of the manifest if HEAD does not say. */
 #include <string.h>
 
 #include "registry/manifest_fetch.h"
 #include "registry/resolve.h"
 
-/* A tag may have been created just between the two; but a registry whose HEAD says it is not there twice in a row does so
- * always, and every other request can be saved. */
+/* HEAD says 404, GET finds the tag: once, it may just have been created between the two. Twice in a
+ * row, HEAD cannot be trusted here, and skipping it saves every other request. */
 #define CONTRADICTIONS_MAX 2u
 
 enum digest_state { DIGEST_START, DIGEST_HEAD, DIGEST_FETCH, DIGEST_OVER };
 
 struct digest_verb {
     enum digest_state state;
-    bool by_get;             /* HEAD is of no use here */
-    unsigned head;           /* 0, or the status of the HEAD that a GET is to check */
-    unsigned contradictions; /* HEADs in a row that denied a tag which GET then showed */
+    bool by_get;             /* skip HEAD: of no use here */
+    unsigned head;           /* 0, or the status of the HEAD that the GET double-checks */
+    unsigned contradictions; /* consecutive HEADs that denied a tag which GET then found */
     struct attempts attempts;
-    char known[DIGEST_SHA256_SIZE + 1]; /* what the caller of regtag_again has */
+    char known[DIGEST_SHA256_SIZE + 1]; /* the digest passed to regtag_again */
     struct slice platform;
     struct exchange exchange;
     struct manifest_fetch fetch;
@@ -46,13 +46,13 @@ static enum regtag_event over(struct regtag *r, struct digest_verb *v, const str
     return problem->status ? verb_failed(r, problem) : verb_done(r);
 }
 
-/* The registry says that what the caller knows is still so. */
+/* 304: the digest has not changed. */
 static void keep_known(struct regtag *r, const struct digest_verb *v)
 {
     memcpy(r->digest, v->known, sizeof v->known);
 }
 
-/* Whether HEAD is worth another try, after a GET that was to check one. */
+/* After a GET: decide whether HEAD is worth trying the next time. */
 static void note_head(struct digest_verb *v, bool found)
 {
     bool denied = v->head == 403 || v->head == 404 || v->head == 410;
@@ -101,7 +101,7 @@ static void check_stated(struct regtag *r, struct slice stated, struct error *pr
     r->digest[stated.size] = '\0';
 }
 
-/* A refusal of the GET comes with words that explain. */
+/* If the GET is refused, too, its body explains why; a HEAD has none. */
 static enum regtag_event check_by_get(struct regtag *r, struct digest_verb *v)
 {
     v->head = v->exchange.response->status;

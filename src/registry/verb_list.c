@@ -5,7 +5,7 @@ enum list_state { LIST_START, LIST_PAGES, LIST_OVER };
 
 struct list_verb {
     enum list_state state;
-    uint64_t limit, listed; /* tags wanted, 0 for all; tags handed out */
+    uint64_t limit, listed; /* tags wanted, 0 for all; tags reported */
     struct attempts attempts;
     struct tag_pages pages;
 };
@@ -24,7 +24,7 @@ static enum regtag_event on_tag(struct regtag *r, struct list_verb *v)
     return REGTAG_LISTED;
 }
 
-/* What there is has been listed. */
+/* Paging broke off: not an error, since the tags so far are valid, but worth a warning. */
 static enum regtag_event on_cut(struct regtag *r, const struct error *why)
 {
     VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may not be complete: %s",

@@ -1,4 +1,4 @@
-/* regtag_manifest: the manifest, checked and unchanged. */
+/* regtag_manifest: downloads the manifest, verified and byte for byte. */
 #include "registry/manifest_fetch.h"
 
 enum manifest_state { MANIFEST_START, MANIFEST_FETCH, MANIFEST_OVER };

@@ -1,4 +1,4 @@
-/* regtag_tag: gives an image its new tags, one after the other. */
+/* regtag_tag: points one or more tags at an image, one after the other. */
 #include <string.h>
 
 #include "base/names.h"
@@ -8,38 +8,38 @@
 enum tag_state {
     TAG_START,
     TAG_FETCH,       /* the manifest */
-    TAG_NEXT,        /* on to the next name */
-    TAG_RESOLVE,     /* where does it point before? */
-    TAG_ANNOUNCED,   /* REGTAG_UPLOAD has been handed out */
+    TAG_NEXT,        /* pick the next name */
+    TAG_RESOLVE,     /* where does the tag point before? */
+    TAG_ANNOUNCED,   /* REGTAG_UPLOAD was returned */
     TAG_UPLOAD,      /* PUT of the manifest */
-    TAG_UNCONFIRMED, /* where does it point, since the PUT left that open? */
-    TAG_CONFIRM,     /* the same, since --confirm wants to know */
+    TAG_UNCONFIRMED, /* outcome of the PUT unclear: where does the tag point? */
+    TAG_CONFIRM,     /* --confirm: read the tag back */
     TAG_OVER
 };
 
-/* Why nobody knows whether an upload has set the tag. */
+/* Why it is unclear whether an upload has set the tag. */
 enum reason {
-    REASON_NO_ANSWER, /* it was sent, and that was the last of it */
-    REASON_NO_DIGEST, /* it was taken, but not confirmed */
-    REASON_ERROR      /* the answer was an error that may not be the whole truth */
+    REASON_NO_ANSWER, /* sent in full, but not answered */
+    REASON_NO_DIGEST, /* accepted, but the response states no digest */
+    REASON_ERROR      /* an error response, but the tag may be set regardless */
 };
 
 struct tag_verb {
     enum tag_state state;
     struct names names;
-    size_t index, next;         /* of this name, and of the one after it */
-    struct resolve resolves[2]; /* of this name, and, ahead of time, of the next one */
-    unsigned current;           /* which of them is that of this name */
-    size_t ahead; /* the index of the name that the other one is about; the count: of none */
+    size_t index, next;         /* of the current name, and of the one after it */
+    struct resolve resolves[2]; /* for the current name, and ahead of time for the next one */
+    unsigned current;           /* which of them is for the current name */
+    size_t ahead;               /* index of the name that the other one is for; names.count if none */
     struct manifest_fetch fetch;
-    bool unanswered;    /* an upload of this name was, and the tag has not been seen since */
+    bool unanswered;    /* an upload of this name got no answer, and the tag was not resolved since */
     enum reason reason; /* why it is unconfirmed */
-    bool no_manifest;   /* the last member is about the image, not about its names */
+    bool no_manifest;   /* the fetch failed: abort_error is about the image, not about a tag */
     struct change change;
-    struct error abort_error; /* what decides for all names that are left */
+    struct error abort_error; /* fails all remaining names */
 };
 
-/* How much of it has to be cleared: all but the texts of errors. */
+/* Bytes at the start of the struct that must be zeroed: all but the error texts. */
 #define CLEARED (offsetof(struct tag_verb, change) + CHANGE_CLEARED)
 
 VERB_FITS(tag_verb);
@@ -68,7 +68,7 @@ static enum regtag_event settle(struct regtag *r, struct tag_verb *v, enum regta
     return verb_settle(r, outcome, v->no_manifest ? NULL : name_of(v), problem);
 }
 
-/* Where there is no way to the registry any more, or no time, there is none for the other names. */
+/* If the registry is unreachable or time is up, the remaining names fail, too. */
 static enum regtag_event settle_failed(struct regtag *r, struct tag_verb *v, enum regtag_outcome outcome,
                                        const struct error *problem)
 {
@@ -90,7 +90,7 @@ static enum regtag_event settle_unchanged(struct regtag *r, struct tag_verb *v)
 
 /* ---- Where names point ----------------------------------------------------------------------- */
 
-/* The look before an upload: one that could be done without does not get much time. */
+/* Without a guard, resolving before an upload is optional and gets little time. */
 static void begin_resolve(struct regtag *r, struct tag_verb *v, struct resolve *z, size_t index,
                           uint64_t not_before)
 {
@@ -103,7 +103,8 @@ static void begin_resolve(struct regtag *r, struct tag_verb *v, struct resolve *
     resolve_begin(r, z, name, &options);
 }
 
-/* That of the next name goes behind a request of this one, where possible. */
+/* Saves a round trip: pipelines the HEAD for the next name after a request for this one, where
+ * possible. */
 static struct exchange *resolve_ahead(struct regtag *r, struct tag_verb *v, size_t index)
 {
     struct resolve *z = &v->resolves[!v->current];
@@ -125,14 +126,14 @@ static enum regtag_event resolve_name(struct regtag *r, struct tag_verb *v, uint
     return GO_ON;
 }
 
-/* What decides about a tag that may have been set must be certain. */
+/* The tag may have been set: don't take a 404 to HEAD for an answer. */
 static void resolve_certainly(struct regtag *r, struct tag_verb *v)
 {
     struct resolve_options options = {.certain = true, .attempts = &v->change.attempts};
     resolve_begin(r, resolve_of(v), name_of(v), &options);
 }
 
-/* Waits, looks where the tag points, and goes on from there. False when there is no trying again. */
+/* After a backoff, resolve the tag again and go on from there. False if there are no retries left. */
 static bool resolve_later(struct regtag *r, struct tag_verb *v, const struct error *problem,
                           uint64_t least)
 {
@@ -143,7 +144,7 @@ static bool resolve_later(struct regtag *r, struct tag_verb *v, const struct err
     return true;
 }
 
-/* The index of the first name from there on that was not there before. */
+/* Skips duplicates: the index of the first name at or after `index` that has not come earlier. */
 static size_t first_from(struct names *n, size_t index)
 {
     while (index < n->count && !names_is_first(n, index))
@@ -153,7 +154,7 @@ static size_t first_from(struct names *n, size_t index)
 
 /* ---- The manifest ---------------------------------------------------------------------------- */
 
-/* Each name is told why nothing comes of it. */
+/* Every name will fail with the same error. */
 static void on_fetch_failure(struct regtag *r, struct tag_verb *v)
 {
     v->no_manifest = true;
@@ -161,7 +162,7 @@ static void on_fetch_failure(struct regtag *r, struct tag_verb *v)
     v->ahead = v->names.count;
 }
 
-/* Names and guards are looked up by help of the memory that the manifest leaves free. */
+/* The indexes of names and guards go in the unused rest of the manifest buffer. */
 static void index_names(struct regtag *r, struct tag_verb *v)
 {
     size_t half = (r->manifest_max - r->manifest_size) / 2;
@@ -220,7 +221,7 @@ static enum regtag_event next(struct regtag *r, struct tag_verb *v)
 
 /* ---- Before the PUT -------------------------------------------------------------------------- */
 
-/* The look at the next name follows, unless this one is read back first. */
+/* Pipeline resolving the next name, unless this one is to be read back first. */
 static enum regtag_event begin_upload(struct regtag *r, struct tag_verb *v)
 {
     struct request q = {.method = METHOD_PUT,
@@ -244,11 +245,11 @@ static enum regtag_event on_resolved(struct regtag *r, struct tag_verb *v)
     const struct resolve *z = resolve_of(v);
     struct error *problem = verb_problem(r);
     bool there = resolve_found(z, r->digest);
-    /* By an upload whose answer was not the whole truth. */
+    /* An earlier upload worked although its response did not say so. */
     if (v->change.requested && there)
         return settle_set(r, v);
     v->unanswered = v->unanswered && z->sight == SIGHT_UNKNOWN;
-    /* Since the last upload, somebody else may have moved it. */
+    /* Somebody else may have moved the tag since the last upload. */
     if (!v->change.requested || z->sight != SIGHT_UNKNOWN)
         change_note_previous(r, &v->change, z);
     if (!guard_holds(r, z, problem))
@@ -278,7 +279,7 @@ static enum regtag_event on_announced(struct regtag *r, struct tag_verb *v)
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
 
-/* The tag is looked at, because the upload left this open. */
+/* The upload's outcome is unclear: find out where the tag points. */
 static enum regtag_event look_again(struct regtag *r, struct tag_verb *v, enum reason reason,
                                     const struct error *error, bool transient)
 {
@@ -291,7 +292,7 @@ static enum regtag_event look_again(struct regtag *r, struct tag_verb *v, enum r
     return GO_ON;
 }
 
-/* The registry says which digest the tag points at now. */
+/* The registry states the digest that the tag points at now. */
 static enum regtag_event on_confirmation(struct regtag *r, struct tag_verb *v, struct slice confirmed)
 {
     struct error *problem = verb_problem(r);
@@ -307,8 +308,8 @@ static enum regtag_event on_confirmation(struct regtag *r, struct tag_verb *v, s
     return GO_ON;
 }
 
-/* An error that may not be the end of it: a server, or a proxy before it, may fail after the tag was set, and a tag
- * that must not be moved may be where it should be, if that was not to be seen before. */
+/* Whether the tag may be right despite the error: a server or proxy can fail after setting it, and an
+ * immutable tag may already point at the digest, if it could not be resolved before. */
 static bool leaves_it_open(const struct regtag *r, const struct tag_verb *v, const struct error *problem)
 {
     bool seen = r->result.absent || *r->result.previous;
@@ -337,7 +338,7 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct tag_verb *v)
     return settle_failed(r, v, REGTAG_NOT_SET, problem);
 }
 
-/* What was not sent whole cannot have been taken. */
+/* An upload that was not sent in full cannot have set the tag. */
 static enum regtag_event on_upload_failure(struct regtag *r, struct tag_verb *v)
 {
     const struct error *problem = &r->client.context.error;
@@ -372,9 +373,9 @@ static enum regtag_event settle_uncertain(struct regtag *r, struct tag_verb *v)
     return settle_failed(r, v, REGTAG_MAYBE_SET, problem);
 }
 
-/* The look has not shown the digest. An error is believed then; all else is uncertain, for an upload that was sent may
- * still be on its way through the registry. Where it is not guarded, it can simply be sent again; and where it is, if the
- * tag is still where it was. */
+/* The tag does not point at the digest, or cannot be resolved. Retry if the failure was transient and
+ * any guard still holds. Otherwise, an error response is taken at its word; anything else is uncertain,
+ * since the registry may still be processing the upload. */
 static enum regtag_event on_not_found(struct regtag *r, struct tag_verb *v)
 {
     struct error *problem = verb_problem(r);
