@@ -1,5 +1,5 @@
-/* Assertions about our own state, and traces of state machines, for debug and sanitizer builds
- * (-DREGTAG_DEBUG). In other builds they compile to nothing. */
+/* Assertions and state machine tracing for debug and sanitizer builds (-DREGTAG_DEBUG). Other builds
+ * compile neither of them in. */
 #ifndef REGTAG_BASE_DEBUG_H
 #define REGTAG_BASE_DEBUG_H
 
@@ -7,8 +7,8 @@
 
 #include <assert.h>
 
-/* A state machine goes from one state to another; it begins in state 0. The tests define this, and
- * compare the transitions with the diagrams in src/registry/README.md. */
+/* Called on each state transition; state 0 is the initial one. Defined by the tests, which compare the
+ * transitions with the diagrams in src/registry/README.md. */
 void regtag_debug_enter(const char *machine, int from, int to, const char *name);
 
 #define REQUIRE(condition) assert(condition)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* How many names the table takes at a time, with half of it left free. */
+/* Names per block; leaves the table at most half full. */
 static size_t block_size(const struct names *n)
 {
     return n->count < n->used / 2 ? n->count : n->used / 2;
@@ -44,7 +44,7 @@ static uint32_t hash(struct slice name)
     return sum;
 }
 
-/* The slot with this name, or the free one where it belongs. */
+/* The slot with this name, or the free slot where it belongs. */
 static uint32_t *find_slot(struct names *n, struct slice name)
 {
     size_t at = hash(name) & (n->used - 1);
@@ -53,8 +53,8 @@ static uint32_t *find_slot(struct names *n, struct slice name)
     return &n->slots[at];
 }
 
-/* Fills the table with the block of names from `start` on. For those that occur before `start`, the
- * earlier index is entered. */
+/* Fills the table with the block of names from `start` on. Names that also occur before `start` get the
+ * index of their first occurrence. */
 static void next_block(struct names *n, size_t start)
 {
     size_t left = n->count - start;

@@ -1,36 +1,36 @@
-/* Finds repeated names, and the index of a name, in a long list: in linear time, as far as the memory
- * allows, and in constant memory. */
+/* Finds duplicate names, and the index of a name, in a long list. Takes linear time if the caller's
+ * memory suffices, and never allocates. */
 #ifndef REGTAG_BASE_NAMES_H
 #define REGTAG_BASE_NAMES_H
 
 #include "base/slice.h"
 
-#define NAMES_FEW 16u /* slots that need no memory of the caller's */
+#define NAMES_FEW 16u /* built-in slots, for short lists */
 
 struct names {
-    const char *const *list; /* the caller's */
+    const char *const *list; /* borrowed */
     size_t count;
-    /* What ends the name within an entry, which has the name "" without it; '\0': nothing. */
+    /* Ends the name within an entry; entries without it have the name "". '\0': no separator. */
     char separator;
-    size_t end;      /* of the block of names that the table is for */
-    size_t used;     /* slots of the table; a power of two */
-    uint32_t *slots; /* 0: free; else 1 more than the first index of a name */
+    size_t end;      /* of the block of names in the table */
+    size_t used;     /* slots in the table; a power of two */
+    uint32_t *slots; /* 0: free; else the first index of a name, plus 1 */
     uint32_t few[NAMES_FEW];
 };
 
-/* Begins with the entries list[0..count). `memory`, of `size` bytes and any alignment, is for a hash
- * table, which touches only the 8 to 16 bytes per name that it needs; up to 8 names need none. If it is
- * too small, names are compared in blocks, which takes longer. *n must not be moved. */
+/* Initializes *n, which must not be moved afterwards, for list[0..count). `memory`, `size` bytes of any
+ * alignment, is used for a hash table, and only as far as needed: 8 to 16 bytes per name, none for up to
+ * 8 names. If it is too small, the names are processed in blocks, which is slower. */
 void names_begin(struct names *n, const char *const *list, size_t count, char separator, void *memory,
                  size_t size);
 
 /* The name of an entry. */
 struct slice names_at(const struct names *n, size_t index);
 
-/* Whether no earlier entry has the name at this index. To be called for 0, 1, 2 ... in turn. */
+/* Whether no earlier entry has the same name. Must be called for index 0, 1, 2 ... in order. */
 bool names_is_first(struct names *n, size_t index);
 
-/* The first index with this name; the count if there is none. */
+/* The first index with this name, or n->count if there is none. */
 size_t names_find(struct names *n, struct slice name);
 
 #endif

@@ -21,7 +21,7 @@ bool answer_digest(const struct http_response *response, struct slice *digest)
            (digest->size == 0 || digest_valid(*digest));
 }
 
-/* ---- The server's own words ------------------------------------------------------------------ */
+/* ---- The server's error message -------------------------------------------------------------- */
 
 /* The first error of {"errors": [{"code": …, "message": …}]}. */
 struct first_error {
@@ -34,7 +34,7 @@ static void cut_to(struct writer *w, struct slice text)
     write_slice(w, slice_head(text, w->size - w->used));
 }
 
-/* Reads as much of the body as there is; half a document is as good as a whole one here. */
+/* The body may be cut off: use whatever was read before the end. */
 static void read_first_error(struct first_error *f, struct slice body)
 {
     struct json j = {0};
@@ -63,7 +63,7 @@ static void read_first_error(struct first_error *f, struct slice body)
     } while (event != JSON_MORE && event != JSON_BROKEN && event != JSON_CLOSE);
 }
 
-/* What stands between the first <title> and the tag behind it. */
+/* The text of the first <title>, up to the next tag. */
 static struct slice title(struct slice body)
 {
     static const struct slice TITLE = SLICE_INIT("<title>");
@@ -78,7 +78,7 @@ static bool is_text(struct slice body)
     return body.size > 0 && body.data[0] != '<' && body.data[0] != '{';
 }
 
-/* Writes "CODE: message" of a registry's error, or the first line of a body in plain text. */
+/* Writes "CODE: message" from a registry error, or else the <title> or first line of the body. */
 static void write_words(struct writer *w, const struct first_error *f, struct slice body)
 {
     struct slice code = written(&f->code), message = written(&f->message);
@@ -94,7 +94,7 @@ static void write_words(struct writer *w, const struct first_error *f, struct sl
         write_format(w, ": %.*s", SLICE_ARG(slice_head(line, 200)));
 }
 
-/* ---- What it means --------------------------------------------------------------------------- */
+/* ---- Meanings -------------------------------------------------------------------------------- */
 
 #define REDIRECTED "the registry redirects in a way that cannot be followed"
 
@@ -118,11 +118,11 @@ static bool matches(const struct meaning *m, unsigned http, struct slice code)
     return http >= m->first && http <= m->last && slice_starts(code, slice_of(CODES[m->code]));
 }
 
-/* What a web server says that was spoken to in plain HTTP. */
+/* Web servers answer plain HTTP on a TLS port with a 400 that mentions HTTPS. */
 static const struct meaning SPEAKS_TLS = {400, 400, REGTAG_PROTOCOL, CODE_ANY,
                                           "this port speaks TLS, not plain HTTP; try --tls"};
 
-/* The last entry of ANSWER_MEANINGS holds for all that is left. */
+/* Terminates: the last entry of ANSWER_MEANINGS matches everything. */
 static const struct meaning *meaning_of(const struct meaning *table, unsigned http, struct slice code,
                                         struct slice body)
 {

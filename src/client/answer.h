@@ -1,5 +1,6 @@
-/* What an answer means that is not the one hoped for: its HTTP status and the words in its body, made into a status
- * of ours and a message. What a status means depends on what was asked; whoever asks brings a table. */
+/* Turns an unsuccessful response, its HTTP status and the message in its body, into a REGTAG_ status and
+ * an error message. What an HTTP status means depends on the request, so each caller brings its own
+ * table. */
 #ifndef REGTAG_CLIENT_ANSWER_H
 #define REGTAG_CLIENT_ANSWER_H
 
@@ -7,7 +8,7 @@
 #include "base/sizes.h"
 #include "http/response.h"
 
-/* The beginning of a body that explains an answer. */
+/* The beginning of an error response's body. */
 struct answer_words {
     size_t size;
     char text[ANSWER_WORDS_MAX];
@@ -15,27 +16,28 @@ struct answer_words {
 
 void answer_words_add(struct answer_words *words, struct slice body);
 
-/* How the code of a registry's error begins. */
+/* Prefixes of the error code that a registry sends. */
 enum answer_code { CODE_ANY, CODE_TAG_INVALID, CODE_MANIFEST };
 
-/* What an HTTP status from `first` to `last`, with such a code, means. */
+/* What an HTTP status from `first` to `last` means when the registry's error code has this prefix. */
 struct meaning {
     unsigned short first, last;
-    unsigned char status; /* one of ours */
-    unsigned char code;
+    unsigned char status; /* REGTAG_... */
+    unsigned char code;   /* enum answer_code */
     const char *text;
 };
 
-/* A table ends with an entry of zeros. */
-extern const struct meaning ANSWER_MEANINGS[]; /* what holds for every request */
+/* Fallback for every request. Callers' tables end with an all-zero entry or one that
+ * matches everything. */
+extern const struct meaning ANSWER_MEANINGS[];
 
-/* Sets e to what an answer means, by the table, or else by ANSWER_MEANINGS; `who` stands in front of the message. Returns
- * the status. */
+/* Sets e to what the response means, according to `table` or else ANSWER_MEANINGS, and returns the
+ * REGTAG_ status. The message is prefixed with `who`. */
 int answer_error(const struct meaning *table, const struct http_response *response,
                  const struct answer_words *words, struct slice who, struct error *e);
 
-/* Reads Docker-Content-Digest. False when it is there and not a digest, or there twice; empty when it
- * is missing. */
+/* Reads Docker-Content-Digest; *digest is empty if the field is missing. False if it is not a valid
+ * digest or occurs twice. */
 bool answer_digest(const struct http_response *response, struct slice *digest);
 
 #endif

@@ -36,9 +36,9 @@ void auth_wipe(struct auth *a)
     a->scheme = AUTH_UNKNOWN;
 }
 
-/* ---- What is shown --------------------------------------------------------------------------- */
+/* ---- Authorization --------------------------------------------------------------------------- */
 
-/* Writes "user:secret" as Basic (RFC 7617). */
+/* Basic credentials (RFC 7617). */
 static void write_basic(const char *user, const char *secret, struct writer *w)
 {
     struct base64 b = {.size = 0};
@@ -66,7 +66,7 @@ void auth_write_to_token_server(const struct auth *a, struct writer *w)
 {
     const struct regtag_credentials *c = a->credentials;
     if (auth_by_post(a))
-        return; /* all is in the body */
+        return; /* the body carries the credentials */
     if (is_set(c->identity_token))
         write_basic(is_set(c->user) ? c->user : "<token>", c->identity_token, w);
     else if (is_set(c->user))
@@ -83,10 +83,10 @@ void auth_mask(const struct auth *a, char *text, size_t size)
 
 struct offers {
     bool basic, bearer;
-    struct slice realm, service; /* of the first Bearer challenge; as written, escapes included */
+    struct slice realm, service; /* of the first Bearer challenge; still escaped */
 };
 
-/* Collects what one WWW-Authenticate field offers: nothing if it cannot be understood to its end. */
+/* Collects the offers of one WWW-Authenticate field; a malformed field is ignored as a whole. */
 static void collect_offers(struct offers *offers, struct slice value)
 {
     struct offers o = *offers;
@@ -121,7 +121,7 @@ static struct offers all_offers(const struct http_response *response)
     return o;
 }
 
-/* Keeps where the token server is and what it is to be asked for. */
+/* Stores the token server's URL, resolved against the registry's, and the service to request. */
 static bool keep_challenge(struct auth *a, const struct offers *o, const struct regtag_origin *origin,
                            struct error *e)
 {
@@ -184,11 +184,11 @@ bool auth_expects_challenge(const struct auth *a)
            (is_set(a->credentials->user) || is_set(a->credentials->identity_token));
 }
 
-/* ---- Asking for a token ---------------------------------------------------------------------- */
+/* ---- Token requests -------------------------------------------------------------------------- */
 
-#define EXPIRES_DEFAULT 60u /* seconds, where the answer does not say (Docker's token specification) */
+#define EXPIRES_DEFAULT 60u /* seconds, if expires_in is missing (Docker's token specification) */
 
-/* What comes in parts, or not at all, must not be shown: until the new token is whole there is none. */
+/* The token arrives in parts: drop the old one, so that no partial token is ever sent. */
 void auth_begin_token(struct auth *a)
 {
     a->scheme = AUTH_UNKNOWN;
@@ -196,7 +196,7 @@ void auth_begin_token(struct auth *a)
     memset(&a->answer, 0, offsetof(struct token_answer, token));
 }
 
-/* A token that is about to expire is as good as expired: the request with it takes its time, too. */
+/* Stop using the token after 90% of its lifetime: the request that carries it takes time, too. */
 void auth_accept_token(struct auth *a, uint64_t asked)
 {
     uint64_t good = (a->answer.expires_in ? a->answer.expires_in : EXPIRES_DEFAULT) * (uint64_t)1000;
@@ -222,7 +222,7 @@ bool auth_has_expired(const struct auth *a, uint64_t now)
     return a->scheme == AUTH_BEARER && now >= a->expires;
 }
 
-/* Percent-encoding (RFC 3986, 2.1), for a query and a form alike. */
+/* Percent-encoding (RFC 3986, 2.1), valid in both queries and forms. */
 static void write_encoded(struct writer *w, struct slice s)
 {
     static const char HEX[] = "0123456789ABCDEF";
@@ -236,7 +236,7 @@ static void write_encoded(struct writer *w, struct slice s)
     }
 }
 
-/* The scope is built here: what a challenge proposes may be a placeholder (GHCR). */
+/* Build the scope ourselves: the one in the challenge may be a placeholder (GHCR). */
 static void write_scope(struct writer *w, const struct reference *reference, const char *actions)
 {
     char text[REPOSITORY_MAX + 32];
@@ -248,7 +248,7 @@ static void write_scope(struct writer *w, const struct reference *reference, con
     write_encoded(w, written(&scope));
 }
 
-/* The beginning of the target: the realm's, which may have a query already. */
+/* The realm's target, ready for more parameters; it may already have a query. */
 static void write_realm_target(const struct auth *a, struct writer *w)
 {
     struct regtag_origin ignored;

@@ -1,5 +1,5 @@
-/* Authentication: what is shown to a registry, what its challenges ask for, and how a token is asked for. No
- * requests are made here; login.h does that. */
+/* Authentication: the Authorization field, challenges, and the contents of token requests. No requests
+ * are sent here; login.h does that. */
 #ifndef REGTAG_CLIENT_AUTH_H
 #define REGTAG_CLIENT_AUTH_H
 
@@ -12,67 +12,69 @@
 
 enum auth_scheme { AUTH_UNKNOWN, AUTH_BASIC, AUTH_BEARER };
 
-/* What to do about a 401. */
+/* How to respond to a 401. */
 enum auth_step {
-    AUTH_REPEAT, /* send the request again: there is something to show now */
-    AUTH_TOKEN,  /* ask the token server */
-    AUTH_PING,   /* there was no challenge: /v2/ may have one (GCR) */
-    AUTH_DENIED  /* nothing can be done; the error is set */
+    AUTH_REPEAT, /* resend the request, now with credentials */
+    AUTH_TOKEN,  /* fetch a token */
+    AUTH_PING,   /* no challenge was sent; try /v2/, which may send one (GCR) */
+    AUTH_DENIED  /* give up; the error is set */
 };
 
 struct auth {
     const struct regtag_credentials *credentials;
-    enum auth_scheme scheme; /* what is shown with every request to the registry */
-    bool pinged;
-    bool by_get;             /* the token server does not know POST */
-    uint64_t expires;        /* when the token that is shown is good no longer; UINT64_MAX: never */
-    bool secret;             /* there has been one in `answer`; else its pages stay untouched */
-    char realm[URL_MAX + 1]; /* of the token server, absolute */
+    enum auth_scheme scheme; /* used for every request to the registry */
+    bool pinged;             /* /v2/ was already asked for a challenge */
+    bool by_get;             /* the token server does not support POST */
+    uint64_t expires;        /* when to stop using the token, in milliseconds; UINT64_MAX: never */
+    bool secret;             /* `answer` has held a secret; if not, its pages need no wiping */
+    char realm[URL_MAX + 1]; /* absolute URL of the token server */
     char service[SERVICE_MAX + 1];
-    struct token_answer answer; /* of the token server; its token is what is shown */
+    struct token_answer answer; /* from the token server; holds the current token */
 };
 
-/* Begins: a bearer token of the caller's is shown at once. The credentials are read, not copied. */
+/* A bearer token among the credentials is used from the first request on. The credentials are borrowed:
+ * they must outlive *a. */
 void auth_init(struct auth *a, const struct regtag_credentials *credentials);
 
-/* Forgets all secrets. */
+/* Wipes the token. */
 void auth_wipe(struct auth *a);
 
-/* Writes the Authorization field that goes to the registry, if there is one. */
+/* Writes the Authorization field for the registry, if any. */
 void auth_write(const struct auth *a, struct writer *w);
 
-/* Writes that which goes to the token server; nothing when all is in the body there. */
+/* Writes the Authorization field for the token server; nothing if the credentials go into the body. */
 void auth_write_to_token_server(const struct auth *a, struct writer *w);
 
-/* Writes asterisks over whatever in a text is one of our secrets, plain or as it is sent. */
+/* Overwrites our secrets in a text with asterisks, both in plain and as sent. */
 void auth_mask(const struct auth *a, char *text, size_t size);
 
-/* Decides about a 401 of the registry at `origin`; `repeated` says that the request has been sent with what there is
- * to be shown. */
+/* Chooses how to respond to a 401 from the registry at `origin`. `repeated`: the request was already
+ * resent after a login, so this 401 is final. */
 enum auth_step auth_challenged(struct auth *a, const struct regtag_config *config,
                                const struct regtag_origin *origin, const struct http_response *response,
                                bool repeated, struct error *e);
 
-/* Whether a 401 is to be expected: there are credentials, but nothing to show yet. */
+/* Whether to expect a 401: there are credentials, but the scheme is not known yet. */
 bool auth_expects_challenge(const struct auth *a);
 
-/* Whether the token that is shown has expired. */
+/* Whether the current token has expired. */
 bool auth_has_expired(const struct auth *a, uint64_t now);
 
-/* A token is asked for, and put into a->answer; there is none to be shown meanwhile. */
+/* Drops the current token and prepares a->answer for the response to a token request. */
 void auth_begin_token(struct auth *a);
 
-/* It has come, whole and valid; it was asked for at this time. */
+/* Starts to use the complete token in a->answer. Its lifetime counts from `asked`, the time of the
+ * request. */
 void auth_accept_token(struct auth *a, uint64_t asked);
 
-/* Where the token server is: its origin and, in *target, path and query of the realm. */
+/* The token server's origin and, in *target, the path and query of the realm. */
 void auth_token_server(const struct auth *a, struct regtag_origin *origin, struct slice *target);
 
-/* Whether the token is asked for by POST, with the identity token in the body. */
+/* Whether the token is requested by POST, with the identity token in the body. */
 bool auth_by_post(const struct auth *a);
 
-/* Writes the target of the GET (the realm's, with the query) or the body of the POST, for these actions ("pull,push")
- * on the reference's repository. */
+/* Writes the target of the GET (the realm's, with a query) or the body of the POST that requests a token
+ * for `actions` ("pull,push") on the reference's repository. */
 void auth_write_form(const struct auth *a, const struct reference *reference, const char *actions,
                      struct writer *w);
 

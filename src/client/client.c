@@ -37,7 +37,7 @@ void client_again(struct client *c)
     c->remote.pause = 0;
 }
 
-/* ---- Steps of the operation ------------------------------------------------------------------ */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 void client_begin_step(struct client *c, uint64_t now, uint64_t deadline)
 {
@@ -74,8 +74,8 @@ void client_cancel(struct client *c, struct exchange *x)
     exchange_cancel(x);
 }
 
-/* Whether a token is worth being renewed before the request is sent. What changes something goes out at once: its
- * guard may just have been checked, and this would widen the gap. */
+/* Whether to renew an expired token before sending the request. Not before a write: its guard may just
+ * have been checked, and a renewal would widen the race window. */
 static bool needs_renewal(const struct exchange *x)
 {
     const struct remote *r = x->remote;
@@ -92,7 +92,7 @@ static void log_in(struct client *c, struct exchange *x, enum login_state state)
     login_begin(&c->login, state, x->remote, x->request.attempts);
 }
 
-/* Whether the registry itself wants to know who asks. */
+/* Whether the 401 came from the registry itself, not from the target of a redirect. */
 static bool is_challenged(const struct exchange *x)
 {
     return x->response->status == 401 && x->response == &x->remote->home.response;
@@ -101,11 +101,11 @@ static bool is_challenged(const struct exchange *x)
 static enum exchange_event refused(struct exchange *x)
 {
     exchange_cancel(x);
-    x->transfer.sent = x->transfer.answered = false; /* what was refused has done nothing */
+    x->transfer.sent = x->transfer.answered = false; /* a refused request had no effect */
     return EXCHANGE_FAILED;
 }
 
-/* Does what it takes to answer a challenge; false when nothing can be done. */
+/* Responds to a challenge; false if that is not possible, with the error set. */
 static bool on_challenge(struct client *c, struct exchange *x)
 {
     struct remote *r = x->remote;

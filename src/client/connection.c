@@ -6,8 +6,8 @@
 #include "base/wipe.h"
 #include "client/connection_io.h"
 
-#define DROP_PATIENCE 2000u      /* milliseconds that unwanted answers are waited for */
-#define DISCARD_MAX (64u * 1024) /* bytes of them that are read to keep the connection */
+#define DROP_PATIENCE 2000u      /* milliseconds to wait for the responses to withdrawn requests */
+#define DISCARD_MAX (64u * 1024) /* bytes of such a response to read in order to keep the connection */
 
 void connection_init(struct connection *c, struct context *context, unsigned number)
 {
@@ -54,9 +54,9 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
     c->count++;
 }
 
-/* ---- Answers --------------------------------------------------------------------------------- */
+/* ---- Responses ------------------------------------------------------------------------------- */
 
-/* Goes on with the answer at the front, by what was read. */
+/* Parses more of the front response from the input. */
 static enum http_event take(struct connection *c, struct slice *part)
 {
     const struct in_flight *front = &c->queue[0];
@@ -81,8 +81,8 @@ static void pop(struct connection *c)
     memmove(c->queue, c->queue + 1, c->count * sizeof c->queue[0]);
 }
 
-/* The answer at the front is complete. False when it cannot be trusted to be one: it was pipelined, and more has
- * come than was asked for, so that they may be out of step. */
+/* The front response is complete. False if it cannot be trusted: its request was pipelined and surplus
+ * data followed, so requests and responses may be out of step. */
 static bool complete(struct connection *c)
 {
     const struct in_flight *front = c->queue;
@@ -134,8 +134,8 @@ static void on_broken(struct connection *c)
         connection_fail_protocol(c, c->response.problem);
 }
 
-/* The peer has ended its side; `cut` says that it may not have meant to. Returns whether that completes the
- * answer. */
+/* The peer closed its side; with `cut`, the connection may have been truncated. Returns whether the end
+ * of input completes the response. */
 static bool on_input_end(struct connection *c, bool cut)
 {
     struct transfer *t = c->queue[0].transfer;
@@ -161,7 +161,7 @@ static void on_read_failure(struct connection *c)
     connection_fail_transport(c);
 }
 
-/* An answer that nobody wants any more. */
+/* Skips the response to a withdrawn request; closes the connection if that takes too long. */
 static void discard(struct connection *c, enum http_event event, const struct slice *part)
 {
     c->discarded += event == HTTP_BODY ? part->size : 0;
@@ -171,8 +171,8 @@ static void discard(struct connection *c, enum http_event event, const struct sl
         connection_close(c);
 }
 
-/* Reads more. False when there is nothing to be read now, or the connection has failed; *ended: the end of the
- * connection has completed the answer. */
+/* Reads more input. False if there is none now or the connection failed. *ended: the end of input
+ * completed the response. */
 static bool read_more(struct connection *c, bool *ended)
 {
     *ended = false;
@@ -205,7 +205,7 @@ static enum connection_event gone(const struct transfer *t)
     return t->failed ? CONNECTION_FAILED : CONNECTION_LOST;
 }
 
-/* Passes an event of this transfer's answer on; CONNECTION_WAIT: there is none yet. */
+/* Maps an HTTP event of this transfer's response; CONNECTION_WAIT if there is nothing to report yet. */
 static enum connection_event pass_on(struct connection *c, struct transfer *t, enum http_event event)
 {
     switch (event) {
@@ -223,7 +223,9 @@ enum connection_event connection_step(struct transfer *t, struct slice *part)
     enum connection_event event;
     bool ended = false;
     while (t->connection) {
-        if (c->want_open) { /* the caller does not know of it yet; what does not fit need not be connected */
+        /* The caller has not opened it yet. Write the headers now: if they do not fit, fail without
+         * connecting. */
+        if (c->want_open) {
             connection_write_headers(c);
             if (t->connection)
                 return wait(c);
@@ -248,7 +250,7 @@ enum connection_event connection_step(struct transfer *t, struct slice *part)
     return gone(t);
 }
 
-/* ---- Answers that nobody wants any more ------------------------------------------------------ */
+/* ---- Withdrawing requests -------------------------------------------------------------------- */
 
 void connection_withdraw(struct transfer *t)
 {
@@ -260,7 +262,8 @@ void connection_withdraw(struct transfer *t)
         at++;
     bool begun = at == 0 && !c->answer_over && http_response_begun(&c->response);
     t->connection = NULL;
-    if (at >= c->written) { /* not a byte of it was written out, and what is behind it follows */
+    /* Its header was not written out yet: simply unqueue it. */
+    if (at >= c->written) {
         c->count--;
         memmove(c->queue + at, c->queue + at + 1, (c->count - at) * sizeof c->queue[0]);
     } else if (begun || t->body->size)
@@ -323,7 +326,7 @@ void connection_give_up(struct transfer *t, const char *waiting, const char *why
     t->failed = true;
     if (!c->up && !c->want_open) {
         if (connection_read(c) == REGTAG_FAILED) {
-            connection_fail_transport(c); /* the reason came together with the end of the time */
+            connection_fail_transport(c); /* failed just as the time ran out: report why */
             return;
         }
         status = (int)transport->failure(transport->context, c->number, &waiting, &permanent);
@@ -332,7 +335,7 @@ void connection_give_up(struct transfer *t, const char *waiting, const char *why
     c->context->permanent = permanent;
 }
 
-/* ---- What the caller is to do ---------------------------------------------------------------- */
+/* ---- What the caller must do ----------------------------------------------------------------- */
 
 void connection_want(struct connection *c, struct regtag_want *want)
 {

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define EMPTY_READS_MAX                                                                                 \
-    4u /* reads that bring empty lines only; a server that sends more of them has something to say */
+/* Reads that may bring nothing but empty lines; beyond that, they count as unsolicited data. */
+#define EMPTY_READS_MAX 4u
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
@@ -16,10 +16,10 @@ void connection_open(struct connection *c)
     c->out.used = c->out_handed = c->out_traced = 0;
 }
 
-/* Bytes that were read and not used go with the connection: they must never answer a later request. */
+/* Discard unparsed input: it must never be taken for the response to a later request. */
 static void shut(struct connection *c)
 {
-    if (c->open && !c->want_open) /* else the caller does not know of it yet */
+    if (c->open && !c->want_open) /* with want_open, the caller has not opened it yet */
         c->want_close = true;
     c->open = c->want_open = false;
     c->input = SLICE("");
@@ -42,7 +42,7 @@ void connection_close(struct connection *c)
 
 /* ---- Failing --------------------------------------------------------------------------------- */
 
-/* Closes the connection, and tells whoever is at the front why. */
+/* Closes the connection and fails the request at the front. */
 void connection_fail(struct connection *c, int status, const char *problem, const char *more)
 {
     char where[HOST_PORT_MAX];
@@ -128,7 +128,7 @@ static void trace_line(const struct context *context, struct slice line)
                                line.size);
 }
 
-/* Shows the headers written out that were not shown before, once the first byte of them has been handed over. */
+/* Traces headers not traced yet; called once their first byte was handed over. */
 static void trace_headers(struct connection *c)
 {
     const struct context *context = c->context;
@@ -144,8 +144,8 @@ static bool has_body_left(const struct connection *c)
     return c->written && last[-1].end > last[-1].header_end && c->handed < last[-1].end;
 }
 
-/* Writes the next header out, behind those that are still to be sent. False when there is none, when a body comes
- * first, or when it has to wait for memory. */
+/* Appends the next header to the output. False if there is none, if a body must be sent first, or if the
+ * header has to wait for space in the buffer. */
 static bool write_next_header(struct connection *c)
 {
     struct in_flight *f = &c->queue[c->written];
@@ -157,7 +157,7 @@ static bool write_next_header(struct connection *c)
     if (c->out.overflow) {
         c->out.used = before;
         c->out.overflow = false;
-        if (before == 0) /* not a byte is sent of what is not whole */
+        if (before == 0) /* it will never fit; never send part of a header */
             connection_fail(c, REGTAG_OTHER, "the request is longer than the memory for it", "");
         return false;
     }
@@ -174,7 +174,7 @@ void connection_write_headers(struct connection *c)
         ;
 }
 
-/* The next bytes of the last body written out. */
+/* The next bytes of the body that follows the last written header. */
 static struct slice body_part(struct connection *c)
 {
     const struct in_flight *last = &c->queue[c->written - 1];
@@ -187,7 +187,7 @@ static struct slice body_part(struct connection *c)
     return part.size > left ? slice_head(part, (size_t)left) : part;
 }
 
-/* What is to be handed over next: headers, as many as are there, or a part of a body. */
+/* The next bytes to hand over: all pending headers, or part of a body. */
 static struct slice next_piece(struct connection *c)
 {
     if (c->out_handed == c->out.used) {
@@ -214,13 +214,13 @@ static void note_handed(struct connection *c, size_t size)
             c->queue[i].transfer->sent = true;
 }
 
-/* Whether not a byte of what is queued has been sent. */
+/* Whether nothing in the queue has been sent yet. */
 static bool is_unsent(const struct connection *c)
 {
     return c->count && (c->written == 0 || c->handed == c->queue[0].begin);
 }
 
-/* Whether the request at the front is answered before all of it was sent: the rest is dropped. */
+/* Whether the response began before the front request was fully sent; the rest need not be sent then. */
 static bool is_answering_early(const struct connection *c)
 {
     bool whole = c->written && c->handed >= c->queue[0].end;
@@ -228,8 +228,8 @@ static bool is_answering_early(const struct connection *c)
     return begun && c->count && !whole;
 }
 
-/* Takes a new connection in place of this one, on which nothing was sent yet. One that was never used may be
- * replaced once; a server that does it again has to be listened to. */
+/* Replaces a connection on which nothing was sent yet by a new one. A fresh connection is replaced only
+ * once: if the server does it again, read what it has to say. */
 static bool replace(struct connection *c)
 {
     bool used = c->used;
@@ -241,7 +241,8 @@ static bool replace(struct connection *c)
     return true;
 }
 
-/* Listens before the first byte is sent. False when that must not be sent here, or not yet. */
+/* Checks for unsolicited data before the first byte is sent. False if it must not be sent here, or not
+ * yet. */
 static bool may_begin(struct connection *c)
 {
     enum quiet quiet = connection_listen(c);
@@ -257,7 +258,6 @@ static bool may_begin(struct connection *c)
     return false;
 }
 
-/* Hands over as much as the connection takes. */
 void connection_send_pending(struct connection *c)
 {
     const struct regtag_transport *t = &c->context->config->transport;
@@ -277,7 +277,6 @@ void connection_send_pending(struct connection *c)
     }
 }
 
-/* Whether there is anything to be handed over, now. */
 bool connection_has_unsent(const struct connection *c)
 {
     return !c->write_failed && !c->unsolicited && !c->starved && !is_answering_early(c) &&

@@ -1,4 +1,4 @@
-/* What all requests of an operation share: the configuration, the time, and the last failure. */
+/* State shared by all requests of an operation: configuration, time, and the last failure. */
 #ifndef REGTAG_CLIENT_CONTEXT_H
 #define REGTAG_CLIENT_CONTEXT_H
 
@@ -7,16 +7,15 @@
 
 struct context {
     const struct regtag_config *config;
-    uint64_t now;        /* of this step, in milliseconds */
+    uint64_t now;        /* of this step; all times are in milliseconds */
     uint64_t deadline;   /* of the operation */
-    uint64_t wake;       /* when the next step is due at the latest */
-    unsigned reads_left; /* in this step: however fast a server talks, the clock is looked at again */
+    uint64_t wake;       /* latest time for the next step */
+    unsigned reads_left; /* in this step; bounded, so that even a fast server cannot hide a timeout */
 
-    /* Why the last request failed, until the next one is begun: the message, whether a failure like it would
-     * only be met again, and whether not even a connection came about. */
+    /* Why the last request failed; reset when the next one begins. */
     struct error error;
-    bool permanent;
-    bool unreachable;
+    bool permanent;   /* retrying would fail the same way */
+    bool unreachable; /* no connection was established */
 };
 
 #endif

@@ -9,9 +9,9 @@
 #include "oci/manifest.h"
 
 #define AGAIN ((enum exchange_event)(-1))
-#define DRAIN_MAX (64u * 1024) /* bytes of a body that is not content, read to keep the connection */
+#define DRAIN_MAX (64u * 1024) /* bytes of a non-content body to read in order to keep the connection */
 
-/* ---- What follows from the request ----------------------------------------------------------- */
+/* ---- Policy by request ----------------------------------------------------------------------- */
 
 static bool changes_nothing(const struct request *q)
 {
@@ -36,8 +36,8 @@ static bool follows(const struct request *q, unsigned status)
     return changes_nothing(q) && status >= 301 && status <= 303;
 }
 
-/* When it has to be over. A request that may have acted is looked after in the last quarter of the time, and one that
- * is optional takes no more than a quarter. */
+/* Deadline of the request. Optional requests may use at most a quarter of the time left; those that need
+ * a lookup after a failure leave the last quarter for it. */
 static uint64_t time_limit(const struct exchange *x)
 {
     const struct context *c = x->remote->context;
@@ -49,8 +49,8 @@ static uint64_t time_limit(const struct exchange *x)
 
 /* ---- The request ----------------------------------------------------------------------------- */
 
-#define TARGET_MAX                                                                                      \
-    (REPOSITORY_MAX + DIGEST_MAX + 64) /* bytes of a target that is made of path and reference */
+/* bytes of a target composed of path and reference */
+#define TARGET_MAX (REPOSITORY_MAX + DIGEST_MAX + 64)
 
 static void write_target(const struct exchange *x, struct writer *w)
 {
@@ -63,7 +63,7 @@ static void write_target(const struct exchange *x, struct writer *w)
     write_slice(w, q->target);
 }
 
-/* Where the request goes; `memory` is for what a redirect names. */
+/* Where the request goes; `memory` holds the origin if it was redirected. */
 static const struct regtag_origin *origin_of(const struct exchange *x, struct regtag_origin *memory)
 {
     struct url u;
@@ -74,7 +74,7 @@ static const struct regtag_origin *origin_of(const struct exchange *x, struct re
     return memory;
 }
 
-/* The request line and Host: in absolute-form where a proxy is to take it on (RFC 9112, 3.2.2). */
+/* The request line and Host; in absolute-form if a proxy forwards the request (RFC 9112, 3.2.2). */
 static void write_line(const struct exchange *x, const struct regtag_origin *origin, struct slice target,
                        struct writer *w)
 {
@@ -91,7 +91,7 @@ static void write_line(const struct exchange *x, const struct regtag_origin *ori
         write_field(w, "Proxy-Authorization", slice_of(proxy));
 }
 
-/* What is shown to whom: the registry's token goes to its own origin and nowhere else. */
+/* Never send the registry's credentials to another origin. */
 static void write_login(const struct exchange *x, const struct regtag_origin *origin, struct writer *w)
 {
     if (x->request.to_token_server)
@@ -181,7 +181,7 @@ void exchange_restart(struct exchange *x)
     make_pending(x, 0);
 }
 
-/* ---- On its way ------------------------------------------------------------------------------ */
+/* ---- In flight ------------------------------------------------------------------------------- */
 
 static void start_clock(struct exchange *x, const struct connection *c)
 {
@@ -191,7 +191,7 @@ static void start_clock(struct exchange *x, const struct connection *c)
     x->traffic = c->traffic;
 }
 
-/* What was to go right behind this request goes there, if it still waits for its turn. */
+/* Pipelines the follower after this request, if it is still pending. */
 static void send_follower(struct exchange *x, struct connection *c, const struct regtag_origin *origin)
 {
     struct exchange *follower = x->request.follower;
@@ -204,7 +204,7 @@ static void send_follower(struct exchange *x, struct connection *c, const struct
     ENTER("exchange", follower->state, EXCHANGE_SENT);
 }
 
-/* Puts the request on its connection. False when it has to wait. */
+/* Queues the request on its connection. False if it has to wait. */
 static bool send(struct exchange *x)
 {
     struct context *context = x->remote->context;
@@ -240,7 +240,8 @@ static enum connection_event give_up(struct exchange *x, const char *waiting, co
     return CONNECTION_FAILED;
 }
 
-/* Goes on, with an eye on the time; that of a request behind another begins with its turn. */
+/* Steps the transfer and enforces --timeout and --stall. A pipelined request's clock starts when it
+ * reaches the front of the queue. */
 static enum connection_event step_in_time(struct exchange *x, struct slice *part)
 {
     struct context *context = x->remote->context;
@@ -268,7 +269,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     return event;
 }
 
-/* ---- Answers --------------------------------------------------------------------------------- */
+/* ---- Responses ------------------------------------------------------------------------------- */
 
 static enum exchange_event over(struct exchange *x, enum exchange_event event)
 {
@@ -278,7 +279,7 @@ static enum exchange_event over(struct exchange *x, enum exchange_event event)
     return event;
 }
 
-/* Shows the header of an answer, without what it may repeat of our secrets. */
+/* Traces the header of a response; remote_tell masks any secrets that it echoes. */
 static void trace_answer(const struct exchange *x)
 {
     struct slice name, value, section = http_response_fields(x->response);
@@ -312,7 +313,7 @@ static bool retry(struct exchange *x, const struct error *problem, uint64_t leas
     return true;
 }
 
-/* Another go at once, which counts as no attempt. */
+/* Resends at once, without counting an attempt. */
 static enum exchange_event send_again(struct exchange *x)
 {
     x->sent_again = true;
@@ -328,11 +329,11 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     const struct transfer *t = &x->transfer;
     bool freely = resend_of(&x->request) == RESEND_FREELY;
     REQUIRE(!lost || t->pipelined);
-    if (t->answered && x->use != USE_CONTENT) /* status and header have said it all */
+    if (t->answered && x->use != USE_CONTENT) /* status and header are all we need */
         return on_end(x);
     if (t->pipelined && !t->answered && (freely || !t->sent)) {
-        x->remote->alone =
-            x->remote->alone || !lost; /* there may be a server, or a proxy, that cannot do this */
+        /* The server, or a proxy, may not support pipelining. */
+        x->remote->alone = x->remote->alone || !lost;
         return send_again(x);
     }
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
@@ -359,7 +360,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
     return x->use == USE_CONTENT ? EXCHANGE_HEAD : AGAIN;
 }
 
-/* A part of a body that is read for its words only, if at all. A long one is not waited for. */
+/* A body that is not content: keep the beginning for the error message, cut long ones short. */
 static enum exchange_event on_words(struct exchange *x, struct connection *c, struct slice part)
 {
     x->drained += part.size;
@@ -390,11 +391,12 @@ static enum exchange_event on_redirect(struct exchange *x)
     error_clear(&r->context->error);
     error_set(&r->context->error, REGTAG_PROTOCOL, "%s (HTTP %u)", problem, x->response->status);
     r->context->permanent = true;
-    x->transfer.sent = x->transfer.answered = false; /* what was sent elsewhere has done nothing here */
+    x->transfer.sent = x->transfer.answered = false; /* a redirected request had no effect */
     return over(x, EXCHANGE_FAILED);
 }
 
-/* It was not asked for, so it answers nothing, but it may well be the reason why nothing else comes. */
+/* An error sent before the request does not answer it, but probably says why there will be no other
+ * response. */
 static enum exchange_event on_early_error(struct exchange *x)
 {
     struct context *c = x->remote->context;
@@ -441,7 +443,7 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *part)
     return event;
 }
 
-/* ---- Afterwards ------------------------------------------------------------------------------ */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 bool exchange_may_have_acted(const struct exchange *x)
 {
@@ -472,7 +474,7 @@ bool exchange_retry_later(struct exchange *x, const struct error *problem, uint6
     return true;
 }
 
-/* Where a redirect has led elsewhere, it is not the registry that speaks. */
+/* After a redirect to another origin, name that server: the error is not the registry's. */
 void exchange_explain(const struct exchange *x, struct error *e)
 {
     char text[300];

@@ -9,7 +9,7 @@ static const struct slice FORM_TYPE = SLICE_INIT("application/x-www-form-urlenco
 
 #define NOT_ITS_ANSWER "that is not the answer of a token server"
 
-/* What a token server's answer other than 200 means. */
+/* Meanings of a token server's error responses. */
 static const struct meaning TOKEN_MEANINGS[] = {
     {404, 404, REGTAG_PROTOCOL, CODE_ANY, "there is no token server at that address"},
     {407, 407, REGTAG_DENIED, CODE_ANY, "the proxy wants a user and a password, or others"},
@@ -42,7 +42,7 @@ static enum login_event over(struct login *l, enum login_event event)
     return event;
 }
 
-/* ---- Asking for a token ---------------------------------------------------------------------- */
+/* ---- Requesting a token ---------------------------------------------------------------------- */
 
 static void ask_for_token(struct login *l)
 {
@@ -73,7 +73,7 @@ static void ask_for_token(struct login *l)
     exchange_begin(&l->exchange, r, &q);
 }
 
-/* `problem` may be the context's error itself. */
+/* `problem` may point into the context's error: copy it before clearing that. */
 static enum login_event token_failed(struct login *l, int status, const char *problem)
 {
     struct error *e = &l->remote->context->error;
@@ -88,7 +88,7 @@ static enum login_event token_failed(struct login *l, int status, const char *pr
     return over(l, LOGIN_FAILED);
 }
 
-/* Many a token server knows GET only. */
+/* Many token servers support only GET. */
 static bool falls_back_to_get(struct login *l)
 {
     struct auth *a = &l->remote->auth;
@@ -142,7 +142,7 @@ static enum login_event step_token(struct login *l)
     }
 }
 
-/* ---- Asking for a challenge ------------------------------------------------------------------ */
+/* ---- Requesting a challenge ------------------------------------------------------------------ */
 
 static void ping(struct login *l)
 {
@@ -174,7 +174,7 @@ static enum login_event step_ping(struct login *l)
     REQUIRE(l->state == LOGIN_PING && l->remote->auth.pinged);
     switch (exchange_step(&l->exchange, &part)) {
     case EXCHANGE_END: return on_ping_answer(l);
-    case EXCHANGE_FAILED: /* it was worth a try; the 401 stands */
+    case EXCHANGE_FAILED: /* the original 401 stands */
         error_clear(&c->error);
         error_set(&c->error, REGTAG_DENIED,
                   "not authenticated, and the registry does not say how (HTTP 401)");

@@ -10,11 +10,11 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-#define SECRET_KNOWN 8 /* bytes of a secret that are enough to know it: the text may have been cut */
-/* bytes of a login that are looked for in Base64; no text is longer than that */
+#define SECRET_KNOWN 8 /* mask from this many bytes of a secret on: the text may have been cut off */
+/* bytes of "user:secret" to mask in Base64; enough, since no text is longer */
 #define SECRET_LOOKED 900
 
-/* Writes over each place where the text goes like the secret for so long. */
+/* Overwrites each match of at least SECRET_KNOWN bytes, or of a whole secret of 3 to 7 bytes. */
 void mask(struct slice secret, char *text, size_t size)
 {
     size_t least = secret.size < SECRET_KNOWN ? secret.size : SECRET_KNOWN;
@@ -27,7 +27,7 @@ void mask(struct slice secret, char *text, size_t size)
     }
 }
 
-/* The login as Basic sends it. */
+/* "user:secret", as encoded for Basic. */
 static void mask_basic(const char *user, const char *secret, char *text, size_t size)
 {
     char login[SECRET_LOOKED], encoded[SECRET_LOOKED / 3 * 4];

@@ -1,5 +1,5 @@
-/* Servers, and proxies, may repeat what they were told. What they repeat of our secrets is overwritten with asterisks,
- * plain or as it was sent, and the beginning of one as well: the text may have been cut. */
+/* Servers and proxies may echo what they were sent. Masking overwrites our secrets in such texts with
+ * asterisks, in plain and as sent, including truncated ones. */
 #ifndef REGTAG_CLIENT_MASK_H
 #define REGTAG_CLIENT_MASK_H
 
@@ -8,10 +8,10 @@
 
 void mask(struct slice secret, char *text, size_t size);
 
-/* The credentials, plain and in Base64. */
+/* Masks the credentials, in plain and in Base64. */
 void mask_credentials(const struct regtag_credentials *credentials, char *text, size_t size);
 
-/* A login of which only the Base64 is known. */
+/* Masks Basic credentials given in Base64, and the password in them. */
 void mask_encoded_login(struct slice basic, char *text, size_t size);
 
 #endif

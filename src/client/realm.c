@@ -2,7 +2,7 @@
 
 #include "oci/reference.h"
 
-/* ---- Addresses that are not the internet's --------------------------------------------------- */
+/* ---- Private addresses ----------------------------------------------------------------------- */
 
 static bool starts_with_number(struct slice host, uint64_t least, uint64_t most, struct slice *rest)
 {
@@ -11,7 +11,7 @@ static bool starts_with_number(struct slice host, uint64_t least, uint64_t most,
     return slice_number(slice_split(rest, '.'), 255, &number) && number >= least && number <= most;
 }
 
-/* Four decimal numbers without leading zeros, which some would read as octal. */
+/* Four decimal numbers; no leading zeros, because some resolvers read those as octal. */
 static bool is_dotted_quad(struct slice host)
 {
     uint64_t number;
@@ -24,7 +24,7 @@ static bool is_dotted_quad(struct slice host)
     return parts == 4;
 }
 
-/* A dotted IPv4 address of a network that is not the internet (RFC 6890). */
+/* A dotted-quad IPv4 address that is not globally routable (RFC 6890). */
 static bool is_private_ipv4(struct slice host)
 {
     struct slice rest, more;
@@ -38,7 +38,7 @@ static bool is_private_ipv4(struct slice host)
            (starts_with_number(host, 192, 192, &rest) && starts_with_number(rest, 168, 168, &more));
 }
 
-/* An IPv6 address that is not one of the internet's, 2000::/3. */
+/* An IPv6 address outside 2000::/3, the global unicast range. */
 static bool is_private_ipv6(struct slice host)
 {
     bool ipv6 = slice_find(host, ':') < host.size;
@@ -46,8 +46,8 @@ static bool is_private_ipv6(struct slice host)
            !(host.size && (host.data[0] == '2' || host.data[0] == '3') && slice_find(host, ':') == 4);
 }
 
-/* A name ends in letters; what ends in a number is an IPv4 address, in one of the spellings that inet_aton
- * takes: 127.1, 0x7f.1, 2130706433. */
+/* Top-level domains do not start with a digit, so such a host must be an IPv4 address in one of the
+ * other notations that inet_aton accepts: 127.1, 0x7f.1, 2130706433. */
 static bool is_odd_ipv4(struct slice host)
 {
     struct slice label = {NULL, 0}, rest = host;
@@ -58,12 +58,12 @@ static bool is_odd_ipv4(struct slice host)
 
 static bool is_private(struct slice host)
 {
-    if (host.size && host.data[host.size - 1] == '.') /* the root of all names, which changes nothing */
+    if (host.size && host.data[host.size - 1] == '.') /* a trailing dot names the same host */
         host.size--;
     return host_is_loopback(host) || is_private_ipv4(host) || is_private_ipv6(host) || is_odd_ipv4(host);
 }
 
-/* A realm that the user vouches for: HOST or HOST:PORT. */
+/* Whether the user allowed the realm explicitly, as HOST or HOST:PORT. */
 static bool is_allowed(const struct regtag_config *config, const struct url *realm)
 {
     for (size_t i = 0; i < config->allowed_realms_count; i++) {
@@ -78,7 +78,7 @@ static bool is_allowed(const struct regtag_config *config, const struct url *rea
     return false;
 }
 
-/* Why the token server is not to be trusted with credentials, or NULL. */
+/* Why not to trust the token server with credentials, or NULL. */
 static const char *realm_problem(const struct regtag_origin *registry, const struct url *realm)
 {
     struct slice host = slice_of(registry->host);

@@ -1,4 +1,4 @@
-/* Token servers: which of those that a registry names may be shown the credentials. */
+/* Decides whether to trust the token server that a registry names with the credentials. */
 #ifndef REGTAG_CLIENT_REALM_H
 #define REGTAG_CLIENT_REALM_H
 
@@ -6,9 +6,10 @@
 #include "http/url.h"
 #include "regtag.h"
 
-/* Whether the realm, an absolute URL, may be asked for a token for the registry: not in plain HTTP where the registry
- * speaks TLS or is another host, and not at a private address where the registry has none, unless the
- * configuration allows it. Else sets e with REGTAG_DENIED. */
+/* Whether to request the registry's token from the realm, an absolute URL. Refuses plain HTTP if the
+ * registry uses TLS or is another host (other than loopback), and a private address on another host if
+ * the registry has a public one, unless the configuration allows the realm. Sets e to REGTAG_DENIED if
+ * not. */
 bool realm_check(struct slice realm, const struct regtag_config *config,
                  const struct regtag_origin *registry, struct error *e);
 

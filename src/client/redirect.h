@@ -1,4 +1,4 @@
-/* Redirects (RFC 9110, 15.4): where one leads, and whether it may be followed. */
+/* Redirects (RFC 9110, 15.4): resolves the target and checks whether to follow it. */
 #ifndef REGTAG_CLIENT_REDIRECT_H
 #define REGTAG_CLIENT_REDIRECT_H
 
@@ -7,8 +7,9 @@
 
 #define REDIRECTS_MAX 5u
 
-/* Resolves the Location of an answer against the URL in `location`, which the request went to, and puts what comes of
- * it there. Returns NULL, or why it cannot be followed; `before` is how many redirects led to that URL. */
+/* Resolves the Location of a response against the request's URL in `location`, and replaces that by the
+ * result. `before` is the number of redirects followed so far. Returns NULL, or why the redirect cannot
+ * be followed. */
 const char *redirect_follow(const struct http_response *response, unsigned before,
                             char location[URL_MAX + 1]);
 

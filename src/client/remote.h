@@ -1,5 +1,5 @@
-/* A remote: one registry as one repository of it is worked on. Where it is, who asks, what may be shown, and the
- * connections that lead there. */
+/* A remote: one repository of one registry, with its origin, authentication, rate limits and
+ * connections. */
 #ifndef REGTAG_CLIENT_REMOTE_H
 #define REGTAG_CLIENT_REMOTE_H
 
@@ -10,41 +10,41 @@ struct exchange;
 
 struct remote {
     struct context *context;
-    const struct reference *reference; /* whose repository the paths of requests are in */
-    const char *actions; /* on the repository, that a token is asked for: "pull", "pull,push" */
+    const struct reference *reference; /* names the repository for request paths and token scopes */
+    const char *actions;               /* of the token scope: "pull", "pull,push" */
     struct regtag_origin origin;
-    bool alone;         /* no request goes behind another: something on the way did not bear that */
-    uint64_t pause;     /* milliseconds that it wants to be left alone, from its last answer */
-    uint64_t remaining; /* the last RateLimit-Remaining */
+    bool alone;         /* no pipelining: a server or proxy failed to handle it */
+    uint64_t pause;     /* milliseconds to wait before the next request, as of the last response */
+    uint64_t remaining; /* last RateLimit-Remaining */
 
-    const struct exchange *redirected; /* whose request goes to `location` */
+    const struct exchange *redirected; /* the exchange that `location` belongs to */
     char location[URL_MAX + 1];
 
     struct auth auth;
     struct connection home; /* to the registry */
-    struct connection away; /* to a token server elsewhere, or to where a redirect leads */
+    struct connection away; /* to any other origin: a token server or the target of a redirect */
 };
 
-/* Makes a remote whose connections have the numbers `number` and `number` + 1. Reference and origin are set by
- * whoever knows them; the reference must stay. */
+/* Initializes a remote with the connections `number` and `number` + 1. The caller sets reference,
+ * actions and origin; the reference is borrowed. */
 void remote_init(struct remote *r, struct context *context, unsigned number);
 
-/* Closes all connections and forgets all secrets. */
+/* Closes all connections and wipes all secrets. */
 void remote_end(struct remote *r);
 
-/* Whether credentials may be shown there: scheme, host and port are the registry's. */
+/* Whether `origin` may receive the registry's credentials: same scheme, host and port. */
 bool remote_is_home(const struct remote *r, const struct regtag_origin *origin);
 
-/* The connection for an origin. */
+/* The connection to use for an origin. */
 struct connection *remote_connection(struct remote *r, const struct regtag_origin *origin);
 
-/* Whether one request may be sent behind another there. Where a 401 is to be expected, that would be one of two. */
+/* Whether to pipeline requests. Not while a 401 is expected: every pipelined request would get one. */
 bool remote_pipelines(const struct remote *r);
 
-/* Writes asterisks over whatever in a text is one of our secrets, the proxy's login included. */
+/* Overwrites our secrets in a text with asterisks, including the proxy's login. */
 void remote_mask(const struct remote *r, char *text, size_t size);
 
-/* Tells something on the way, if anyone listens; secrets are masked, and long lines are cut. */
+/* Traces a line, if tracing is on; secrets are masked, and long lines are truncated. */
 void remote_tell(const struct remote *r, enum regtag_trace kind, const char *format, ...)
     WRITER_FORMAT(3, 4);
 

@@ -2,8 +2,9 @@
 
 #include "http/date.h"
 
-#define WAIT_FIRST                                                                                      \
-    250u /* milliseconds at most before the second attempt; twice that before the third ... */
+/* Maximum backoff in milliseconds: before the second attempt, doubled for each further one,
+ * and overall. */
+#define WAIT_FIRST 250u
 #define WAIT_MAX 30000u
 
 bool status_is_transient(unsigned http)
@@ -17,8 +18,8 @@ bool failure_is_transient(const struct context *c, bool cut)
     return transient && !c->permanent && c->now < c->deadline;
 }
 
-/* What RateLimit-Remaining leaves is to last for its window; where asking costs nothing (Docker Hub's HEAD),
- * it does not matter. */
+/* Spreads the requests left by RateLimit-Remaining over its window, in milliseconds per request. No
+ * pause if the request was not counted (Docker Hub's HEAD). */
 static uint64_t pace(struct remote *r, const struct http_response *response)
 {
     uint64_t before = r->remaining, window, remaining;
@@ -34,7 +35,8 @@ void retry_note_pace(struct remote *r, const struct http_response *response)
     r->pause = by_request > by_rate ? by_request : by_rate;
 }
 
-/* Anything up to twice as long each time ("full jitter"), so that many devices do not come back together. */
+/* Exponential backoff with full jitter, so that many devices do not retry in lockstep. Without random
+ * numbers, wait for the maximum. */
 static uint64_t backoff(const struct regtag_random *random, unsigned failed)
 {
     uint64_t longest = failed < 7 ? WAIT_FIRST << failed : WAIT_MAX;

@@ -1,25 +1,27 @@
-/* Which failures are transient, and when to try again: later each time, and never beyond the deadline. */
+/* Which failures are transient, and when to retry: with exponential backoff, and never past the
+ * deadline. */
 #ifndef REGTAG_CLIENT_RETRY_H
 #define REGTAG_CLIENT_RETRY_H
 
 #include "client/remote.h"
 
-/* What has been tried in vain for one purpose. It may take several requests, one after the other. */
+/* Failed attempts at one task, which may take several requests in succession. */
 struct attempts {
     unsigned failed;
 };
 
-/* Whether an answer with this status may be another one the next time. */
+/* Whether a retry may get a different response than this status. */
 bool status_is_transient(unsigned http);
 
-/* The same of the failure in the context: connections that broke or stalled. `cut`: within an answer. */
+/* Whether the failure in the context may pass: a broken or stalled connection. `cut`: it broke within a
+ * response. */
 bool failure_is_transient(const struct context *c, bool cut);
 
-/* Keeps what an answer says about when to ask again. */
+/* Sets r->pause from the response's Retry-After and rate limit. */
 void retry_note_pace(struct remote *r, const struct http_response *response);
 
-/* Counts an attempt that failed because of `problem`, and sets *resume to when the next one is to begin, at least
- * `least` milliseconds from now. False when there is none: there have been enough, or the time is too short. */
+/* Counts an attempt that failed with `problem`, and sets *resume to the time of the next one, at least
+ * `least` milliseconds from now. False if there are no retries left or the deadline is too near. */
 bool retry_later(const struct remote *r, struct attempts *attempts, const struct error *problem,
                  uint64_t least, uint64_t *resume);
 

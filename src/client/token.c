@@ -16,8 +16,7 @@ static void keep_key(struct token_answer *t, struct slice text)
     t->key_size += text.size;
 }
 
-/* The end of a key: the value that follows it may be a token. One of another name replaces it only if
- * it is the better one. */
+/* The end of a key: its value may be a token. If both names occur, "token" wins over "access_token". */
 static bool end_key(struct token_answer *t)
 {
     struct slice key = {t->key, t->key_size <= sizeof t->key ? t->key_size : 0};
@@ -53,7 +52,7 @@ static bool text_part(struct token_answer *t, struct slice text)
     return t->json.in_key || !t->wanted || keep_token(t, text);
 }
 
-/* A value at the top begins or ends that is no text. */
+/* Any event other than JSON_TEXT: a string ends, or another value begins or ends. */
 static bool other_value(struct token_answer *t, enum json_event event)
 {
     unsigned depth = t->json.depth - (event == JSON_OBJECT || event == JSON_ARRAY);
@@ -91,7 +90,7 @@ bool token_answer_take(struct token_answer *t, struct slice in)
     return false;
 }
 
-/* It goes into a header: visible characters only (RFC 6750, 2.1, and whatever else is seen). */
+/* The token goes into a header, so allow only visible ASCII; real tokens go beyond RFC 6750, 2.1. */
 static bool can_be_sent(const struct token_answer *t)
 {
     for (size_t i = 0; i < t->size; i++)
