@@ -760,7 +760,8 @@ def every_call(strace, args):
             if match[1] not in ("execve", "exit_group"):
                 found.append((match[1], count[match[1]]))
     assert 20 < len(found) < 300, found
-    return found
+    # With sanitizers, a run takes long, and every third call is enough: without them, each call has its turn.
+    return found[::3] if os.environ.get("SAN") else found
 
 
 @pytest.fixture(params=["moved", "created", "deleted"])
