@@ -122,7 +122,12 @@ class Registry:
     def fetch(self, repository, reference, accept=EVERY_TYPE):
         """The media type, the digest and the bytes of a manifest; None for each where none is."""
         path = f"/v2/{repository}/manifests/{reference}"
-        status, headers, body = self.request("GET", path, None, {"Accept": accept})
+        # docker-registry 2.8 answers 500 while a tag's link is being written: no more than a moment.
+        for _ in range(100):
+            status, headers, body = self.request("GET", path, None, {"Accept": accept})
+            if status != 500:
+                break
+            time.sleep(0.05)
         if status == 404:
             return None, None, None
         _expect(200, status, body)
