@@ -11,6 +11,7 @@
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
+#   make coverage   how much of src/embed the tests of the command run
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
@@ -29,6 +30,7 @@
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
 #                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
+#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   V=1                             shows the commands whole
@@ -40,7 +42,7 @@
 # Debian packages that are missing are installed as root or through sudo; where neither is to be had,
 # the command to run is printed.
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 
 TLS     ?= 1
 SAN     ?=
@@ -129,7 +131,8 @@ endif
 includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
 defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
             -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"' $(if $(SAN),-DREGTAG_DEBUG)
-limits    = $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
+limits    = $(if $(CONNECTIONS_MAX),-DREGTAG_CONNECTIONS_MAX=$(CONNECTIONS_MAX)) \
+            $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
 language  = -std=c99 $(defines) $(limits) $(includes)
 compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(static_link) $(LDFLAGS)
@@ -140,6 +143,7 @@ objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 library := $(foreach room,base oci http client registry,$(wildcard src/$(room)/*.c))
 hash    := src/embed/regtag_sha256.c
+posix   := $(patsubst %,src/embed/regtag_%.c,sockets connect address blocking)
 # Whatever is linked with a library that reports its transitions records them for the tests.
 reports := $(if $(SAN),tests/library/transitions.c)
 
@@ -149,7 +153,7 @@ tls            := src/net/tls_none.c
 mbedtls_config := regtag_mbedtls.h
 mbedtls        := sha256 platform_util
 else
-tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c))
+tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c)) src/embed/regtag_tls_mbedtls.c
 mbedtls_config := regtag_mbedtls_tls.h
 mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod bignum_mod_raw chacha20 \
     chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm md oid pem pk \
@@ -161,16 +165,16 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
 endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
-program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) \
+program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
            $(filter-out $(heap),$(wildcard src/cli/*.c))
 
 tests        := $(wildcard tests/unit/test_*.c)
 test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper journal journal_line journal_reader outage \
+tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_reader outage \
                 output process proxy_env report schedule undo_index) \
-                $(patsubst %,src/net/%.c,address child clock no_proxy proxy tunnel)
+                $(patsubst %,src/net/%.c,child clock no_proxy proxy tunnel) src/embed/regtag_address.c
 
 # ---- Programs --------------------------------------------------------------------------------
 
@@ -223,11 +227,11 @@ endif
 # ---- To be linked in -------------------------------------------------------------------------
 
 # Optional, and the program's own business: what does not need mbedTLS goes into an archive of its own.
-$(OUT)/libregtag-posix.a: $(call objects,src/embed/regtag_sockets.c src/embed/regtag_blocking.c)
+$(OUT)/libregtag-posix.a: $(call objects,$(posix))
 
 amalgamated := build/amalgamation/regtag.c
 amalgamation: $(amalgamated)
-$(amalgamated): $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]) \
+$(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]) \
                 $(library) $(wildcard $(addsuffix *.h,$(sort $(dir $(library))))) $(JSMN_DIR)/jsmn.h Makefile
 	echo '  GEN $@'
 	rm -rf $(@D)
@@ -338,7 +342,7 @@ $(filter-out build/third_party/%,$(third_party)):
 
 # Debian's packages for what is to be made. A compiler that works is good enough, wherever it is from.
 goal     = $(filter $(1),$(MAKECMDGOALS))
-packages = $(if $(call goal,check),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest python3-pytest-xdist strace) \
+packages = $(if $(call goal,check coverage),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest python3-pytest-xdist strace) \
            $(if $(call goal,figures),binutils curl openssl python3 python3-pytest valgrind) \
            $(if $(call goal,demo),curl) \
            $(if $(call goal,check-targets),binutils openssl python3 python3-pytest python3-pytest-xdist qemu-user-static strace)
@@ -359,9 +363,15 @@ check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space.
 check-small:
-	+$(MAKE) --no-print-directory TARGET=$(shell uname -m)-linux-musl MANIFEST_MAX=262144 OUT=$(OUT)/small
+	+$(MAKE) --no-print-directory TARGET=$(shell uname -m)-linux-musl MANIFEST_MAX=262144 CONNECTIONS_MAX=3 OUT=$(OUT)/small
 	BUILD=$(OUT) TLS=$(TLS) REGTAG=$(OUT)/small/regtag REGTAG_SMALL=$(OUT)/small/regtag PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py
+
+# How much of src/embed the tests of the command run.
+coverage:
+	+$(MAKE) --no-print-directory OUT=$(OUT)/coverage CFLAGS='$(CFLAGS) --coverage -O0' $(OUT)/coverage/regtag $(OUT)/coverage/probe
+	find $(OUT)/coverage -name '*.gcda' -delete
+	tests/coverage $(OUT)/coverage
 
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
@@ -377,14 +387,13 @@ objects: $(call objects,$(SOURCES))
 
 # ---- Installing ------------------------------------------------------------------------------
 
-install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag.pc
+install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag.pc $(amalgamated)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(OUT)/regtag $(DESTDIR)$(PREFIX)/bin/regtag
 	$(STRIP) $(DESTDIR)$(PREFIX)/bin/regtag
 	install -m 644 src/regtag.1 $(DESTDIR)$(PREFIX)/share/man/man1/regtag.1
-	install -m 644 src/regtag.h src/embed/regtag_sockets.h src/embed/regtag_blocking.h \
-	    $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(patsubst %,build/amalgamation/regtag%.h,'' _address _sockets _blocking) $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(DESTDIR)$(LIBDIR)
 	install -m 644 $(OUT)/regtag.pc $(DESTDIR)$(LIBDIR)/pkgconfig/regtag.pc
 
@@ -399,7 +408,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-small clean demo figures help install lint objects packages \
+.PHONY: all amalgamation examples lib probe check check-small clean coverage demo figures help install lint objects packages \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
     $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* regtag: retags images in a container registry.
  *
  * This is the only header a program needs in order to do what the command does. Conventions:
@@ -14,14 +17,19 @@
  *
  * Errors. Every function that can fail returns an enum regtag_status; its values are the command's exit
  * statuses and will never change. regtag_error() returns the message: one line that says what went
- * wrong, where, and usually what to do about it. It may contain text from a server, control characters
- * included: escape it before printing it to a terminal.
+ * wrong and where. It may contain text from a server, control characters included: escape it before
+ * printing it to a terminal. regtag_hint() says what would help, for a program to put into its own words.
  *
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
  * Order of calls: regtag_init; one of regtag_tag, regtag_delete, regtag_list, regtag_digest and
  * regtag_manifest; then regtag_step until it returns REGTAG_DONE or REGTAG_ERROR. The block can then be
- * reused for another operation, starting with regtag_init, or, to poll a digest, with regtag_again. */
+ * reused for another operation, starting with regtag_init, or, to poll a digest, with regtag_again.
+ *
+ * Versions. A program that was compiled against this header runs with every later library of the same
+ * major version. Members are only appended: to struct regtag_config, whose `size` says which of them the
+ * caller knows (the others count as zero), and to structs that the library hands out by pointer. All other
+ * structs keep their size, and have `reserved` members, which must be zero. */
 #ifndef REGTAG_H
 #define REGTAG_H
 
@@ -33,26 +41,48 @@
 extern "C" {
 #endif
 
+/* The version of this header, 10000 * major + 100 * minor + patch, and of the library. */
+#define REGTAG_VERSION_NUMBER 200
+unsigned regtag_version(void);
+
 enum regtag_status {
-    REGTAG_OK = 0,            /* done and confirmed */
-    REGTAG_OTHER = 1,         /* failed for a reason without a code of its own */
-    REGTAG_USAGE = 2,         /* bad option, reference or tag */
-    REGTAG_NOT_FOUND = 3,     /* no such image, tag or repository */
-    REGTAG_DENIED = 4,        /* not authenticated, or not allowed */
-    REGTAG_NO_CONNECTION = 5, /* host not found or unreachable, or connection lost */
-    REGTAG_TIMEOUT = 6,       /* connected, but no complete response by the deadline */
-    REGTAG_UNTRUSTED = 7,     /* TLS: the peer could not be trusted */
-    REGTAG_BAD_DATES = 8,     /* TLS: the peer would be trusted but for the dates */
-    REGTAG_PROTOCOL = 9,      /* the response could not be understood */
-    REGTAG_REFUSED = 10,   /* the manifest is invalid, ambiguous, too large, or has the wrong digest */
-    REGTAG_SCHEMA1 = 11,   /* the image exists only as schema 1 */
-    REGTAG_GUARD = 12,     /* a guard did not hold */
-    REGTAG_IMMUTABLE = 13, /* the registry forbids moving the tag */
-    REGTAG_SLOW_DOWN = 14, /* rate limited: the registry asks to slow down */
-    REGTAG_NOT_CONFIRMED = 15, /* uploaded, but the registry reports another digest */
-    REGTAG_CREDENTIALS = 16,   /* the credentials file or helper is unusable */
-    REGTAG_SERVER_FAILED = 17, /* HTTP 5xx */
-    REGTAG_UNCERTAIN = 18      /* an upload got no answer, and checking the tag failed */
+    REGTAG_OK = 0,              /* done and confirmed */
+    REGTAG_E_OTHER = 1,         /* failed for a reason without a code of its own */
+    REGTAG_E_USAGE = 2,         /* bad option, reference or tag */
+    REGTAG_E_NOT_FOUND = 3,     /* no such image, tag or repository */
+    REGTAG_E_DENIED = 4,        /* not authenticated, or not allowed */
+    REGTAG_E_NO_CONNECTION = 5, /* host not found or unreachable, or connection lost */
+    REGTAG_E_TIMEOUT = 6,       /* connected, but no complete response by the deadline */
+    REGTAG_E_UNTRUSTED = 7,     /* TLS: the peer could not be trusted */
+    REGTAG_E_BAD_DATES = 8,     /* TLS: the peer would be trusted but for the dates */
+    REGTAG_E_PROTOCOL = 9,      /* the response could not be understood */
+    REGTAG_E_REFUSED = 10,   /* the manifest is invalid, ambiguous, too large, or has the wrong digest */
+    REGTAG_E_SCHEMA1 = 11,   /* the image exists only as schema 1 */
+    REGTAG_E_GUARD = 12,     /* a guard did not hold */
+    REGTAG_E_IMMUTABLE = 13, /* the registry forbids moving the tag */
+    REGTAG_E_SLOW_DOWN = 14, /* rate limited: the registry asks to slow down */
+    REGTAG_E_NOT_CONFIRMED = 15, /* uploaded, but the registry reports another digest */
+    REGTAG_E_CREDENTIALS = 16,   /* the credentials file or helper is unusable */
+    REGTAG_E_SERVER_FAILED = 17, /* HTTP 5xx */
+    REGTAG_E_UNCERTAIN = 18      /* an upload got no answer, and checking the tag failed */
+};
+
+/* What would help, where that is something that a caller can set or call. */
+enum regtag_hint {
+    REGTAG_HINT_NONE,
+    REGTAG_HINT_TIMEOUT,      /* more time: `timeout` */
+    REGTAG_HINT_STALL,        /* more patience: `stall` */
+    REGTAG_HINT_SCHEME,       /* `scheme` chooses between plain HTTP and TLS, not the reference */
+    REGTAG_HINT_SCHEME_TLS,   /* the port speaks TLS: REGTAG_SCHEME_TLS */
+    REGTAG_HINT_SCHEME_PLAIN, /* the port may speak plain HTTP: REGTAG_SCHEME_PLAIN */
+    REGTAG_HINT_REALM,        /* if the token server is meant to get the credentials: `allowed_realms` */
+    REGTAG_HINT_PLATFORM,     /* no `platform`: the image is not an index */
+    REGTAG_HINT_EXPECTED,     /* `expected` says where a tag must point */
+    REGTAG_HINT_SIBLINGS,     /* `siblings` deletes the manifest with all its tags */
+    REGTAG_HINT_LIST,         /* regtag_list tells which tags there are */
+    REGTAG_HINT_CA,           /* a CA that is trusted */
+    REGTAG_HINT_CERTIFICATE,  /* a client's certificate and key */
+    REGTAG_HINT_CLOCK         /* the right time, or one that is known to be over */
 };
 
 /* ---- What the caller provides ---------------------------------------------------------------- */
@@ -64,6 +94,7 @@ struct regtag_hash {
     int (*start)(void *context);
     int (*update)(void *context, const void *bytes, size_t size);
     int (*finish)(void *context, unsigned char sum[32]);
+    void *reserved[2];
 };
 
 /* Random bytes for retry jitter, so that many devices that failed together do not all retry together.
@@ -72,40 +103,55 @@ struct regtag_random {
     void *context;
     /* NULL: no jitter, always wait for the full backoff. */
     int (*bytes)(void *context, void *bytes, size_t size);
+    void *reserved[2];
 };
 
 /* The peer of a connection. */
 struct regtag_origin {
     bool tls;
+    bool registry; /* the registry itself, not a server that it refers to: client certificates, pins and
+                      the like are for it alone */
     uint16_t port;
     char host[256]; /* a name, an IPv4 address, or an IPv6 address without brackets */
+    uint32_t reserved[2];
 };
 
-/* How many connections an operation uses at most. Number 0 goes to the registry, number 1 to any other
- * server it refers to: a token server, or the target of a redirect. */
-#define REGTAG_CONNECTIONS 2
+/* How many connections an operation may have: at least two, one to the registry and one to any other
+ * server that it refers to (a token server, the target of a redirect), and at most this many. */
+#ifndef REGTAG_CONNECTIONS_MAX
+#define REGTAG_CONNECTIONS_MAX 18
+#endif
+#define REGTAG_CONNECTIONS_MIN 2
 
 /* Returned by read and write when no byte was transferred. */
-#define REGTAG_AGAIN (-1)  /* would block, or still connecting */
-#define REGTAG_CLOSED (-2) /* read: clean end of stream */
-#define REGTAG_FAILED (-3) /* connecting failed, or the connection broke; failure() says why */
-#define REGTAG_CUT (-4)    /* read: end of stream without a TLS close_notify; data may be missing */
+#define REGTAG_IO_AGAIN (-1)  /* would block, or still connecting */
+#define REGTAG_IO_CLOSED (-2) /* read: clean end of stream */
+#define REGTAG_IO_FAILED (-3) /* connecting failed, or the connection broke; failure() says why */
+#define REGTAG_IO_CUT (-4)    /* read: end of stream without a TLS close_notify; data may be missing */
+
+/* Why a connection failed. The library hands it out zeroed, to be filled in. */
+struct regtag_failure {
+    enum regtag_status status;
+    const char *text; /* follows "HOST:PORT: "; must stay valid until the connection is opened again */
+    enum regtag_hint hint;
+    bool lasting; /* a retry would fail in the same way */
+    void *reserved[2];
+};
 
 /* The connections. Once regtag_step has asked for a connection to be opened, it may be read and written
- * at any time: both return REGTAG_AGAIN until it is established. */
+ * at any time: both return REGTAG_IO_AGAIN until it is established. Connections are numbered from 0 on. */
 struct regtag_transport {
     void *context;
     /* Transfer up to `size` (at least 1) bytes; return the number transferred, or one of the above. */
     ptrdiff_t (*read)(void *context, unsigned connection, void *bytes, size_t size);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size);
-    /* Why REGTAG_FAILED was returned: a status and, in *text, what follows "HOST:PORT: " in the
-     * message. The text must stay valid until the connection is opened again. Set *lasting, which is
-     * false on entry, if the failure is permanent. Also called when the deadline passes while still
-     * connecting: the text then says what the connection was waiting for. */
-    enum regtag_status (*failure)(void *context, unsigned connection, const char **text, bool *lasting);
+    /* Why REGTAG_IO_FAILED was returned. Also called when the deadline passes while still connecting: the
+     * text then says what the connection was waiting for. */
+    void (*failure)(void *context, unsigned connection, struct regtag_failure *f);
     /* May be NULL. Whether plain HTTP requests to an origin go through a proxy: returns NULL if they
      * don't, else the value of Proxy-Authorization, or "" to send none. */
     const char *(*proxy)(void *context, const struct regtag_origin *origin);
+    void *reserved[3];
 };
 
 /* Kinds of trace output: one line per call, without a newline. Text from servers is not escaped. */
@@ -122,6 +168,7 @@ struct regtag_credentials {
     const char *user, *password;
     const char *identity_token; /* exchanged for access tokens at the token server (OAuth 2) */
     const char *bearer_token;   /* an access token: sent as is, never renewed */
+    void *reserved[4];
 };
 
 /* The longest credentials accepted, in bytes. */
@@ -146,11 +193,13 @@ enum regtag_scheme {
 
 /* An upper bound on the memory for an operation with these limits, for static allocation; regtag_size()
  * is exact. */
-#define REGTAG_SIZE(manifest_max, tokens_max) ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX)
-#define REGTAG_STATE_MAX (208u * 1024) /* bytes: all buffers except the manifest and its index */
+#define REGTAG_SIZE(manifest_max, tokens_max, connections)                                              \
+    ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX + (connections)*REGTAG_CONNECTION_SIZE_MAX)
+#define REGTAG_STATE_MAX (80u * 1024)           /* bytes: what any operation needs */
+#define REGTAG_CONNECTION_SIZE_MAX (72u * 1024) /* bytes: the buffers of a connection */
 
 struct regtag_config {
-    size_t size; /* sizeof(struct regtag_config), to detect a header that does not match the library */
+    size_t size; /* sizeof(struct regtag_config) */
     struct regtag_hash hash;
     struct regtag_transport transport;
     struct regtag_random random;
@@ -187,21 +236,23 @@ struct regtag_config {
     bool keep;    /* digest: keep the connection and token at the end, for regtag_again */
     /* delete: where a tag cannot be deleted alone, delete its manifest and all tags that point at it */
     bool siblings;
+    unsigned connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
 
 /* ---- An operation ---------------------------------------------------------------------------- */
 
 struct regtag;
 
-/* Bytes of memory that an operation with this configuration needs; 0 if the configuration is from
- * another version of this header. Pages that are not needed are never touched. */
+/* Bytes of memory that an operation with this configuration needs; 0 if it is not usable: more connections
+ * or a larger manifest than there can be, or a header that this library does not know, older than 0.2 or
+ * newer than itself. Pages that are not needed are never touched. */
 size_t regtag_size(const struct regtag_config *config);
 
-/* Sets up an operation in `memory`. Returns NULL if that is smaller than regtag_size() or misaligned,
- * or if the configuration is from another version of this header. */
+/* Sets up an operation in `memory`. Returns NULL if that is smaller than regtag_size() or misaligned, or
+ * if the configuration is not usable. */
 struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config);
 
-/* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_USAGE if a
+/* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_E_USAGE if a
  * reference or tag is invalid. */
 
 /* Points the tags names[0..count) of the same repository at `image`; duplicate names are set once. */
@@ -242,46 +293,55 @@ enum regtag_event {
     REGTAG_ERROR /* the operation is over; regtag_error() says why */
 };
 
-/* What the connections need before the next step. Do `close` before `open`. */
+/* What a connection needs before the next step. Do `close` before `open`. */
 struct regtag_want {
-    struct {
-        /* Close it. At the end of the operation, close all connections even if not asked to, unless
-         * `keep` is set. */
-        bool close;
-        bool open;  /* connect to *origin */
-        bool read;  /* call again when it is readable or has failed */
-        bool write; /* call again when it is writable or has failed */
-        /* Valid until the next step. */
-        const struct regtag_origin *origin;
-    } connection[REGTAG_CONNECTIONS];
-    uint64_t until; /* call again no later than this */
+    /* Close it. At the end of the operation, close all connections even if not asked to, unless `keep` is
+     * set. */
+    bool close;
+    bool open;                          /* connect to *origin */
+    bool read;                          /* call again when it is readable or has failed */
+    bool write;                         /* call again when it is writable or has failed */
+    const struct regtag_origin *origin; /* valid until the next step */
+    void *reserved;
 };
 
-/* Runs until it would have to wait or has an event to report. `now` is in milliseconds. *want is filled
- * in for REGTAG_WAIT; `close` may be set with any other event, too. Calling early is harmless; after
+/* Runs until it would have to wait or has an event to report. `now` is in milliseconds. want[0..count)
+ * is filled in, an element for each connection; `count` is the configured number of connections or more.
+ * `close` may be set with any event, the others only with REGTAG_WAIT. Calling early is harmless; after
  * REGTAG_DONE or REGTAG_ERROR, the same event is returned again. */
-enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want);
+enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count);
+
+/* After REGTAG_WAIT: the time by which regtag_step must be called again, on the same clock. */
+uint64_t regtag_until(const struct regtag *r);
 
 /* What happened to a tag. */
 enum regtag_outcome {
-    REGTAG_PENDING,   /* nothing yet */
-    REGTAG_CREATED,   /* points at the digest now; did not exist before */
-    REGTAG_MOVED,     /* points at the digest now; pointed at `previous` before */
-    REGTAG_SET,       /* points at the digest now; where it pointed before is unknown */
-    REGTAG_UNCHANGED, /* already pointed at the digest */
-    REGTAG_DELETED,   /* no longer exists; pointed at `previous` before */
-    REGTAG_NOT_SET,   /* could not be set or deleted: "failed" */
-    REGTAG_MAYBE_SET  /* request sent, effect unknown: "uncertain" */
+    REGTAG_TAG_PENDING,   /* nothing yet */
+    REGTAG_TAG_CREATED,   /* points at the digest now; did not exist before */
+    REGTAG_TAG_MOVED,     /* points at the digest now; pointed at `previous` before */
+    REGTAG_TAG_SET,       /* points at the digest now; where it pointed before is unknown */
+    REGTAG_TAG_UNCHANGED, /* already pointed at the digest */
+    REGTAG_TAG_DELETED,   /* no longer exists; pointed at `previous` before */
+    REGTAG_TAG_FAILED,    /* could not be set or deleted */
+    REGTAG_TAG_UNCERTAIN  /* request sent, effect unknown */
+};
+
+/* Where a tag pointed before. */
+enum regtag_previous {
+    REGTAG_PREVIOUS_UNKNOWN,
+    REGTAG_PREVIOUS_ABSENT, /* the tag did not exist */
+    REGTAG_PREVIOUS_KNOWN   /* at the digest `previous` */
 };
 
 struct regtag_result {
     const char *name;     /* the tag */
     const char *digest;   /* of the image; "" if unknown, and for delete */
-    const char *previous; /* where the tag pointed before; "" if unknown */
+    const char *previous; /* the digest before; "" unless it is known */
+    enum regtag_previous before;
     enum regtag_outcome outcome;
     enum regtag_status status;
-    const char *error; /* the message if status isn't REGTAG_OK, else "" */
-    bool absent;       /* the tag is known not to have existed before */
+    const char *error;     /* the message if status isn't REGTAG_OK, else "" */
+    enum regtag_hint hint; /* what would help then */
 };
 
 /* The current result; see enum regtag_event. After REGTAG_DONE of digest and manifest, `digest` is the
@@ -298,6 +358,9 @@ uint64_t regtag_pause(const struct regtag *r);
 /* The status of the operation: REGTAG_OK, or the status of its first failure, whose message is stored
  * in *text unless `text` is NULL. */
 enum regtag_status regtag_error(const struct regtag *r, const char **text);
+
+/* What would help against that failure. */
+enum regtag_hint regtag_hint(const struct regtag *r);
 
 #ifdef __cplusplus
 }

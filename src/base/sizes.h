@@ -24,7 +24,7 @@
 #define TRAILER_MAX (32u * 1024)   /* a trailer section; counted, not kept */
 #define HOST_PORT_MAX 272          /* HOST:PORT, on the stack */
 
-/* ---- The operation: 130 KB, of which a tag with a short manifest touches 30 -------------------- */
+/* ---- The operation: 65 KB, and 69 for each connection; a tag with a short manifest touches 30 ----- */
 
 #define FIELDS_MAX 6144 /* the fields of a request, without URL and token */
 
@@ -45,12 +45,11 @@
 #define PROTECTED_MAX 512      /* the header of a schema 1 signature, usually some 90; on the stack */
 #define PROTECTED_TOKENS 16    /* JSON values in it, of 20 bytes each; on the stack */
 
-/* ---- Names and connections: twice, for a registry and its token server -------------------------- */
+/* ---- Names and connections: for each connection ------------------------------------------------- */
 
-#define ADDRESSES_MAX 16            /* addresses of a host, of 32 bytes each; more are not tried */
-#define OVERRIDES_MAX 16            /* --resolve options, of ADDRESSES_MAX addresses each: 9 KB */
+#define OVERRIDES_MAX 16            /* --resolve options, of 16 addresses each: 10 KB, once */
 #define PROXY_SECRET_MAX 4096       /* a proxy's USER:PASSWORD; 3 times in Base64, and on the stack */
-#define TUNNEL_MEMORY HTTP_HEAD_MAX /* for setting up a tunnel; once */
+#define TUNNEL_MEMORY HTTP_HEAD_MAX /* for setting up a tunnel */
 #define TUNNEL_READ_MAX 512         /* read from a proxy at a time, on the stack */
 #define TUNNEL_REASON_MAX 200       /* how much of a proxy's reason for a refusal is shown */
 

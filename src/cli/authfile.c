@@ -89,7 +89,7 @@ static int of_type(struct search *s, int value, jsmntype_t type, struct slice na
         return NO_VALUE;
     if (s->d.tokens[value].type == type)
         return value;
-    error_set(s->e, REGTAG_CREDENTIALS, "%s: \"%.*s\" is not %s", s->name, SLICE_ARG(name),
+    error_set(s->e, REGTAG_E_CREDENTIALS, "%s: \"%.*s\" is not %s", s->name, SLICE_ARG(name),
               type == JSMN_STRING ? "a string" : "an object");
     return NO_VALUE;
 }
@@ -99,7 +99,7 @@ static int member(struct search *s, int object, struct slice name, jsmntype_t ty
     bool alike = false;
     int value = document_member(&s->d, object, name, &alike);
     if (alike)
-        error_set(s->e, REGTAG_CREDENTIALS, "%s: a key differs from \"%.*s\" in nothing but case",
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: a key differs from \"%.*s\" in nothing but case",
                   s->name, SLICE_ARG(name));
     return of_type(s, value, type, name);
 }
@@ -128,13 +128,13 @@ static int place_member(struct search *s, int object, const struct place *wanted
 static void bad_secret(struct search *s, enum secret which, const char *problem)
 {
     if (problem)
-        error_set(s->e, REGTAG_CREDENTIALS, "%s: the %s for %.*s %s", s->name, secret_name(which),
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: the %s for %.*s %s", s->name, secret_name(which),
                   SLICE_ARG(s->wanted.host), problem);
 }
 
 static void bad_login(struct search *s, const char *problem)
 {
-    error_set(s->e, REGTAG_CREDENTIALS, "%s: \"auth\" for %.*s is not Base64 of USER:PASSWORD: %s",
+    error_set(s->e, REGTAG_E_CREDENTIALS, "%s: \"auth\" for %.*s is not Base64 of USER:PASSWORD: %s",
               s->name, SLICE_ARG(s->wanted.host), problem);
 }
 
@@ -189,7 +189,7 @@ static void take_entry(struct search *s, int entry)
     if (document_string(&s->d, auth).size)
         take_auth(s, auth);
     if (*s->c->password && !*s->c->user)
-        error_set(s->e, REGTAG_CREDENTIALS, "%s: there is a password for %.*s, but no user name",
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: there is a password for %.*s, but no user name",
                   s->name, SLICE_ARG(s->wanted.host));
 }
 
@@ -208,7 +208,7 @@ static void take_helper(struct search *s, int value, struct authfile_answer *a)
     struct writer w = writer_to(a->helper, AUTHFILE_HELPER_MAX);
     if (!document_write(&s->d, value, &w) || !helper_name_valid(written(&w)))
         error_set(
-            s->e, REGTAG_CREDENTIALS,
+            s->e, REGTAG_E_CREDENTIALS,
             "%s: \"%.*s\" cannot be the name of a credential helper; it takes letters, digits, - and _",
             s->name, SLICE_ARG(slice_head(document_string(&s->d, value), 100)));
     a->helper[w.used] = '\0';
@@ -222,9 +222,9 @@ static bool index_file(struct search *s, struct slice text, const struct documen
     if (document_index(&s->d, text, memory, s->name, &why)) {
         if (document_is_object(&s->d, 0))
             return true;
-        error_set(&why, REGTAG_CREDENTIALS, "%s is not a JSON object", s->name);
+        error_set(&why, REGTAG_E_CREDENTIALS, "%s is not a JSON object", s->name);
     }
-    error_set(s->e, REGTAG_CREDENTIALS, "%s", why.text);
+    error_set(s->e, REGTAG_E_CREDENTIALS, "%s", why.text);
     return false;
 }
 

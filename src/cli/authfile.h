@@ -15,7 +15,7 @@ enum authfile_verdict {
     AUTHFILE_NOTHING, /* nothing to log in with */
     AUTHFILE_SECRETS, /* they were written to the credentials */
     AUTHFILE_HELPER,  /* a helper has to be run */
-    AUTHFILE_BROKEN   /* e says why, with REGTAG_CREDENTIALS */
+    AUTHFILE_BROKEN   /* e says why, with REGTAG_E_CREDENTIALS */
 };
 
 struct authfile {

@@ -40,7 +40,7 @@ enum verdict { FOUND, NOTHING, FAILED };
 
 static enum verdict fail(struct search *s, const char *what, const char *problem)
 {
-    error_set(s->e, REGTAG_CREDENTIALS, "%s: %s", what, problem);
+    error_set(s->e, REGTAG_E_CREDENTIALS, "%s: %s", what, problem);
     return FAILED;
 }
 
@@ -129,7 +129,7 @@ static enum verdict read_password(struct search *s, int fd, const char *where)
         return fail(s, where, problem);
     problem = secret_set(s->c, SECRET_PASSWORD, password);
     if (problem)
-        error_set(s->e, REGTAG_CREDENTIALS, "%s: the password in it %s", where, problem);
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: the password in it %s", where, problem);
     return problem ? FAILED : accept_from(s, "--user");
 }
 
@@ -156,7 +156,7 @@ static enum verdict try_user(struct search *s)
     if (!problem && !*s->o->user)
         problem = "is empty";
     if (problem) {
-        error_set(s->e, REGTAG_USAGE, "--user: the name %s", problem);
+        error_set(s->e, REGTAG_E_USAGE, "--user: the name %s", problem);
         return FAILED;
     }
     enum verdict verdict = try_password(s);
@@ -176,7 +176,7 @@ static void take_variable(struct search *s, const char *name, enum secret which)
 {
     const char *problem = secret_set(s->c, which, slice_of(environment(name)));
     if (problem)
-        error_set(s->e, REGTAG_CREDENTIALS, "what is in %s %s", name, problem);
+        error_set(s->e, REGTAG_E_CREDENTIALS, "what is in %s %s", name, problem);
 }
 
 static enum verdict try_environment(struct search *s)
@@ -222,7 +222,7 @@ static enum verdict try_helper(struct search *s, const char *path, const struct 
     if (!a->named)
         return NOTHING;
     error_set(
-        s->e, REGTAG_CREDENTIALS,
+        s->e, REGTAG_E_CREDENTIALS,
         "%s leaves the login for %.*s to %s, which is in no directory of PATH; --anonymous does without",
         path, SLICE_ARG(s->r->registry), program);
     return FAILED;
@@ -269,7 +269,7 @@ static enum verdict try_file(struct search *s, const char *path, bool named)
     if (fd < 0 && !named && (errno == ENOENT || errno == ENOTDIR))
         return NOTHING;
     if (fd < 0) {
-        error_set(s->e, REGTAG_CREDENTIALS, "%s: %s; --anonymous does without", path, strerror(errno));
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: %s; --anonymous does without", path, strerror(errno));
         return FAILED;
     }
     enum verdict verdict = try_open_file(s, fd, path, named);
@@ -288,7 +288,7 @@ static enum verdict try_file_in(struct search *s, const char *directory, const c
     path[w.used] = '\0';
     if (!w.overflow)
         return try_file(s, path, false);
-    error_set(s->e, REGTAG_CREDENTIALS, "%.*s...: the name is too long",
+    error_set(s->e, REGTAG_E_CREDENTIALS, "%.*s...: the name is too long",
               SLICE_ARG(slice_head(written(&w), 200)));
     return FAILED;
 }

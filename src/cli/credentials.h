@@ -17,8 +17,8 @@
 #include "oci/reference.h"
 
 /* Finds the credentials for the registry of `r`; *c is empty if there are none. Reading and helpers end
- * at the deadline, of clock_now(). On failure e is set as well: with REGTAG_USAGE for --user, else with
- * REGTAG_CREDENTIALS. Warns of files that others can read, unless --quiet. */
+ * at the deadline, of clock_now(). On failure e is set as well: with REGTAG_E_USAGE for --user, else with
+ * REGTAG_E_CREDENTIALS. Warns of files that others can read, unless --quiet. */
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
                                     const struct reference *r, uint64_t deadline, struct error *e);
 

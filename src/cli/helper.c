@@ -36,7 +36,7 @@ struct run {
 static enum helper_verdict fail(const struct helper *h, struct error *e, const char *what,
                                 const char *more)
 {
-    error_set(e, REGTAG_CREDENTIALS, "docker-credential-%s, asked for %.*s, %s%s", h->name,
+    error_set(e, REGTAG_E_CREDENTIALS, "docker-credential-%s, asked for %.*s, %s%s", h->name,
               SLICE_ARG(h->server), what, more);
     return HELPER_FAILED;
 }

@@ -19,7 +19,7 @@ enum helper_verdict {
     HELPER_SECRETS, /* they were written to the credentials */
     HELPER_NOTHING, /* it has none for this server */
     HELPER_MISSING, /* there is no such program; e is not set */
-    HELPER_FAILED   /* e says why, with REGTAG_CREDENTIALS */
+    HELPER_FAILED   /* e says why, with REGTAG_E_CREDENTIALS */
 };
 
 /* Searches the absolute directories of PATH for the program and runs it, with the argument "get" and the

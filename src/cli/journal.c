@@ -70,7 +70,7 @@ bool journal_open(struct journal *j, const char *path, enum journal_mode mode, s
     if (!problem)
         return true;
     journal_close(j);
-    error_set(e, REGTAG_OTHER, "the journal %s cannot be %s: %s", path,
+    error_set(e, REGTAG_E_OTHER, "the journal %s cannot be %s: %s", path,
               mode == JOURNAL_APPEND ? "written; nothing was done" : "used", problem);
     return false;
 }

@@ -23,7 +23,7 @@ static void write_time(struct writer *w, int64_t seconds)
 
 static struct slice outcome_word(enum regtag_outcome outcome)
 {
-    return slice_of(outcome == REGTAG_PENDING ? MOVING : report_outcome(outcome));
+    return slice_of(outcome == REGTAG_TAG_PENDING ? MOVING : report_outcome(outcome));
 }
 
 void write_journal_line(struct writer *w, int64_t seconds, const struct journal_line *line)
@@ -81,7 +81,7 @@ static bool read_outcome(struct slice s, struct journal_line *line, bool *torn)
     *torn = slice_starts(SLICE(UNDO), s);
     if (line->undo)
         s = slice_from(s, sizeof UNDO - 1);
-    for (int i = REGTAG_PENDING; i <= REGTAG_MAYBE_SET; i++) {
+    for (int i = REGTAG_TAG_PENDING; i <= REGTAG_TAG_UNCERTAIN; i++) {
         line->outcome = (enum regtag_outcome)i;
         if (slice_equal(s, outcome_word(line->outcome)))
             return true;

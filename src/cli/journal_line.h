@@ -20,7 +20,7 @@
 
 struct journal_line {
     struct slice reference, before, after; /* `after` is never unknown */
-    enum regtag_outcome outcome;           /* REGTAG_PENDING: "moving" */
+    enum regtag_outcome outcome;           /* REGTAG_TAG_PENDING: "moving" */
     bool undo;
 };
 

@@ -27,7 +27,7 @@ static int check_output(int status)
                  strerror(output_problem()));
     text[w.used] = '\0';
     output_error(text);
-    return status ? status : REGTAG_OTHER;
+    return status ? status : REGTAG_E_OTHER;
 }
 
 static int run_verb(void)
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
     }
     if (!has_output) {
         output_error("stdout is closed; nothing was done (>/dev/null discards the answer)");
-        return REGTAG_OTHER;
+        return REGTAG_E_OTHER;
     }
     if (options.help)
         options_help(options.verb);

@@ -184,15 +184,15 @@ static bool usage(const struct options *o, struct error *e, const char *what, co
     /* What follows a '=' may be a password. */
     if (slice_starts(shown, SLICE("--")))
         shown = slice_split(&shown, '=');
-    error_set(e, REGTAG_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
+    error_set(e, REGTAG_E_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
               SLICE_ARG(slice_head(shown, 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
     return false;
 }
 
 static bool bad_value(struct error *e, const char *option, const char *value, const char *problem)
 {
-    error_set(e, REGTAG_USAGE, "--%s \"%.*s\": %s", option, SLICE_ARG(slice_head(slice_of(value), 200)),
-              problem);
+    error_set(e, REGTAG_E_USAGE, "--%s \"%.*s\": %s", option,
+              SLICE_ARG(slice_head(slice_of(value), 200)), problem);
     return false;
 }
 
@@ -205,7 +205,7 @@ static bool set_resolve(struct options *o, const char *value, struct error *e)
 static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct error *e)
 {
     if (o->scheme != REGTAG_SCHEME_DEFAULT && o->scheme != scheme)
-        error_set(e, REGTAG_USAGE, "--plain-http and --tls cannot both be meant");
+        error_set(e, REGTAG_E_USAGE, "--plain-http and --tls cannot both be meant");
     o->scheme = scheme;
     return e->status == 0;
 }
@@ -324,7 +324,7 @@ static bool check_count(const struct options *o, struct error *e)
     const struct cli_verb *v = o->verb;
     if (o->help || (o->count >= v->arguments_min && o->count <= v->arguments_max))
         return true;
-    error_set(e, REGTAG_USAGE, "%s: usage: regtag %s %s",
+    error_set(e, REGTAG_E_USAGE, "%s: usage: regtag %s %s",
               o->count < v->arguments_min ? "an argument is missing" : "there is an argument too many",
               v->name, v->arguments);
     return false;
@@ -344,7 +344,7 @@ static bool check_login(const struct options *o, struct error *e)
         problem = "--user needs --password-stdin or --password-file FILE";
     if (!problem || o->help)
         return true;
-    error_set(e, REGTAG_USAGE, "%s", problem);
+    error_set(e, REGTAG_E_USAGE, "%s", problem);
     return false;
 }
 
@@ -364,7 +364,7 @@ static bool check_guards(const struct options *o, struct error *e)
         problem = "the value of --platform or --journal is empty; is a variable not set?";
     if (!problem || o->help)
         return true;
-    error_set(e, REGTAG_USAGE, "%s", problem);
+    error_set(e, REGTAG_E_USAGE, "%s", problem);
     return false;
 }
 
@@ -391,7 +391,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->interval = INTERVAL_DEFAULT;
     o->jitter = JITTER_DEFAULT;
     if (argc < 2) {
-        error_set(e, REGTAG_USAGE, "a command is missing; \"regtag help\" shows what there is");
+        error_set(e, REGTAG_E_USAGE, "a command is missing; \"regtag help\" shows what there is");
         return false;
     }
     o->verb = verb_find(argv[1]);

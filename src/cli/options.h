@@ -57,7 +57,7 @@ struct options {
 #define JITTER_DEFAULT 10   /* percent */
 #define RETRIES_DEFAULT 4
 
-/* Reads argv, and reorders it so that the arguments stand together. False, and e set with REGTAG_USAGE,
+/* Reads argv, and reorders it so that the arguments stand together. False, and e set with REGTAG_E_USAGE,
  * if it is not valid. */
 bool options_parse(struct options *o, int argc, char **argv, struct error *e);
 

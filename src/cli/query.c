@@ -1,6 +1,8 @@
 #include "cli/query.h"
 
+#include "cli/hint.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/session.h"
 
 static enum regtag_status step_to_end(const struct query *q, const struct options *o, struct regtag *r)
@@ -17,6 +19,7 @@ static enum regtag_status step_to_end(const struct query *q, const struct option
     }
     session_close();
     enum regtag_status status = regtag_error(r, &error);
+    error = hint_message(error, (int)regtag_hint(r));
     if (q->on_end)
         q->on_end(o, r, status, error);
     if (status != REGTAG_OK)
@@ -31,6 +34,6 @@ int query_run(const struct query *q, const struct options *o, uint64_t deadline)
         struct regtag_config config = session_config(deadline);
         return (int)step_to_end(q, o, session_operation(&config));
     }
-    output_error(e.text);
+    report_problem(&e);
     return e.status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/sizes.h"
+#include "cli/hint.h"
 #include "cli/output.h"
 #include "net/clock.h"
 #include "oci/reference.h"
@@ -65,12 +66,12 @@ static void member_status(struct writer *w, enum regtag_status status, const cha
 const char *report_outcome(enum regtag_outcome outcome)
 {
     switch (outcome) {
-    case REGTAG_CREATED: return "created";
-    case REGTAG_MOVED: return "moved";
-    case REGTAG_SET: return "set";
-    case REGTAG_DELETED: return "deleted";
-    case REGTAG_UNCHANGED: return "unchanged";
-    case REGTAG_MAYBE_SET: return "uncertain";
+    case REGTAG_TAG_CREATED: return "created";
+    case REGTAG_TAG_MOVED: return "moved";
+    case REGTAG_TAG_SET: return "set";
+    case REGTAG_TAG_DELETED: return "deleted";
+    case REGTAG_TAG_UNCHANGED: return "unchanged";
+    case REGTAG_TAG_UNCERTAIN: return "uncertain";
     default: return "failed";
     }
 }
@@ -83,13 +84,14 @@ void report_settled(const struct options *o, const char *image, const struct reg
     struct writer *w = row_begin(&row);
     const char *word = report_outcome(result->outcome);
     struct slice previous = slice_of(result->previous);
+    const char *error = hint_message(result->error, (int)result->hint);
 
     if (o->json) {
         member_text(w, "reference", reference);
         member_text(w, "digest", slice_of(result->digest));
         member_text(w, "result", slice_of(word));
         member_text(w, "previous", previous);
-        member_status(w, result->status, result->error);
+        member_status(w, result->status, error);
     } else
         write_format(w, "%.*s\t%s\t%s\t%.*s", SLICE_ARG(reference),
                      *result->digest ? result->digest : "-", word,
@@ -97,7 +99,7 @@ void report_settled(const struct options *o, const char *image, const struct reg
     row_print(&row);
     output_flush();
     if (result->status != REGTAG_OK)
-        report_error(result->error);
+        report_error(error);
 }
 
 void report_listed(const struct options *o, const char *repository, const char *tag)
@@ -134,7 +136,9 @@ void report_move(const struct options *o, const char *image, const char *from, c
 {
     static struct row row;
     struct writer *w = row_begin(&row);
-    enum regtag_outcome outcome = !*from ? REGTAG_CREATED : !*to ? REGTAG_DELETED : REGTAG_MOVED;
+    enum regtag_outcome outcome = !*from ? REGTAG_TAG_CREATED
+                                  : !*to ? REGTAG_TAG_DELETED
+                                         : REGTAG_TAG_MOVED;
     if (o->json) {
         member_text(w, "reference", slice_of(image));
         member_text(w, "digest", slice_of(to));
@@ -148,6 +152,11 @@ void report_move(const struct options *o, const char *image, const char *from, c
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
+
+void report_problem(const struct error *e)
+{
+    output_error(hint_message(e->text, e->hint));
+}
 
 void report_error(const char *text)
 {

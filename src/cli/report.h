@@ -23,7 +23,10 @@ void report_digest(const struct options *o, const char *image, const struct regt
 /* One line for a move that watch saw; either digest may be "", for no tag. */
 void report_move(const struct options *o, const char *image, const char *from, const char *to);
 
-/* An error on standard error, unless it is the same as the last one. */
+/* An error on standard error, with what would help. */
+void report_problem(const struct error *e);
+
+/* The same for a whole text, unless it is the same as the last one. */
 void report_error(const char *text);
 
 /* For regtag_config: shows what --verbose and --quiet allow. The context is a struct report_trace. */

@@ -9,18 +9,18 @@
 #include "net/clock.h"
 #include "regtag_sha256.h"
 #include "net/random.h"
-#include "net/transport.h"
+#include "net/network.h"
 
 /* The operation's memory. Pages that are never written to cost nothing. */
 static union {
-    char bytes[REGTAG_SIZE(REGTAG_MANIFEST_MAX, REGTAG_TOKENS_MAX)];
+    char bytes[REGTAG_SIZE(REGTAG_MANIFEST_MAX, REGTAG_TOKENS_MAX, REGTAG_CONNECTIONS_MAX)];
     uint64_t number;
     void *pointer;
 } memory;
 
 static const struct options *options;
 static struct regtag *operation;
-static struct net net;
+static struct network network;
 static mbedtls_sha256_context hash_context;
 static struct report_trace trace;
 static struct tls_settings tls;
@@ -33,11 +33,11 @@ bool session_init(const struct options *o, struct error *e)
     trace.options = o;
     trace.start = clock_now();
     proxies = proxy_settings(o);
-    net.overrides = &o->overrides;
-    net.tls = &tls;
-    net.proxies = &proxies;
-    net.trace = report_trace;
-    net.trace_context = &trace;
+    network.overrides = &o->overrides;
+    network.tls = &tls;
+    network.proxies = &proxies;
+    network.trace = report_trace;
+    network.trace_context = &trace;
     if (!tls_options(&tls, o, e))
         return false;
     tls.trace = report_trace;
@@ -77,7 +77,7 @@ bool session_same_login(const char *image, const char *other, struct error *e)
     if (!credentials_for_any(options) || !reference_parse(&a, slice_of(image), e) ||
         !reference_parse(&b, slice_of(other), e) || slice_equal(a.registry, b.registry))
         return e->status == 0;
-    error_set(e, REGTAG_USAGE,
+    error_set(e, REGTAG_E_USAGE,
               "%.*s and %.*s are two registries, and --user, REGTAG_USER and REGTAG_TOKEN are for one",
               SLICE_ARG(a.registry), SLICE_ARG(b.registry));
     return false;
@@ -90,7 +90,7 @@ struct regtag_config session_config(uint64_t deadline)
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
     config.hash = regtag_sha256(&hash_context);
-    config.transport = net_transport(&net);
+    config.transport = network_begin(&network, REGTAG_CONNECTIONS_MIN);
     config.random.bytes = random_bytes;
     config.trace = report_trace;
     config.trace_context = &trace;
@@ -129,13 +129,13 @@ bool session_operation_ok(const struct regtag *r, struct error *e)
     const char *text;
     enum regtag_status status = regtag_error(r, &text);
     if (status != REGTAG_OK)
-        error_set(e, (int)status, "%s", text);
+        error_set(error_hint(e, (int)regtag_hint(r)), (int)status, "%s", text);
     return status == REGTAG_OK;
 }
 
 enum regtag_event session_step(struct regtag *r)
 {
-    return net_step(&net, r);
+    return network_step(&network, r);
 }
 
 void session_note(const char *text)
@@ -145,7 +145,7 @@ void session_note(const char *text)
 
 void session_close(void)
 {
-    net_end(&net);
+    network_end(&network);
 }
 
 void session_end(void)

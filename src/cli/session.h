@@ -8,7 +8,7 @@
 #include "regtag.h"
 
 /* Reads the options for TLS and proxies. *o must outlive the session. False, and e set with
- * REGTAG_USAGE, if they are not valid. */
+ * REGTAG_E_USAGE, if they are not valid. */
 bool session_init(const struct options *o, struct error *e);
 
 /* Finds the credentials for the registry of `image`, by the deadline, of clock_now(); sends nothing.
@@ -18,7 +18,7 @@ bool session_login(const char *image, uint64_t deadline, struct error *e);
 /* The same for one image after the other: keeps the credentials of the last one where they serve. */
 bool session_login_next(const char *image, uint64_t deadline, struct error *e);
 
-/* --user and the like are for one registry only. False, and e set with REGTAG_USAGE, if they would be
+/* --user and the like are for one registry only. False, and e set with REGTAG_E_USAGE, if they would be
  * sent to two. */
 bool session_same_login(const char *image, const char *other, struct error *e);
 

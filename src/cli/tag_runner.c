@@ -47,7 +47,7 @@ static void fail_rest(struct tag_runner *t, const struct regtag_result *failure)
         result.name = t->names[i];
         if (!failure->name || strcmp(failure->name, result.name) != 0) {
             result.previous = "";
-            result.absent = false;
+            result.before = REGTAG_PREVIOUS_UNKNOWN;
         }
         report_tag(t, &result);
     }
@@ -55,8 +55,12 @@ static void fail_rest(struct tag_runner *t, const struct regtag_result *failure)
 
 void tag_runner_fail(struct tag_runner *t, const struct error *problem)
 {
-    enum regtag_status status = (enum regtag_status)problem->status;
-    struct regtag_result failure = {NULL, "", "", REGTAG_NOT_SET, status, problem->text, false};
+    struct regtag_result failure = {.digest = "",
+                                    .previous = "",
+                                    .outcome = REGTAG_TAG_FAILED,
+                                    .status = (enum regtag_status)problem->status,
+                                    .error = problem->text,
+                                    .hint = (enum regtag_hint)problem->hint};
     fail_rest(t, &failure);
 }
 
@@ -89,17 +93,22 @@ void tag_runner_open_journal(struct tag_runner *t, struct journal *j)
     journal_open(j, t->options->journal, JOURNAL_APPEND, &t->journal_error);
 }
 
-static struct slice place(const char *digest, bool absent, const char *otherwise)
+/* Where the tag pointed before, as the journal has it. */
+static struct slice place_before(const struct regtag_result *result)
 {
-    return slice_of(absent ? JOURNAL_ABSENT : *digest ? digest : otherwise);
+    switch (result->before) {
+    case REGTAG_PREVIOUS_KNOWN: return slice_of(result->previous);
+    case REGTAG_PREVIOUS_ABSENT: return SLICE(JOURNAL_ABSENT);
+    default: return SLICE(JOURNAL_UNKNOWN);
+    }
 }
 
 /* For undo, "failed" means that the tag was not touched. But where the registry confirmed another
  * digest, somebody has touched it, and an upload that made a server fail may still take effect. */
 static enum regtag_outcome journal_outcome(const struct regtag_result *result)
 {
-    bool unclear = result->status == REGTAG_NOT_CONFIRMED || result->status == REGTAG_SERVER_FAILED;
-    return unclear ? REGTAG_MAYBE_SET : result->outcome;
+    bool unclear = result->status == REGTAG_E_NOT_CONFIRMED || result->status == REGTAG_E_SERVER_FAILED;
+    return unclear ? REGTAG_TAG_UNCERTAIN : result->outcome;
 }
 
 /* Returns NULL, or what went wrong. */
@@ -113,8 +122,8 @@ static const char *write_journal(struct tag_runner *t, const struct regtag_resul
         line.before = t->undone->after;
         line.after = t->undone->before;
     } else {
-        line.before = place(result->previous, result->absent, JOURNAL_UNKNOWN);
-        line.after = place(result->digest, false, JOURNAL_ABSENT);
+        line.before = place_before(result);
+        line.after = slice_of(*result->digest ? result->digest : JOURNAL_ABSENT);
     }
     return journal_append(t->journal, &line);
 }
@@ -122,7 +131,7 @@ static const char *write_journal(struct tag_runner *t, const struct regtag_resul
 static void set_journal_error(const struct tag_runner *t, struct error *e, const char *problem,
                               const char *consequence)
 {
-    error_set(e, REGTAG_OTHER, "the journal %s cannot be written: %s; %s", t->journal->path, problem,
+    error_set(e, REGTAG_E_OTHER, "the journal %s cannot be written: %s; %s", t->journal->path, problem,
               consequence);
 }
 
@@ -155,13 +164,14 @@ static void on_upload(struct tag_runner *t, const struct regtag_result *result)
 {
     if (!t->journal || !add_pending(t, result->name))
         return;
-    const char *problem = write_journal(t, result, REGTAG_PENDING);
+    const char *problem = write_journal(t, result, REGTAG_TAG_PENDING);
     if (!problem)
         return;
     struct regtag_result failure = *result;
     set_journal_error(t, &t->journal_error, problem, "no tag is touched without it");
-    failure.outcome = REGTAG_NOT_SET;
-    failure.status = REGTAG_OTHER;
+    failure.outcome = REGTAG_TAG_FAILED;
+    failure.hint = REGTAG_HINT_NONE;
+    failure.status = REGTAG_E_OTHER;
     failure.error = t->journal_error.text;
     fail_rest(t, &failure);
 }
@@ -171,8 +181,8 @@ static void on_upload(struct tag_runner *t, const struct regtag_result *result)
 static void journal_result(struct tag_runner *t, const struct regtag_result *result)
 {
     struct error e = {.status = 0};
-    bool touched = result->outcome != REGTAG_UNCHANGED && result->outcome != REGTAG_NOT_SET;
-    bool undone_before = t->undone && result->outcome == REGTAG_UNCHANGED;
+    bool touched = result->outcome != REGTAG_TAG_UNCHANGED && result->outcome != REGTAG_TAG_FAILED;
+    bool undone_before = t->undone && result->outcome == REGTAG_TAG_UNCHANGED;
     if (!t->journal || (!remove_pending(t, result->name) && !touched && !undone_before))
         return;
     const char *problem = write_journal(t, result, journal_outcome(result));
@@ -181,7 +191,7 @@ static void journal_result(struct tag_runner *t, const struct regtag_result *res
     set_journal_error(t, &e, problem,
                       "what became of the tag is told here, and undo would look for itself");
     report_error(e.text);
-    keep_first_failure(t, REGTAG_OTHER);
+    keep_first_failure(t, REGTAG_E_OTHER);
 }
 
 /* To an undo, a tag that is back in its place already is no failure. In a dry run, the result is what it
@@ -189,17 +199,21 @@ static void journal_result(struct tag_runner *t, const struct regtag_result *res
 static void adjust_undo(const struct tag_runner *t, struct regtag_result *result)
 {
     const struct journal_line *u = t->undone;
-    bool refused = result->status == REGTAG_GUARD || result->status == REGTAG_NOT_FOUND;
-    if (refused && slice_equal(place(result->previous, result->absent, ""), u->before)) {
-        result->outcome = REGTAG_UNCHANGED;
+    bool refused = result->status == REGTAG_E_GUARD || result->status == REGTAG_E_NOT_FOUND;
+    if (refused && slice_equal(place_before(result), u->before)) {
+        result->outcome = REGTAG_TAG_UNCHANGED;
         result->status = REGTAG_OK;
         result->error = "";
+        result->hint = REGTAG_HINT_NONE;
     }
     if (t->simulated && result->status == REGTAG_OK) {
         bool from_absent = slice_equal(u->after, SLICE(JOURNAL_ABSENT));
         bool to_absent = slice_equal(u->before, SLICE(JOURNAL_ABSENT));
         result->previous = from_absent ? "" : u->after.data;
-        result->outcome = from_absent ? REGTAG_CREATED : to_absent ? REGTAG_DELETED : REGTAG_MOVED;
+        result->before = from_absent ? REGTAG_PREVIOUS_ABSENT : REGTAG_PREVIOUS_KNOWN;
+        result->outcome = from_absent ? REGTAG_TAG_CREATED
+                          : to_absent ? REGTAG_TAG_DELETED
+                                      : REGTAG_TAG_MOVED;
     }
 }
 

@@ -11,8 +11,8 @@
 
 static bool bad_value(struct error *e, const char *option, const char *value, const char *problem)
 {
-    error_set(e, REGTAG_USAGE, "--%s \"%.*s\": %s", option, SLICE_ARG(slice_head(slice_of(value), 200)),
-              problem);
+    error_set(e, REGTAG_E_USAGE, "--%s \"%.*s\": %s", option,
+              SLICE_ARG(slice_head(slice_of(value), 200)), problem);
     return false;
 }
 
@@ -81,7 +81,7 @@ static bool check_combination(const struct options *o, struct error *e)
     if (o->key && !o->cert)
         return bad_value(e, "key", o->key, "it needs --cert, the certificate that it belongs to");
     if (o->pin_only && o->pin.count == 0)
-        error_set(e, REGTAG_USAGE, "--pin-only needs a --pin");
+        error_set(e, REGTAG_E_USAGE, "--pin-only needs a --pin");
     return e->status == 0;
 }
 

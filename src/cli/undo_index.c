@@ -59,7 +59,8 @@ static bool take(struct undo_index *index, uint64_t entry)
 /* Whether the registry confirmed that the tag is where it should be. */
 static bool is_done(enum regtag_outcome outcome)
 {
-    return outcome != REGTAG_PENDING && outcome != REGTAG_NOT_SET && outcome != REGTAG_MAYBE_SET;
+    return outcome != REGTAG_TAG_PENDING && outcome != REGTAG_TAG_FAILED &&
+           outcome != REGTAG_TAG_UNCERTAIN;
 }
 
 bool undo_index_is_pending(struct undo_index *index, const struct journal_line *line)
@@ -69,12 +70,12 @@ bool undo_index_is_pending(struct undo_index *index, const struct journal_line *
             add(index, undone_entry(line->reference, line->before, line->after));
         return false;
     }
-    if (line->outcome == REGTAG_PENDING) {
+    if (line->outcome == REGTAG_TAG_PENDING) {
         if (take(index, settled_entry(line)))
             return false;
     } else
         add(index, settled_entry(line));
-    if (line->outcome == REGTAG_UNCHANGED || line->outcome == REGTAG_NOT_SET)
+    if (line->outcome == REGTAG_TAG_UNCHANGED || line->outcome == REGTAG_TAG_FAILED)
         return false;
     return !take(index, undone_entry(line->reference, line->after, line->before));
 }

@@ -1,4 +1,4 @@
-#include "cli/output.h"
+#include "cli/report.h"
 #include "cli/session.h"
 #include "cli/tag_runner.h"
 #include "oci/reference.h"
@@ -47,7 +47,7 @@ static bool check_guards(const struct options *o, struct error *e)
         for (int k = 0; k < o->count && !applies; k++)
             applies = guard_applies(o->expected[i], tag_of(o->arguments[k], text));
         if (!applies)
-            error_set(e, REGTAG_USAGE, "--expect \"%.*s\": this tag is not one of those to be deleted",
+            error_set(e, REGTAG_E_USAGE, "--expect \"%.*s\": this tag is not one of those to be deleted",
                       SLICE_ARG(slice_head(slice_of(o->expected[i]), 200)));
     }
     return e->status == 0;
@@ -89,7 +89,7 @@ static int run(struct options *o, uint64_t deadline)
     struct journal journal;
     struct tag_runner t = {.options = o};
     if (!check(o, deadline, &e)) {
-        output_error(e.text);
+        report_problem(&e);
         return e.status;
     }
     tag_runner_open_journal(&t, &journal);

@@ -9,7 +9,7 @@ static enum regtag_status begin(struct regtag *r, const struct options *o)
 static void on_end(const struct options *o, struct regtag *r, enum regtag_status status,
                    const char *error)
 {
-    if (status != REGTAG_USAGE)
+    if (status != REGTAG_E_USAGE)
         report_digest(o, o->arguments[0], regtag_result(r), status, error);
 }
 

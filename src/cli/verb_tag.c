@@ -1,4 +1,4 @@
-#include "cli/output.h"
+#include "cli/report.h"
 #include "cli/session.h"
 #include "cli/tag_runner.h"
 
@@ -18,7 +18,7 @@ static int run(struct options *o, uint64_t deadline)
     struct journal journal;
     struct tag_runner t = {.options = o};
     if (!session_operation_ok(begin(o, deadline), &e)) {
-        output_error(e.text);
+        report_problem(&e);
         return e.status;
     }
     tag_runner_open_journal(&t, &journal);

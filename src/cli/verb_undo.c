@@ -2,6 +2,7 @@
 
 #include "cli/journal_reader.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/session.h"
 #include "cli/tag_runner.h"
 #include "cli/undo_index.h"
@@ -40,7 +41,7 @@ struct step {
 
 static bool cannot_read(const struct undo *u, struct error *e)
 {
-    error_set(e, REGTAG_OTHER, "the journal %s cannot be read: %s; nothing was done", u->journal.path,
+    error_set(e, REGTAG_E_OTHER, "the journal %s cannot be read: %s; nothing was done", u->journal.path,
               strerror(u->reader.problem));
     return false;
 }
@@ -58,7 +59,7 @@ static void note_torn(struct undo *u)
 
 static bool refuse(struct undo *u, struct error *e)
 {
-    error_set(e, REGTAG_USAGE, "%s: line %llu is not one that regtag has written; nothing was done",
+    error_set(e, REGTAG_E_USAGE, "%s: line %llu is not one that regtag has written; nothing was done",
               u->journal.path, (unsigned long long)journal_reader_number(&u->reader));
     return false;
 }
@@ -156,7 +157,7 @@ static void run_step(struct undo *u, const struct step *s)
 {
     struct error e = {.status = 0};
     if (!s->known)
-        error_set(&e, REGTAG_NOT_FOUND, "%s: the journal does not know where it pointed before",
+        error_set(&e, REGTAG_E_NOT_FOUND, "%s: the journal does not know where it pointed before",
                   s->reference);
     else if (session_login_next(s->image, u->deadline, &e))
         tag_runner_run(&u->runner, begin(u, s));
@@ -192,7 +193,8 @@ static bool check(struct undo *u, struct error *e)
             return false;
     }
     if (u->index.full)
-        error_set(e, REGTAG_OTHER, "the journal %s has too many moves that were undone; start a new one",
+        error_set(e, REGTAG_E_OTHER,
+                  "the journal %s has too many moves that were undone; start a new one",
                   u->journal.path);
     return e->status == 0;
 }
@@ -224,7 +226,7 @@ static int run(struct options *o, uint64_t deadline)
         journal_close(&u->journal);
     }
     if (e.status)
-        output_error(e.text);
+        report_problem(&e);
     return u->runner.status ? (int)u->runner.status : e.status;
 }
 

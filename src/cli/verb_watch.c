@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/hint.h"
 #include "cli/options.h"
 #include "cli/outage.h"
 #include "cli/output.h"
@@ -70,7 +71,7 @@ static bool parse_from(struct watch *w, const char *from, struct error *e)
     else if (digest_valid(slice_of(from)))
         set_digest(&w->applied, from);
     else
-        error_set(e, REGTAG_USAGE,
+        error_set(e, REGTAG_E_USAGE,
                   "--from \"%.*s\": it takes a digest, sha256: and 64 lower-case hexadecimal digits, or "
                   "\"absent\"",
                   SLICE_ARG(slice_head(slice_of(from), 200)));
@@ -84,7 +85,7 @@ static bool check(struct watch *w, struct error *e)
     if (!reference_parse(&r, slice_of(w->image), e))
         return false;
     if (r.digest.size)
-        error_set(e, REGTAG_USAGE, "%s: what a digest stands for never changes; a tag can be watched",
+        error_set(e, REGTAG_E_USAGE, "%s: what a digest stands for never changes; a tag can be watched",
                   w->image);
     return e->status == 0 && (!w->o->from || parse_from(w, w->o->from, e));
 }
@@ -128,10 +129,10 @@ static bool poll_tag(struct watch *w, struct error *e)
     enum regtag_status status = regtag_error(w->operation, &text);
     if (status == REGTAG_OK)
         set_digest(&w->current, regtag_result(w->operation)->digest);
-    else if (status == REGTAG_NOT_FOUND)
+    else if (status == REGTAG_E_NOT_FOUND)
         set_absent(&w->current);
     else
-        error_set(e, (int)status, "%s", text);
+        error_set(error_hint(e, (int)regtag_hint(w->operation)), (int)status, "%s", text);
     return e->status == 0;
 }
 
@@ -140,21 +141,21 @@ static bool poll_tag(struct watch *w, struct error *e)
 /* Everything else may be cured by time, or by someone else, and is polled for ever. */
 static bool is_permanent(const struct watch *w, const struct error *e)
 {
-    return e->status == REGTAG_USAGE || (w->o->password_stdin && !w->logged_in);
+    return e->status == REGTAG_E_USAGE || (w->o->password_stdin && !w->logged_in);
 }
 
 static void on_failure(struct watch *w, const struct error *e)
 {
     schedule_on_failure(&w->schedule);
     if (outage_on_failure(&w->registry_outage, e->status))
-        output_error(e->text);
+        report_problem(e);
     else
-        session_note(e->text);
+        session_note(hint_message(e->text, e->hint));
     if (is_permanent(w, e)) {
         w->over = true;
         w->status = e->status;
     }
-    if (e->status == REGTAG_DENIED || e->status == REGTAG_CREDENTIALS)
+    if (e->status == REGTAG_E_DENIED || e->status == REGTAG_E_CREDENTIALS)
         w->operation = NULL;
 }
 
@@ -287,7 +288,7 @@ static int run(struct options *o, uint64_t deadline)
     w.schedule.jitter = (unsigned)o->jitter;
     signals_begin();
     if (!check(&w, &e)) {
-        output_error(e.text);
+        report_problem(&e);
         return e.status;
     }
     while (!w.over)

@@ -99,16 +99,16 @@ static void write_words(struct writer *w, const struct first_error *f, struct sl
 #define REDIRECTED "the registry redirects in a way that cannot be followed"
 
 const struct meaning ANSWER_MEANINGS[] = {
-    {100, 299, REGTAG_PROTOCOL, CODE_ANY, "the answer is not one to this request"},
-    {300, 399, REGTAG_PROTOCOL, CODE_ANY, REDIRECTED},
-    {400, 400, REGTAG_OTHER, CODE_ANY, "the registry does not understand the request"},
-    {401, 401, REGTAG_DENIED, CODE_ANY, "not authenticated"},
-    {403, 403, REGTAG_DENIED, CODE_ANY, "the registry does not allow it"},
-    {407, 407, REGTAG_DENIED, CODE_ANY, "the proxy wants a user and a password, or others"},
-    {408, 408, REGTAG_TIMEOUT, CODE_ANY, "the registry waited too long for the request"},
-    {429, 429, REGTAG_SLOW_DOWN, CODE_ANY, "the registry asks to slow down; try again later"},
-    {500, 999, REGTAG_SERVER_FAILED, CODE_ANY, "the registry failed; try again later"},
-    {0, 999, REGTAG_PROTOCOL, CODE_ANY, "the registry gives an answer that has no meaning here"},
+    {100, 299, REGTAG_E_PROTOCOL, CODE_ANY, 0, "the answer is not one to this request"},
+    {300, 399, REGTAG_E_PROTOCOL, CODE_ANY, 0, REDIRECTED},
+    {400, 400, REGTAG_E_OTHER, CODE_ANY, 0, "the registry does not understand the request"},
+    {401, 401, REGTAG_E_DENIED, CODE_ANY, 0, "not authenticated"},
+    {403, 403, REGTAG_E_DENIED, CODE_ANY, 0, "the registry does not allow it"},
+    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy wants a user and a password, or others"},
+    {408, 408, REGTAG_E_TIMEOUT, CODE_ANY, 0, "the registry waited too long for the request"},
+    {429, 429, REGTAG_E_SLOW_DOWN, CODE_ANY, 0, "the registry asks to slow down; try again later"},
+    {500, 999, REGTAG_E_SERVER_FAILED, CODE_ANY, 0, "the registry failed; try again later"},
+    {0, 999, REGTAG_E_PROTOCOL, CODE_ANY, 0, "the registry gives an answer that has no meaning here"},
 };
 
 static const char *const CODES[] = {"", "TAG_INVALID", "MANIFEST_"};
@@ -119,8 +119,12 @@ static bool matches(const struct meaning *m, unsigned http, struct slice code)
 }
 
 /* Web servers answer plain HTTP on a TLS port with a 400 that mentions HTTPS. */
-static const struct meaning SPEAKS_TLS = {400, 400, REGTAG_PROTOCOL, CODE_ANY,
-                                          "this port speaks TLS, not plain HTTP; try --tls"};
+static const struct meaning SPEAKS_TLS = {400,
+                                          400,
+                                          REGTAG_E_PROTOCOL,
+                                          CODE_ANY,
+                                          REGTAG_HINT_SCHEME_TLS,
+                                          "this port speaks TLS, not plain HTTP"};
 
 /* Terminates: the last entry of ANSWER_MEANINGS matches everything. */
 static const struct meaning *meaning_of(const struct meaning *table, unsigned http, struct slice code,
@@ -149,6 +153,6 @@ int answer_error(const struct meaning *table, const struct http_response *respon
     read_first_error(&f, body);
     write_words(&w, &f, body);
     const struct meaning *m = meaning_of(table, response->status, written(&f.code), body);
-    return error_set(e, m->status, "%.*s%s (HTTP %u%.*s)", SLICE_ARG(who), m->text, response->status,
-                     SLICE_ARG(written(&w)));
+    return error_set(error_hint(e, m->hint), m->status, "%.*s%s (HTTP %u%.*s)", SLICE_ARG(who), m->text,
+                     response->status, SLICE_ARG(written(&w)));
 }

@@ -24,6 +24,7 @@ struct meaning {
     unsigned short first, last;
     unsigned char status; /* REGTAG_... */
     unsigned char code;   /* enum answer_code */
+    unsigned char hint;   /* enum regtag_hint; 0: none */
     const char *text;
 };
 
@@ -31,7 +32,7 @@ struct meaning {
  * matches everything. */
 extern const struct meaning ANSWER_MEANINGS[];
 
-/* Sets e to what the response means, according to `table` or else ANSWER_MEANINGS, and returns the
+/* Sets e, with a hint if there is one, to what the response means, according to `table` or else ANSWER_MEANINGS, and returns the
  * REGTAG_ status. The message is prefixed with `who`. */
 int answer_error(const struct meaning *table, const struct http_response *response,
                  const struct answer_words *words, struct slice who, struct error *e);

@@ -135,7 +135,7 @@ static bool keep_challenge(struct auth *a, const struct offers *o, const struct 
     write_unquoted(&service, o->service);
     if (r.used == 0 || r.overflow || service.overflow ||
         !url_resolve(written(&b), written(&r), &realm)) {
-        error_set(e, REGTAG_PROTOCOL, "the registry names a token server that is not a URL: \"%.*s\"",
+        error_set(e, REGTAG_E_PROTOCOL, "the registry names a token server that is not a URL: \"%.*s\"",
                   SLICE_ARG(slice_head(o->realm, 300)));
         return false;
     }
@@ -146,7 +146,7 @@ static bool keep_challenge(struct auth *a, const struct offers *o, const struct 
 
 static enum auth_step denied(struct error *e, const char *text)
 {
-    error_set(e, REGTAG_DENIED, "%s (HTTP 401)", text);
+    error_set(e, REGTAG_E_DENIED, "%s (HTTP 401)", text);
     return AUTH_DENIED;
 }
 

@@ -6,12 +6,12 @@
 
 #define READS_A_STEP 64u
 
-void client_init(struct client *c, const struct regtag_config *config)
+void client_init(struct client *c, const struct regtag_config *config, struct connection *connections)
 {
     memset(&c->context, 0, sizeof c->context);
     c->context.config = config;
     c->logging_in = NULL;
-    remote_init(&c->remote, &c->context, 0);
+    remote_init(&c->remote, &c->context, connections);
     login_init(&c->login);
 }
 
@@ -25,10 +25,10 @@ void client_end(struct client *c)
 
 void client_rest(struct client *c)
 {
-    if (c->remote.home.count)
-        connection_close(&c->remote.home);
-    if (c->remote.away.count)
-        connection_close(&c->remote.away);
+    if (c->remote.home->count)
+        connection_close(c->remote.home);
+    if (c->remote.away->count)
+        connection_close(c->remote.away);
 }
 
 void client_again(struct client *c)
@@ -45,16 +45,16 @@ void client_begin_step(struct client *c, uint64_t now, uint64_t deadline)
     c->context.deadline = deadline;
     c->context.wake = deadline;
     c->context.reads_left = READS_A_STEP;
-    connection_begin_step(&c->remote.home);
-    connection_begin_step(&c->remote.away);
+    connection_begin_step(c->remote.home);
+    connection_begin_step(c->remote.away);
 }
 
-void client_end_step(struct client *c, struct regtag_want *want)
+void client_end_step(struct client *c, struct regtag_want *want, size_t count)
 {
-    memset(want, 0, sizeof *want);
-    connection_want(&c->remote.home, want);
-    connection_want(&c->remote.away, want);
-    want->until = c->context.wake;
+    for (size_t i = 0; i < count; i++)
+        want[i] = (struct regtag_want){.close = false};
+    connection_want(c->remote.home, want, count);
+    connection_want(c->remote.away, want, count);
 }
 
 /* ---- Exchanges ------------------------------------------------------------------------------- */
@@ -95,7 +95,7 @@ static void log_in(struct client *c, struct exchange *x, enum login_state state)
 /* Whether the 401 came from the registry itself, not from the target of a redirect. */
 static bool is_challenged(const struct exchange *x)
 {
-    return x->response->status == 401 && x->response == &x->remote->home.response;
+    return x->response->status == 401 && x->response == &x->remote->home->response;
 }
 
 static enum exchange_event refused(struct exchange *x)

@@ -129,7 +129,8 @@ static void on_head(struct connection *c)
 static void on_broken(struct connection *c)
 {
     if (http_response_is_tls(&c->response) && !(c->queue[0].transfer && c->queue[0].transfer->answered))
-        connection_fail(c, REGTAG_PROTOCOL, "this port speaks TLS, not plain HTTP; try --tls", "");
+        connection_fail(c, REGTAG_E_PROTOCOL, REGTAG_HINT_SCHEME_TLS,
+                        "this port speaks TLS, not plain HTTP", "");
     else
         connection_fail_protocol(c, c->response.problem);
 }
@@ -158,7 +159,7 @@ static void on_read_failure(struct connection *c)
     struct transfer *t = c->queue[0].transfer;
     if (t)
         t->stale = c->used && (c->answer_over || !http_response_begun(&c->response));
-    connection_fail_transport(c);
+    connection_fail_transport(c, REGTAG_HINT_NONE, "");
 }
 
 /* Skips the response to a withdrawn request; closes the connection if that takes too long. */
@@ -180,9 +181,9 @@ static bool read_more(struct connection *c, bool *ended)
         return false;
     c->context->reads_left--;
     ptrdiff_t n = connection_read(c);
-    if (n == REGTAG_CLOSED || n == REGTAG_CUT)
-        *ended = on_input_end(c, n == REGTAG_CUT);
-    else if (n == REGTAG_FAILED || (n == REGTAG_AGAIN && c->write_failed))
+    if (n == REGTAG_IO_CLOSED || n == REGTAG_IO_CUT)
+        *ended = on_input_end(c, n == REGTAG_IO_CUT);
+    else if (n == REGTAG_IO_FAILED || (n == REGTAG_IO_AGAIN && c->write_failed))
         on_read_failure(c);
     return n > 0 || *ended;
 }
@@ -316,34 +317,30 @@ void connection_reject(struct transfer *t, const char *problem)
     connection_fail_protocol(t->connection, problem);
 }
 
-void connection_give_up(struct transfer *t, const char *waiting, const char *why)
+void connection_give_up(struct transfer *t, int hint, const char *waiting, const char *why)
 {
     struct connection *c = t->connection;
-    const struct regtag_transport *transport = &c->context->config->transport;
-    int status = REGTAG_TIMEOUT;
-    bool permanent = false;
-
     t->failed = true;
-    if (!c->up && !c->want_open) {
-        if (connection_read(c) == REGTAG_FAILED) {
-            connection_fail_transport(c); /* failed just as the time ran out: report why */
-            return;
-        }
-        status = (int)transport->failure(transport->context, c->number, &waiting, &permanent);
-    }
-    connection_fail(c, status, waiting, why);
-    c->context->permanent = permanent;
+    if (c->up || c->want_open)
+        connection_fail(c, REGTAG_E_TIMEOUT, hint, waiting, why);
+    else if (connection_read(c) == REGTAG_IO_FAILED) /* just as the time ran out: report why */
+        connection_fail_transport(c, REGTAG_HINT_NONE, "");
+    else
+        connection_fail_transport(c, hint, why);
 }
 
 /* ---- What the caller must do ----------------------------------------------------------------- */
 
-void connection_want(struct connection *c, struct regtag_want *want)
+void connection_want(struct connection *c, struct regtag_want *want, size_t count)
 {
     bool active = c->awaited && c->open;
-    want->connection[c->number].close = c->want_close;
-    want->connection[c->number].open = c->want_open;
-    want->connection[c->number].origin = &c->origin;
-    want->connection[c->number].read = active;
-    want->connection[c->number].write = active && connection_has_unsent(c);
+    if (c->number >= count)
+        return;
+    want += c->number;
+    want->close = c->want_close;
+    want->open = c->want_open;
+    want->origin = &c->origin;
+    want->read = active;
+    want->write = active && connection_has_unsent(c);
     c->want_close = c->want_open = false;
 }

@@ -145,8 +145,9 @@ void connection_withdraw_pipelined(struct connection *c);
 void connection_reject(struct transfer *t, const char *problem);
 
 /* Closes the connection because the transfer's time is up. The error is `waiting`, or while still
- * connecting the transport's own message, followed by `why`. */
-void connection_give_up(struct transfer *t, const char *waiting, const char *why);
+ * connecting the transport's own message, followed by `why`; its hint is `hint`, unless the transport
+ * gives another. */
+void connection_give_up(struct transfer *t, int hint, const char *waiting, const char *why);
 
 /* Closes the connection, if open. All requests in flight are lost. */
 void connection_close(struct connection *c);
@@ -154,7 +155,8 @@ void connection_close(struct connection *c);
 /* Closes the connection and wipes the headers, which may hold credentials. */
 void connection_end(struct connection *c);
 
-/* Sets in *want what the connection needs before the next step. */
-void connection_want(struct connection *c, struct regtag_want *want);
+/* Sets its element of want[0..count), if there is one, to what the connection needs before the next
+ * step. */
+void connection_want(struct connection *c, struct regtag_want *want, size_t count);
 
 #endif

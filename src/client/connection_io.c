@@ -43,7 +43,7 @@ void connection_close(struct connection *c)
 /* ---- Failing --------------------------------------------------------------------------------- */
 
 /* Closes the connection and fails the request at the front. */
-void connection_fail(struct connection *c, int status, const char *problem, const char *more)
+void connection_fail(struct connection *c, int status, int hint, const char *problem, const char *more)
 {
     char where[HOST_PORT_MAX];
     struct writer w = writer_to(where, sizeof where);
@@ -51,6 +51,8 @@ void connection_fail(struct connection *c, int status, const char *problem, cons
     write_host_port(&w, &c->origin);
     error_clear(&context->error);
     error_set(&context->error, status, "%.*s: %s%s", SLICE_ARG(written(&w)), problem, more);
+    context->error.hint = hint;
+    context->permanent = false;
     context->unreachable = !c->up;
     if (c->count && c->queue[0].transfer)
         c->queue[0].transfer->failed = true;
@@ -59,22 +61,23 @@ void connection_fail(struct connection *c, int status, const char *problem, cons
 
 void connection_fail_protocol(struct connection *c, const char *problem)
 {
-    connection_fail(c, REGTAG_PROTOCOL, "the server broke the protocol: ", problem);
+    connection_fail(c, REGTAG_E_PROTOCOL, 0, "the server broke the protocol: ", problem);
 }
 
-void connection_fail_transport(struct connection *c)
+void connection_fail_transport(struct connection *c, int hint, const char *more)
 {
     const struct regtag_transport *t = &c->context->config->transport;
-    const char *text = "";
-    bool permanent = false;
-    int status = (int)t->failure(t->context, c->number, &text, &permanent);
-    connection_fail(c, status, text, "");
-    c->context->permanent = permanent;
+    struct regtag_failure f = {.lasting = false};
+    t->failure(t->context, c->number, &f);
+    if (f.status == REGTAG_OK) /* left out: a failure must never pass for success */
+        f.status = REGTAG_E_NO_CONNECTION;
+    connection_fail(c, (int)f.status, f.hint ? (int)f.hint : hint, f.text, more);
+    c->context->permanent = f.lasting;
 }
 
 void connection_fail_closed(struct connection *c)
 {
-    connection_fail(c, REGTAG_NO_CONNECTION, "the connection was closed before an answer came", "");
+    connection_fail(c, REGTAG_E_NO_CONNECTION, 0, "the connection was closed before an answer came", "");
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -109,7 +112,7 @@ enum quiet connection_listen(struct connection *c)
     }
     if (c->input.size)
         return SPEAKS;
-    return n == REGTAG_AGAIN ? QUIET : n == REGTAG_FAILED ? BROKEN : ENDED;
+    return n == REGTAG_IO_AGAIN ? QUIET : n == REGTAG_IO_FAILED ? BROKEN : ENDED;
 }
 
 /* ---- Sending ------------------------------------------------------------------------------------ */
@@ -158,7 +161,7 @@ static bool write_next_header(struct connection *c)
         c->out.used = before;
         c->out.overflow = false;
         if (before == 0) /* it will never fit; never send part of a header */
-            connection_fail(c, REGTAG_OTHER, "the request is longer than the memory for it", "");
+            connection_fail(c, REGTAG_E_OTHER, 0, "the request is longer than the memory for it", "");
         return false;
     }
     f->begin = c->handed + before - c->out_handed;
@@ -249,7 +252,7 @@ static bool may_begin(struct connection *c)
     if (quiet == QUIET)
         return true;
     if (quiet == BROKEN && !c->used)
-        connection_fail_transport(c);
+        connection_fail_transport(c, REGTAG_HINT_NONE, "");
     else if (!replace(c)) {
         c->unsolicited = quiet == SPEAKS;
         if (quiet == ENDED)
@@ -268,7 +271,7 @@ void connection_send_pending(struct connection *c)
         if (piece.size == 0)
             return;
         ptrdiff_t n = t->write(t->context, c->number, piece.data, piece.size);
-        if (n == REGTAG_AGAIN)
+        if (n == REGTAG_IO_AGAIN)
             return;
         if (n > 0)
             note_handed(c, (size_t)n);

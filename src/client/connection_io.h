@@ -11,10 +11,11 @@ void connection_open(struct connection *c);
 /* Detaches the transfer of a queue entry: it is no longer in flight. */
 void connection_lose(struct in_flight *f);
 
-/* Each sets the context's error, fails the transfer at the front, and closes the connection. */
-void connection_fail(struct connection *c, int status, const char *problem, const char *more);
+/* Each sets the context's error, fails the transfer at the front, and closes the connection. The message
+ * is `problem`, or what the transport says, and then `more`; a hint of the transport's takes precedence. */
+void connection_fail(struct connection *c, int status, int hint, const char *problem, const char *more);
 void connection_fail_protocol(struct connection *c, const char *problem);
-void connection_fail_transport(struct connection *c); /* with the transport's message */
+void connection_fail_transport(struct connection *c, int hint, const char *more);
 void connection_fail_closed(struct connection *c);
 
 /* Reads into c->input, which must be empty. Returns what the transport's read returns. */

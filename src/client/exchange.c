@@ -63,15 +63,18 @@ static void write_target(const struct exchange *x, struct writer *w)
     write_slice(w, q->target);
 }
 
-/* Where the request goes; `memory` holds the origin if it was redirected. */
+/* Where the request goes: to the remote's own origin, even if a redirect or a realm leads there; else
+ * `memory` may hold the origin. */
 static const struct regtag_origin *origin_of(const struct exchange *x, struct regtag_origin *memory)
 {
+    const struct regtag_origin *origin = x->request.origin;
     struct url u;
-    if (!x->redirects)
-        return x->request.origin ? x->request.origin : &x->remote->origin;
-    url_parse(&u, slice_of(x->remote->location));
-    url_origin(&u, memory);
-    return memory;
+    if (x->redirects) {
+        url_parse(&u, slice_of(x->remote->location));
+        url_origin(&u, memory);
+        origin = memory;
+    }
+    return !origin || remote_is_home(x->remote, origin) ? &x->remote->origin : origin;
 }
 
 /* The request line and Host; in absolute-form if a proxy forwards the request (RFC 9112, 3.2.2). */
@@ -229,18 +232,18 @@ static bool send(struct exchange *x)
     return true;
 }
 
-static enum connection_event give_up(struct exchange *x, const char *waiting, const char *why,
-                                     uint64_t limit)
+static enum connection_event give_up(struct exchange *x, enum regtag_hint hint, const char *waiting,
+                                     const char *why, uint64_t limit)
 {
     char text[80];
     struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "%s (%llu s) sets it", why, (unsigned long long)((limit + 999) / 1000));
+    write_format(&w, " %s %llu s", why, (unsigned long long)((limit + 999) / 1000));
     text[w.used] = '\0';
-    connection_give_up(&x->transfer, waiting, text);
+    connection_give_up(&x->transfer, (int)hint, waiting, text);
     return CONNECTION_FAILED;
 }
 
-/* Steps the transfer and enforces --timeout and --stall. A pipelined request's clock starts when it
+/* Steps the transfer and enforces `timeout` and `stall`. A pipelined request's clock starts when it
  * reaches the front of the queue. */
 static enum connection_event step_in_time(struct exchange *x, struct slice *part)
 {
@@ -249,7 +252,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     struct connection *c = x->transfer.connection;
     REQUIRE(x->state == EXCHANGE_SENT);
     if (x->timed && context->now >= x->until)
-        return give_up(x, "no complete answer came", " in time; --timeout", config->timeout);
+        return give_up(x, REGTAG_HINT_TIMEOUT, "no complete answer came", "within", config->timeout);
     enum connection_event event = connection_step(&x->transfer, part);
     if (event != CONNECTION_WAIT)
         return event;
@@ -262,7 +265,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     uint64_t wake = x->timed ? x->until : context->deadline;
     if (x->timed && config->stall) {
         if (context->now - x->moved >= config->stall)
-            return give_up(x, "the answer has stalled", " for too long; --stall", config->stall);
+            return give_up(x, REGTAG_HINT_STALL, "the answer has stalled", "for", config->stall);
         wake = config->stall < wake - x->moved ? x->moved + config->stall : wake;
     }
     context->wake = wake < context->wake ? wake : context->wake;
@@ -341,7 +344,7 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
         return send_again(x);
     }
     bool worth_it = freely && exchange_is_transient(x) &&
-                    !(x->request.optional && c->error.status == REGTAG_TIMEOUT);
+                    !(x->request.optional && c->error.status == REGTAG_E_TIMEOUT);
     return worth_it && retry(x, &c->error, 0) ? AGAIN : over(x, EXCHANGE_FAILED);
 }
 
@@ -389,7 +392,7 @@ static enum exchange_event on_redirect(struct exchange *x)
         return AGAIN;
     }
     error_clear(&r->context->error);
-    error_set(&r->context->error, REGTAG_PROTOCOL, "%s (HTTP %u)", problem, x->response->status);
+    error_set(&r->context->error, REGTAG_E_PROTOCOL, "%s (HTTP %u)", problem, x->response->status);
     r->context->permanent = true;
     x->transfer.sent = x->transfer.answered = false; /* a redirected request had no effect */
     return over(x, EXCHANGE_FAILED);
@@ -481,7 +484,7 @@ void exchange_explain(const struct exchange *x, struct error *e)
     struct writer who = writer_to(text, sizeof text);
     struct regtag_origin memory;
     const struct regtag_origin *o = origin_of(x, &memory);
-    if (x->redirects && !remote_is_home(x->remote, o)) {
+    if (x->redirects && !o->registry) {
         write_authority(&who, o->tls, slice_of(o->host), o->port);
         write_text(&who, ": ");
     }

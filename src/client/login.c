@@ -11,12 +11,12 @@ static const struct slice FORM_TYPE = SLICE_INIT("application/x-www-form-urlenco
 
 /* Meanings of a token server's error responses. */
 static const struct meaning TOKEN_MEANINGS[] = {
-    {404, 404, REGTAG_PROTOCOL, CODE_ANY, "there is no token server at that address"},
-    {407, 407, REGTAG_DENIED, CODE_ANY, "the proxy wants a user and a password, or others"},
-    {429, 429, REGTAG_SLOW_DOWN, CODE_ANY, "it asks to slow down; try again later"},
-    {400, 403, REGTAG_DENIED, CODE_ANY, "it does not take these credentials"},
-    {500, 999, REGTAG_SERVER_FAILED, CODE_ANY, "it failed; try again later"},
-    {0, 999, REGTAG_PROTOCOL, CODE_ANY, NOT_ITS_ANSWER},
+    {404, 404, REGTAG_E_PROTOCOL, CODE_ANY, 0, "there is no token server at that address"},
+    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy wants a user and a password, or others"},
+    {429, 429, REGTAG_E_SLOW_DOWN, CODE_ANY, 0, "it asks to slow down; try again later"},
+    {400, 403, REGTAG_E_DENIED, CODE_ANY, 0, "it does not take these credentials"},
+    {500, 999, REGTAG_E_SERVER_FAILED, CODE_ANY, 0, "it failed; try again later"},
+    {0, 999, REGTAG_E_PROTOCOL, CODE_ANY, 0, NOT_ITS_ANSWER},
 };
 
 void login_init(struct login *l)
@@ -74,7 +74,7 @@ static void ask_for_token(struct login *l)
 }
 
 /* `problem` may point into the context's error: copy it before clearing that. */
-static enum login_event token_failed(struct login *l, int status, const char *problem)
+static enum login_event token_failed(struct login *l, int status, int hint, const char *problem)
 {
     struct error *e = &l->remote->context->error;
     char text[ERROR_TEXT_MAX];
@@ -85,6 +85,7 @@ static enum login_event token_failed(struct login *l, int status, const char *pr
     text[w.used] = '\0';
     error_clear(e);
     error_set(e, status, "%s", text);
+    e->hint = hint;
     return over(l, LOGIN_FAILED);
 }
 
@@ -106,10 +107,10 @@ static enum login_event on_token_answer(struct login *l)
     struct error *e = &l->remote->context->error;
     if (l->exchange.response->status != 200) {
         exchange_explain(&l->exchange, e);
-        return token_failed(l, e->status, e->text);
+        return token_failed(l, e->status, e->hint, e->text);
     }
     if (!token_answer_end(&a->answer))
-        return token_failed(l, REGTAG_PROTOCOL, a->answer.problem);
+        return token_failed(l, REGTAG_E_PROTOCOL, 0, a->answer.problem);
     auth_accept_token(a, l->asked);
     return over(l, LOGIN_DONE);
 }
@@ -117,7 +118,7 @@ static enum login_event on_token_answer(struct login *l)
 static enum login_event on_token_failure(struct login *l)
 {
     const struct error *e = &l->remote->context->error;
-    return token_failed(l, e->status, e->text);
+    return token_failed(l, e->status, e->hint, e->text);
 }
 
 static enum login_event step_token(struct login *l)
@@ -130,7 +131,7 @@ static enum login_event step_token(struct login *l)
         case EXCHANGE_HEAD: auth_begin_token(a); break;
         case EXCHANGE_BODY:
             if (!token_answer_take(&a->answer, part))
-                return token_failed(l, REGTAG_PROTOCOL, a->answer.problem);
+                return token_failed(l, REGTAG_E_PROTOCOL, 0, a->answer.problem);
             break;
         case EXCHANGE_END:
             if (falls_back_to_get(l))
@@ -176,7 +177,7 @@ static enum login_event step_ping(struct login *l)
     case EXCHANGE_END: return on_ping_answer(l);
     case EXCHANGE_FAILED: /* the original 401 stands */
         error_clear(&c->error);
-        error_set(&c->error, REGTAG_DENIED,
+        error_set(&c->error, REGTAG_E_DENIED,
                   "not authenticated, and the registry does not say how (HTTP 401)");
         return over(l, LOGIN_FAILED);
     default: return LOGIN_WAIT;

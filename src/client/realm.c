@@ -100,8 +100,8 @@ bool realm_check(struct slice text, const struct regtag_config *config,
     url_parse(&realm, text);
     const char *problem = is_allowed(config, &realm) ? NULL : realm_problem(registry, &realm);
     if (problem)
-        error_set(e, REGTAG_DENIED,
-                  "the token server %.*s is not asked: it %s; --allow-realm %.*s if that is meant",
-                  SLICE_ARG(slice_head(text, 300)), problem, SLICE_ARG(realm.authority));
+        error_set(error_hint(e, REGTAG_HINT_REALM), REGTAG_E_DENIED,
+                  "the token server %.*s is not asked: it %s", SLICE_ARG(slice_head(text, 300)),
+                  problem);
     return problem == NULL;
 }

@@ -4,19 +4,21 @@
 
 #include "client/mask.h"
 
-void remote_init(struct remote *r, struct context *context, unsigned number)
+void remote_init(struct remote *r, struct context *context, struct connection *connections)
 {
     memset(r, 0, offsetof(struct remote, location));
     r->context = context;
     auth_init(&r->auth, &context->config->credentials);
-    connection_init(&r->home, context, number);
-    connection_init(&r->away, context, number + 1);
+    r->home = &connections[0];
+    r->away = &connections[1];
+    connection_init(r->home, context, 0);
+    connection_init(r->away, context, 1);
 }
 
 void remote_end(struct remote *r)
 {
-    connection_end(&r->home);
-    connection_end(&r->away);
+    connection_end(r->home);
+    connection_end(r->away);
     auth_wipe(&r->auth);
 }
 
@@ -27,7 +29,7 @@ bool remote_is_home(const struct remote *r, const struct regtag_origin *origin)
 
 struct connection *remote_connection(struct remote *r, const struct regtag_origin *origin)
 {
-    return remote_is_home(r, origin) ? &r->home : &r->away;
+    return remote_is_home(r, origin) ? r->home : r->away;
 }
 
 bool remote_pipelines(const struct remote *r)

@@ -21,13 +21,13 @@ struct remote {
     char location[URL_MAX + 1];
 
     struct auth auth;
-    struct connection home; /* to the registry */
-    struct connection away; /* to any other origin: a token server or the target of a redirect */
+    struct connection *home; /* to the registry */
+    struct connection *away; /* to any other origin: a token server or the target of a redirect */
 };
 
-/* Initializes a remote with the connections `number` and `number` + 1. The caller sets reference,
- * actions and origin; the reference is borrowed. */
-void remote_init(struct remote *r, struct context *context, unsigned number);
+/* Initializes a remote with the first two of the connections, whose memory is borrowed. The caller sets
+ * reference, actions and origin, the latter with `registry`; the reference is borrowed. */
+void remote_init(struct remote *r, struct context *context, struct connection *connections);
 
 /* Closes all connections and wipes all secrets. */
 void remote_end(struct remote *r);

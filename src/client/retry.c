@@ -14,7 +14,8 @@ bool status_is_transient(unsigned http)
 
 bool failure_is_transient(const struct context *c, bool cut)
 {
-    bool transient = c->error.status == REGTAG_NO_CONNECTION || c->error.status == REGTAG_TIMEOUT || cut;
+    bool transient =
+        c->error.status == REGTAG_E_NO_CONNECTION || c->error.status == REGTAG_E_TIMEOUT || cut;
     return transient && !c->permanent && c->now < c->deadline;
 }
 

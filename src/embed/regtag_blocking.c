@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -7,46 +9,54 @@
 #include <netdb.h>
 #include <string.h>
 
-ptrdiff_t regtag_resolve_blocking(void *context, const char *host, struct regtag_address *list,
-                                  size_t room)
+#define POLL_ROOM 64 /* entries; more than that are rare, and cost some needless wake-ups */
+
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+static ptrdiff_t resolve(void *context, unsigned connection, const struct regtag_origin *origin,
+                         struct regtag_address *list, size_t room, int *fd, struct regtag_failure *f)
 {
-    struct addrinfo wanted, *found = NULL;
+    struct addrinfo hints, *found = NULL;
     size_t count = 0;
     (void)context;
-    memset(&wanted, 0, sizeof wanted);
-    wanted.ai_socktype = SOCK_STREAM;
-    if (getaddrinfo(host, NULL, &wanted, &found) != 0)
+    (void)connection;
+    (void)fd;
+    (void)f;
+    memset(&hints, 0, sizeof hints);
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(origin->host, NULL, &hints, &found) != 0)
         return 0;
-    for (const struct addrinfo *a = found; a && count < room; a = a->ai_next) {
-        if (a->ai_family != AF_INET && a->ai_family != AF_INET6)
-            continue;
-        memcpy(&list[count].socket, a->ai_addr, a->ai_addrlen);
-        list[count++].size = a->ai_addrlen;
-    }
+    for (const struct addrinfo *a = found; a && count < room; a = a->ai_next)
+        count += regtag_address_set(&list[count], a->ai_addr, a->ai_addrlen);
     freeaddrinfo(found);
     return (ptrdiff_t)count;
+}
+
+struct regtag_resolver regtag_blocking_resolver(void)
+{
+    struct regtag_resolver resolver;
+    memset(&resolver, 0, sizeof resolver);
+    resolver.resolve = resolve;
+    return resolver;
 }
 
 /* ---- Calls ----------------------------------------------------------------------------------- */
 
 static enum regtag_status ended(struct regtag_call *call)
 {
+    call->hint = regtag_hint(call->operation);
     return regtag_error(call->operation, &call->error);
 }
 
 enum regtag_status regtag_call_run(struct regtag_call *call)
 {
+    struct regtag_want want[REGTAG_CONNECTIONS_MAX];
+    struct pollfd list[POLL_ROOM];
     enum regtag_event event = REGTAG_WAIT;
     bool wanted = true;
     while (wanted && event != REGTAG_DONE && event != REGTAG_ERROR) {
-        struct regtag_want want;
-        struct pollfd list[REGTAG_CONNECTIONS];
-        uint64_t now = regtag_clock();
-        event = regtag_step(call->operation, now, &want);
-        regtag_sockets_apply(call->sockets, now, &want, list);
-        if (event == REGTAG_WAIT)
-            poll(list, REGTAG_CONNECTIONS, regtag_clock_until(want.until));
-        else if (call->told && event != REGTAG_DONE && event != REGTAG_ERROR)
+        event = regtag_sockets_run(call->sockets, call->operation, want, list, POLL_ROOM);
+        if (call->told && event != REGTAG_DONE && event != REGTAG_ERROR)
             wanted = call->told(call->told_context, event, regtag_result(call->operation));
     }
     if (!call->config->keep)
@@ -56,10 +66,12 @@ enum regtag_status regtag_call_run(struct regtag_call *call)
 
 static bool begin(struct regtag_call *call)
 {
-    call->operation = regtag_init(call->memory, call->size, call->config);
+    bool room = call->sockets->count <= REGTAG_CONNECTIONS_MAX;
+    call->operation = room ? regtag_init(call->memory, call->size, call->config) : NULL;
     call->error = call->operation
                       ? ""
-                      : "the memory is too small or not aligned, or regtag.h is of another version";
+                      : "the memory is too small or not aligned, or the configuration is not usable";
+    call->hint = REGTAG_HINT_NONE;
     return call->operation != NULL;
 }
 
@@ -71,24 +83,24 @@ static enum regtag_status go(struct regtag_call *call, enum regtag_status status
 enum regtag_status regtag_call_tag(struct regtag_call *call, const char *image, const char *const *names,
                                    size_t count)
 {
-    return begin(call) ? go(call, regtag_tag(call->operation, image, names, count)) : REGTAG_OTHER;
+    return begin(call) ? go(call, regtag_tag(call->operation, image, names, count)) : REGTAG_E_OTHER;
 }
 
 enum regtag_status regtag_call_delete(struct regtag_call *call, const char *image)
 {
-    return begin(call) ? go(call, regtag_delete(call->operation, image)) : REGTAG_OTHER;
+    return begin(call) ? go(call, regtag_delete(call->operation, image)) : REGTAG_E_OTHER;
 }
 
 enum regtag_status regtag_call_list(struct regtag_call *call, const char *repository, uint64_t limit)
 {
-    return begin(call) ? go(call, regtag_list(call->operation, repository, limit)) : REGTAG_OTHER;
+    return begin(call) ? go(call, regtag_list(call->operation, repository, limit)) : REGTAG_E_OTHER;
 }
 
 enum regtag_status regtag_call_digest(struct regtag_call *call, const char *image, const char **digest)
 {
     *digest = "";
     if (!begin(call))
-        return REGTAG_OTHER;
+        return REGTAG_E_OTHER;
     enum regtag_status status = go(call, regtag_digest(call->operation, image));
     *digest = regtag_result(call->operation)->digest;
     return status;
@@ -100,7 +112,7 @@ enum regtag_status regtag_call_manifest(struct regtag_call *call, const char *im
     *document = "";
     *size = 0;
     if (!begin(call))
-        return REGTAG_OTHER;
+        return REGTAG_E_OTHER;
     enum regtag_status status = go(call, regtag_manifest(call->operation, image));
     if (status == REGTAG_OK)
         *document = regtag_document(call->operation, size);

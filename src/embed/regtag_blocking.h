@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* regtag.h for a program that has nothing else to do in the meantime: calls that come back when all is
  * done, at the latest when config->timeout is over. They allocate nothing.
  *
@@ -29,10 +32,12 @@ struct regtag_call {
     /* Set by each call. Both stay until the next one with the same memory. */
     struct regtag *operation; /* the operation, which is over; NULL where there was none */
     const char *error;        /* the message where the status isn't REGTAG_OK, else "" */
+    enum regtag_hint hint;    /* what would help then */
+    void *reserved[4];
 };
 
 /* As the calls of the same name in regtag.h, and all the steps behind them. What they answer is the
- * status of the whole operation; REGTAG_OTHER where the memory does not do (see regtag_init). */
+ * status of the whole operation; REGTAG_E_OTHER where the memory does not do (see regtag_init). */
 enum regtag_status regtag_call_tag(struct regtag_call *call, const char *image, const char *const *names,
                                    size_t count);
 enum regtag_status regtag_call_delete(struct regtag_call *call, const char *image);
@@ -49,10 +54,9 @@ enum regtag_status regtag_call_manifest(struct regtag_call *call, const char *im
  * closed at the end, unless config->keep is set; then regtag_sockets_close is left to the caller. */
 enum regtag_status regtag_call_run(struct regtag_call *call);
 
-/* For struct regtag_sockets: looks names up by the C library's getaddrinfo. That may take many seconds,
- * the operation's timeout notwithstanding, and it allocates; `context` is not used. */
-ptrdiff_t regtag_resolve_blocking(void *context, const char *host, struct regtag_address *list,
-                                  size_t room);
+/* Looks names up by the C library's getaddrinfo. That may take many seconds, the operation's timeout
+ * notwithstanding, and it allocates. */
+struct regtag_resolver regtag_blocking_resolver(void);
 
 #ifdef __cplusplus
 }

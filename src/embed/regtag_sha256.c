@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
 #include "regtag_sha256.h"
+
+#include <string.h>
 
 static int start(void *context)
 {
@@ -20,5 +24,11 @@ static int finish(void *context, unsigned char sum[32])
 
 struct regtag_hash regtag_sha256(mbedtls_sha256_context *context)
 {
-    return (struct regtag_hash){context, start, update, finish};
+    struct regtag_hash hash;
+    memset(&hash, 0, sizeof hash);
+    hash.context = context;
+    hash.start = start;
+    hash.update = update;
+    hash.finish = finish;
+    return hash;
 }

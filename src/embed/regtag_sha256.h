@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* SHA-256 for regtag.h by mbedTLS 3.6. */
 #ifndef REGTAG_SHA256_H
 #define REGTAG_SHA256_H

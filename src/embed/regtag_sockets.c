@@ -1,255 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
 
 #include "regtag_sockets.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define POLL_MAX 600000 /* milliseconds; who waits longer asks again */
+#include "regtag_connect.h"
 
-enum { CLOSED, NAMING, CONNECTING, HANDSHAKE, OPEN, FAILED };
-
-static unsigned number_of(const struct regtag_sockets *s, const struct regtag_socket *c)
-{
-    return (unsigned)(c - s->sockets);
-}
-
-/* ---- Endings --------------------------------------------------------------------------------- */
-
-static void close_socket(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    if (c->secure)
-        s->tls.close(s->tls.context, number_of(s, c));
-    if (c->state == CONNECTING || c->state == HANDSHAKE || c->state == OPEN)
-        close(c->fd);
-    c->secure = false;
-    c->state = CLOSED;
-}
-
-/* The first problem is what is told. */
-static void note(struct regtag_socket *c, enum regtag_status status, const char *text)
-{
-    if (c->status != REGTAG_OK)
-        return;
-    c->status = status;
-    c->text = text;
-}
-
-static void fail(struct regtag_sockets *s, struct regtag_socket *c, enum regtag_status status,
-                 const char *text)
-{
-    note(c, status, text);
-    close_socket(s, c);
-    c->state = FAILED;
-}
-
-static void tls_failed(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    const char *text;
-    enum regtag_status status = s->tls.failure(s->tls.context, number_of(s, c), &text, &c->lasting);
-    fail(s, c, status, text);
-}
-
-static const char *unreachable(int problem)
-{
-    switch (problem) {
-    case ECONNREFUSED: return "it does not listen: the connection was refused";
-    case ENETUNREACH:
-    case EHOSTUNREACH: return "there is no way to it";
-    case ETIMEDOUT: return "it does not answer";
-    case EMFILE:
-    case ENFILE: return "too many files are open";
-    default: return "it could not be reached";
-    }
-}
-
-/* ---- Getting it up --------------------------------------------------------------------------- */
-
-/* A host that is an address itself. */
-static size_t numeric(const char *host, struct regtag_address *a)
-{
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    memset(&v4, 0, sizeof v4);
-    memset(&v6, 0, sizeof v6);
-    if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
-        v4.sin_family = AF_INET;
-        memcpy(&a->socket, &v4, sizeof v4);
-        a->size = sizeof v4;
-        return 1;
-    }
-    if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1) {
-        v6.sin6_family = AF_INET6;
-        memcpy(&a->socket, &v6, sizeof v6);
-        a->size = sizeof v6;
-        return 1;
-    }
-    return 0;
-}
-
-static void set_port(struct regtag_address *a, uint16_t port)
-{
-    if (a->socket.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)&a->socket)->sin6_port = htons(port);
-    else
-        ((struct sockaddr_in *)(void *)&a->socket)->sin_port = htons(port);
-}
-
-static void handshake(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    int result = s->tls.handshake(s->tls.context, number_of(s, c), &c->handshake);
-    if (result == 0)
-        c->state = OPEN;
-    else if (result != REGTAG_AGAIN)
-        tls_failed(s, c);
-}
-
-static void connected(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    c->status = REGTAG_OK; /* what was wrong with other addresses does not matter any more */
-    c->state = c->origin.tls ? HANDSHAKE : OPEN;
-    if (!c->origin.tls)
-        return;
-    c->secure = true;
-    if (s->tls.open(s->tls.context, number_of(s, c), c->fd, c->origin.host) == 0)
-        handshake(s, c);
-    else
-        tls_failed(s, c);
-}
-
-/* A socket that never blocks, is not inherited, and does not hold back small writes: without that a TLS
- * handshake takes 40 ms more. */
-static int make_socket(int family)
-{
-    int one = 1;
-    int fd = socket(family, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-/* Goes on to the next address that can be tried at all. */
-static void next_address(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    close_socket(s, c);
-    while (c->next < c->count) {
-        struct regtag_address *a = &c->list[c->next++];
-        set_port(a, c->origin.port);
-        c->next_at = s->now + REGTAG_ADDRESS_PATIENCE;
-        c->fd = make_socket(a->socket.ss_family);
-        c->state = c->fd < 0 ? CLOSED : CONNECTING;
-        if (c->fd >= 0 && connect(c->fd, (const struct sockaddr *)&a->socket, a->size) == 0) {
-            connected(s, c);
-            return;
-        }
-        if (c->fd >= 0 && (errno == EINPROGRESS || errno == EINTR))
-            return;
-        note(c, REGTAG_NO_CONNECTION, unreachable(errno));
-        close_socket(s, c);
-    }
-    fail(s, c, REGTAG_NO_CONNECTION, unreachable(0));
-}
-
-static void step_connecting(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    struct pollfd ready = {c->fd, POLLOUT, 0};
-    int problem = 0;
-    socklen_t size = sizeof problem;
-    if (poll(&ready, 1, 0) <= 0) {
-        if (c->next >= c->count || s->now < c->next_at)
-            return;
-        problem = ETIMEDOUT;
-    } else if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0) {
-        problem = errno;
-    }
-    if (problem == 0) {
-        connected(s, c);
-        return;
-    }
-    note(c, REGTAG_NO_CONNECTION, unreachable(problem));
-    next_address(s, c);
-}
-
-static void step_naming(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    const char *host = c->origin.host;
-    ptrdiff_t count = (ptrdiff_t)numeric(host, c->list);
-    if (count == 0 && s->resolve)
-        count = s->resolve(s->resolve_context, host, c->list, REGTAG_ADDRESSES_MAX);
-    if (count == REGTAG_AGAIN)
-        return;
-    c->count = count > 0 ? (size_t)count : 0;
-    if (c->count == 0)
-        fail(s, c, REGTAG_NO_CONNECTION, "its name has no address");
-    else
-        next_address(s, c);
-}
-
-/* Goes on with a connection that is not up yet. */
-static void go_on(struct regtag_sockets *s, struct regtag_socket *c)
-{
-    if (c->state == NAMING)
-        step_naming(s, c);
-    else if (c->state == CONNECTING)
-        step_connecting(s, c);
-    else if (c->state == HANDSHAKE)
-        handshake(s, c);
-}
-
-static void open_socket(struct regtag_sockets *s, struct regtag_socket *c,
-                        const struct regtag_origin *origin)
-{
-    close_socket(s, c);
-    c->status = REGTAG_OK;
-    c->origin = *origin;
-    c->count = c->next = 0;
-    c->read = POLLIN;
-    c->write = POLLOUT;
-    c->state = NAMING;
-    c->lasting = origin->tls && !s->tls.open;
-    if (c->lasting)
-        fail(s, c, REGTAG_UNTRUSTED, "it has to be spoken to in TLS, which is not built in");
-}
+#define POLL_MAX 600000 /* milliseconds; callers wait again if it was not long enough */
+#define SOON 50         /* milliseconds between looks at something that poll cannot wait for */
 
 /* ---- The transport --------------------------------------------------------------------------- */
 
-/* Whether the connection can be used; else *result is what to answer. */
-static bool is_up(struct regtag_sockets *s, struct regtag_socket *c, ptrdiff_t *result)
+/* Whether the connection can be used; else *result is what to return. */
+static bool is_up(const struct regtag_socket *c, ptrdiff_t *result)
 {
-    if (c->state == CONNECTING || c->state == HANDSHAKE)
-        go_on(s, c);
-    *result = c->state == FAILED || c->state == CLOSED ? REGTAG_FAILED : REGTAG_AGAIN;
-    return c->state == OPEN;
+    *result =
+        c->state == SOCKET_FAILED || c->state == SOCKET_CLOSED ? REGTAG_IO_FAILED : REGTAG_IO_AGAIN;
+    return c->state == SOCKET_OPEN;
 }
 
-/* What it means when a socket moved no byte. It is not closed: a server that refuses an upload says why and
- * hangs up, so that writing fails while there is an answer to be read. */
-static ptrdiff_t nothing_moved(struct regtag_socket *c)
+/* The result of a failed system call. The connection stays open after a failed write: a server that
+ * refuses an upload answers, then closes, and that answer can still be read. */
+static ptrdiff_t io_error(int *error)
 {
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-        return REGTAG_AGAIN;
-    note(c, REGTAG_NO_CONNECTION, "the connection was lost");
-    return REGTAG_FAILED;
-}
-
-/* The same with TLS, which knows more. */
-static ptrdiff_t moved(struct regtag_sockets *s, struct regtag_socket *c, ptrdiff_t n)
-{
-    if (n == REGTAG_FAILED)
-        c->status = s->tls.failure(s->tls.context, number_of(s, c), &c->text, &c->lasting);
-    return n;
+        return REGTAG_IO_AGAIN;
+    *error = errno;
+    return REGTAG_IO_FAILED;
 }
 
 static ptrdiff_t read_socket(void *context, unsigned connection, void *bytes, size_t size)
@@ -257,14 +40,14 @@ static ptrdiff_t read_socket(void *context, unsigned connection, void *bytes, si
     struct regtag_sockets *s = context;
     struct regtag_socket *c = &s->sockets[connection];
     ptrdiff_t n;
-    if (!is_up(s, c, &n))
+    if (!is_up(c, &n))
         return n;
     if (c->secure)
-        return moved(s, c, s->tls.read(s->tls.context, connection, bytes, size, &c->read));
+        return s->tls.read(s->tls.context, connection, bytes, size, &c->read_wants, &c->failure);
     n = recv(c->fd, bytes, size, 0);
     if (n == 0)
-        return REGTAG_CLOSED;
-    return n > 0 ? n : nothing_moved(c);
+        return REGTAG_IO_CLOSED;
+    return n > 0 ? n : io_error(&c->read_error);
 }
 
 static ptrdiff_t write_socket(void *context, unsigned connection, const void *bytes, size_t size)
@@ -272,26 +55,24 @@ static ptrdiff_t write_socket(void *context, unsigned connection, const void *by
     struct regtag_sockets *s = context;
     struct regtag_socket *c = &s->sockets[connection];
     ptrdiff_t n;
-    if (!is_up(s, c, &n))
+    if (!is_up(c, &n))
         return n;
     if (c->secure)
-        return moved(s, c, s->tls.write(s->tls.context, connection, bytes, size, &c->write));
+        return s->tls.write(s->tls.context, connection, bytes, size, &c->write_wants, &c->write_failure);
     n = send(c->fd, bytes, size, MSG_NOSIGNAL);
-    return n > 0 ? n : nothing_moved(c);
+    return n > 0 ? n : io_error(&c->write_error);
 }
 
-static enum regtag_status failure(void *context, unsigned connection, const char **text, bool *lasting)
+static void failure(void *context, unsigned connection, struct regtag_failure *f)
 {
     const struct regtag_sockets *s = context;
-    const struct regtag_socket *c = &s->sockets[connection];
-    *text = c->text;
-    *lasting = c->lasting;
-    if (c->status != REGTAG_OK)
-        return c->status;
-    *text = c->state == NAMING      ? "its name could not be looked up"
-            : c->state == HANDSHAKE ? "connected, but TLS did not come to an end"
-                                    : "it could not be reached";
-    return c->state == HANDSHAKE ? REGTAG_TIMEOUT : REGTAG_NO_CONNECTION;
+    regtag_socket_describe(&s->sockets[connection], f);
+}
+
+static const char *proxy_authorization(void *context, const struct regtag_origin *origin)
+{
+    const struct regtag_sockets *s = context;
+    return s->proxies.authorization(s->proxies.context, origin);
 }
 
 struct regtag_transport regtag_sockets_transport(struct regtag_sockets *s)
@@ -302,72 +83,113 @@ struct regtag_transport regtag_sockets_transport(struct regtag_sockets *s)
     transport.read = read_socket;
     transport.write = write_socket;
     transport.failure = failure;
+    transport.proxy = s->proxies.authorization ? proxy_authorization : NULL;
     return transport;
 }
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
-static void at_most(struct regtag_want *want, uint64_t until)
+struct waiting {
+    struct pollfd *list;
+    size_t used, room;
+    uint64_t now, until;
+};
+
+static void wait_until(struct waiting *w, uint64_t until)
 {
-    want->until = until < want->until ? until : want->until;
+    w->until = until < w->until ? until : w->until;
 }
 
-/* What a connection that is up waits for; in TLS, reading may wait for writing and the other way round. */
-static short events_of(const struct regtag_sockets *s, unsigned i, struct regtag_want *want)
+/* Without events: to be called again at once. Without a descriptor, or room for it: soon. */
+static void wait_for(struct waiting *w, int fd, short events)
 {
-    const struct regtag_socket *c = &s->sockets[i];
-    bool read = want->connection[i].read, write = want->connection[i].write;
-    if ((read && !c->read) || (write && !c->write) ||
-        (read && c->secure && s->tls.pending(s->tls.context, i)))
-        at_most(want, s->now);
-    return (short)((read ? c->read : 0) | (write ? c->write : 0));
+    if (events == 0)
+        wait_until(w, w->now);
+    else if (fd < 0 || w->used == w->room)
+        wait_until(w, w->now + SOON);
+    else
+        w->list[w->used++] = (struct pollfd){fd, events, 0};
 }
 
-static struct pollfd waits_for(const struct regtag_sockets *s, unsigned i, struct regtag_want *want)
+static void wait_for_attempts(struct waiting *w, const struct regtag_socket *c)
 {
-    const struct regtag_socket *c = &s->sockets[i];
-    struct pollfd entry = {c->fd, 0, 0};
+    for (size_t i = 0; i < c->next; i++)
+        if (c->attempts[i] >= 0)
+            wait_for(w, c->attempts[i], POLLOUT);
+    if (c->next < c->count)
+        wait_until(w, c->until);
+}
+
+/* In TLS, reading may have to wait for writing and the other way round. */
+static void wait_for_transfer(struct waiting *w, const struct regtag_sockets *s,
+                              const struct regtag_socket *c, const struct regtag_want *want)
+{
+    short read = want->read ? c->read_wants : 0, write = want->write ? c->write_wants : 0;
+    if (!want->read && !want->write)
+        return;
+    if ((want->read && !read) || (want->write && !write) ||
+        (want->read && c->secure && s->tls.pending(s->tls.context, (unsigned)(c - s->sockets))))
+        wait_until(w, w->now);
+    wait_for(w, c->fd, (short)(read | write));
+}
+
+static void wait_for_socket(struct waiting *w, const struct regtag_sockets *s,
+                            const struct regtag_socket *c, const struct regtag_want *want)
+{
     switch (c->state) {
-    case CONNECTING:
-        entry.events = POLLOUT;
-        if (c->next < c->count)
-            at_most(want, c->next_at);
+    case SOCKET_NAMING: wait_for(w, c->fd, POLLIN); break;
+    case SOCKET_DIALING: wait_for_attempts(w, c); break;
+    case SOCKET_TUNNEL:
+        wait_until(w, c->until);
+        wait_for(w, c->fd, c->wants);
         break;
-    case HANDSHAKE:
-        entry.events = c->handshake;
-        if (!entry.events)
-            at_most(want, s->now);
-        break;
-    case OPEN: entry.events = events_of(s, i, want); break;
-    case NAMING: break;
-    default: /* the operation does not know yet that it failed */
-        if (want->connection[i].read || want->connection[i].write)
-            at_most(want, s->now);
+    case SOCKET_HANDSHAKE: wait_for(w, c->fd, c->wants); break;
+    case SOCKET_OPEN: wait_for_transfer(w, s, c, want); break;
+    default: /* the next read or write reports the failure */
+        if (want->read || want->write)
+            wait_until(w, w->now);
     }
-    if (!entry.events)
-        entry.fd = -1;
-    return entry;
 }
 
-void regtag_sockets_apply(struct regtag_sockets *s, uint64_t now, struct regtag_want *want,
-                          struct pollfd list[REGTAG_CONNECTIONS])
+size_t regtag_sockets_apply(struct regtag_sockets *s, uint64_t now, const struct regtag_want *want,
+                            struct pollfd *list, size_t room, uint64_t *until)
 {
+    struct waiting waiting = {list, 0, room, now, *until};
     s->now = now;
-    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
-        if (want->connection[i].close)
-            close_socket(s, &s->sockets[i]);
-    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++) {
-        if (want->connection[i].open)
-            open_socket(s, &s->sockets[i], want->connection[i].origin);
-        go_on(s, &s->sockets[i]);
-        list[i] = waits_for(s, i, want);
+    for (size_t i = 0; i < s->count; i++)
+        if (want[i].close)
+            regtag_socket_close(s, &s->sockets[i]);
+    for (size_t i = 0; i < s->count; i++) {
+        if (want[i].open)
+            regtag_socket_open(s, &s->sockets[i], want[i].origin);
+        else
+            regtag_socket_go_on(s, &s->sockets[i]);
+        wait_for_socket(&waiting, s, &s->sockets[i], &want[i]);
+    }
+    *until = waiting.until;
+    return waiting.used;
+}
+
+enum regtag_event regtag_sockets_run(struct regtag_sockets *s, struct regtag *operation,
+                                     struct regtag_want *want, struct pollfd *list, size_t room)
+{
+    for (;;) {
+        uint64_t now = regtag_clock();
+        enum regtag_event event = regtag_step(operation, now, want, s->count);
+        uint64_t until = event == REGTAG_WAIT ? regtag_until(operation) : now;
+        size_t entries = regtag_sockets_apply(s, now, want, list, room, &until);
+        if (event != REGTAG_WAIT)
+            return event;
+        poll(list, (nfds_t)entries, regtag_clock_until(until));
+        for (size_t i = 0; i < s->count; i++)
+            regtag_socket_go_on(s, &s->sockets[i]);
     }
 }
 
 void regtag_sockets_close(struct regtag_sockets *s)
 {
-    for (unsigned i = 0; i < REGTAG_CONNECTIONS; i++)
-        close_socket(s, &s->sockets[i]);
+    for (size_t i = 0; i < s->count; i++)
+        regtag_socket_close(s, &s->sockets[i]);
 }
 
 /* ---- The clock ------------------------------------------------------------------------------- */

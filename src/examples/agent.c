@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* An update agent without a heap: agent IMAGE DEVICE SECONDS [CA.PEM]
  *
  * Every so many seconds it asks where the tag of IMAGE points. When that has changed, it installs the image
@@ -16,12 +19,15 @@
 
 #define MANIFEST_MAX (64 * 1024) /* bytes; a larger one is refused */
 #define TOKENS_MAX 2048          /* JSON values and keys in it */
+#define CONNECTIONS REGTAG_CONNECTIONS_MIN
+#define ENTRIES REGTAG_POLL_ENTRIES(CONNECTIONS)
 
 /* All the memory of an operation, aligned for what is in it. */
-static uint64_t memory[(REGTAG_SIZE(MANIFEST_MAX, TOKENS_MAX) + 7) / 8];
+static uint64_t memory[(REGTAG_SIZE(MANIFEST_MAX, TOKENS_MAX, CONNECTIONS) + 7) / 8];
 
 static struct regtag_config config;
-static struct regtag_sockets sockets;
+static struct regtag_socket socket_memory[CONNECTIONS];
+static struct regtag_sockets sockets = {.sockets = socket_memory, .count = CONNECTIONS};
 static mbedtls_sha256_context sha256;
 
 static const char *image;
@@ -50,7 +56,7 @@ static void say(int fd, const char *text)
         line[size] = text[size] >= ' ' && text[size] <= '~' ? text[size] : '?';
     line[size++] = '\n';
     if (write(fd, line, size) < 0)
-        _exit(REGTAG_OTHER);
+        _exit(REGTAG_E_OTHER);
 }
 
 /* Yours: brings the image onto the device, and remembers that across restarts. */
@@ -97,19 +103,21 @@ static void finish(uint64_t now)
     operation = NULL;
 }
 
-/* One step of what is to be done. Fills in what poll is to wait for, and returns until when. */
-static uint64_t step(uint64_t now, struct pollfd list[REGTAG_CONNECTIONS])
+/* One step of what is to be done. Fills in what poll is to wait for, *count entries, and returns until when. */
+static uint64_t step(uint64_t now, struct pollfd list[ENTRIES], size_t *count)
 {
-    struct regtag_want want;
+    struct regtag_want want[CONNECTIONS];
+    *count = 0;
     if (!operation && now >= next)
         begin();
     if (!operation)
         return next;
-    enum regtag_event event = regtag_step(operation, now, &want);
-    regtag_sockets_apply(&sockets, now, &want, list);
+    enum regtag_event event = regtag_step(operation, now, want, CONNECTIONS);
+    uint64_t until = event == REGTAG_WAIT ? regtag_until(operation) : now;
+    *count = regtag_sockets_apply(&sockets, now, want, list, ENTRIES, &until);
     if (event == REGTAG_DONE || event == REGTAG_ERROR)
         finish(now);
-    return event == REGTAG_WAIT ? want.until : now;
+    return until;
 }
 
 int main(int argc, char **argv)
@@ -122,7 +130,7 @@ int main(int argc, char **argv)
         problem = tls_set_up(&sockets.tls, argv[4]);
     if (problem) {
         say(STDERR_FILENO, problem);
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     }
     image = argv[1];
     config.size = sizeof config;
@@ -134,10 +142,11 @@ int main(int argc, char **argv)
     config.tokens_max = TOKENS_MAX;
 
     for (;;) {
-        struct pollfd list[1 + REGTAG_CONNECTIONS] = {{STDIN_FILENO, POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}};
+        struct pollfd list[1 + ENTRIES] = {{STDIN_FILENO, POLLIN, 0}};
+        size_t count;
         char line[64];
-        uint64_t until = step(regtag_clock(), list + 1);
-        poll(list, 1 + REGTAG_CONNECTIONS, regtag_clock_until(until));
+        uint64_t until = step(regtag_clock(), list + 1, &count);
+        poll(list, (nfds_t)(1 + count), regtag_clock_until(until));
         if (list[0].revents && read(STDIN_FILENO, line, sizeof line) <= 0)
             break;
         if (list[0].revents)

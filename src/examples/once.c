@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* Gives an image more tags, and waits until that is done: once CA.PEM|- IMAGE NAME... */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +11,8 @@
 #include "regtag_sha256.h"
 #include "tls.h"
 
-static struct regtag_sockets sockets;
+static struct regtag_socket socket_memory[REGTAG_CONNECTIONS_MIN];
+static struct regtag_sockets sockets = {.sockets = socket_memory, .count = REGTAG_CONNECTIONS_MIN};
 static mbedtls_sha256_context sha256;
 
 static bool told(void *context, enum regtag_event event, const struct regtag_result *result)
@@ -27,7 +31,7 @@ static enum regtag_status tag(enum regtag_scheme scheme, const char *image, cons
     config.transport = regtag_sockets_transport(&sockets);
     config.scheme = scheme;
     config.timeout = 60000; /* milliseconds */
-    sockets.resolve = regtag_resolve_blocking;
+    sockets.resolver = regtag_blocking_resolver();
 
     struct regtag_call call = {.config = &config, .sockets = &sockets, .told = told};
     call.size = regtag_size(&config);
@@ -47,7 +51,7 @@ int main(int argc, char **argv)
         problem = tls_set_up(&sockets.tls, argv[1]);
     if (problem) {
         fprintf(stderr, "once: %s\n", problem);
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     }
     return (int)tag(plain ? REGTAG_SCHEME_PLAIN : REGTAG_SCHEME_TLS, argv[2],
                     (const char *const *)argv + 3, (size_t)argc - 3);

@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* For an mbedTLS that is configured with MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG and MBEDTLS_PLATFORM_GMTIME_R_ALT, as
  * third_party/ has it: where PSA's randomness comes from, and what date it is. Other configurations bring what
  * they need and do without this. */

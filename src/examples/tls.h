@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* TLS for the examples, by whichever of tls_mbedtls.c and tls_none.c they are linked with. */
 #ifndef EXAMPLES_TLS_H
 #define EXAMPLES_TLS_H

@@ -1,3 +1,6 @@
+/* SPDX-License-Identifier: MIT
+ * Copyright (c) the regtag authors */
+
 /* What belongs to the process stands here, in the program, and nowhere in the library: PSA's state, the
  * trusted CAs, and where randomness comes from. mbedTLS's allocator is chosen where mbedTLS is configured. */
 #include "tls.h"
@@ -12,7 +15,8 @@
 
 static mbedtls_ssl_config config;
 static mbedtls_x509_crt trusted;
-static struct regtag_mbedtls sessions;
+static struct regtag_mbedtls_session sessions[REGTAG_CONNECTIONS_MIN];
+static struct regtag_mbedtls mbedtls = {.sessions = sessions, .count = REGTAG_CONNECTIONS_MIN};
 
 /* Reads a whole file, with a NUL behind it, as mbedTLS wants PEM. Its size with the NUL; 0: it did not work. */
 static size_t read_file(const char *path, unsigned char *bytes, size_t room)
@@ -45,7 +49,7 @@ const char *tls_set_up(struct regtag_tls *tls, const char *authorities)
         return "there is not enough memory for TLS";
     mbedtls_ssl_conf_rng(&config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
     mbedtls_ssl_conf_ca_chain(&config, &trusted, NULL);
-    sessions.config[0] = sessions.config[1] = &config;
-    *tls = regtag_mbedtls_tls(&sessions);
+    mbedtls.config = &config;
+    *tls = regtag_mbedtls_tls(&mbedtls);
     return NULL;
 }

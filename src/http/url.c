@@ -83,10 +83,8 @@ bool url_same_origin(const struct url *a, const struct url *b)
 
 void url_origin(const struct url *u, struct regtag_origin *origin)
 {
-    origin->tls = u->tls;
-    origin->port = (uint16_t)u->port;
+    *origin = (struct regtag_origin){.tls = u->tls, .port = (uint16_t)u->port};
     memcpy(origin->host, u->host.data, u->host.size); /* fits: url_parse has checked */
-    origin->host[u->host.size] = '\0';
 }
 
 bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b)

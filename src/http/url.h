@@ -24,9 +24,10 @@ bool url_resolve(struct slice base, struct slice reference, struct writer *w);
 /* Whether two URLs have the same scheme, host and port. */
 bool url_same_origin(const struct url *a, const struct url *b);
 
-/* The origin of a URL. */
+/* The origin of a URL, with `registry` false. */
 void url_origin(const struct url *u, struct regtag_origin *origin);
 
+/* Whether two origins have the same scheme, host and port. */
 bool origin_equal(const struct regtag_origin *a, const struct regtag_origin *b);
 
 /* "HOST:PORT", even if the port is the default; IPv6 in brackets. */

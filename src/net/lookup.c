@@ -32,6 +32,17 @@ static struct slice split_host(struct slice *rest)
     return slice_split(rest, ':');
 }
 
+/* A numeric address. */
+static bool parse_address(struct regtag_address *a, struct slice text)
+{
+    char copy[REGTAG_ADDRESS_TEXT_MAX];
+    if (text.size >= sizeof copy || slice_find(text, '\0') < text.size)
+        return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    return regtag_address_parse(a, copy);
+}
+
 const char *override_parse(struct overrides *overrides, const char *text)
 {
     struct slice rest = slice_of(text);
@@ -46,26 +57,27 @@ const char *override_parse(struct overrides *overrides, const char *text)
         return "it takes HOST:PORT:ADDRESS";
     o->port = (uint16_t)port;
     do {
-        if (o->addresses.count == ADDRESSES_MAX)
+        if (o->count == REGTAG_ADDRESSES_MAX)
             return "it has more than 16 addresses";
-        if (!address_add(&o->addresses, without_brackets(slice_split(&rest, ',')), o->port))
+        if (!parse_address(&o->list[o->count++], without_brackets(slice_split(&rest, ','))))
             return "what follows the port is not a numeric IPv4 or IPv6 address";
     } while (rest.data);
     overrides->count++;
     return NULL;
 }
 
-static bool find_override(const struct overrides *o, const struct regtag_origin *origin,
-                          struct addresses *addresses)
+/* How many addresses --resolve has for the origin. */
+static size_t find_override(const struct overrides *o, const struct regtag_origin *origin,
+                            struct regtag_address *list, size_t room)
 {
-    for (unsigned i = 0; o && i < o->count; i++) {
+    for (unsigned i = 0; o && i < o->count; i++)
         if (o->list[i].port == origin->port &&
             slice_equal_nocase(o->list[i].host, slice_of(origin->host))) {
-            *addresses = o->list[i].addresses;
-            return true;
+            size_t count = o->list[i].count < room ? o->list[i].count : room;
+            memcpy(list, o->list[i].list, count * sizeof *list);
+            return count;
         }
-    }
-    return false;
+    return 0;
 }
 
 /* ---- The child ------------------------------------------------------------------------------- */
@@ -73,7 +85,8 @@ static bool find_override(const struct overrides *o, const struct regtag_origin 
 /* Small enough for a pipe to take it in one write. */
 struct child_answer {
     int result; /* getaddrinfo's */
-    struct addresses addresses;
+    size_t count;
+    struct regtag_address list[REGTAG_ADDRESSES_MAX];
 };
 
 static void call_getaddrinfo(const struct regtag_origin *origin, struct child_answer *answer)
@@ -83,8 +96,9 @@ static void call_getaddrinfo(const struct regtag_origin *origin, struct child_an
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     answer->result = getaddrinfo(origin->host, NULL, &hints, &found);
-    for (struct addrinfo *i = answer->result == 0 ? found : NULL; i; i = i->ai_next)
-        address_add_socket(&answer->addresses, i->ai_addr, i->ai_addrlen, origin->port);
+    struct addrinfo *i = answer->result == 0 ? found : NULL;
+    for (; i && answer->count < REGTAG_ADDRESSES_MAX; i = i->ai_next)
+        answer->count += regtag_address_set(&answer->list[answer->count], i->ai_addr, i->ai_addrlen);
 }
 
 static void run_child(const struct regtag_origin *origin, int fd)
@@ -96,14 +110,13 @@ static void run_child(const struct regtag_origin *origin, int fd)
     _exit(n == (ssize_t)sizeof answer ? 0 : 1);
 }
 
-static enum lookup_progress start_child(struct lookup *l, const struct regtag_origin *origin,
-                                        struct error *e)
+static ptrdiff_t start_child(struct lookup *l, const struct regtag_origin *origin, struct error *e)
 {
     int fds[2];
     pid_t parent = getpid();
     if (pipe(fds) != 0) {
-        error_set(e, REGTAG_OTHER, "no pipe for looking up its name: %s", strerror(errno));
-        return LOOKUP_FAILED;
+        error_set(e, REGTAG_E_OTHER, "no pipe for looking up its name: %s", strerror(errno));
+        return REGTAG_IO_FAILED;
     }
     l->child = fork();
     if (l->child == 0) {
@@ -114,11 +127,11 @@ static enum lookup_progress start_child(struct lookup *l, const struct regtag_or
     close(fds[1]);
     l->fd = fds[0];
     if (l->child > 0)
-        return LOOKUP_MORE;
+        return REGTAG_IO_AGAIN;
     l->child = 0;
     close(fds[0]);
-    error_set(e, REGTAG_OTHER, "no process for looking up its name: %s", strerror(fork_error));
-    return LOOKUP_FAILED;
+    error_set(e, REGTAG_E_OTHER, "no process for looking up its name: %s", strerror(fork_error));
+    return REGTAG_IO_FAILED;
 }
 
 #define RESOLV_CONF "/etc/resolv.conf"
@@ -134,54 +147,65 @@ const char *lookup_timeout_text(void)
                              : RESOLV_CONF " cannot be read, and its name could not be looked up";
 }
 
-static enum lookup_progress on_failure(struct lookup *l, int result, struct error *e)
+static ptrdiff_t on_failure(struct lookup *l, int result, struct error *e)
 {
     l->unknown = result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
     if (result == EAI_AGAIN)
-        error_set(e, REGTAG_NO_CONNECTION,
+        error_set(e, REGTAG_E_NO_CONNECTION,
                   "no name server tells its address%s; --resolve HOST:PORT:ADDRESS does without one",
                   has_resolv_conf() ? "" : ", and " RESOLV_CONF " cannot be read");
     else
-        error_set(e, REGTAG_NO_CONNECTION,
+        error_set(e, REGTAG_E_NO_CONNECTION,
                   "no host of this name is known; --resolve HOST:PORT:ADDRESS gives it an address");
-    return LOOKUP_FAILED;
+    return REGTAG_IO_FAILED;
 }
 
-/* ---- A look-up ------------------------------------------------------------------------------- */
+/* ---- A lookup -------------------------------------------------------------------------------- */
 
-enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *origin,
-                                  const struct overrides *overrides, struct addresses *addresses,
-                                  struct error *e)
+static ptrdiff_t begin(struct lookup *l, const struct overrides *overrides,
+                       const struct regtag_origin *origin, struct regtag_address *list, size_t room,
+                       struct error *e)
 {
-    struct slice host = slice_of(origin->host);
-    *l = (struct lookup){.child = 0, .fd = -1, .addresses = addresses};
-    addresses->count = 0;
-    if (find_override(overrides, origin, addresses) || address_add(addresses, host, origin->port))
-        return LOOKUP_DONE;
+    size_t count = find_override(overrides, origin, list, room);
+    if (count)
+        return (ptrdiff_t)count;
+    if (regtag_address_parse(&list[0], origin->host))
+        return 1;
     /* Needs no name server (RFC 6761, 6.3). */
-    if (slice_equal_nocase(host, SLICE("localhost"))) {
-        address_add(addresses, SLICE("127.0.0.1"), origin->port);
-        address_add(addresses, SLICE("::1"), origin->port);
-        return LOOKUP_DONE;
+    if (slice_equal_nocase(slice_of(origin->host), SLICE("localhost"))) {
+        regtag_address_parse(&list[0], "127.0.0.1");
+        regtag_address_parse(&list[1], "::1");
+        return 2;
     }
     return start_child(l, origin, e);
 }
 
-enum lookup_progress lookup_step(struct lookup *l, struct error *e)
+static ptrdiff_t go_on(struct lookup *l, struct regtag_address *list, size_t room, struct error *e)
 {
     struct child_answer answer;
     struct pollfd ready = {l->fd, POLLIN, 0};
     if (poll(&ready, 1, 0) <= 0)
-        return LOOKUP_MORE;
+        return REGTAG_IO_AGAIN;
     memset(&answer, 0, sizeof answer);
     ssize_t n = read(l->fd, &answer, sizeof answer);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return LOOKUP_MORE;
-    if (n != (ssize_t)sizeof answer || answer.result != 0 || answer.addresses.count == 0)
+        return REGTAG_IO_AGAIN;
+    lookup_end(l);
+    if (n != (ssize_t)sizeof answer || answer.result != 0 || answer.count == 0)
         return on_failure(l, answer.result, e);
-    *l->addresses = answer.addresses;
-    addresses_interleave(l->addresses);
-    return LOOKUP_DONE;
+    size_t count = answer.count < room ? answer.count : room;
+    memcpy(list, answer.list, count * sizeof *list);
+    return (ptrdiff_t)count;
+}
+
+ptrdiff_t lookup_step(struct lookup *l, const struct overrides *overrides,
+                      const struct regtag_origin *origin, struct regtag_address *list, size_t room,
+                      struct error *e)
+{
+    if (l->child)
+        return go_on(l, list, room, e);
+    l->unknown = false;
+    return begin(l, overrides, origin, list, room, e);
 }
 
 void lookup_end(struct lookup *l)

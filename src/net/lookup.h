@@ -7,14 +7,15 @@
 
 #include "base/error.h"
 #include "base/sizes.h"
-#include "net/address.h"
+#include "regtag_address.h"
 #include "regtag.h"
 
 /* HOST:PORT:ADDRESS[,ADDRESS...] of --resolve. */
 struct override {
     struct slice host;
     uint16_t port;
-    struct addresses addresses;
+    unsigned count;
+    struct regtag_address list[REGTAG_ADDRESSES_MAX];
 };
 
 struct overrides {
@@ -25,21 +26,18 @@ struct overrides {
 /* Adds a --resolve option to *o; it points into `text`. Returns NULL, or what is wrong with it. */
 const char *override_parse(struct overrides *o, const char *text);
 
+/* To begin, clear the whole struct. */
 struct lookup {
     pid_t child;  /* 0: none */
-    int fd;       /* the child's answer */
-    bool unknown; /* with LOOKUP_FAILED: there is no such host, so a retry is pointless */
-    struct addresses *addresses;
+    int fd;       /* with REGTAG_IO_AGAIN: readable when there is something to do */
+    bool unknown; /* with REGTAG_IO_FAILED: there is no such host, so a retry is pointless */
 };
 
-enum lookup_progress { LOOKUP_MORE, LOOKUP_DONE, LOOKUP_FAILED };
-
-/* Starts to fill *addresses, which must outlive the look-up. With LOOKUP_MORE, call lookup_step when
- * l->fd is readable, and lookup_end at last. With LOOKUP_FAILED, e says why. */
-enum lookup_progress lookup_begin(struct lookup *l, const struct regtag_origin *origin,
-                                  const struct overrides *overrides, struct addresses *addresses,
-                                  struct error *e);
-enum lookup_progress lookup_step(struct lookup *l, struct error *e);
+/* Begins a lookup, or continues with the one under way. Fills in list[0..room) and returns how many
+ * addresses there are; or REGTAG_IO_AGAIN; or REGTAG_IO_FAILED, and e says why. */
+ptrdiff_t lookup_step(struct lookup *l, const struct overrides *overrides,
+                      const struct regtag_origin *origin, struct regtag_address *list, size_t room,
+                      struct error *e);
 
 /* The message for a look-up that timed out. */
 const char *lookup_timeout_text(void);

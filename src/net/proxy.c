@@ -205,7 +205,7 @@ bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
     const char *problem = parse_url(p, slice_of(choice.url), choice.url == settings->proxy);
     p->used = !problem;
     if (problem)
-        error_set(e, REGTAG_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
+        error_set(e, REGTAG_E_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
     return p->used;
 }
 

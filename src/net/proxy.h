@@ -31,7 +31,7 @@ struct proxy {
     char authorization[PROXY_AUTHORIZATION_MAX]; /* the value of Proxy-Authorization; "": none */
 };
 
-/* Loopback, and what no_proxy includes, is reached directly. False, and e set with REGTAG_USAGE, if the
+/* Loopback, and what no_proxy includes, is reached directly. False, and e set with REGTAG_E_USAGE, if the
  * proxy's URL is not [http://][USER[:PASSWORD]@]HOST[:PORT][/], or if --proxy contains a user, since
  * everybody can read a command line. The message shows nothing of the URL. The default port is 80, as in
  * Go and wget. */

@@ -1,10 +1,11 @@
-/* TLS, implemented by tls_mbedtls.c or tls_none.c; the build links one of them. */
+/* Whom to trust, and how to prove who we are. tls_peer.c and what it needs, or tls_none.c: the build links
+ * one or the other. */
 #ifndef REGTAG_NET_TLS_H
 #define REGTAG_NET_TLS_H
 
 #include "base/error.h"
 #include "base/sizes.h"
-#include "regtag.h"
+#include "regtag_sockets.h"
 
 /* The strings are the caller's, and must stay valid. */
 struct tls_settings {
@@ -22,30 +23,8 @@ struct tls_settings {
     void *trace_context;
 };
 
-enum tls_progress { TLS_DONE, TLS_READ, TLS_WRITE, TLS_FAILED };
-
-/* NULL, or a message: this build cannot speak TLS. */
-const char *tls_missing(void);
-
-/* Begins a session over a connected socket; the settings must stay valid. --pin, --cert, --key and
- * --insecure apply only if the peer is the `registry`. False: e says why. */
-bool tls_open(unsigned connection, int fd, const struct regtag_origin *origin,
-              const struct tls_settings *settings, bool registry, struct error *e);
-
-/* Continues the handshake. TLS_READ and TLS_WRITE say what the socket must be ready for. */
-enum tls_progress tls_handshake(unsigned connection, struct error *e);
-
-/* As in struct regtag_transport. With REGTAG_AGAIN, *wants says what the socket must be ready for. */
-ptrdiff_t tls_read(unsigned connection, void *bytes, size_t size, enum tls_progress *wants,
-                   struct error *e);
-ptrdiff_t tls_write(unsigned connection, const void *bytes, size_t size, enum tls_progress *wants,
-                    struct error *e);
-
-/* Whether there are bytes to read that poll cannot see, since they were taken from the socket
- * already. */
-bool tls_pending(unsigned connection);
-
-/* Ends the session, if any; the socket stays open. */
-void tls_close(unsigned connection);
+/* The hooks for struct regtag_sockets; none in a build without TLS. *settings must stay valid. --pin,
+ * --cert, --key and --insecure apply only to the registry. */
+struct regtag_tls tls_hooks(const struct tls_settings *settings, unsigned connections);
 
 #endif

@@ -16,12 +16,24 @@ union block {
     void *pointer;   /* for alignment */
 };
 
-#define BLOCKS (TLS_ARENA_SIZE / sizeof(union block))
+#define BLOCKS(connections) ((connections)*TLS_ARENA_CONNECTION / sizeof(union block))
 
-static union block arena[BLOCKS];
+static union block arena[BLOCKS(REGTAG_CONNECTIONS_MAX)];
+static size_t blocks = BLOCKS(REGTAG_CONNECTIONS_MIN); /* of it in use */
 static union block *hint; /* all blocks before it are in use; NULL: the arena is not set up yet */
 static size_t in_use, peak;
 static bool exhausted;
+
+void tls_arena_set_connections(unsigned connections)
+{
+    if (!hint)
+        blocks = BLOCKS(connections);
+}
+
+size_t tls_arena_size(void)
+{
+    return blocks * sizeof(union block);
+}
 
 static union block *next(union block *b)
 {
@@ -30,12 +42,12 @@ static union block *next(union block *b)
 
 static bool is_last(const union block *b)
 {
-    return b + b->head.size / sizeof *b == arena + BLOCKS;
+    return b + b->head.size / sizeof *b == arena + blocks;
 }
 
 static void start(void)
 {
-    arena[0].head.size = sizeof arena;
+    arena[0].head.size = (uint32_t)tls_arena_size() & 0x7fffffff;
     hint = arena;
 }
 
@@ -81,7 +93,7 @@ void *tls_arena_calloc(size_t count, size_t size)
         start();
     if (count == 0 || size == 0)
         return NULL;
-    if (size > TLS_ARENA_SIZE / count) {
+    if (size > tls_arena_size() / count) {
         exhausted = true;
         return NULL;
     }

@@ -10,7 +10,12 @@
 #include "base/sizes.h"
 #include "regtag.h"
 
-#define TLS_ARENA_SIZE (REGTAG_CONNECTIONS * TLS_ARENA_CONNECTION)
+/* Makes room for so many connections; without it, for REGTAG_CONNECTIONS_MIN. To be called before the first
+ * allocation. */
+void tls_arena_set_connections(unsigned connections);
+
+/* Bytes that there are. */
+size_t tls_arena_size(void);
 
 /* calloc and free for mbedTLS; free wipes. */
 void *tls_arena_calloc(size_t count, size_t size);

@@ -93,7 +93,7 @@ static enum tunnel_progress fail_refused(struct tunnel *t, struct error *e)
     add_text(&w, t->proxy, " ", slice_from(http_response_status_line(&t->response), 12));
     add_text(&w, t->proxy, ": ", written(&t->reason));
     text[w.used] = '\0';
-    int status = t->response.status == 407 ? REGTAG_DENIED : REGTAG_NO_CONNECTION;
+    int status = t->response.status == 407 ? REGTAG_E_DENIED : REGTAG_E_NO_CONNECTION;
     return fail(t, e, status, refusal_text(t), text);
 }
 
@@ -117,7 +117,7 @@ static enum tunnel_progress on_head(struct tunnel *t, struct slice rest, struct 
         return TUNNEL_READ;
     }
     if (rest.size)
-        return fail(t, e, REGTAG_PROTOCOL, "sent something before there was a connection", "");
+        return fail(t, e, REGTAG_E_PROTOCOL, "sent something before there was a connection", "");
     tunnel_end(t);
     return TUNNEL_DONE;
 }
@@ -149,7 +149,7 @@ static enum tunnel_progress take(struct tunnel *t, struct slice in, struct error
         case HTTP_END: return fail_refused(t, e);
         case HTTP_BROKEN:
             return t->refused ? fail_refused(t, e)
-                              : fail(t, e, REGTAG_PROTOCOL,
+                              : fail(t, e, REGTAG_E_PROTOCOL,
                                      "does not answer as a proxy does: ", t->response.problem);
         }
     }
@@ -195,14 +195,14 @@ static enum tunnel_progress read_answer(struct tunnel *t, int fd, struct error *
         return TUNNEL_READ;
     if (t->refused)
         return fail_refused(t, e);
-    return n == 0
-               ? fail(t, e, REGTAG_NO_CONNECTION, "closed the connection without a complete answer", "")
-               : fail(t, e, REGTAG_NO_CONNECTION, "cannot be read from: ", strerror(errno));
+    return n == 0 ? fail(t, e, REGTAG_E_NO_CONNECTION, "closed the connection without a complete answer",
+                         "")
+                  : fail(t, e, REGTAG_E_NO_CONNECTION, "cannot be read from: ", strerror(errno));
 }
 
 enum tunnel_progress tunnel_step(struct tunnel *t, int fd, struct error *e)
 {
     if (t->request.overflow)
-        return fail(t, e, REGTAG_OTHER, "cannot be asked for a host of this name", "");
+        return fail(t, e, REGTAG_E_OTHER, "cannot be asked for a host of this name", "");
     return t->request.used ? send_request(t, fd) : read_answer(t, fd, e);
 }

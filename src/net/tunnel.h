@@ -33,9 +33,9 @@ struct tunnel {
 void tunnel_begin(struct tunnel *t, const struct proxy *p, const struct regtag_origin *origin,
                   char memory[TUNNEL_MEMORY]);
 
-/* Continues over a connected, non-blocking socket. With TUNNEL_FAILED, e says why: REGTAG_DENIED: the
- * proxy wants credentials, or does not accept ours; REGTAG_NO_CONNECTION: it refuses for another reason,
- * or the connection was lost; REGTAG_PROTOCOL: its answer is not valid. Must not be called after
+/* Continues over a connected, non-blocking socket. With TUNNEL_FAILED, e says why: REGTAG_E_DENIED: the
+ * proxy wants credentials, or does not accept ours; REGTAG_E_NO_CONNECTION: it refuses for another reason,
+ * or the connection was lost; REGTAG_E_PROTOCOL: its answer is not valid. Must not be called after
  * that. */
 enum tunnel_progress tunnel_step(struct tunnel *t, int fd, struct error *e);
 

@@ -143,7 +143,7 @@ bool document_index(struct document *d, struct slice text, const struct document
     const char *problem;
     uint64_t offset;
     if (!json_valid(text, &problem, &offset)) {
-        error_set(e, REGTAG_REFUSED, "%s is not valid JSON at byte %llu: %s", what,
+        error_set(e, REGTAG_E_REFUSED, "%s is not valid JSON at byte %llu: %s", what,
                   (unsigned long long)offset, problem);
         return false;
     }
@@ -153,14 +153,15 @@ bool document_index(struct document *d, struct slice text, const struct document
     *d = (struct document){.text = text, .tokens = memory->tokens};
     d->count = jsmn_parse(&parser, text.data, text.size, memory->tokens, memory->tokens_max);
     if (d->count < 1) {
-        error_set(e, REGTAG_REFUSED, "%s has more than %u JSON values and keys, the limit of this build",
-                  what, memory->tokens_max);
+        error_set(e, REGTAG_E_REFUSED,
+                  "%s has more than %u JSON values and keys, the limit of this build", what,
+                  memory->tokens_max);
         return false;
     }
 
     int key = duplicate_key(d, memory->keys);
     if (key != NO_VALUE) {
-        error_set(e, REGTAG_REFUSED, "%s has the key \"%.*s\" twice in one object", what,
+        error_set(e, REGTAG_E_REFUSED, "%s has the key \"%.*s\" twice in one object", what,
                   SLICE_ARG(slice_head(token_text(d, key), 100)));
         return false;
     }

@@ -37,7 +37,7 @@ struct document {
 
 #define NO_VALUE (-1)
 
-/* Validates and indexes `text`. False, and e set with REGTAG_REFUSED, if it is not valid or an object in
+/* Validates and indexes `text`. False, and e set with REGTAG_E_REFUSED, if it is not valid or an object in
  * it has the same key twice (compared unescaped). `what` names the document in the message. */
 bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
                     const char *what, struct error *e);

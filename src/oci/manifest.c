@@ -84,7 +84,7 @@ static const struct field FIELDS[] = {
 
 static bool refuse(struct error *e, struct slice where, const char *what)
 {
-    error_set(e, REGTAG_REFUSED, "the manifest is not valid: \"%.*s\" %s", SLICE_ARG(where), what);
+    error_set(e, REGTAG_E_REFUSED, "the manifest is not valid: \"%.*s\" %s", SLICE_ARG(where), what);
     return false;
 }
 
@@ -158,7 +158,7 @@ static bool check_field(const struct document *d, const struct field *f, struct 
     if (f->presence == FORBIDDEN) {
         if (value == NO_VALUE)
             return true;
-        error_set(e, REGTAG_REFUSED,
+        error_set(e, REGTAG_E_REFUSED,
                   "the manifest is ambiguous: \"%.*s\" does not belong in its media type, so that "
                   "it could be read as another image (CVE-2021-41190)",
                   SLICE_ARG(f->name));
@@ -178,7 +178,7 @@ static bool check_media_type(const struct document *d, const struct media_type *
     if (value == NO_VALUE)
         return !type->stated || refuse(e, SLICE("mediaType"), "is missing");
     if (!document_is_text(d, value, type->name)) {
-        error_set(e, REGTAG_REFUSED,
+        error_set(e, REGTAG_E_REFUSED,
                   "the manifest is ambiguous: it says that its mediaType is \"%.*s\", but came as %.*s",
                   SLICE_ARG(slice_head(document_string(d, value), 100)), SLICE_ARG(type->name));
         return false;
@@ -202,7 +202,7 @@ static bool check_version(const struct document *d, const struct media_type *typ
 static bool check_document(const struct document *d, const struct media_type *type, struct error *e)
 {
     if (!document_is_object(d, 0)) {
-        error_set(e, REGTAG_REFUSED, "the manifest is not valid: it is not a JSON object");
+        error_set(e, REGTAG_E_REFUSED, "the manifest is not valid: it is not a JSON object");
         return false;
     }
     if (!check_version(d, type, e) || !check_media_type(d, type, e))
@@ -249,7 +249,7 @@ bool manifest_digest(struct slice bytes, const struct media_type *type,
     if (type->kind == MANIFEST_SCHEMA1 && !payload(bytes, type, memory, parts, tail, e))
         return false;
     if (!digest_of(hash, parts, 2, digest)) {
-        error_set(e, REGTAG_OTHER, "SHA-256 failed");
+        error_set(e, REGTAG_E_OTHER, "SHA-256 failed");
         return false;
     }
     return true;

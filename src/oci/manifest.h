@@ -29,13 +29,13 @@ const struct media_type *media_type_find(struct slice content_type);
 
 /* Writes the digest of a manifest that was served as `type`, and a NUL: the SHA-256 of its bytes or, for
  * a signed schema 1 manifest, of its payload; only that needs `memory`. False, and e set, if a schema 1
- * manifest is not valid (REGTAG_REFUSED) or the hash failed (REGTAG_OTHER). */
+ * manifest is not valid (REGTAG_E_REFUSED) or the hash failed (REGTAG_E_OTHER). */
 bool manifest_digest(struct slice bytes, const struct media_type *type,
                      const struct document_memory *memory, const struct regtag_hash *hash,
                      char digest[DIGEST_SHA256_SIZE + 1], struct error *e);
 
 /* Whether a manifest that was served as `type` is valid and unambiguous; else e is set with
- * REGTAG_REFUSED. */
+ * REGTAG_E_REFUSED. */
 bool manifest_check(struct slice bytes, const struct media_type *type,
                     const struct document_memory *memory, struct error *e);
 

@@ -110,19 +110,18 @@ bool platform_child(struct slice manifest, const struct media_type *type,
     struct platform wanted = platform_parse(platform);
     struct found found = {.count = 0};
     if (type->kind != MANIFEST_INDEX)
-        return fail(e, REGTAG_NOT_FOUND, platform,
-                    "this is not an index, so there is nothing to choose from; leave --platform out",
-                    SLICE(""));
+        return fail(error_hint(e, REGTAG_HINT_PLATFORM), REGTAG_E_NOT_FOUND, platform,
+                    "this is not an index, so there is nothing to choose from", SLICE(""));
     if (!document_index(&d, manifest, memory, "the manifest", e))
         return false;
     search(&d, &wanted, &found);
     if (found.count == 0)
-        return fail(e, REGTAG_NOT_FOUND, platform, "the index has only ", written(&found.all));
+        return fail(e, REGTAG_E_NOT_FOUND, platform, "the index has only ", written(&found.all));
     if (found.count > 1)
-        return fail(e, REGTAG_REFUSED, platform,
+        return fail(e, REGTAG_E_REFUSED, platform,
                     "the index has several; say which: ", written(&found.matching));
     if (!digest_is_sha256(found.digest))
-        return fail(e, REGTAG_REFUSED, platform, "it has a digest that cannot be checked", SLICE(""));
+        return fail(e, REGTAG_E_REFUSED, platform, "it has a digest that cannot be checked", SLICE(""));
     memcpy(digest, found.digest.data, found.digest.size);
     digest[found.digest.size] = '\0';
     return true;

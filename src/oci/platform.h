@@ -9,8 +9,8 @@ bool platform_valid(struct slice text);
 
 /* Finds the child for `platform`, "OS/ARCH" or "OS/ARCH/VARIANT", in a manifest that manifest_check has
  * accepted, and writes its digest and a NUL. Without VARIANT, exactly one child must match. False, and e
- * set, if it is not an index or has no such child (REGTAG_NOT_FOUND, with a list of those it has), has
- * several of them, or one whose digest is not a SHA-256 (REGTAG_REFUSED). */
+ * set, if it is not an index or has no such child (REGTAG_E_NOT_FOUND, with a list of those it has), has
+ * several of them, or one whose digest is not a SHA-256 (REGTAG_E_REFUSED). */
 bool platform_child(struct slice manifest, const struct media_type *type,
                     const struct document_memory *memory, struct slice platform,
                     char digest[DIGEST_SHA256_SIZE + 1], struct error *e);

@@ -198,7 +198,7 @@ static bool is_image_id(struct slice text)
     return text.size == 64;
 }
 
-static const char *parse(struct reference *r, struct slice text)
+static const char *parse(struct reference *r, struct slice text, int *hint)
 {
     size_t at = slice_find(text, '@');
     bool digested = at < text.size;
@@ -209,8 +209,10 @@ static const char *parse(struct reference *r, struct slice text)
         return "there is no name in it";
     if (!digested && is_image_id(text))
         return "64 hexadecimal digits are an image's ID, not its name";
-    if (slice_contains(text, SLICE("://")))
-        return "an image is named without http:// or https://; --plain-http and --tls choose";
+    if (slice_contains(text, SLICE("://"))) {
+        *hint = REGTAG_HINT_SCHEME;
+        return "an image is named without http:// or https://";
+    }
     bool tagged = split_tag(&text, &r->tag);
 
     if (digested && !digest_valid(r->digest))
@@ -223,10 +225,11 @@ static const char *parse(struct reference *r, struct slice text)
 bool reference_parse(struct reference *r, struct slice text, struct error *e)
 {
     *r = (struct reference){.port = 0};
-    const char *problem = parse(r, text);
+    int hint = REGTAG_HINT_NONE;
+    const char *problem = parse(r, text, &hint);
     if (problem)
-        error_set(e, REGTAG_USAGE, "\"%.*s\" is not a reference: %s", SLICE_ARG(slice_head(text, 400)),
-                  problem);
+        error_set(error_hint(e, hint), REGTAG_E_USAGE, "\"%.*s\" is not a reference: %s",
+                  SLICE_ARG(slice_head(text, 400)), problem);
     return problem == NULL;
 }
 

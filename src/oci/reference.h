@@ -17,7 +17,7 @@ struct reference {
     struct slice digest;     /* empty: none written */
 };
 
-/* False, and e set with REGTAG_USAGE, if the text is not valid; the message quotes it and says why. */
+/* False, and e set with REGTAG_E_USAGE, if the text is not valid; the message quotes it and says why. */
 bool reference_parse(struct reference *r, struct slice text, struct error *e);
 
 /* Whether s is a tag: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}. */

@@ -8,7 +8,9 @@ void change_note_previous(struct regtag *r, struct change *c, const struct resol
     if (there)
         memcpy(c->previous, z->digest, sizeof c->previous);
     r->result.previous = there ? c->previous : "";
-    r->result.absent = z->sight == SIGHT_ABSENT;
+    r->result.before = there                      ? REGTAG_PREVIOUS_KNOWN
+                       : z->sight == SIGHT_ABSENT ? REGTAG_PREVIOUS_ABSENT
+                                                  : REGTAG_PREVIOUS_UNKNOWN;
 }
 
 void change_leave_open(struct change *c, const struct error *cause, bool transient)
@@ -17,6 +19,11 @@ void change_leave_open(struct change *c, const struct error *cause, bool transie
     c->transient = transient;
     c->wait = exchange_retry_after(&c->exchange);
     c->at_once = exchange_met_idle_end(&c->exchange) && !c->fresh;
+}
+
+int change_hint(const struct regtag *r, const struct change *c)
+{
+    return c->cause.hint ? c->cause.hint : r->unknown.hint;
 }
 
 enum change_next change_next(struct regtag *r, struct change *c, const struct resolve *z,

@@ -30,6 +30,10 @@ void change_note_previous(struct regtag *r, struct change *c, const struct resol
 /* The last request may or may not have changed the tag; `cause` says why that is open. */
 void change_leave_open(struct change *c, const struct error *cause, bool transient);
 
+/* What would help where the outcome stays uncertain: against the cause, or against what kept the tag from
+ * being resolved afterwards. */
+int change_hint(const struct regtag *r, const struct change *c);
+
 enum change_next {
     CHANGE_OVER, /* do not retry; *problem is set if a guard forbids it */
     CHANGE_NOW,  /* resend at once */

@@ -33,19 +33,19 @@ bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e)
         return true;
     if (z->sight == SIGHT_UNKNOWN) {
         int status = r->unknown.status;
-        bool nobody = status == REGTAG_NO_CONNECTION || status == REGTAG_TIMEOUT ||
-                      status == REGTAG_SLOW_DOWN || status == REGTAG_SERVER_FAILED;
-        error_set(e, nobody ? status : REGTAG_GUARD,
+        bool nobody = status == REGTAG_E_NO_CONNECTION || status == REGTAG_E_TIMEOUT ||
+                      status == REGTAG_E_SLOW_DOWN || status == REGTAG_E_SERVER_FAILED;
+        error_set(error_hint(e, r->unknown.hint), nobody ? status : REGTAG_E_GUARD,
                   "left alone: it cannot be seen whether it %s%.*s, as expected: %s",
                   absent ? "is " : "points at ", SLICE_ARG(wanted), r->unknown.text);
     } else if (z->sight == SIGHT_ABSENT && !absent)
-        error_set(e, REGTAG_GUARD, "left alone: it does not exist, expected was %.*s",
+        error_set(e, REGTAG_E_GUARD, "left alone: it does not exist, expected was %.*s",
                   SLICE_ARG(wanted));
     else if (z->sight == SIGHT_DIGEST && absent)
-        error_set(e, REGTAG_GUARD,
+        error_set(e, REGTAG_E_GUARD,
                   "left alone: it exists and points at %s, expected was that it does not", z->digest);
     else if (z->sight == SIGHT_DIGEST && !slice_equal(wanted, slice_of(z->digest)))
-        error_set(e, REGTAG_GUARD, "left alone: it points at %s, expected was %.*s", z->digest,
+        error_set(e, REGTAG_E_GUARD, "left alone: it points at %s, expected was %.*s", z->digest,
                   SLICE_ARG(wanted));
     return e->status == 0;
 }
@@ -86,8 +86,10 @@ enum regtag_status guards_check(struct regtag *r, const char *const *names, size
     for (size_t i = 0; i < r->config.expected_count; i++) {
         const char *problem = guard_problem(r, i, &tags);
         struct slice text = slice_head(slice_of(r->config.expected[i]), 200);
-        if (problem)
-            return VERB_USAGE(r, "--expect \"%.*s\": %s", SLICE_ARG(text), problem);
+        if (problem) {
+            error_hint(&r->error, REGTAG_HINT_EXPECTED);
+            return VERB_USAGE(r, "the guard \"%.*s\": %s", SLICE_ARG(text), problem);
+        }
     }
     return REGTAG_OK;
 }

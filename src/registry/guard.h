@@ -5,7 +5,7 @@
 #include "registry/resolve.h"
 
 /* Validates the configuration's guards for an operation on these tags, and fails the operation with
- * REGTAG_USAGE if one is invalid. Indexes them in the manifest buffer, which is still empty. */
+ * REGTAG_E_USAGE if one is invalid. Indexes them in the manifest buffer, which is still empty. */
 enum regtag_status guards_check(struct regtag *r, const char *const *names, size_t count);
 
 /* Rebuilds the index in other memory, before the manifest buffer is needed for something else. */

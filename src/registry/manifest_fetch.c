@@ -46,12 +46,12 @@ void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_
 
 static void too_large(const struct regtag *r, struct error *e)
 {
-    error_set(e, REGTAG_REFUSED, "the manifest is larger than %zu bytes, the limit", r->manifest_max);
+    error_set(e, REGTAG_E_REFUSED, "the manifest is larger than %zu bytes, the limit", r->manifest_max);
 }
 
 static void set_schema1(struct error *e)
 {
-    error_set(e, REGTAG_SCHEMA1,
+    error_set(e, REGTAG_E_SCHEMA1,
               "the image exists only as schema 1, the format of Docker before 1.10, which names its tag "
               "within itself and cannot be given another; push it anew with a newer Docker, or with "
               "skopeo copy --format v2s2");
@@ -73,12 +73,12 @@ static void check_media_type(struct regtag *r, const struct manifest_fetch *f, s
     if (r->media_type)
         return;
     if (slice_contains(type, SLICE("json")) || !single)
-        error_set(e, REGTAG_REFUSED, "it is not a manifest of a known media type, but \"%.*s\"",
+        error_set(e, REGTAG_E_REFUSED, "it is not a manifest of a known media type, but \"%.*s\"",
                   SLICE_ARG(type));
     else if (type.size == 0)
-        error_set(e, REGTAG_REFUSED, "the registry does not say which media type the manifest has");
+        error_set(e, REGTAG_E_REFUSED, "the registry does not say which media type the manifest has");
     else
-        error_set(e, REGTAG_PROTOCOL,
+        error_set(e, REGTAG_E_PROTOCOL,
                   "the answer is not a manifest, but %.*s; is a registry at this address?",
                   SLICE_ARG(type));
 }
@@ -94,11 +94,11 @@ static bool check_header(struct regtag *r, const struct manifest_fetch *f, struc
         too_large(r, e);
     if (!http_response_field(response, SLICE("content-encoding"), &coding) ||
         (coding.size && !slice_equal_nocase(coding, SLICE("identity"))))
-        error_set(e, REGTAG_PROTOCOL, "the answer is compressed, though that was not asked for");
+        error_set(e, REGTAG_E_PROTOCOL, "the answer is compressed, though that was not asked for");
     if (!answer_digest(response, &digest))
-        error_set(e, REGTAG_PROTOCOL, "the registry states a digest that is none");
+        error_set(e, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
     else if (digest.size && !digest_is_sha256(digest))
-        error_set(e, REGTAG_PROTOCOL,
+        error_set(e, REGTAG_E_PROTOCOL,
                   "the registry states a digest other than a SHA-256, which cannot be checked");
     return e->status == 0;
 }
@@ -131,10 +131,10 @@ static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struc
     struct slice digest = slice_of(r->digest);
     answer_digest(f->exchange.response, &stated);
     if (stated.size && !slice_equal(stated, digest))
-        error_set(e, REGTAG_REFUSED, "what came is %.*s, but the registry says that it sent %.*s",
+        error_set(e, REGTAG_E_REFUSED, "what came is %.*s, but the registry says that it sent %.*s",
                   SLICE_ARG(digest), SLICE_ARG(stated));
     else if (pinned.size && !slice_equal(pinned, digest))
-        error_set(e, REGTAG_REFUSED, "what came is %.*s, another image", SLICE_ARG(digest));
+        error_set(e, REGTAG_E_REFUSED, "what came is %.*s, another image", SLICE_ARG(digest));
     return e->status == 0;
 }
 

@@ -31,7 +31,7 @@ enum fetch_event {
     FETCH_FAILED     /* *problem says why */
 };
 
-/* Whether the text is a valid platform, or empty; else fails the operation with REGTAG_USAGE. */
+/* Whether the text is a valid platform, or empty; else fails the operation with REGTAG_E_USAGE. */
 bool fetch_check_platform(struct regtag *r, struct slice platform);
 
 void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_options *options);

@@ -3,17 +3,32 @@
 
 #include "registry/verb.h"
 
+/* ---- Versions -------------------------------------------------------------------------------- */
+
+unsigned regtag_version(void)
+{
+    return REGTAG_VERSION_NUMBER;
+}
+
+/* Where the configuration of 0.2, the oldest that is understood, ends. Members that are appended later
+ * must not change it. */
+#define CONFIG_SIZE_MIN                                                                                 \
+    (offsetof(struct regtag_config, connections) + sizeof((struct regtag_config *)0)->connections)
+
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
-/* An operation's block holds the struct, the index of the manifest, and the manifest. */
+/* An operation's block holds the struct, the connections, the index of the manifest, and the
+ * manifest. */
 union alignment {
     struct regtag operation;
     uint64_t number;
     void *pointer;
 };
 
-/* Fail to compile if REGTAG_SIZE is too small. */
-typedef char state_fits[sizeof(union alignment) <= REGTAG_STATE_MAX ? 1 : -1];
+/* Fail to compile if REGTAG_SIZE is too small; it leaves some room for what later versions need. */
+#define ROOM 1024u
+typedef char state_fits[sizeof(union alignment) + ROOM <= REGTAG_STATE_MAX ? 1 : -1];
+typedef char connection_fits[sizeof(struct connection) + ROOM <= REGTAG_CONNECTION_SIZE_MAX ? 1 : -1];
 typedef char index_fits[DOCUMENT_MEMORY_SIZE(2) <= 2 * 24 ? 1 : -1];
 
 static size_t manifest_max(const struct regtag_config *config)
@@ -27,11 +42,24 @@ static unsigned tokens_max(const struct regtag_config *config)
     return max > INT32_MAX / 64 ? INT32_MAX / 64 : (unsigned)max;
 }
 
+static unsigned connections(const struct regtag_config *config)
+{
+    return config->connections ? config->connections : REGTAG_CONNECTIONS_MIN;
+}
+
+static bool is_usable(const struct regtag_config *config)
+{
+    return config->size >= CONFIG_SIZE_MIN && config->size <= sizeof *config &&
+           manifest_max(config) <= INT32_MAX && connections(config) >= REGTAG_CONNECTIONS_MIN &&
+           connections(config) <= REGTAG_CONNECTIONS_MAX;
+}
+
 size_t regtag_size(const struct regtag_config *config)
 {
-    if (config->size != sizeof *config || manifest_max(config) > INT32_MAX)
+    if (!is_usable(config))
         return 0;
-    return sizeof(union alignment) + DOCUMENT_MEMORY_SIZE(tokens_max(config)) + manifest_max(config);
+    return sizeof(union alignment) + connections(config) * sizeof(struct connection) +
+           DOCUMENT_MEMORY_SIZE(tokens_max(config)) + manifest_max(config);
 }
 
 /* Zero only what must be zero: leave the pages of the large buffers untouched. */
@@ -46,17 +74,17 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
         return NULL;
 
     struct regtag *r = memory;
-    char *behind = (char *)memory + sizeof(union alignment);
+    struct connection *first = (struct connection *)(void *)((char *)memory + sizeof(union alignment));
     memset(r, 0, offsetof(struct regtag, verb_memory));
-    r->config = *config;
+    memcpy(&r->config, config, config->size);
+    r->config.connections = connections(config);
     r->memory.tokens_max = tokens_max(config);
-    r->memory.keys = (struct document_key *)(void *)behind;
-    behind += r->memory.tokens_max / 2 * sizeof(struct document_key);
-    r->memory.tokens = (jsmntok_t *)(void *)behind;
-    r->manifest = behind + r->memory.tokens_max * sizeof(jsmntok_t);
+    r->memory.keys = (struct document_key *)(void *)(first + r->config.connections);
+    r->memory.tokens = (jsmntok_t *)(void *)(r->memory.keys + r->memory.tokens_max / 2);
+    r->manifest = (char *)(r->memory.tokens + r->memory.tokens_max);
     r->manifest_max = manifest_max(config);
     verb_begin_result(r, "", r->digest);
-    client_init(&r->client, &r->config);
+    client_init(&r->client, &r->config, first);
     return r;
 }
 
@@ -85,18 +113,31 @@ static void set_deadline(struct regtag *r, uint64_t now)
     r->started = true;
 }
 
-enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want)
+static void check_step(struct regtag *r, size_t count)
+{
+    if (!r->verb)
+        VERB_USAGE(r, "nothing was asked for");
+    if (count < r->config.connections)
+        VERB_USAGE(r, "regtag_step needs a want of %u elements", r->config.connections);
+}
+
+enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count)
 {
     enum regtag_event event = GO_ON;
     if (!r->started)
         set_deadline(r, now);
-    if (!r->verb && !r->over)
-        VERB_USAGE(r, "nothing was asked for");
+    if (!r->over)
+        check_step(r, count);
     client_begin_step(&r->client, now, r->deadline);
     while (event == GO_ON)
         event = r->over ? end(r) : r->verb->step(r);
-    client_end_step(&r->client, want);
+    client_end_step(&r->client, want, count);
     return event;
+}
+
+uint64_t regtag_until(const struct regtag *r)
+{
+    return r->client.context.wake;
 }
 
 /* ---- Results --------------------------------------------------------------------------------- */
@@ -122,4 +163,9 @@ enum regtag_status regtag_error(const struct regtag *r, const char **text)
     if (text)
         *text = r->error.text;
     return (enum regtag_status)r->error.status;
+}
+
+enum regtag_hint regtag_hint(const struct regtag *r)
+{
+    return (enum regtag_hint)r->error.hint;
 }

@@ -24,7 +24,7 @@ static bool unknown(struct regtag *r, struct resolve *z)
 static bool unknown_because(struct regtag *r, struct resolve *z, const char *problem)
 {
     error_clear(&r->unknown);
-    error_set(&r->unknown, REGTAG_PROTOCOL, "%s", problem);
+    error_set(&r->unknown, REGTAG_E_PROTOCOL, "%s", problem);
     client_cancel(&r->client, &z->exchange);
     return unknown(r, z);
 }
@@ -55,9 +55,9 @@ const char *resolve_describe(struct regtag *r, const struct resolve *z)
         return e->text;
     error_clear(e);
     if (z->sight == SIGHT_ABSENT)
-        error_set(e, REGTAG_NOT_FOUND, "there is no such tag");
+        error_set(e, REGTAG_E_NOT_FOUND, "there is no such tag");
     else
-        error_set(e, REGTAG_OTHER, "it points at %s", z->digest);
+        error_set(e, REGTAG_E_OTHER, "it points at %s", z->digest);
     return e->text;
 }
 

@@ -95,13 +95,13 @@ static bool find_next(const struct http_response *response, struct slice *target
 
 static enum pages_event page_failed(struct error *e, const char *problem, struct slice detail)
 {
-    error_set(e, REGTAG_PROTOCOL, "%s%.*s", problem, SLICE_ARG(slice_head(detail, 400)));
+    error_set(e, REGTAG_E_PROTOCOL, "%s%.*s", problem, SLICE_ARG(slice_head(detail, 400)));
     return PAGES_FAILED;
 }
 
 static enum pages_event cut(struct error *e, const char *problem)
 {
-    error_set(e, REGTAG_PROTOCOL, "%s", problem);
+    error_set(e, REGTAG_E_PROTOCOL, "%s", problem);
     return PAGES_CUT;
 }
 

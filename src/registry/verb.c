@@ -7,7 +7,7 @@
 enum regtag_status verb_is_unusable(struct regtag *r)
 {
     r->over = true;
-    return REGTAG_USAGE;
+    return REGTAG_E_USAGE;
 }
 
 /* By Docker's rules, localhost:5000 is tag 5000 of an image on Docker Hub, which nobody means. */
@@ -25,6 +25,7 @@ static void set_origin(struct regtag *r)
     bool plain = r->config.scheme == REGTAG_SCHEME_PLAIN ||
                  (r->config.scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
     o->tls = !plain;
+    o->registry = true;
     o->port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
     memcpy(o->host, f->host.data, f->host.size);
     o->host[f->host.size] = '\0';
@@ -49,7 +50,7 @@ enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, s
                                     const char *image)
 {
     if (verb_begin(r, verb, size, image) != REGTAG_OK)
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     if (r->reference.digest.size && !digest_is_sha256(r->reference.digest))
         return VERB_USAGE(r, "%s: only sha256 digests can be checked, not sha512", image);
     return REGTAG_OK;
@@ -82,12 +83,13 @@ void verb_describe(struct regtag *r, const char *tag, const struct error *proble
     error_clear(whole);
     error_set(whole, problem->status, "%.*s%s%.*s: %s", SLICE_ARG(f->name), separator,
               SLICE_ARG(reference), problem->text);
+    whole->hint = problem->hint;
     remote_mask(&r->client.remote, whole->text, strlen(whole->text));
 }
 
 void verb_begin_result(struct regtag *r, const char *tag, const char *digest)
 {
-    r->result = (struct regtag_result){tag, digest, "", REGTAG_PENDING, REGTAG_OK, "", false};
+    r->result = (struct regtag_result){.name = tag, .digest = digest, .previous = "", .error = ""};
 }
 
 enum regtag_event verb_settle(struct regtag *r, enum regtag_outcome outcome, const char *tag,
@@ -98,7 +100,9 @@ enum regtag_event verb_settle(struct regtag *r, enum regtag_outcome outcome, con
         verb_describe(r, tag, problem, &r->result_error);
         r->result.status = (enum regtag_status)problem->status;
         r->result.error = r->result_error.text;
-        error_set(&r->error, problem->status, "%s", r->result_error.text);
+        r->result.hint = (enum regtag_hint)problem->hint;
+        if (r->error.status == REGTAG_OK)
+            r->error = r->result_error;
     }
     return REGTAG_SETTLED;
 }
@@ -123,6 +127,6 @@ bool verb_cannot_go_on(const struct regtag *r, struct error *e)
     if (c->error.status && (c->unreachable || late))
         *e = c->error;
     else if (late)
-        error_set(e, REGTAG_TIMEOUT, "no time was left; --timeout sets the limit");
+        error_set(error_hint(e, REGTAG_HINT_TIMEOUT), REGTAG_E_TIMEOUT, "no time was left");
     return e->status != 0;
 }

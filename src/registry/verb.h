@@ -67,14 +67,13 @@ struct regtag {
 
 /* Installs a verb in state 0, zeroes the first `size` bytes of its memory, and parses the reference:
  * any, or for verb_begin_image one whose digest, if it has one, must be a SHA-256, the only kind that
- * can be checked. Both return REGTAG_OK, or REGTAG_USAGE with r->error set. */
+ * can be checked. Both return REGTAG_OK, or REGTAG_E_USAGE with r->error set. */
 enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t size, const char *text);
 enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
                                     const char *image);
 
-/* Fails the operation for bad usage before it starts: sets r->error, and the verb will not be
- * stepped. */
-#define VERB_USAGE(r, ...) (error_set(&(r)->error, REGTAG_USAGE, __VA_ARGS__), verb_is_unusable(r))
+/* Fails the operation for bad usage: sets r->error, and the verb will not be stepped any more. */
+#define VERB_USAGE(r, ...) (error_set(&(r)->error, REGTAG_E_USAGE, __VA_ARGS__), verb_is_unusable(r))
 enum regtag_status verb_is_unusable(struct regtag *r);
 
 /* ---- Ending ----------------------------------------------------------------------------------- */

@@ -95,7 +95,7 @@ static bool was_moved(const struct delete_verb *v, struct error *e)
     const struct resolve *z = &v->resolve;
     if (!v->by_digest || z->sight != SIGHT_DIGEST || resolve_found(z, v->change.previous))
         return false;
-    error_set(e, REGTAG_GUARD, "left alone: it was moved to %s meanwhile", z->digest);
+    error_set(e, REGTAG_E_GUARD, "left alone: it was moved to %s meanwhile", z->digest);
     return true;
 }
 
@@ -105,19 +105,19 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
     bool absent = v->resolve.sight == SIGHT_ABSENT;
     /* An earlier DELETE worked although its response did not say so. */
     if (absent && v->change.requested)
-        return settle(r, v, REGTAG_DELETED, NULL);
+        return settle(r, v, REGTAG_TAG_DELETED, NULL);
     if (was_moved(v, problem))
-        return settle(r, v, REGTAG_NOT_SET, problem);
+        return settle(r, v, REGTAG_TAG_FAILED, problem);
     if (!v->change.requested || v->resolve.sight == SIGHT_DIGEST)
         change_note_previous(r, &v->change, &v->resolve);
     if (!guard_holds(r, &v->resolve, problem))
-        return settle(r, v, REGTAG_NOT_SET, problem);
+        return settle(r, v, REGTAG_TAG_FAILED, problem);
     if (absent) {
-        error_set(problem, REGTAG_NOT_FOUND, "there is no such tag");
-        return settle(r, v, REGTAG_NOT_SET, problem);
+        error_set(problem, REGTAG_E_NOT_FOUND, "there is no such tag");
+        return settle(r, v, REGTAG_TAG_FAILED, problem);
     }
     if (r->config.dry_run)
-        return settle(r, v, REGTAG_DELETED, NULL);
+        return settle(r, v, REGTAG_TAG_DELETED, NULL);
     if (v->change.requested)
         return request(r, v);
     v->change.attempts.failed = 0;
@@ -127,13 +127,13 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
 
 static enum regtag_event step_resolve(struct regtag *r, struct delete_verb *v)
 {
-    REQUIRE(v->resolve.tag == v->tag && r->result.outcome == REGTAG_PENDING);
+    REQUIRE(v->resolve.tag == v->tag && r->result.outcome == REGTAG_TAG_PENDING);
     return resolve_step(r, &v->resolve) ? on_resolved(r, v) : REGTAG_WAIT;
 }
 
 static enum regtag_event on_announced(struct regtag *r, struct delete_verb *v)
 {
-    REQUIRE(!v->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_PENDING);
+    REQUIRE(!v->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_TAG_PENDING);
     return request(r, v);
 }
 
@@ -167,10 +167,10 @@ static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *
 {
     struct error whole;
     error_clear(&whole);
-    error_set(&whole, problem->status,
+    error_set(error_hint(&whole, problem->hint), problem->status,
               "nothing was deleted, since not all that goes with it can be told: %s", problem->text);
     r->result.name = v->tag;
-    return settle(r, v, REGTAG_NOT_SET, &whole);
+    return settle(r, v, REGTAG_TAG_FAILED, &whole);
 }
 
 static enum regtag_event next_sibling(struct regtag *r, struct delete_verb *v)
@@ -202,7 +202,7 @@ static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
         if (keep_name(r, v->pages.tags.name))
             return GO_ON;
         client_cancel(&r->client, &v->pages.exchange);
-        error_set(problem, REGTAG_PROTOCOL, "there are too many tags for this memory");
+        error_set(problem, REGTAG_E_PROTOCOL, "there are too many tags for this memory");
         return siblings_unknown(r, v, problem);
     case PAGES_END: return next_sibling(r, v);
     default: return siblings_unknown(r, v, problem);
@@ -239,17 +239,17 @@ static enum regtag_event on_answer(struct regtag *r, struct delete_verb *v)
     bool transient = status_is_transient(status);
     struct error *problem = verb_problem(r);
     if (status >= 200 && status < 300) {
-        error_set(problem, REGTAG_UNCERTAIN, "the registry took the request (HTTP %u)", status);
+        error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the request (HTTP %u)", status);
         return verify(r, v, problem, false);
     }
     if ((status == 400 || status == 405) && r->config.siblings && !v->by_digest && *v->change.previous)
         return list_siblings(r, v);
     exchange_explain(&v->change.exchange, problem);
-    if (problem->status == REGTAG_SERVER_FAILED)
+    if (problem->status == REGTAG_E_SERVER_FAILED)
         return verify(r, v, problem, transient);
     return transient && resolve_later(r, v, problem, exchange_retry_after(&v->change.exchange))
                ? GO_ON
-               : settle(r, v, REGTAG_NOT_SET, problem);
+               : settle(r, v, REGTAG_TAG_FAILED, problem);
 }
 
 static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
@@ -258,7 +258,8 @@ static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
     bool transient = exchange_is_transient(&v->change.exchange);
     if (exchange_may_have_acted(&v->change.exchange))
         return verify(r, v, problem, transient);
-    return transient && resolve_later(r, v, problem, 0) ? GO_ON : settle(r, v, REGTAG_NOT_SET, problem);
+    return transient && resolve_later(r, v, problem, 0) ? GO_ON
+                                                        : settle(r, v, REGTAG_TAG_FAILED, problem);
 }
 
 static enum regtag_event step_request(struct regtag *r, struct delete_verb *v)
@@ -277,10 +278,11 @@ static enum regtag_event step_request(struct regtag *r, struct delete_verb *v)
 static enum regtag_event settle_uncertain(struct regtag *r, struct delete_verb *v)
 {
     struct error *problem = verb_problem(r);
-    error_set(problem, REGTAG_UNCERTAIN,
+    const char *seen = resolve_describe(r, &v->resolve);
+    error_set(error_hint(problem, change_hint(r, &v->change)), REGTAG_E_UNCERTAIN,
               "it is uncertain whether the tag is deleted: %s; a second look: %s", v->change.cause.text,
-              resolve_describe(r, &v->resolve));
-    return settle(r, v, REGTAG_MAYBE_SET, problem);
+              seen);
+    return settle(r, v, REGTAG_TAG_UNCERTAIN, problem);
 }
 
 static enum regtag_event step_verify(struct regtag *r, struct delete_verb *v)
@@ -291,14 +293,14 @@ static enum regtag_event step_verify(struct regtag *r, struct delete_verb *v)
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
     if (v->resolve.sight == SIGHT_ABSENT)
-        return settle(r, v, REGTAG_DELETED, NULL);
+        return settle(r, v, REGTAG_TAG_DELETED, NULL);
     switch (change_next(r, &v->change, &v->resolve, verb_problem(r), &resume)) {
     case CHANGE_NOW: return on_resolved(r, v);
     case CHANGE_LATER: return resolve_again(r, v, resume);
     default: break;
     }
-    return cause->status == REGTAG_SERVER_FAILED ? settle(r, v, REGTAG_NOT_SET, cause)
-                                                 : settle_uncertain(r, v);
+    return cause->status == REGTAG_E_SERVER_FAILED ? settle(r, v, REGTAG_TAG_FAILED, cause)
+                                                   : settle_uncertain(r, v);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -328,15 +330,16 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
     const char *names[] = {v->tag};
     if (verb_begin(r, &DELETE, offsetof(struct delete_verb, pages) + TAG_PAGES_CLEARED, image) !=
         REGTAG_OK)
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     if (r->reference.tag.size)
         memcpy(v->tag, r->reference.tag.data, r->reference.tag.size);
     if (guards_check(r, names, 1) != REGTAG_OK)
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     guards_index(r, NULL, 0); /* the manifest buffer is for the siblings' names */
-    if (r->reference.digest.size)
-        return VERB_USAGE(
-            r, "%s: a tag is deleted, not a digest; --expect DIGEST says where it must point", image);
+    if (r->reference.digest.size) {
+        error_hint(&r->error, REGTAG_HINT_EXPECTED);
+        return VERB_USAGE(r, "%s: a tag is deleted, not a digest", image);
+    }
     if (r->reference.tag.size == 0)
         return VERB_USAGE(r, "%s: the tag to delete is missing; it is not guessed", image);
     return REGTAG_OK;

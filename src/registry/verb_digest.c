@@ -93,7 +93,7 @@ static void begin_head(struct regtag *r, struct digest_verb *v)
 static void check_stated(struct regtag *r, struct slice stated, struct error *problem)
 {
     if (r->reference.digest.size && !slice_equal(stated, r->reference.digest)) {
-        error_set(problem, REGTAG_REFUSED, "the registry states another digest, %.*s",
+        error_set(problem, REGTAG_E_REFUSED, "the registry states another digest, %.*s",
                   SLICE_ARG(stated));
         return;
     }
@@ -121,7 +121,7 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
     else if (response->status != 200)
         exchange_explain(&v->exchange, problem);
     else if (!answer_digest(response, &stated))
-        error_set(problem, REGTAG_PROTOCOL, "the registry states a digest that is none");
+        error_set(problem, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
     else if (stated.size == 0)
         return begin_fetch(r, v);
     else {
@@ -168,7 +168,7 @@ enum regtag_status regtag_digest(struct regtag *r, const char *image)
     struct digest_verb *v = digest_of_verb(r);
     if (verb_begin_image(r, &DIGEST, sizeof *v, image) != REGTAG_OK ||
         !fetch_check_platform(r, slice_of(r->config.platform)))
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     v->platform = slice_of(r->config.platform);
     ask(r, v);
     return REGTAG_OK;

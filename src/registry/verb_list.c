@@ -57,7 +57,7 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
     struct list_verb *v = list_of(r);
     if (verb_begin(r, &LIST, offsetof(struct list_verb, pages) + TAG_PAGES_CLEARED, repository) !=
         REGTAG_OK)
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     if (r->reference.tag.size || r->reference.digest.size)
         return VERB_USAGE(r, "%s: a repository is listed, without tag and digest", repository);
     v->limit = limit;

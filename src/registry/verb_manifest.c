@@ -36,7 +36,7 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image)
     struct fetch_options options = {.platform = slice_of(r->config.platform), .attempts = &v->attempts};
     if (verb_begin_image(r, &MANIFEST, sizeof *v, image) != REGTAG_OK ||
         !fetch_check_platform(r, options.platform))
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     ENTER("manifest", v->state, MANIFEST_FETCH);
     fetch_begin(r, &v->fetch, &options);
     return REGTAG_OK;

@@ -13,7 +13,7 @@ enum tag_state {
     TAG_ANNOUNCED,   /* REGTAG_UPLOAD was returned */
     TAG_UPLOAD,      /* PUT of the manifest */
     TAG_UNCONFIRMED, /* outcome of the PUT unclear: where does the tag point? */
-    TAG_CONFIRM,     /* --confirm: read the tag back */
+    TAG_CONFIRM,     /* confirm: read the tag back */
     TAG_OVER
 };
 
@@ -78,14 +78,16 @@ static enum regtag_event settle_failed(struct regtag *r, struct tag_verb *v, enu
 
 static enum regtag_event settle_set(struct regtag *r, struct tag_verb *v)
 {
-    enum regtag_outcome there = *r->result.previous ? REGTAG_MOVED : REGTAG_SET;
-    return settle(r, v, r->result.absent ? REGTAG_CREATED : there, NULL);
+    enum regtag_previous before = r->result.before;
+    enum regtag_outcome there = before == REGTAG_PREVIOUS_KNOWN ? REGTAG_TAG_MOVED : REGTAG_TAG_SET;
+    return settle(r, v, before == REGTAG_PREVIOUS_ABSENT ? REGTAG_TAG_CREATED : there, NULL);
 }
 
 static enum regtag_event settle_unchanged(struct regtag *r, struct tag_verb *v)
 {
     r->result.previous = r->digest;
-    return settle(r, v, REGTAG_UNCHANGED, NULL);
+    r->result.before = REGTAG_PREVIOUS_KNOWN;
+    return settle(r, v, REGTAG_TAG_UNCHANGED, NULL);
 }
 
 /* ---- Where names point ----------------------------------------------------------------------- */
@@ -215,7 +217,7 @@ static enum regtag_event next(struct regtag *r, struct tag_verb *v)
     v->change.attempts.failed = 0;
     verb_begin_result(r, name_of(v), r->digest);
     if (v->abort_error.status)
-        return settle(r, v, REGTAG_NOT_SET, &v->abort_error);
+        return settle(r, v, REGTAG_TAG_FAILED, &v->abort_error);
     return resolve_name(r, v, 0);
 }
 
@@ -253,7 +255,7 @@ static enum regtag_event on_resolved(struct regtag *r, struct tag_verb *v)
     if (!v->change.requested || z->sight != SIGHT_UNKNOWN)
         change_note_previous(r, &v->change, z);
     if (!guard_holds(r, z, problem))
-        return settle_failed(r, v, REGTAG_NOT_SET, problem);
+        return settle_failed(r, v, REGTAG_TAG_FAILED, problem);
     if (there)
         return settle_unchanged(r, v);
     if (r->config.dry_run)
@@ -272,7 +274,7 @@ static enum regtag_event step_resolve(struct regtag *r, struct tag_verb *v)
 
 static enum regtag_event on_announced(struct regtag *r, struct tag_verb *v)
 {
-    REQUIRE(!v->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_PENDING);
+    REQUIRE(!v->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_TAG_PENDING);
     v->change.attempts.failed = 0;
     return begin_upload(r, v);
 }
@@ -297,9 +299,9 @@ static enum regtag_event on_confirmation(struct regtag *r, struct tag_verb *v, s
 {
     struct error *problem = verb_problem(r);
     if (!slice_equal(confirmed, slice_of(r->digest))) {
-        error_set(problem, REGTAG_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
+        error_set(problem, REGTAG_E_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
                   r->digest, SLICE_ARG(confirmed));
-        return settle_failed(r, v, REGTAG_NOT_SET, problem);
+        return settle_failed(r, v, REGTAG_TAG_FAILED, problem);
     }
     if (!r->config.confirm)
         return settle_set(r, v);
@@ -312,9 +314,8 @@ static enum regtag_event on_confirmation(struct regtag *r, struct tag_verb *v, s
  * immutable tag may already point at the digest, if it could not be resolved before. */
 static bool leaves_it_open(const struct regtag *r, const struct tag_verb *v, const struct error *problem)
 {
-    bool seen = r->result.absent || *r->result.previous;
-    return v->unanswered || problem->status == REGTAG_SERVER_FAILED ||
-           (problem->status == REGTAG_IMMUTABLE && !seen);
+    return v->unanswered || problem->status == REGTAG_E_SERVER_FAILED ||
+           (problem->status == REGTAG_E_IMMUTABLE && r->result.before == REGTAG_PREVIOUS_UNKNOWN);
 }
 
 static enum regtag_event on_upload_answer(struct regtag *r, struct tag_verb *v)
@@ -327,7 +328,7 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct tag_verb *v)
     if (response->status >= 200 && response->status < 300) {
         if (answer_digest(response, &digest) && digest_is_sha256(digest))
             return on_confirmation(r, v, digest);
-        error_set(problem, REGTAG_UNCERTAIN, "the registry took the upload without stating a digest");
+        error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the upload without stating a digest");
         return look_again(r, v, REASON_NO_DIGEST, problem, false);
     }
     exchange_explain(&v->change.exchange, problem);
@@ -335,7 +336,7 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct tag_verb *v)
         return look_again(r, v, REASON_ERROR, problem, transient);
     if (transient && resolve_later(r, v, problem, exchange_retry_after(&v->change.exchange)))
         return GO_ON;
-    return settle_failed(r, v, REGTAG_NOT_SET, problem);
+    return settle_failed(r, v, REGTAG_TAG_FAILED, problem);
 }
 
 /* An upload that was not sent in full cannot have set the tag. */
@@ -347,7 +348,7 @@ static enum regtag_event on_upload_failure(struct regtag *r, struct tag_verb *v)
         return look_again(r, v, REASON_NO_ANSWER, problem, transient);
     if (transient && resolve_later(r, v, problem, 0))
         return GO_ON;
-    return settle_failed(r, v, REGTAG_NOT_SET, problem);
+    return settle_failed(r, v, REGTAG_TAG_FAILED, problem);
 }
 
 static enum regtag_event step_upload(struct regtag *r, struct tag_verb *v)
@@ -367,10 +368,10 @@ static enum regtag_event settle_uncertain(struct regtag *r, struct tag_verb *v)
 {
     const char *cause = v->change.cause.text, *seen = resolve_describe(r, resolve_of(v));
     struct error *problem = verb_problem(r);
-    error_set(problem, REGTAG_UNCERTAIN,
+    error_set(error_hint(problem, change_hint(r, &v->change)), REGTAG_E_UNCERTAIN,
               "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",
               cause, strcmp(cause, seen) == 0 ? "the same" : seen);
-    return settle_failed(r, v, REGTAG_MAYBE_SET, problem);
+    return settle_failed(r, v, REGTAG_TAG_UNCERTAIN, problem);
 }
 
 /* The tag does not point at the digest, or cannot be resolved. Retry if the failure was transient and
@@ -386,8 +387,8 @@ static enum regtag_event on_not_found(struct regtag *r, struct tag_verb *v)
     default: break;
     }
     if (v->reason == REASON_ERROR && !v->unanswered)
-        return settle_failed(r, v, REGTAG_NOT_SET,
-                             problem->status == REGTAG_GUARD ? problem : &v->change.cause);
+        return settle_failed(r, v, REGTAG_TAG_FAILED,
+                             problem->status == REGTAG_E_GUARD ? problem : &v->change.cause);
     return settle_uncertain(r, v);
 }
 
@@ -398,7 +399,7 @@ static enum regtag_event step_unconfirmed(struct regtag *r, struct tag_verb *v)
     if (!resolve_step(r, z))
         return REGTAG_WAIT;
     bool there = resolve_found(z, r->digest);
-    if (there && v->change.cause.status == REGTAG_IMMUTABLE)
+    if (there && v->change.cause.status == REGTAG_E_IMMUTABLE)
         return settle_unchanged(r, v);
     if (there)
         return settle_set(r, v);
@@ -417,9 +418,11 @@ static enum regtag_event step_confirm(struct regtag *r, struct tag_verb *v)
         return settle_set(r, v);
     bool unknown = z->sight == SIGHT_UNKNOWN;
     struct error *problem = verb_problem(r);
-    error_set(problem, unknown ? REGTAG_UNCERTAIN : REGTAG_NOT_CONFIRMED,
-              "uploaded and taken, but reading it back: %s", resolve_describe(r, z));
-    return settle_failed(r, v, unknown ? REGTAG_MAYBE_SET : REGTAG_NOT_SET, problem);
+    const char *seen = resolve_describe(r, z);
+    error_set(error_hint(problem, r->unknown.hint),
+              unknown ? REGTAG_E_UNCERTAIN : REGTAG_E_NOT_CONFIRMED,
+              "uploaded and taken, but reading it back: %s", seen);
+    return settle_failed(r, v, unknown ? REGTAG_TAG_UNCERTAIN : REGTAG_TAG_FAILED, problem);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -464,7 +467,7 @@ enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *c
     struct tag_verb *v = tag_of(r);
     if (verb_begin_image(r, &TAG, CLEARED, image) != REGTAG_OK ||
         !fetch_check_platform(r, slice_of(r->config.platform)) || !are_tags(r, names, count))
-        return REGTAG_USAGE;
+        return REGTAG_E_USAGE;
     v->names.list = names;
     v->names.count = v->ahead = count;
     error_clear(&v->abort_error);

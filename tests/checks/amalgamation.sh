@@ -13,6 +13,10 @@ env LC_ALL=en_US.UTF-8 src/amalgamate "$version" "$made/jsmn.h" "$work/again"
 diff -r "$made" "$work/again"
 
 cd "$work"
+for file in *.[ch]; do
+    grep -q "Permission is hereby granted" "$file" || { echo "$file does not carry the license"; exit 1; }
+    ! grep -q "SPDX" "$file" || { echo "$file names the license twice"; exit 1; }
+done
 ${CC:-cc} -c regtag.c
 promised=$(sed -n 's/.*[ *]\(regtag_[a-z_0-9]*\)(.*/\1/p' regtag.h)
 seen=$(nm --defined-only --extern-only regtag.o | awk '{ print $3 }' | sort)
@@ -31,7 +35,7 @@ try() {
 echo '#include "regtag_blocking.h"' >header.cc
 for compiler in gcc clang; do
     command -v "$compiler" >/dev/null || continue
-    for file in regtag.c regtag_sockets.c regtag_blocking.c; do
+    for file in regtag.c regtag_sockets.c regtag_connect.c regtag_address.c regtag_blocking.c; do
         try "$compiler" -fsyntax-only -Wall -Wextra "$file"
         try "$compiler" -fsyntax-only -Wall -Wextra -std=c99 -pedantic "$file"
         try "$compiler" -fsyntax-only -Wall -Wextra -std=c11 -pedantic "$file"

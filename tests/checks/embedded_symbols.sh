@@ -16,9 +16,11 @@ only() {
     [ -z "$foreign$writable" ] || { echo "$1: $foreign $writable"; status=1; }
 }
 
-only "$objects/regtag_sockets.o" \
-    'close|connect|fcntl|fcntl64|getsockopt|setsockopt|socket|recv|send|poll|inet_pton|clock_gettime|__clock_gettime64|hton[sl]'
+only "$objects/regtag_sockets.o" 'regtag_[a-z]+(_[a-z]+)*|recv|send|poll|clock_gettime|__clock_gettime64'
+only "$objects/regtag_connect.o" \
+    'regtag_[a-z]+(_[a-z]+)*|close|connect|fcntl|fcntl64|getsockopt|setsockopt|socket|poll|strerror|strcmp'
+only "$objects/regtag_address.o" 'inet_pton|hton[sl]'
 only "$objects/regtag_blocking.o" 'regtag_[a-z]+(_[a-z]+)*|poll|(get|free)addrinfo'
 only "$objects/regtag_sha256.o" 'mbedtls_sha256_[a-z]+'
-[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_ssl_[a-z_]+|recv|send'
+[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_(ssl|x509)_[a-z_]+|recv|send|memcmp|strerror|inet_pton|regtag_address_parse'
 exit $status

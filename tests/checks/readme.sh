@@ -23,5 +23,8 @@ for mark in $marks; do
 done
 [ "$count" -ge 2 ] || { echo "README.md shows no examples"; exit 1; }
 
-state=$(sed -n 's/^#define REGTAG_STATE_MAX (\([0-9]*\)u \* 1024).*/\1/p' src/regtag.h)
-grep -q "at most $state KiB" README.md || { echo "README.md: REGTAG_STATE_MAX is $state KiB"; exit 1; }
+# bound NAME: how many KiB
+bound() { sed -n "s/^#define $1 *(\\([0-9]*\\)u \\* 1024).*/\\1/p" src/regtag.h; }
+for name in REGTAG_STATE_MAX REGTAG_CONNECTION_SIZE_MAX; do
+    tr '\n' ' ' <README.md | tr -s ' ' | grep -q "at most $(bound $name) KiB" || { echo "README.md: $name is $(bound $name) KiB"; exit 1; }
+done

@@ -30,7 +30,7 @@ def called(verb, host, *options):
 
 def named(line):
     """The numbers of seconds that a message names."""
-    return [int(number) for number in re.findall(r"\((\d+) s\)", line)]
+    return [int(number) for number in re.findall(r"\b(\d+) s\b", line)]
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
  * the digest or the message. */
 #define _POSIX_C_SOURCE 200809L
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,29 +19,27 @@ struct names {
     char **texts;
 };
 
-static ptrdiff_t resolve(void *context, const char *host, struct regtag_address *list, size_t room)
+static ptrdiff_t resolve(void *context, unsigned connection, const struct regtag_origin *origin,
+                         struct regtag_address *list, size_t room, int *fd, struct regtag_failure *f)
 {
     struct names *names = context;
-    ptrdiff_t count = 0;
-    (void)host;
+    size_t count = 0;
+    (void)connection;
+    (void)origin;
+    (void)fd;
+    (void)f;
     if (names->asked++ < ASKED_BEFORE)
-        return REGTAG_AGAIN;
-    for (; count < names->count && (size_t)count < room; count++) {
-        struct sockaddr_in a;
-        memset(&a, 0, sizeof a);
-        a.sin_family = AF_INET;
-        if (inet_pton(AF_INET, names->texts[count], &a.sin_addr) != 1)
-            exit(REGTAG_USAGE);
-        memcpy(&list[count].socket, &a, sizeof a);
-        list[count].size = sizeof a;
-    }
-    return count;
+        return REGTAG_IO_AGAIN;
+    for (; count < (size_t)names->count && count < room; count++)
+        if (!regtag_address_parse(&list[count], names->texts[count]))
+            exit(REGTAG_E_USAGE);
+    return (ptrdiff_t)count;
 }
 
 static struct regtag *begin(struct regtag_sockets *sockets, mbedtls_sha256_context *sha256,
                             const char *image)
 {
-    static uint64_t memory[(REGTAG_SIZE(4096, 64) + 7) / 8];
+    static uint64_t memory[(REGTAG_SIZE(4096, 64, REGTAG_CONNECTIONS_MIN) + 7) / 8];
     struct regtag_config config;
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
@@ -60,26 +56,21 @@ static struct regtag *begin(struct regtag_sockets *sockets, mbedtls_sha256_conte
 
 int main(int argc, char **argv)
 {
-    static struct regtag_sockets sockets;
+    static struct regtag_socket memory[REGTAG_CONNECTIONS_MIN];
+    static struct regtag_sockets sockets = {.sockets = memory, .count = REGTAG_CONNECTIONS_MIN};
     static mbedtls_sha256_context sha256;
     struct names names = {0, argc - 2, argv + 2};
     enum regtag_event event = REGTAG_WAIT;
     const char *error;
     if (argc < 2)
-        return REGTAG_USAGE;
-    sockets.resolve = resolve;
-    sockets.resolve_context = &names;
+        return REGTAG_E_USAGE;
+    sockets.resolver.resolve = resolve;
+    sockets.resolver.context = &names;
     struct regtag *operation = begin(&sockets, &sha256, argv[1]);
     while (event != REGTAG_DONE && event != REGTAG_ERROR) {
-        struct regtag_want want;
-        struct pollfd list[REGTAG_CONNECTIONS];
-        uint64_t now = regtag_clock();
-        event = regtag_step(operation, now, &want);
-        regtag_sockets_apply(&sockets, now, &want, list);
-        if (names.asked > 0 && names.asked <= ASKED_BEFORE)
-            want.until = now + 10; /* the program's own business */
-        if (event == REGTAG_WAIT)
-            poll(list, REGTAG_CONNECTIONS, regtag_clock_until(want.until));
+        struct regtag_want want[REGTAG_CONNECTIONS_MIN];
+        struct pollfd list[REGTAG_POLL_ENTRIES(REGTAG_CONNECTIONS_MIN)];
+        event = regtag_sockets_run(&sockets, operation, want, list, sizeof list / sizeof list[0]);
     }
     int status = (int)regtag_error(operation, &error);
     printf("%d\n%s\n", status, status ? error : regtag_result(operation)->digest);

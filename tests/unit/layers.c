@@ -107,7 +107,7 @@ static int run_platform(const struct layer_case *c)
         return reject(c);
     if (platform_child(c->input, type, &memory, platform, digest, &e))
         snprintf(c->out, c->out_size, "ok %s", digest);
-    else if (e.status == REGTAG_NOT_FOUND)
+    else if (e.status == REGTAG_E_NOT_FOUND)
         snprintf(c->out, c->out_size, "none");
     else
         return reject(c);

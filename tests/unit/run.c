@@ -80,12 +80,16 @@ static void note_settled(struct run *run, const struct regtag_result *result)
     if (i < NAMES_MAX) {
         run->outcome[i] = result->outcome;
         run->status[i] = result->status;
-        run->absent[i] = result->absent;
+        run->before[i] = result->before;
+        run->hint[i] = result->hint;
         snprintf(run->previous[i], sizeof run->previous[0], "%s", result->previous);
         snprintf(run->name[i], sizeof run->name[0], "%s", result->name);
     }
     assert_int_equal(is_good(result->outcome), result->status == REGTAG_OK);
     assert_int_equal(*result->error == '\0', result->status == REGTAG_OK);
+    assert_int_equal(*result->previous != '\0', result->before == REGTAG_PREVIOUS_KNOWN);
+    if (result->status == REGTAG_OK)
+        assert_int_equal(result->hint, REGTAG_HINT_NONE);
 }
 
 static void note_listed(struct run *run, const struct regtag_result *result)
@@ -98,8 +102,8 @@ static void note_listed(struct run *run, const struct regtag_result *result)
 /* Lets time pass until something can be done. */
 static void wait(struct run *run)
 {
-    uint64_t ready = wire_ready(&run->wire, &run->want);
-    uint64_t next = ready < run->want.until ? ready : run->want.until;
+    uint64_t ready = wire_ready(&run->wire, run->want), until = regtag_until(run->regtag);
+    uint64_t next = ready < until ? ready : until;
     if (!run->impatient && next > run->wire.now)
         run->wire.now = next;
     else if (run->impatient && ready > run->wire.now)
@@ -108,7 +112,7 @@ static void wait(struct run *run)
 
 bool step(struct run *run)
 {
-    run->end = regtag_step(run->regtag, run->wire.now, &run->want);
+    run->end = regtag_step(run->regtag, run->wire.now, run->want, WIRE_LINES);
     const struct regtag_result *result = regtag_result(run->regtag);
     if (run->wire.misuse)
         fail_msg("%s", run->wire.misuse);
@@ -122,7 +126,7 @@ bool step(struct run *run)
         note_listed(run, result);
     if (run->uploads == 0 && (run->wire.puts || run->wire.deletes))
         fail_msg("something is changed that was not announced");
-    wire_obey(&run->wire, &run->want);
+    wire_obey(&run->wire, run->want);
     if (run->end == REGTAG_WAIT)
         wait(run);
     return run->end != REGTAG_DONE && run->end != REGTAG_ERROR &&
@@ -213,8 +217,8 @@ const char *digest_of_rival(void)
 
 bool is_good(enum regtag_outcome outcome)
 {
-    return outcome == REGTAG_CREATED || outcome == REGTAG_MOVED || outcome == REGTAG_SET ||
-           outcome == REGTAG_UNCHANGED || outcome == REGTAG_DELETED;
+    return outcome == REGTAG_TAG_CREATED || outcome == REGTAG_TAG_MOVED || outcome == REGTAG_TAG_SET ||
+           outcome == REGTAG_TAG_UNCHANGED || outcome == REGTAG_TAG_DELETED;
 }
 
 void expect_truth(const struct run *run, const char *when)
@@ -226,16 +230,16 @@ void expect_truth(const struct run *run, const char *when)
         fail_msg("%s: %zu names are settled", when, run->settled);
     if (good && (!is_new || run->status[0] != REGTAG_OK))
         fail_msg("%s: it is said to be set (%d), with status %d", when, run->outcome[0], run->status[0]);
-    if (run->outcome[0] == REGTAG_MOVED && strcmp(run->previous[0], digest_of_old()) != 0)
+    if (run->outcome[0] == REGTAG_TAG_MOVED && strcmp(run->previous[0], digest_of_old()) != 0)
         fail_msg("%s: it is said to have moved from \"%s\"", when, run->previous[0]);
-    if (run->outcome[0] == REGTAG_CREATED || run->outcome[0] == REGTAG_UNCHANGED ||
-        run->outcome[0] == REGTAG_DELETED || run->outcome[0] == REGTAG_PENDING)
+    if (run->outcome[0] == REGTAG_TAG_CREATED || run->outcome[0] == REGTAG_TAG_UNCHANGED ||
+        run->outcome[0] == REGTAG_TAG_DELETED || run->outcome[0] == REGTAG_TAG_PENDING)
         fail_msg("%s: the outcome is %d", when, run->outcome[0]);
-    if (run->outcome[0] == REGTAG_SET && *run->previous[0])
+    if (run->outcome[0] == REGTAG_TAG_SET && *run->previous[0])
         fail_msg("%s: it is said to be set, but before it was \"%s\"", when, run->previous[0]);
-    if (run->outcome[0] == REGTAG_NOT_SET && (is_new || run->status[0] == REGTAG_OK))
+    if (run->outcome[0] == REGTAG_TAG_FAILED && (is_new || run->status[0] == REGTAG_OK))
         fail_msg("%s: it is said not to be set, with status %d", when, run->status[0]);
-    if (run->outcome[0] == REGTAG_MAYBE_SET && run->status[0] != REGTAG_UNCERTAIN)
+    if (run->outcome[0] == REGTAG_TAG_UNCERTAIN && run->status[0] != REGTAG_E_UNCERTAIN)
         fail_msg("%s: it is said to be uncertain, with status %d", when, run->status[0]);
     if ((run->end == REGTAG_DONE) != good)
         fail_msg("%s: the end is %d, the outcome %d", when, run->end, run->outcome[0]);

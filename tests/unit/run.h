@@ -40,7 +40,7 @@ struct run {
     mbedtls_sha256_context hash;
     struct guard block;
     struct regtag *regtag;
-    struct regtag_want want;
+    struct regtag_want want[WIRE_LINES];
     unsigned steps;
     bool impatient;      /* calls more often than it must */
     bool refuses_upload; /* stops at the first REGTAG_UPLOAD */
@@ -51,7 +51,8 @@ struct run {
     enum regtag_status status[NAMES_MAX];
     char name[NAMES_MAX][129];
     char previous[NAMES_MAX][72];
-    bool absent[NAMES_MAX];
+    enum regtag_previous before[NAMES_MAX];
+    enum regtag_hint hint[NAMES_MAX];
     char digest[72];
     char notes[8192]; /* what was traced: a line each, '>', '<', '-' or '!' in front */
     size_t notes_size;

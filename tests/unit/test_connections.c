@@ -95,7 +95,7 @@ static const char *const one_name[] = {"new"};
 
 static void start(struct run *run, enum verb verb)
 {
-    enum regtag_status status = REGTAG_OTHER;
+    enum regtag_status status = REGTAG_E_OTHER;
     switch (verb) {
     case TAG: status = regtag_tag(run->regtag, LOCAL, one_name, 1); break;
     case DELETE: status = regtag_delete(run->regtag, "localhost/a:new"); break;
@@ -132,13 +132,13 @@ static void expect_changed_truly(const struct run *run, enum verb verb, const ch
         fail_msg("%s: %zu names are settled", when, run->settled);
     if (!done && !IS_OLD(run, "new"))
         fail_msg("%s: the tag is neither where it was nor where it should be", when);
-    if (is_good(run->outcome[0]) != done && run->outcome[0] != REGTAG_MAYBE_SET)
+    if (is_good(run->outcome[0]) != done && run->outcome[0] != REGTAG_TAG_UNCERTAIN)
         fail_msg("%s: the outcome is %d, the status %d, and in truth it is %s", when, run->outcome[0],
                  status_of(run), done ? "done" : "not done");
-    if (done && run->outcome[0] != REGTAG_MAYBE_SET && *run->previous[0] &&
+    if (done && run->outcome[0] != REGTAG_TAG_UNCERTAIN && *run->previous[0] &&
         strcmp(run->previous[0], digest_of_old()) != 0)
         fail_msg("%s: before it was %s", when, run->previous[0]);
-    if (run->outcome[0] == REGTAG_CREATED || run->outcome[0] == REGTAG_UNCHANGED)
+    if (run->outcome[0] == REGTAG_TAG_CREATED || run->outcome[0] == REGTAG_TAG_UNCHANGED)
         fail_msg("%s: the outcome is %d", when, run->outcome[0]);
 }
 
@@ -854,8 +854,8 @@ static void an_answer_to_half_a_body_counts(void **state)
             snprintf(when, sizeof when, "answered at byte %llu of %zu", (unsigned long long)at, size);
             assert_int_equal(regtag_tag(run.regtag, LOCAL, names, 2), REGTAG_OK);
             run_on(&run);
-            if (run.end != REGTAG_DONE || run.settled != 2 || run.outcome[0] != REGTAG_MOVED ||
-                run.outcome[1] != REGTAG_CREATED)
+            if (run.end != REGTAG_DONE || run.settled != 2 || run.outcome[0] != REGTAG_TAG_MOVED ||
+                run.outcome[1] != REGTAG_TAG_CREATED)
                 fail_msg("%s: status %d, outcomes %d and %d", when, status_of(&run), run.outcome[0],
                          run.outcome[1]);
             assert_true(IS_NEW(&run, "new") && IS_NEW(&run, "y"));
@@ -922,14 +922,14 @@ static void expect_name(const struct run *run, size_t i, const char *when)
     const char *name = run->name[i];
     bool same = strcmp(name, "same") == 0, moved = strcmp(name, "new") == 0, is_new = IS_NEW(run, name);
     enum regtag_outcome outcome = run->outcome[i];
-    if (is_good(outcome) != is_new && outcome != REGTAG_MAYBE_SET)
+    if (is_good(outcome) != is_new && outcome != REGTAG_TAG_UNCERTAIN)
         fail_msg("%s: of %s the outcome is %d, the status %d, and in truth it is %s", when, name,
                  outcome, run->status[i], is_new ? "set" : "not set");
-    if (outcome == REGTAG_UNCHANGED && !same)
+    if (outcome == REGTAG_TAG_UNCHANGED && !same)
         fail_msg("%s: %s is said to be unchanged", when, name);
-    if (outcome == REGTAG_CREATED && (same || moved))
+    if (outcome == REGTAG_TAG_CREATED && (same || moved))
         fail_msg("%s: %s is said to be created", when, name);
-    if (outcome == REGTAG_MOVED && (!moved || strcmp(run->previous[i], digest_of_old()) != 0))
+    if (outcome == REGTAG_TAG_MOVED && (!moved || strcmp(run->previous[i], digest_of_old()) != 0))
         fail_msg("%s: %s is said to have moved from %s", when, name, run->previous[i]);
 }
 

@@ -200,7 +200,7 @@ static void assert_refused_as(enum regtag_status status, const char *words)
 
 static void assert_refused(const char *words)
 {
-    assert_refused_as(REGTAG_CREDENTIALS, words);
+    assert_refused_as(REGTAG_E_CREDENTIALS, words);
 }
 
 /* ---- The order ------------------------------------------------------------------------------- */
@@ -371,14 +371,14 @@ static void a_user_is_a_name(void **state)
     put("password", "secret");
     o.password_file = at("password");
     o.user = "";
-    assert_refused_as(REGTAG_USAGE, "--user");
+    assert_refused_as(REGTAG_E_USAGE, "--user");
     o.user = "a:b";
-    assert_refused_as(REGTAG_USAGE, "colon");
+    assert_refused_as(REGTAG_E_USAGE, "colon");
     o.user = "a\nb";
-    assert_refused_as(REGTAG_USAGE, "control character");
+    assert_refused_as(REGTAG_E_USAGE, "control character");
     memset(name, 'x', sizeof name - 1);
     o.user = name;
-    assert_refused_as(REGTAG_USAGE, "longer than");
+    assert_refused_as(REGTAG_E_USAGE, "longer than");
     name[REGTAG_USER_MAX] = '\0';
     assert_found(name, "secret");
 }
@@ -425,7 +425,7 @@ static void assert_out_of_time(void)
 {
     uint64_t start = clock_now();
     error_clear(&e);
-    assert_int_equal(credentials_find(&c, &o, &r, start + SOON, &e), REGTAG_CREDENTIALS);
+    assert_int_equal(credentials_find(&c, &o, &r, start + SOON, &e), REGTAG_E_CREDENTIALS);
     assert_true(clock_now() - start >= SOON);
     assert_true(clock_now() - start < LATE);
     assert_non_null(strstr(e.text, "in time"));
@@ -533,7 +533,7 @@ static const char *say(const char *text, const char *query)
         assert_empty();
     if (verdict == AUTHFILE_HELPER)
         snprintf(said, sizeof said, "helper %s", a.helper);
-    assert_int_equal(e.status, verdict == AUTHFILE_BROKEN ? REGTAG_CREDENTIALS : REGTAG_OK);
+    assert_int_equal(e.status, verdict == AUTHFILE_BROKEN ? REGTAG_E_CREDENTIALS : REGTAG_OK);
     if (verdict == AUTHFILE_BROKEN)
         return "broken";
     return verdict == AUTHFILE_NOTHING ? "none" : said;
@@ -899,7 +899,7 @@ static void answers_that_are_none_are_refused(void **state)
     use_helper("cat \"$TOP/answer\"");
     for (size_t i = 0; i < COUNT(ANSWERS); i++) {
         put("answer", ANSWERS[i]);
-        if (find() != REGTAG_CREDENTIALS)
+        if (find() != REGTAG_E_CREDENTIALS)
             fail_msg("taken: %s", ANSWERS[i]);
         if (strstr(e.text, "canary"))
             fail_msg("a secret is told: %s", e.text);

@@ -57,10 +57,10 @@ static void a_guarded_tag_that_head_denies_is_found_by_get(void **state)
                 run.wire.manners.no_digest = no_digest;
                 guard_with(&run, expected, 1);
                 tag_one(&run);
-                expect_end(&run, holds ? REGTAG_OK : REGTAG_GUARD);
-                expect_outcome(&run, holds ? REGTAG_MOVED : REGTAG_NOT_SET);
+                expect_end(&run, holds ? REGTAG_OK : REGTAG_E_GUARD);
+                expect_outcome(&run, holds ? REGTAG_TAG_MOVED : REGTAG_TAG_FAILED);
                 assert_string_equal(run.previous[0], digest_of_old());
-                assert_false(run.absent[0]);
+                assert_int_not_equal(run.before[0], REGTAG_PREVIOUS_ABSENT);
                 assert_true(holds ? IS_NEW(&run, "new") : IS_OLD(&run, "new"));
                 expect_asked(&run, !holds      ? "GET base\nHEAD new\nGET new\n"
                                    : no_digest ? "GET base\nHEAD new\nGET new\nPUT new\nGET new\n"
@@ -93,9 +93,9 @@ static void a_guarded_tag_that_is_absent_costs_one_get_more(void **state)
                 run.wire.step = seed / 4;
                 guard_with(&run, expected, 1);
                 tag_one(&run);
-                expect_end(&run, holds ? REGTAG_OK : REGTAG_GUARD);
-                expect_outcome(&run, holds ? REGTAG_CREATED : REGTAG_NOT_SET);
-                assert_true(run.absent[0]);
+                expect_end(&run, holds ? REGTAG_OK : REGTAG_E_GUARD);
+                expect_outcome(&run, holds ? REGTAG_TAG_CREATED : REGTAG_TAG_FAILED);
+                assert_int_equal(run.before[0], REGTAG_PREVIOUS_ABSENT);
                 assert_int_equal(holds, IS_NEW(&run, "new"));
                 expect_asked(&run, holds ? "GET base\nHEAD new\nGET new\nPUT new\n"
                                          : "GET base\nHEAD new\nGET new\n");
@@ -112,9 +112,9 @@ static void a_guarded_tag_that_get_does_not_tell_of_is_left_alone(void **state)
     static const struct {
         unsigned http;
         enum regtag_status status;
-    } cases[] = {{400, REGTAG_GUARD},        {401, REGTAG_GUARD},     {403, REGTAG_GUARD},
-                 {406, REGTAG_GUARD},        {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
-                 {502, REGTAG_SERVER_FAILED}};
+    } cases[] = {{400, REGTAG_E_GUARD},        {401, REGTAG_E_GUARD},     {403, REGTAG_E_GUARD},
+                 {406, REGTAG_E_GUARD},        {429, REGTAG_E_SLOW_DOWN}, {500, REGTAG_E_SERVER_FAILED},
+                 {502, REGTAG_E_SERVER_FAILED}};
     (void)state;
     for (size_t s = 0; s < COUNT(statuses); s++) {
         for (size_t i = 0; i < COUNT(cases); i++) {
@@ -130,7 +130,7 @@ static void a_guarded_tag_that_get_does_not_tell_of_is_left_alone(void **state)
                 guard_with(&run, expected, 1);
                 tag_one(&run);
                 expect_end(&run, cases[i].status);
-                expect_outcome(&run, REGTAG_NOT_SET);
+                expect_outcome(&run, REGTAG_TAG_FAILED);
                 assert_int_equal(run.wire.puts, 0);
                 assert_int_equal(run.uploads, 0);
                 finish(&run);
@@ -154,7 +154,7 @@ static void a_guarded_tag_is_tried_again_by_get(void **state)
         run.wire.manners.fail_status = status;
         run.wire.manners.close_after_each = true; /* no connection has been used before */
         tag_one(&run);
-        expect_end(&run, REGTAG_GUARD);
+        expect_end(&run, REGTAG_E_GUARD);
         expect_asked(&run, "GET base\nHEAD new\nGET new\nGET new\nGET new\n");
         assert_true(IS_OLD(&run, "new"));
         finish(&run);
@@ -176,7 +176,7 @@ static void a_token_is_fetched_for_the_get_as_for_the_head(void **state)
         run.wire.manners.head_status = 404;
         guard_with(&run, expected, 1);
         tag_one(&run);
-        expect_end(&run, absent ? REGTAG_OK : REGTAG_GUARD);
+        expect_end(&run, absent ? REGTAG_OK : REGTAG_E_GUARD);
         assert_true(absent ? IS_NEW(&run, "new") : IS_OLD(&run, "new"));
         finish(&run);
     }
@@ -195,8 +195,8 @@ static void without_a_guard_a_404_is_believed_and_costs_nothing(void **state)
         run.wire.manners.head_status = 404;
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_CREATED);
-        assert_true(run.absent[0]);
+        expect_outcome(&run, REGTAG_TAG_CREATED);
+        assert_int_equal(run.before[0], REGTAG_PREVIOUS_ABSENT);
         assert_true(IS_NEW(&run, "new"));
         expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
         assert_int_equal(run.wire.connections, 1);
@@ -216,8 +216,8 @@ static void without_a_guard_many_tags_take_two_requests_each(void **state)
         run_on(&run);
         expect_end(&run, REGTAG_OK);
         expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD y\nPUT y\n");
-        assert_int_equal(run.outcome[0], REGTAG_CREATED);
-        assert_int_equal(run.outcome[1], lies ? REGTAG_CREATED : REGTAG_MOVED);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+        assert_int_equal(run.outcome[1], lies ? REGTAG_TAG_CREATED : REGTAG_TAG_MOVED);
         assert_int_equal(run.wire.connections, 1);
         finish(&run);
     }
@@ -236,7 +236,7 @@ static void without_a_guard_a_head_that_is_refused_leads_to_a_get(void **state)
             run.wire.manners.absent_head = statuses[s];
             tag_one(&run);
             expect_end(&run, REGTAG_OK);
-            expect_outcome(&run, there ? REGTAG_MOVED : REGTAG_CREATED);
+            expect_outcome(&run, there ? REGTAG_TAG_MOVED : REGTAG_TAG_CREATED);
             assert_string_equal(run.previous[0], there ? digest_of_old() : "");
             expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\n");
             assert_int_equal(run.wire.connections, 1);
@@ -256,7 +256,7 @@ static void other_failures_of_a_head_do_not_lead_to_a_get(void **state)
         run.wire.manners.head_status = others[i];
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_SET);
+        expect_outcome(&run, REGTAG_TAG_SET);
         expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
         finish(&run);
     }
@@ -280,7 +280,7 @@ static void once_get_has_contradicted_head_it_is_used_at_once(void **state)
         run_on(&run);
         expect_end(&run, REGTAG_OK);
         for (size_t i = 0; i < COUNT(names); i++)
-            assert_int_equal(run.outcome[i], REGTAG_MOVED);
+            assert_int_equal(run.outcome[i], REGTAG_TAG_MOVED);
         expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\nGET other\nPUT other\n"
                            "GET third\nPUT third\n");
         assert_int_equal(run.wire.connections, 1);
@@ -301,8 +301,8 @@ static void where_get_agrees_that_a_tag_is_absent_head_is_used_again(void **stat
         assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
         run_on(&run);
         expect_end(&run, REGTAG_OK);
-        assert_int_equal(run.outcome[0], REGTAG_CREATED);
-        assert_int_equal(run.outcome[1], REGTAG_CREATED);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+        assert_int_equal(run.outcome[1], REGTAG_TAG_CREATED);
         expect_asked(&run, is_unsupported(statuses[s])
                                ? "GET base\nHEAD x\nGET x\nPUT x\nGET y\nPUT y\n"
                                : "GET base\nHEAD x\nGET x\nPUT x\nHEAD y\nGET y\nPUT y\n");
@@ -328,8 +328,8 @@ static void a_confirmed_tag_that_head_denies_is_read_back_by_get(void **state)
             if (deleted)
                 run.wire.rival = (struct wire_rival){4, "new", OCI, NULL};
             tag_one(&run);
-            expect_end(&run, deleted ? REGTAG_NOT_CONFIRMED : REGTAG_OK);
-            expect_outcome(&run, deleted ? REGTAG_NOT_SET : REGTAG_MOVED);
+            expect_end(&run, deleted ? REGTAG_E_NOT_CONFIRMED : REGTAG_OK);
+            expect_outcome(&run, deleted ? REGTAG_TAG_FAILED : REGTAG_TAG_MOVED);
             expect_asked(&run, "GET base\nHEAD new\nPUT new\nHEAD new\nGET new\n");
             finish(&run);
         }
@@ -355,8 +355,8 @@ static void an_upload_in_doubt_is_found_by_get(void **state)
             guard_with(&run, expected, guarded);
             tag_one(&run);
             expect_end(&run, REGTAG_OK);
-            expect_outcome(&run,
-                           !right && !guarded && statuses[s] == 404 ? REGTAG_CREATED : REGTAG_MOVED);
+            expect_outcome(&run, !right && !guarded && statuses[s] == 404 ? REGTAG_TAG_CREATED
+                                                                          : REGTAG_TAG_MOVED);
             assert_true(IS_NEW(&run, "new"));
             assert_true(run.wire.puts == 1 || !guarded);
             finish(&run);
@@ -453,11 +453,11 @@ static void a_tag_that_get_does_not_find_either_is_absent(void **state)
             run.wire.manners.absent_head = statuses[s];
             run.wire.manners.absent_get = get;
             ask_for_digest(&run, "localhost/a:new");
-            expect_end(&run, REGTAG_NOT_FOUND);
+            expect_end(&run, REGTAG_E_NOT_FOUND);
             expect_error_text(&run, "MANIFEST_UNKNOWN"); /* which only the GET's body says */
             expect_asked(&run, "HEAD new\nGET new\n");
             ask_again(&run, NULL);
-            expect_end(&run, REGTAG_NOT_FOUND);
+            expect_end(&run, REGTAG_E_NOT_FOUND);
             expect_asked(&run, is_unsupported(statuses[s]) ? "GET new\n" : "HEAD new\nGET new\n");
             wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
             ask_again(&run, NULL);
@@ -475,11 +475,11 @@ static void a_tag_that_get_does_not_tell_of_is_not_called_absent(void **state)
     static const struct {
         unsigned http;
         enum regtag_status status;
-    } cases[] = {{400, REGTAG_OTHER},
-                 {403, REGTAG_DENIED},
-                 {406, REGTAG_PROTOCOL},
-                 {429, REGTAG_SLOW_DOWN},
-                 {500, REGTAG_SERVER_FAILED}};
+    } cases[] = {{400, REGTAG_E_OTHER},
+                 {403, REGTAG_E_DENIED},
+                 {406, REGTAG_E_PROTOCOL},
+                 {429, REGTAG_E_SLOW_DOWN},
+                 {500, REGTAG_E_SERVER_FAILED}};
     (void)state;
     for (size_t s = 0; s < COUNT(statuses); s++) {
         for (size_t i = 0; i < COUNT(cases); i++) {
@@ -511,8 +511,8 @@ static void a_tag_that_head_denies_is_deleted(void **state)
             run.wire.manners.absent_head = statuses[s];
             guard_with(&run, expected, guarded);
             delete_one(&run);
-            expect_end(&run, done ? REGTAG_OK : REGTAG_GUARD);
-            expect_outcome(&run, done ? REGTAG_DELETED : REGTAG_NOT_SET);
+            expect_end(&run, done ? REGTAG_OK : REGTAG_E_GUARD);
+            expect_outcome(&run, done ? REGTAG_TAG_DELETED : REGTAG_TAG_FAILED);
             assert_string_equal(run.previous[0], digest_of_old());
             assert_int_equal(done, wire_find(&run.wire, "new") == NULL);
             expect_asked(&run,
@@ -534,8 +534,8 @@ static void a_tag_that_get_does_not_find_either_cannot_be_deleted(void **state)
             run.wire.manners.absent_head = statuses[s];
             run.wire.manners.absent_get = get;
             delete_one(&run);
-            expect_end(&run, REGTAG_NOT_FOUND);
-            expect_outcome(&run, REGTAG_NOT_SET);
+            expect_end(&run, REGTAG_E_NOT_FOUND);
+            expect_outcome(&run, REGTAG_TAG_FAILED);
             expect_asked(&run, "HEAD new\nGET new\n");
             finish(&run);
         }
@@ -556,8 +556,8 @@ static void a_deletion_without_effect_is_not_taken_for_one(void **state)
             run.wire.manners.head_right = 1;
             guard_with(&run, expected, guarded);
             delete_one(&run);
-            expect_end(&run, REGTAG_UNCERTAIN);
-            expect_outcome(&run, REGTAG_MAYBE_SET);
+            expect_end(&run, REGTAG_E_UNCERTAIN);
+            expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
             expect_error_text(&run, digest_of_old());
             expect_asked(&run, "HEAD new\nDELETE new\nHEAD new\nGET new\n");
             assert_true(IS_OLD(&run, "new"));
@@ -587,7 +587,7 @@ static void a_sibling_that_head_denies_is_told(void **state)
                 if (run.end == REGTAG_LISTED)
                     assert_string_equal(regtag_result(run.regtag)->name, "twin");
             expect_end(&run, REGTAG_OK);
-            expect_outcome(&run, REGTAG_DELETED);
+            expect_outcome(&run, REGTAG_TAG_DELETED);
             assert_int_equal(run.listed, 1);
             assert_null(wire_find(&run.wire, "new"));
             assert_null(wire_find(&run.wire, "twin"));
@@ -612,7 +612,7 @@ static void nothing_is_deleted_where_get_does_not_tell_of_a_sibling(void **state
             run.wire.manners.get_status = get;
             run.wire.manners.only_tag = "twin";
             delete_one(&run);
-            expect_end(&run, get == 403 ? REGTAG_DENIED : REGTAG_SERVER_FAILED);
+            expect_end(&run, get == 403 ? REGTAG_E_DENIED : REGTAG_E_SERVER_FAILED);
             assert_true(IS_OLD(&run, "new"));
             assert_true(IS_OLD(&run, "twin"));
             finish(&run);

@@ -113,11 +113,11 @@ static void expect_truth_of(const struct run *run, const struct change *c, const
         fail_msg("%s: %zu names are settled", when, run->settled);
     if (is_good(outcome) && !done)
         fail_msg("%s: it is said to be done (%d), and is not", when, outcome);
-    if (outcome == REGTAG_NOT_SET && done && c->other == NOBODY)
+    if (outcome == REGTAG_TAG_FAILED && done && c->other == NOBODY)
         fail_msg("%s: it is said not to be done (%d), and is", when, run->status[0]);
-    if (c->other == NOBODY && outcome == REGTAG_CREATED && !c->absent)
+    if (c->other == NOBODY && outcome == REGTAG_TAG_CREATED && !c->absent)
         fail_msg("%s: it is said to be created", when);
-    if (c->other == NOBODY && outcome == REGTAG_MOVED && c->absent)
+    if (c->other == NOBODY && outcome == REGTAG_TAG_MOVED && c->absent)
         fail_msg("%s: it is said to have moved", when);
     if ((run->end == REGTAG_DONE) != is_good(outcome))
         fail_msg("%s: the end is %d, the outcome %d", when, run->end, outcome);
@@ -127,7 +127,7 @@ static void expect_truth_of(const struct run *run, const struct change *c, const
 static void expect_respect(const struct run *run, const struct change *c, const char *when)
 {
     const char *last = run->wire.changes ? run->wire.upon[run->wire.changes - 1] : "absent";
-    if (run->outcome[0] == REGTAG_CREATED && strcmp(last, "absent") != 0)
+    if (run->outcome[0] == REGTAG_TAG_CREATED && strcmp(last, "absent") != 0)
         fail_msg("%s: it is said to be created, upon %s", when, last);
     if (c->guarded && c->other == MOVES && !points_at(run, "new", RIVAL))
         fail_msg("%s: what somebody else has done is overwritten", when);
@@ -197,7 +197,7 @@ static void a_lost_upload_is_not_sent_again_blindly(void **state)
         const char *rest = strstr(run.wire.history.data, "lost PUT new\n");
         assert_non_null(rest);
         assert_int_equal(strncmp(rest, "lost PUT new\nHEAD new\n", 22), 0);
-        assert_int_not_equal(run.outcome[0], REGTAG_CREATED);
+        assert_int_not_equal(run.outcome[0], REGTAG_TAG_CREATED);
         finish(&run);
     }
 }
@@ -219,10 +219,10 @@ static void lose_several(unsigned choice)
     assert_int_equal(run.settled, COUNT(names));
     for (size_t i = 0; i < COUNT(names); i++) {
         expect_look_between(&run, "PUT", names[i], names[i]);
-        if (is_good(run.outcome[i]) != IS_NEW(&run, names[i]) && run.outcome[i] != REGTAG_MAYBE_SET)
+        if (is_good(run.outcome[i]) != IS_NEW(&run, names[i]) && run.outcome[i] != REGTAG_TAG_UNCERTAIN)
             fail_msg("%s, choice %u: the outcome is %d", names[i], choice, run.outcome[i]);
     }
-    assert_int_equal(run.outcome[2], REGTAG_UNCHANGED);
+    assert_int_equal(run.outcome[2], REGTAG_TAG_UNCHANGED);
     assert_true(run.wire.connections <= 60 && run.wire.now <= TIMEOUT);
     finish(&run);
 }
@@ -259,7 +259,7 @@ static void a_change_that_was_not_sent_whole_is_no_doubt(void **state)
                 ends =
                     (uint64_t)(strstr(change, "\r\n\r\n") + 4 - change) + (delete ? 0 : sizeof NEW - 1);
             }
-            if (run.outcome[0] == REGTAG_MAYBE_SET)
+            if (run.outcome[0] == REGTAG_TAG_UNCERTAIN)
                 fail_msg("%s: it is said to be uncertain", when);
             if (run.config.retries && run.end != REGTAG_DONE)
                 fail_msg("%s: it is not got over: %d", when, status_of(&run));
@@ -276,7 +276,7 @@ enum verb { TAG, DELETE, DIGEST, MANIFEST, LIST };
 
 static void ask(struct run *run, enum verb verb)
 {
-    enum regtag_status status = REGTAG_OTHER;
+    enum regtag_status status = REGTAG_E_OTHER;
     switch (verb) {
     case TAG: status = regtag_tag(run->regtag, "localhost/a:base", one_name, 1); break;
     case DELETE: status = regtag_delete(run->regtag, "localhost/a:new"); break;
@@ -425,7 +425,7 @@ static void a_fresh_connection_that_closes_is_an_attempt(void **state)
         run.wire.quirk[0] =
             (struct wire_quirk){.request = "HEAD base", .instead = "", .ending = WIRE_CLOSES};
         ask(&run, DIGEST);
-        expect_end(&run, retries ? REGTAG_OK : REGTAG_NO_CONNECTION);
+        expect_end(&run, retries ? REGTAG_OK : REGTAG_E_NO_CONNECTION);
         assert_int_equal(run.wire.requests, 1 + retries);
         finish(&run);
     }

@@ -58,13 +58,13 @@ static void check_written(int64_t seconds, struct journal_line line, const char 
 static void a_line_has_five_columns(void **state)
 {
     (void)state;
-    check_written(1795437088, a_move(REGTAG_PENDING), TIME TAG "\t" A "\t" B "\tmoving\n");
-    check_written(1795437088, a_move(REGTAG_MOVED), TIME TAG "\t" A "\t" B "\tmoved\n");
-    check_written(1795437088, line_of(TAG, B, A, REGTAG_MOVED, true),
+    check_written(1795437088, a_move(REGTAG_TAG_PENDING), TIME TAG "\t" A "\t" B "\tmoving\n");
+    check_written(1795437088, a_move(REGTAG_TAG_MOVED), TIME TAG "\t" A "\t" B "\tmoved\n");
+    check_written(1795437088, line_of(TAG, B, A, REGTAG_TAG_MOVED, true),
                   TIME TAG "\t" B "\t" A "\tundo:moved\n");
-    check_written(1795437088, line_of(TAG, JOURNAL_UNKNOWN, B, REGTAG_SET, false),
+    check_written(1795437088, line_of(TAG, JOURNAL_UNKNOWN, B, REGTAG_TAG_SET, false),
                   TIME TAG "\t-\t" B "\tset\n");
-    check_written(1795437088, line_of(TAG, A, JOURNAL_ABSENT, REGTAG_DELETED, false),
+    check_written(1795437088, line_of(TAG, A, JOURNAL_ABSENT, REGTAG_TAG_DELETED, false),
                   TIME TAG "\t" A "\tabsent\tdeleted\n");
 }
 
@@ -84,7 +84,8 @@ static void a_time_is_utc_from_1970_on(void **state)
         struct writer w = writer_to(wanted, sizeof wanted - 1);
         write_format(&w, "%s\ta:b\t%s\tabsent\tdeleted\n", cases[i].text, "-");
         wanted[w.used] = '\0';
-        check_written(cases[i].seconds, line_of("a:b", "-", "absent", REGTAG_DELETED, false), wanted);
+        check_written(cases[i].seconds, line_of("a:b", "-", "absent", REGTAG_TAG_DELETED, false),
+                      wanted);
     }
 }
 
@@ -222,8 +223,8 @@ static void a_file_is_made_and_then_appended_to(void **state)
     mode_t mask = umask(027);
     (void)state;
     unlink(path);
-    append(a_move(REGTAG_PENDING));
-    append(a_move(REGTAG_MOVED));
+    append(a_move(REGTAG_TAG_PENDING));
+    append(a_move(REGTAG_TAG_MOVED));
     umask(mask);
     assert_int_equal(stat(path, &s), 0);
     assert_int_equal(s.st_mode & 0777, 0640);
@@ -241,7 +242,7 @@ static void a_torn_line_never_takes_the_next_one_with_it(void **state)
     (void)state;
     for (size_t cut = 0; cut < sizeof whole; cut++) {
         put_file((struct slice){whole, cut});
-        append(a_move(REGTAG_MOVED));
+        append(a_move(REGTAG_TAG_MOVED));
         struct slice text = get_file();
         struct slice added = slice_from(text, cut);
         bool ended = cut == 0 || cut == sizeof whole - 1;
@@ -261,7 +262,7 @@ static void a_name_that_is_too_long_is_not_written_in_part(void **state)
     (void)state;
     memset(name, 'a', sizeof name);
     name[sizeof name - 1] = '\0';
-    line = line_of(name, A, B, REGTAG_PENDING, false);
+    line = line_of(name, A, B, REGTAG_TAG_PENDING, false);
     assert_true(journal_open(&j, path, JOURNAL_APPEND, &e));
     assert_non_null(journal_append(&j, &line));
     journal_close(&j);
@@ -277,7 +278,7 @@ static void what_is_no_file_is_no_journal(void **state)
         struct journal j = {.fd = -1};
         struct error e = {.status = 0};
         assert_false(journal_open(&j, PATHS[i / 3], MODES[i % 3], &e));
-        assert_int_equal(e.status, REGTAG_OTHER);
+        assert_int_equal(e.status, REGTAG_E_OTHER);
         assert_true(slice_contains(slice_of(e.text), slice_of(PATHS[i / 3])));
         assert_int_equal(j.fd, -1);
     }
@@ -410,20 +411,20 @@ static void check_wanted(const struct entry *entries, size_t count)
 static void each_move_is_undone_once_and_what_is_none_never(void **state)
 {
     static const struct entry entries[] = {
-        {TAG, "absent", A, REGTAG_PENDING, false, false},
-        {TAG, "absent", A, REGTAG_CREATED, false, true},
-        {TAG, A, B, REGTAG_PENDING, false, false},
-        {TAG, A, B, REGTAG_MOVED, false, true},
-        {TAG, "-", C, REGTAG_PENDING, false, false},
-        {TAG, "-", C, REGTAG_SET, false, true},
-        {TAG, C, "absent", REGTAG_PENDING, false, false},
-        {TAG, C, "absent", REGTAG_DELETED, false, true},
-        {TAG, A, B, REGTAG_PENDING, false, false},
-        {TAG, A, B, REGTAG_MAYBE_SET, false, true},
-        {TAG, A, B, REGTAG_PENDING, false, false},
-        {TAG, A, B, REGTAG_NOT_SET, false, false},
-        {TAG, "-", B, REGTAG_PENDING, false, false},
-        {TAG, B, B, REGTAG_UNCHANGED, false, false},
+        {TAG, "absent", A, REGTAG_TAG_PENDING, false, false},
+        {TAG, "absent", A, REGTAG_TAG_CREATED, false, true},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, false},
+        {TAG, A, B, REGTAG_TAG_MOVED, false, true},
+        {TAG, "-", C, REGTAG_TAG_PENDING, false, false},
+        {TAG, "-", C, REGTAG_TAG_SET, false, true},
+        {TAG, C, "absent", REGTAG_TAG_PENDING, false, false},
+        {TAG, C, "absent", REGTAG_TAG_DELETED, false, true},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, false},
+        {TAG, A, B, REGTAG_TAG_UNCERTAIN, false, true},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, false},
+        {TAG, A, B, REGTAG_TAG_FAILED, false, false},
+        {TAG, "-", B, REGTAG_TAG_PENDING, false, false},
+        {TAG, B, B, REGTAG_TAG_UNCHANGED, false, false},
     };
     (void)state;
     CHECK_WANTED(entries);
@@ -432,10 +433,10 @@ static void each_move_is_undone_once_and_what_is_none_never(void **state)
 static void a_move_that_was_not_settled_is_one(void **state)
 {
     static const struct entry entries[] = {
-        {TAG, A, B, REGTAG_PENDING, false, true}, {TAG, A, B, REGTAG_PENDING, false, false},
-        {TAG, A, B, REGTAG_MOVED, false, true},   {OTHER, A, B, REGTAG_PENDING, false, true},
-        {TAG, B, C, REGTAG_PENDING, false, true}, {OTHER, B, C, REGTAG_PENDING, false, false},
-        {OTHER, B, C, REGTAG_MOVED, false, true},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, true}, {TAG, A, B, REGTAG_TAG_PENDING, false, false},
+        {TAG, A, B, REGTAG_TAG_MOVED, false, true},   {OTHER, A, B, REGTAG_TAG_PENDING, false, true},
+        {TAG, B, C, REGTAG_TAG_PENDING, false, true}, {OTHER, B, C, REGTAG_TAG_PENDING, false, false},
+        {OTHER, B, C, REGTAG_TAG_MOVED, false, true},
     };
     (void)state;
     CHECK_WANTED(entries);
@@ -444,10 +445,10 @@ static void a_move_that_was_not_settled_is_one(void **state)
 static void several_tags_may_be_on_their_way_at_once(void **state)
 {
     static const struct entry entries[] = {
-        {TAG, A, B, REGTAG_PENDING, false, false},
-        {OTHER, C, B, REGTAG_PENDING, false, false},
-        {TAG, A, B, REGTAG_MOVED, false, true},
-        {OTHER, C, B, REGTAG_MOVED, false, true},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, false},
+        {OTHER, C, B, REGTAG_TAG_PENDING, false, false},
+        {TAG, A, B, REGTAG_TAG_MOVED, false, true},
+        {OTHER, C, B, REGTAG_TAG_MOVED, false, true},
     };
     (void)state;
     CHECK_WANTED(entries);
@@ -456,16 +457,16 @@ static void several_tags_may_be_on_their_way_at_once(void **state)
 static void what_was_undone_is_not_undone_again_nor_done_again(void **state)
 {
     static const struct entry entries[] = {
-        {TAG, A, B, REGTAG_PENDING, false, false},   {TAG, A, B, REGTAG_MOVED, false, false},
-        {OTHER, A, B, REGTAG_PENDING, false, false}, {OTHER, A, B, REGTAG_MOVED, false, true},
-        {TAG, B, A, REGTAG_PENDING, true, false},    {TAG, B, A, REGTAG_MOVED, true, false},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, false},   {TAG, A, B, REGTAG_TAG_MOVED, false, false},
+        {OTHER, A, B, REGTAG_TAG_PENDING, false, false}, {OTHER, A, B, REGTAG_TAG_MOVED, false, true},
+        {TAG, B, A, REGTAG_TAG_PENDING, true, false},    {TAG, B, A, REGTAG_TAG_MOVED, true, false},
     };
     static const struct entry crashed[] = {
-        {TAG, A, B, REGTAG_PENDING, false, false},
-        {OTHER, "absent", B, REGTAG_PENDING, false, false},
-        {TAG, B, A, REGTAG_UNCHANGED, true, false},
-        {OTHER, B, "absent", REGTAG_PENDING, true, false},
-        {OTHER, B, "absent", REGTAG_DELETED, true, false},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, false},
+        {OTHER, "absent", B, REGTAG_TAG_PENDING, false, false},
+        {TAG, B, A, REGTAG_TAG_UNCHANGED, true, false},
+        {OTHER, B, "absent", REGTAG_TAG_PENDING, true, false},
+        {OTHER, B, "absent", REGTAG_TAG_DELETED, true, false},
     };
     (void)state;
     CHECK_WANTED(entries);
@@ -474,13 +475,14 @@ static void what_was_undone_is_not_undone_again_nor_done_again(void **state)
 
 static void an_undo_that_failed_or_broke_off_is_taken_up_again(void **state)
 {
-    static const enum regtag_outcome OUTCOMES[] = {REGTAG_PENDING, REGTAG_NOT_SET, REGTAG_MAYBE_SET};
+    static const enum regtag_outcome OUTCOMES[] = {REGTAG_TAG_PENDING, REGTAG_TAG_FAILED,
+                                                   REGTAG_TAG_UNCERTAIN};
     (void)state;
     for (size_t i = 0; i < COUNT(OUTCOMES); i++) {
         const struct entry entries[] = {
-            {TAG, A, B, REGTAG_PENDING, false, false},
-            {TAG, A, B, REGTAG_MOVED, false, true},
-            {TAG, B, A, REGTAG_PENDING, true, false},
+            {TAG, A, B, REGTAG_TAG_PENDING, false, false},
+            {TAG, A, B, REGTAG_TAG_MOVED, false, true},
+            {TAG, B, A, REGTAG_TAG_PENDING, true, false},
             {TAG, B, A, OUTCOMES[i], true, false},
         };
         CHECK_WANTED(entries);
@@ -490,10 +492,10 @@ static void an_undo_that_failed_or_broke_off_is_taken_up_again(void **state)
 static void the_same_move_again_is_another_move(void **state)
 {
     static const struct entry entries[] = {
-        {TAG, A, B, REGTAG_MOVED, false, true},
-        {TAG, A, B, REGTAG_MOVED, false, false},
-        {TAG, B, A, REGTAG_MOVED, true, false},
-        {TAG, A, B, REGTAG_MOVED, false, true},
+        {TAG, A, B, REGTAG_TAG_MOVED, false, true},
+        {TAG, A, B, REGTAG_TAG_MOVED, false, false},
+        {TAG, B, A, REGTAG_TAG_MOVED, true, false},
+        {TAG, A, B, REGTAG_TAG_MOVED, false, true},
     };
     (void)state;
     undo_index.count = 0;
@@ -507,10 +509,10 @@ static void the_same_move_again_is_another_move(void **state)
 static void an_undo_in_several_steps_belongs_to_several_moves(void **state)
 {
     static const struct entry entries[] = {
-        {TAG, A, B, REGTAG_PENDING, false, false}, {TAG, A, B, REGTAG_MOVED, false, false},
-        {TAG, B, C, REGTAG_PENDING, false, false}, {TAG, B, C, REGTAG_MOVED, false, false},
-        {TAG, C, B, REGTAG_PENDING, true, false},  {TAG, C, B, REGTAG_MOVED, true, false},
-        {TAG, B, A, REGTAG_PENDING, true, false},  {TAG, B, A, REGTAG_MOVED, true, false},
+        {TAG, A, B, REGTAG_TAG_PENDING, false, false}, {TAG, A, B, REGTAG_TAG_MOVED, false, false},
+        {TAG, B, C, REGTAG_TAG_PENDING, false, false}, {TAG, B, C, REGTAG_TAG_MOVED, false, false},
+        {TAG, C, B, REGTAG_TAG_PENDING, true, false},  {TAG, C, B, REGTAG_TAG_MOVED, true, false},
+        {TAG, B, A, REGTAG_TAG_PENDING, true, false},  {TAG, B, A, REGTAG_TAG_MOVED, true, false},
     };
     (void)state;
     CHECK_WANTED(entries);
@@ -518,7 +520,7 @@ static void an_undo_in_several_steps_belongs_to_several_moves(void **state)
 
 static void an_index_that_is_full_says_so(void **state)
 {
-    struct journal_line line = line_of(TAG, B, A, REGTAG_MOVED, true);
+    struct journal_line line = line_of(TAG, B, A, REGTAG_TAG_MOVED, true);
     (void)state;
     undo_index.count = 0;
     undo_index.full = false;
@@ -532,9 +534,9 @@ static void an_index_that_is_full_says_so(void **state)
 
 static void what_a_dry_run_simulates_is_remembered_until_it_is_used(void **state)
 {
-    struct journal_line later = line_of(TAG, B, C, REGTAG_MOVED, false);
-    struct journal_line earlier = line_of(TAG, A, B, REGTAG_MOVED, false);
-    struct journal_line other = line_of(OTHER, A, B, REGTAG_MOVED, false);
+    struct journal_line later = line_of(TAG, B, C, REGTAG_TAG_MOVED, false);
+    struct journal_line earlier = line_of(TAG, A, B, REGTAG_TAG_MOVED, false);
+    struct journal_line other = line_of(OTHER, A, B, REGTAG_TAG_MOVED, false);
     (void)state;
     undo_index.count = 0;
     assert_false(undo_index_is_simulated(&undo_index, &later));

@@ -134,7 +134,7 @@ static void names_of_an_image_that_is_not_there(void **state)
 {
     const struct task task = {.image = "localhost/a:none", .count = MANY, .given = MANY};
     (void)state;
-    expect_all(&task, REGTAG_NOT_FOUND);
+    expect_all(&task, REGTAG_E_NOT_FOUND);
     expect_even_growth(&task);
 }
 
@@ -161,7 +161,7 @@ static void names_that_are_left_at_the_deadline(void **state)
     const struct task task = {
         .image = "localhost/a:base", .count = MANY, .given = MANY, .jump = 2 * TIMEOUT};
     (void)state;
-    expect_all(&task, REGTAG_TIMEOUT);
+    expect_all(&task, REGTAG_E_TIMEOUT);
     assert_int_equal(perform(&task).now, 2 * TIMEOUT); /* nothing is waited for behind it */
     expect_even_growth(&task);
 }
@@ -172,7 +172,7 @@ static void a_guard_for_each_name(void **state)
 {
     const struct task task = {.image = "localhost/a:none", .count = MANY, .given = MANY, .guards = MANY};
     (void)state;
-    expect_all(&task, REGTAG_NOT_FOUND);
+    expect_all(&task, REGTAG_E_NOT_FOUND);
     expect_even_growth(&task);
 }
 

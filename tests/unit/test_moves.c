@@ -38,8 +38,8 @@ static void a_tag_that_was_not_there_is_created(void **state)
     wire_delete(&run.wire, "new");
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_CREATED);
-    assert_true(run.absent[0]);
+    expect_outcome(&run, REGTAG_TAG_CREATED);
+    assert_int_equal(run.before[0], REGTAG_PREVIOUS_ABSENT);
     assert_string_equal(run.previous[0], "");
     assert_true(IS_NEW(&run, "new"));
     finish(&run);
@@ -52,8 +52,8 @@ static void a_tag_that_was_elsewhere_is_moved(void **state)
     begin(&run);
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_MOVED);
-    assert_false(run.absent[0]);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_int_not_equal(run.before[0], REGTAG_PREVIOUS_ABSENT);
     assert_string_equal(run.previous[0], digest_of_old());
     assert_true(IS_NEW(&run, "new"));
     finish(&run);
@@ -68,7 +68,7 @@ static void a_tag_that_is_there_already_is_not_sent(void **state)
     run.wire.manners.delay = 1000;
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_UNCHANGED);
+    expect_outcome(&run, REGTAG_TAG_UNCHANGED);
     expect_asked(&run, "GET base\nHEAD new\n");
     assert_string_equal(run.previous[0], digest_of_new());
     assert_int_equal(run.uploads, 0);
@@ -89,9 +89,9 @@ static void a_look_that_fails_stops_nothing(void **state)
             run.wire.manners.close_after_each = close;
             tag_one(&run);
             expect_end(&run, REGTAG_OK);
-            expect_outcome(&run, REGTAG_SET);
+            expect_outcome(&run, REGTAG_TAG_SET);
             assert_string_equal(run.previous[0], "");
-            assert_false(run.absent[0]);
+            assert_int_not_equal(run.before[0], REGTAG_PREVIOUS_ABSENT);
             assert_true(IS_NEW(&run, "new"));
             finish(&run);
         }
@@ -108,7 +108,7 @@ static void a_look_that_gets_no_answer_stops_nothing(void **state)
         run.wire.manners.hang_up_unanswered = hang_up;
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_SET);
+        expect_outcome(&run, REGTAG_TAG_SET);
         assert_true(IS_NEW(&run, "new"));
         if (hang_up)
             assert_int_equal(run.wire.now, 0);
@@ -155,7 +155,7 @@ static void what_cannot_be_weighed_is_not_told(void **state)
         run.wire.manners.no_head_digest = true;
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_SET);
+        expect_outcome(&run, REGTAG_TAG_SET);
         assert_string_equal(run.previous[0], "");
         assert_true(IS_NEW(&run, "new"));
         finish(&run);
@@ -180,7 +180,7 @@ static void a_manifest_that_fills_the_memory_is_weighed(void **state)
     run.wire.manners.no_head_digest = true;
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_MOVED);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
     assert_string_equal(run.previous[0], digest);
     finish(&run);
 }
@@ -196,10 +196,10 @@ static void each_of_many_tags_has_its_own_past(void **state)
     run_on(&run);
     expect_end(&run, REGTAG_OK);
     expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD same\nHEAD y\nPUT y\n");
-    assert_int_equal(run.outcome[0], REGTAG_CREATED);
-    assert_int_equal(run.outcome[1], REGTAG_MOVED);
-    assert_int_equal(run.outcome[2], REGTAG_UNCHANGED);
-    assert_int_equal(run.outcome[3], REGTAG_CREATED);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_MOVED);
+    assert_int_equal(run.outcome[2], REGTAG_TAG_UNCHANGED);
+    assert_int_equal(run.outcome[3], REGTAG_TAG_CREATED);
     assert_string_equal(run.previous[0], "");
     assert_string_equal(run.previous[1], digest_of_old());
     assert_string_equal(run.previous[2], digest_of_new());
@@ -219,7 +219,7 @@ static void a_server_that_closes_behind_the_first_answer_gets_the_second_request
         run.wire.seed = seed;
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_MOVED);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
         expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
         assert_int_equal(run.wire.connections, 2);
         finish(&run);
@@ -239,9 +239,9 @@ static void a_server_that_ignores_what_follows_is_asked_one_at_a_time(void **sta
     run_on(&run);
     expect_end(&run, REGTAG_OK);
     expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD z\nPUT z\n");
-    assert_int_equal(run.outcome[0], REGTAG_CREATED);
-    assert_int_equal(run.outcome[1], REGTAG_MOVED);
-    assert_int_equal(run.outcome[2], REGTAG_CREATED);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_MOVED);
+    assert_int_equal(run.outcome[2], REGTAG_TAG_CREATED);
     assert_int_equal(run.wire.now, 5000);
     finish(&run);
 }
@@ -255,7 +255,7 @@ static void a_server_that_ignores_what_follows_does_not_eat_all_the_time(void **
     run.wire.manners.ignores_pipelined = true;
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_MOVED);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
     assert_true(run.wire.now <= TIMEOUT / 4);
     finish(&run);
 }
@@ -273,9 +273,9 @@ static void what_has_followed_an_upload_is_not_taken_for_a_look_at_its_own_tag(v
         run.wire.manners.stores_anyway = stored;
         assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 2), REGTAG_OK);
         run_on(&run);
-        expect_end(&run, stored ? REGTAG_OK : REGTAG_SERVER_FAILED);
-        assert_int_equal(run.outcome[0], stored ? REGTAG_CREATED : REGTAG_NOT_SET);
-        assert_int_equal(run.outcome[1], stored ? REGTAG_MOVED : REGTAG_UNCHANGED);
+        expect_end(&run, stored ? REGTAG_OK : REGTAG_E_SERVER_FAILED);
+        assert_int_equal(run.outcome[0], stored ? REGTAG_TAG_CREATED : REGTAG_TAG_FAILED);
+        assert_int_equal(run.outcome[1], stored ? REGTAG_TAG_MOVED : REGTAG_TAG_UNCHANGED);
         finish(&run);
     }
 }
@@ -308,7 +308,7 @@ static void what_has_followed_a_request_that_was_challenged_is_drained(void **st
         run.wire.seed = seed;
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_MOVED);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
         expect_asked(&run, "GET base\nHEAD new\nGET token?service=s&scope=repository%3Aa%3Apull%2Cpush\n"
                            "GET base\nHEAD new\nPUT new\n");
         assert_int_equal(run.wire.connections, seed % 2 ? 1 : 2);
@@ -343,7 +343,7 @@ static void nothing_follows_to_where_a_redirection_leads(void **state)
         begin_again(&run);
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_MOVED);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
         const char *there = run.wire.line[1].log.data;
         assert_int_equal(
             count_of(there, "GET /v2/a/manifests/base HTTP/1.1\r\nHost: storage.example\r\n"), 1);
@@ -361,10 +361,10 @@ static void a_dry_run_tells_what_would_be_and_changes_nothing(void **state)
     static const struct {
         bool absent, same, hidden;
         enum regtag_outcome outcome;
-    } cases[] = {{true, false, false, REGTAG_CREATED},
-                 {false, true, false, REGTAG_UNCHANGED},
-                 {false, false, true, REGTAG_SET},
-                 {false, false, false, REGTAG_MOVED}};
+    } cases[] = {{true, false, false, REGTAG_TAG_CREATED},
+                 {false, true, false, REGTAG_TAG_UNCHANGED},
+                 {false, false, true, REGTAG_TAG_SET},
+                 {false, false, false, REGTAG_TAG_MOVED}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct run run;
@@ -395,7 +395,7 @@ static void a_dry_run_looks_at_guards(void **state)
     run.config.dry_run = true;
     guard_with(&run, expected, 1);
     tag_one(&run);
-    expect_end(&run, REGTAG_GUARD);
+    expect_end(&run, REGTAG_E_GUARD);
     finish(&run);
 }
 
@@ -413,8 +413,8 @@ static void a_confirmed_tag_is_read_back(void **state)
     run_on(&run);
     expect_end(&run, REGTAG_OK);
     expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD x\nHEAD new\nPUT new\nHEAD new\n");
-    assert_int_equal(run.outcome[0], REGTAG_CREATED);
-    assert_int_equal(run.outcome[1], REGTAG_MOVED);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_MOVED);
     finish(&run);
 }
 
@@ -428,8 +428,8 @@ static void a_tag_that_someone_else_moved_behind_the_upload_is_not_confirmed(voi
         begin_again(&run);
         run.wire.rival = (struct wire_rival){4, "new", OCI, deleted ? NULL : RIVAL};
         tag_one(&run);
-        expect_end(&run, REGTAG_NOT_CONFIRMED);
-        expect_outcome(&run, REGTAG_NOT_SET);
+        expect_end(&run, REGTAG_E_NOT_CONFIRMED);
+        expect_outcome(&run, REGTAG_TAG_FAILED);
         assert_string_equal(run.previous[0], digest_of_old());
         finish(&run);
     }
@@ -447,8 +447,8 @@ static void an_upload_that_cannot_be_read_back_is_uncertain(void **state)
         run.wire.manners.fail = 100;
         run.wire.manners.fail_status = how == 0 ? 403 : how == 1 ? 500 : 0;
         tag_one(&run);
-        expect_end(&run, REGTAG_UNCERTAIN);
-        expect_outcome(&run, REGTAG_MAYBE_SET);
+        expect_end(&run, REGTAG_E_UNCERTAIN);
+        expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
         assert_true(IS_NEW(&run, "new"));
         finish(&run);
     }
@@ -463,10 +463,10 @@ static void expect_usage(const char *const *expected, size_t count, bool delete)
     guard_with(&run, expected, count);
     enum regtag_status status = delete ? regtag_delete(run.regtag, "localhost/a:new")
                                        : regtag_tag(run.regtag, "localhost/a:base", one_name, 1);
-    if (status != REGTAG_USAGE)
+    if (status != REGTAG_E_USAGE)
         fail_msg("\"%s\" is taken for a guard", expected[count - 1]);
     run_on(&run);
-    expect_end(&run, REGTAG_USAGE);
+    expect_end(&run, REGTAG_E_USAGE);
     assert_int_equal(run.wire.connections, 0);
     finish(&run);
 }
@@ -532,8 +532,8 @@ static void a_refused_guard_is_named(void **state)
     (void)state;
     begin(&run);
     guard_with(&run, expected, 2);
-    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", one_name, 1), REGTAG_USAGE);
-    assert_int_equal(regtag_error(run.regtag, &text), REGTAG_USAGE);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", one_name, 1), REGTAG_E_USAGE);
+    assert_int_equal(regtag_error(run.regtag, &text), REGTAG_E_USAGE);
     assert_non_null(strstr(text, "\"other=absent\""));
     finish(&run);
 }
@@ -552,7 +552,7 @@ static void a_guard_that_holds_lets_the_tag_be_moved(void **state)
         guard_with(&run, expected, 1);
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_MOVED);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
         expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
         finish(&run);
     }
@@ -580,11 +580,11 @@ static void a_guard_that_does_not_hold_leaves_the_tag_alone(void **state)
             wire_delete(&run.wire, "new");
         guard_with(&run, &cases[i].expected, 1);
         tag_one(&run);
-        expect_end(&run, REGTAG_GUARD);
-        expect_outcome(&run, REGTAG_NOT_SET);
+        expect_end(&run, REGTAG_E_GUARD);
+        expect_outcome(&run, REGTAG_TAG_FAILED);
         assert_int_equal(run.uploads, 0);
         assert_int_equal(run.wire.puts, 0);
-        assert_int_equal(run.status[0], REGTAG_GUARD);
+        assert_int_equal(run.status[0], REGTAG_E_GUARD);
         assert_string_equal(run.previous[0], cases[i].absent ? "" : digest_of_old());
         regtag_error(run.regtag, &text);
         assert_non_null(strstr(text, cases[i].absent ? "does not exist" : digest_of_old()));
@@ -606,7 +606,7 @@ static void a_guard_is_looked_at_though_the_tag_is_there_already(void **state)
     wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
     guard_with(&run, absent, 1);
     tag_one(&run);
-    expect_end(&run, REGTAG_GUARD);
+    expect_end(&run, REGTAG_E_GUARD);
     finish(&run);
 
     begin(&run);
@@ -615,7 +615,7 @@ static void a_guard_is_looked_at_though_the_tag_is_there_already(void **state)
     guard_with(&run, expected, 1);
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_UNCHANGED);
+    expect_outcome(&run, REGTAG_TAG_UNCHANGED);
     finish(&run);
 }
 
@@ -635,9 +635,9 @@ static void a_guard_for_one_tag_wins_over_the_one_for_all(void **state)
         assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 3), REGTAG_OK);
         run_on(&run);
         expect_end(&run, REGTAG_OK);
-        assert_int_equal(run.outcome[0], REGTAG_CREATED);
-        assert_int_equal(run.outcome[1], REGTAG_MOVED);
-        assert_int_equal(run.outcome[2], REGTAG_CREATED);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+        assert_int_equal(run.outcome[1], REGTAG_TAG_MOVED);
+        assert_int_equal(run.outcome[2], REGTAG_TAG_CREATED);
         finish(&run);
     }
 }
@@ -652,11 +652,11 @@ static void a_guard_for_one_tag_does_not_hold_the_others(void **state)
     guard_with(&run, expected, 1);
     assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 3), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_GUARD);
-    assert_int_equal(run.outcome[0], REGTAG_CREATED);
-    assert_int_equal(run.outcome[1], REGTAG_NOT_SET);
-    assert_int_equal(run.status[1], REGTAG_GUARD);
-    assert_int_equal(run.outcome[2], REGTAG_CREATED);
+    expect_end(&run, REGTAG_E_GUARD);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_FAILED);
+    assert_int_equal(run.status[1], REGTAG_E_GUARD);
+    assert_int_equal(run.outcome[2], REGTAG_TAG_CREATED);
     assert_true(IS_OLD(&run, "new"));
     finish(&run);
 }
@@ -667,9 +667,9 @@ static void a_tag_that_cannot_be_seen_is_left_alone_with_a_guard(void **state)
         unsigned http;
         enum regtag_status status;
     } cases[] = {
-        {400, REGTAG_GUARD},         {403, REGTAG_GUARD},     {405, REGTAG_GUARD},
-        {412, REGTAG_GUARD},         {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
-        {503, REGTAG_SERVER_FAILED},
+        {400, REGTAG_E_GUARD},         {403, REGTAG_E_GUARD},     {405, REGTAG_E_GUARD},
+        {412, REGTAG_E_GUARD},         {429, REGTAG_E_SLOW_DOWN}, {500, REGTAG_E_SERVER_FAILED},
+        {503, REGTAG_E_SERVER_FAILED},
     };
     static const char *const guards[] = {"absent", "sha256:" X64, NULL};
     (void)state;
@@ -682,7 +682,7 @@ static void a_tag_that_cannot_be_seen_is_left_alone_with_a_guard(void **state)
             guard_with(&run, expected, 1);
             tag_one(&run);
             expect_end(&run, cases[i].status);
-            expect_outcome(&run, REGTAG_NOT_SET);
+            expect_outcome(&run, REGTAG_TAG_FAILED);
             assert_int_equal(run.wire.puts, 0);
             assert_int_equal(run.uploads, 0);
             finish(&run);
@@ -701,7 +701,7 @@ static void a_tag_that_nobody_tells_of_is_left_alone_with_a_guard(void **state)
         run.wire.manners.hang_up_unanswered = hang_up;
         guard_with(&run, expected, 1);
         tag_one(&run);
-        expect_end(&run, hang_up ? REGTAG_NO_CONNECTION : REGTAG_TIMEOUT);
+        expect_end(&run, hang_up ? REGTAG_E_NO_CONNECTION : REGTAG_E_TIMEOUT);
         expect_truth(&run, "unseen");
         assert_int_equal(run.wire.puts, 0);
         assert_true(run.wire.now <= TIMEOUT);
@@ -720,8 +720,8 @@ static void a_guard_holds_where_the_digest_has_to_be_computed(void **state)
         run.wire.manners.no_head_digest = true;
         guard_with(&run, expected, 1);
         tag_one(&run);
-        expect_end(&run, good ? REGTAG_OK : REGTAG_GUARD);
-        expect_outcome(&run, good ? REGTAG_MOVED : REGTAG_NOT_SET);
+        expect_end(&run, good ? REGTAG_OK : REGTAG_E_GUARD);
+        expect_outcome(&run, good ? REGTAG_TAG_MOVED : REGTAG_TAG_FAILED);
         expect_truth(&run, "computed");
         finish(&run);
     }
@@ -739,7 +739,7 @@ static void a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed(void *
         run.wire.manners.claim = run.wire.requests == 2 ? ZEROS : NULL; /* what weighs it is the third */
     expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\n");
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_SET);
+    expect_outcome(&run, REGTAG_TAG_SET);
     assert_string_equal(run.previous[0], "");
     finish(&run);
 }
@@ -758,7 +758,7 @@ static void a_tag_that_must_not_be_moved_and_is_there_is_unchanged(void **state)
         hide_once(&run, 1); /* it is not to be seen before */
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_UNCHANGED);
+        expect_outcome(&run, REGTAG_TAG_UNCHANGED);
         expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\nHEAD new\n");
         finish(&run);
     }
@@ -774,8 +774,8 @@ static void a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_move
             wire_delete(&run.wire, "new");
         run.wire.manners.put_status = 409;
         tag_one(&run);
-        expect_end(&run, REGTAG_IMMUTABLE);
-        expect_outcome(&run, REGTAG_NOT_SET);
+        expect_end(&run, REGTAG_E_IMMUTABLE);
+        expect_outcome(&run, REGTAG_TAG_FAILED);
         expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
         finish(&run);
     }
@@ -805,8 +805,8 @@ static void an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fa
                 run.wire.refused = statuses[i] == 0 && run.wire.heads == 3 ? 1 : 0;
             }
         assert_int_equal(run.wire.puts, statuses[i] == 0 ? 1 : 2);
-        expect_end(&run, REGTAG_UNCERTAIN);
-        expect_outcome(&run, REGTAG_MAYBE_SET);
+        expect_end(&run, REGTAG_E_UNCERTAIN);
+        expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
         finish(&run);
     }
 }
@@ -820,7 +820,7 @@ static void a_tag_is_deleted_and_looked_at_again(void **state)
     begin(&run);
     delete_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_DELETED);
+    expect_outcome(&run, REGTAG_TAG_DELETED);
     expect_asked(&run, "HEAD new\nDELETE new\nHEAD new\nGET new\n");
     assert_string_equal(run.previous[0], digest_of_old());
     assert_string_equal(run.name[0], "new");
@@ -853,8 +853,8 @@ static void a_tag_that_is_not_there_cannot_be_deleted(void **state)
     begin(&run);
     wire_delete(&run.wire, "new");
     delete_one(&run);
-    expect_end(&run, REGTAG_NOT_FOUND);
-    expect_outcome(&run, REGTAG_NOT_SET);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
+    expect_outcome(&run, REGTAG_TAG_FAILED);
     assert_int_equal(run.wire.deletes, 0);
     finish(&run);
 }
@@ -867,10 +867,10 @@ static void what_names_no_tag_is_not_deleted(void **state)
     for (size_t i = 0; i < COUNT(images); i++) {
         struct run run;
         begin(&run);
-        if (regtag_delete(run.regtag, images[i]) != REGTAG_USAGE)
+        if (regtag_delete(run.regtag, images[i]) != REGTAG_E_USAGE)
             fail_msg("\"%s\" is taken", images[i]);
         run_on(&run);
-        expect_end(&run, REGTAG_USAGE);
+        expect_end(&run, REGTAG_E_USAGE);
         assert_int_equal(run.wire.connections, 0);
         finish(&run);
     }
@@ -884,7 +884,7 @@ static void a_tag_that_cannot_be_seen_is_deleted_without_a_guard(void **state)
     hide_once(&run, 0);
     delete_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_DELETED);
+    expect_outcome(&run, REGTAG_TAG_DELETED);
     assert_string_equal(run.previous[0], "");
     finish(&run);
 }
@@ -896,11 +896,11 @@ static void a_deletion_is_guarded(void **state)
         bool absent;
         enum regtag_status status;
     } cases[] = {{NULL, false, REGTAG_OK},
-                 {"absent", false, REGTAG_GUARD},
-                 {"sha256:" X64, false, REGTAG_GUARD},
-                 {"new=sha256:" X64, false, REGTAG_GUARD},
-                 {"sha256:" X64, true, REGTAG_GUARD},
-                 {"absent", true, REGTAG_NOT_FOUND}};
+                 {"absent", false, REGTAG_E_GUARD},
+                 {"sha256:" X64, false, REGTAG_E_GUARD},
+                 {"new=sha256:" X64, false, REGTAG_E_GUARD},
+                 {"sha256:" X64, true, REGTAG_E_GUARD},
+                 {"absent", true, REGTAG_E_NOT_FOUND}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct run run;
@@ -912,7 +912,7 @@ static void a_deletion_is_guarded(void **state)
         delete_one(&run);
         expect_end(&run, cases[i].status);
         assert_int_equal(run.wire.deletes, cases[i].status == REGTAG_OK);
-        expect_outcome(&run, cases[i].status == REGTAG_OK ? REGTAG_DELETED : REGTAG_NOT_SET);
+        expect_outcome(&run, cases[i].status == REGTAG_OK ? REGTAG_TAG_DELETED : REGTAG_TAG_FAILED);
         finish(&run);
     }
 }
@@ -926,7 +926,7 @@ static void a_dry_deletion_deletes_nothing(void **state)
     begin_again(&run);
     delete_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_DELETED);
+    expect_outcome(&run, REGTAG_TAG_DELETED);
     expect_asked(&run, "HEAD new\n");
     assert_int_equal(run.uploads, 0);
     finish(&run);
@@ -940,15 +940,15 @@ static void statuses_of_deletions_have_their_meanings(void **state)
     } cases[] = {{200, REGTAG_OK},
                  {202, REGTAG_OK},
                  {204, REGTAG_OK},
-                 {400, REGTAG_IMMUTABLE},
-                 {401, REGTAG_DENIED},
-                 {403, REGTAG_DENIED},
-                 {405, REGTAG_IMMUTABLE},
-                 {409, REGTAG_IMMUTABLE},
-                 {412, REGTAG_IMMUTABLE},
-                 {429, REGTAG_SLOW_DOWN},
-                 {500, REGTAG_SERVER_FAILED},
-                 {503, REGTAG_SERVER_FAILED}};
+                 {400, REGTAG_E_IMMUTABLE},
+                 {401, REGTAG_E_DENIED},
+                 {403, REGTAG_E_DENIED},
+                 {405, REGTAG_E_IMMUTABLE},
+                 {409, REGTAG_E_IMMUTABLE},
+                 {412, REGTAG_E_IMMUTABLE},
+                 {429, REGTAG_E_SLOW_DOWN},
+                 {500, REGTAG_E_SERVER_FAILED},
+                 {503, REGTAG_E_SERVER_FAILED}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct run run;
@@ -957,7 +957,7 @@ static void statuses_of_deletions_have_their_meanings(void **state)
         delete_one(&run);
         if (regtag_error(run.regtag, NULL) != cases[i].status)
             fail_msg("HTTP %u became %d", cases[i].http, regtag_error(run.regtag, NULL));
-        expect_outcome(&run, cases[i].status ? REGTAG_NOT_SET : REGTAG_DELETED);
+        expect_outcome(&run, cases[i].status ? REGTAG_TAG_FAILED : REGTAG_TAG_DELETED);
         assert_int_equal(wire_find(&run.wire, "new") == NULL, cases[i].status == REGTAG_OK);
         finish(&run);
     }
@@ -970,8 +970,8 @@ static void a_deletion_that_was_taken_and_shows_no_effect_is_uncertain(void **st
     begin(&run);
     run.wire.manners.deletes_never = true;
     delete_one(&run);
-    expect_end(&run, REGTAG_UNCERTAIN);
-    expect_outcome(&run, REGTAG_MAYBE_SET);
+    expect_end(&run, REGTAG_E_UNCERTAIN);
+    expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
     finish(&run);
 }
 
@@ -987,7 +987,7 @@ static void a_failed_or_unanswered_deletion_is_looked_at(void **state)
         run.wire.manners.hang_up_unanswered = how == 2;
         delete_one(&run);
         expect_end(&run, REGTAG_OK);
-        expect_outcome(&run, REGTAG_DELETED);
+        expect_outcome(&run, REGTAG_TAG_DELETED);
         assert_true(run.wire.now <= TIMEOUT);
         finish(&run);
     }
@@ -1004,8 +1004,8 @@ static void an_unanswered_deletion_and_an_unanswered_look_are_uncertain(void **s
     run.wire.manners.fail_after = 1;
     run.wire.manners.fail = 100;
     delete_one(&run);
-    expect_end(&run, REGTAG_UNCERTAIN);
-    expect_outcome(&run, REGTAG_MAYBE_SET);
+    expect_end(&run, REGTAG_E_UNCERTAIN);
+    expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
     finish(&run);
 }
 
@@ -1027,8 +1027,8 @@ static void nothing_is_changed_behind_the_deadline(void **state)
         run.refuses_upload = false;
         run.wire.now = 3 * TIMEOUT;
         run_on(&run);
-        expect_end(&run, REGTAG_TIMEOUT);
-        expect_outcome(&run, REGTAG_NOT_SET);
+        expect_end(&run, REGTAG_E_TIMEOUT);
+        expect_outcome(&run, REGTAG_TAG_FAILED);
         assert_int_equal(run.wire.puts + run.wire.deletes, 0);
         assert_int_equal(run.wire.now, 3 * TIMEOUT);
         finish(&run);
@@ -1122,20 +1122,20 @@ static void expect_right(const struct run *run, const struct setting *s, const c
     bool elsewhere = s->delete &&run->wire.rival.at; /* someone else may have deleted it */
     if (good && run->wire.changes == 0 && !elsewhere)
         fail_msg("%s: it is said to be done (%d), and nothing was", when, outcome);
-    if (outcome == REGTAG_NOT_SET && run->wire.changes > 0 && run->status[0] != REGTAG_NOT_CONFIRMED &&
-        run->wire.rival.at == 0)
+    if (outcome == REGTAG_TAG_FAILED && run->wire.changes > 0 &&
+        run->status[0] != REGTAG_E_NOT_CONFIRMED && run->wire.rival.at == 0)
         fail_msg("%s: it is said not to be done (%d), and was", when, run->status[0]);
-    if ((outcome == REGTAG_DELETED) != (good && s->delete))
+    if ((outcome == REGTAG_TAG_DELETED) != (good && s->delete))
         fail_msg("%s: the outcome is %d", when, outcome);
-    if (outcome == REGTAG_CREATED && !s->absent && run->wire.rival.at == 0)
+    if (outcome == REGTAG_TAG_CREATED && !s->absent && run->wire.rival.at == 0)
         fail_msg("%s: it is said to be created", when);
-    if (outcome == REGTAG_MOVED && s->absent && run->wire.rival.at == 0)
+    if (outcome == REGTAG_TAG_MOVED && s->absent && run->wire.rival.at == 0)
         fail_msg("%s: it is said to have moved", when);
-    if (outcome == REGTAG_UNCHANGED)
+    if (outcome == REGTAG_TAG_UNCHANGED)
         fail_msg("%s: it is said to be unchanged", when);
-    if (s->guarded && good && outcome == REGTAG_SET)
+    if (s->guarded && good && outcome == REGTAG_TAG_SET)
         fail_msg("%s: it was guarded, and is said to have been unknown", when);
-    if ((outcome == REGTAG_MAYBE_SET) != (run->status[0] == REGTAG_UNCERTAIN))
+    if ((outcome == REGTAG_TAG_UNCERTAIN) != (run->status[0] == REGTAG_E_UNCERTAIN))
         fail_msg("%s: the outcome is %d, the status %d", when, outcome, run->status[0]);
     if (run->wire.now > TIMEOUT)
         fail_msg("%s: it took %llu ms", when, (unsigned long long)run->wire.now);
@@ -1149,7 +1149,7 @@ static void expect_place(const struct run *run, const struct setting *s, const c
     bool done = s->delete ? !there : IS_NEW(run, "new");
     if (!was && !done)
         fail_msg("%s: the tag is neither where it was nor where it should be", when);
-    if (is_good(run->outcome[0]) != done && run->outcome[0] != REGTAG_MAYBE_SET)
+    if (is_good(run->outcome[0]) != done && run->outcome[0] != REGTAG_TAG_UNCERTAIN)
         fail_msg("%s: the outcome is %d, status %d, but in truth %s", when, run->outcome[0],
                  run->status[0], done ? "it is done" : "it is not");
 }
@@ -1209,8 +1209,8 @@ static void an_upload_that_was_not_sent_whole_has_failed(void **state)
             ends = run.wire.sent - begins;
             assert_true(ends > sizeof NEW);
         } else {
-            expect_end(&run, REGTAG_NO_CONNECTION);
-            expect_outcome(&run, REGTAG_NOT_SET);
+            expect_end(&run, REGTAG_E_NO_CONNECTION);
+            expect_outcome(&run, REGTAG_TAG_FAILED);
             assert_int_equal(run.wire.heads, 1);
         }
         finish(&run);
@@ -1288,14 +1288,14 @@ static void a_tag_that_moves_before_the_look_is_left_alone_with_a_guard(void **s
         run.wire.rival = (struct wire_rival){k, "new", OCI, RIVAL};
         tag_one(&run);
         if (k <= 2) { /* GET, HEAD */
-            expect_end(&run, REGTAG_GUARD);
+            expect_end(&run, REGTAG_E_GUARD);
             assert_true(points_at(&run, "new", RIVAL));
             assert_string_equal(run.previous[0], digest_of_rival());
         } else if (k == 3) { /* PUT: this window cannot be closed from here */
             expect_end(&run, REGTAG_OK);
             assert_true(IS_NEW(&run, "new"));
         } else if (k == 4) { /* the HEAD that reads it back */
-            expect_end(&run, REGTAG_NOT_CONFIRMED);
+            expect_end(&run, REGTAG_E_NOT_CONFIRMED);
             assert_true(points_at(&run, "new", RIVAL));
         } else
             expect_end(&run, REGTAG_OK);
@@ -1323,7 +1323,7 @@ static void a_guarded_upload_is_not_repeated_upon_what_someone_else_did(void **s
             assert_true(points_at(&run, "new", RIVAL));
             assert_int_equal(run.wire.puts, 1);
             /* Without an answer it is not known whether it was set, and then moved. Waiting changes nothing. */
-            expect_end(&run, status ? REGTAG_GUARD : REGTAG_UNCERTAIN);
+            expect_end(&run, status ? REGTAG_E_GUARD : REGTAG_E_UNCERTAIN);
             assert_int_equal(run.wire.now, 0);
             finish(&run);
         }
@@ -1346,7 +1346,7 @@ static void a_guarded_upload_is_sent_once(void **state)
             run.wire.rival = (struct wire_rival){4, "new", OCI, RIVAL};
         tag_one(&run);
         expect_asked(&run, "GET base\nHEAD new\nPUT new\nHEAD new\n");
-        expect_end(&run, moved ? REGTAG_UNCERTAIN : REGTAG_OK);
+        expect_end(&run, moved ? REGTAG_E_UNCERTAIN : REGTAG_OK);
         assert_true(points_at(&run, "new", moved ? RIVAL : NEW));
         finish(&run);
     }
@@ -1365,7 +1365,7 @@ static void a_guarded_deletion_is_not_repeated_upon_what_someone_else_did(void *
     run.wire.manners.close_after_each = true; /* so that no connection has been used before */
     run.wire.rival = (struct wire_rival){3, "new", OCI, RIVAL};
     delete_one(&run);
-    expect_end(&run, REGTAG_UNCERTAIN);
+    expect_end(&run, REGTAG_E_UNCERTAIN);
     assert_true(points_at(&run, "new", RIVAL));
     assert_int_equal(run.wire.deletes, 1);
     assert_int_equal(run.wire.now, 0);
@@ -1385,9 +1385,9 @@ static void a_deletion_that_was_done_in_spite_of_its_answer_has_its_past(void **
     run.wire.manners.deletes_anyway = true;
     delete_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_DELETED);
+    expect_outcome(&run, REGTAG_TAG_DELETED);
     assert_string_equal(run.previous[0], digest_of_old());
-    assert_false(run.absent[0]);
+    assert_int_not_equal(run.before[0], REGTAG_PREVIOUS_ABSENT);
     finish(&run);
 }
 

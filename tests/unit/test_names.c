@@ -22,11 +22,11 @@ static void expect_four(const struct run *run)
     assert_int_equal(run->settled, 4);
     for (size_t i = 0; i < 4; i++)
         assert_string_equal(run->name[i], four[i]);
-    assert_int_equal(run->outcome[0], REGTAG_CREATED);
-    assert_int_equal(run->outcome[1], REGTAG_MOVED);
+    assert_int_equal(run->outcome[0], REGTAG_TAG_CREATED);
+    assert_int_equal(run->outcome[1], REGTAG_TAG_MOVED);
     assert_string_equal(run->previous[1], digest_of_old());
-    assert_int_equal(run->outcome[2], REGTAG_UNCHANGED);
-    assert_int_equal(run->outcome[3], REGTAG_CREATED);
+    assert_int_equal(run->outcome[2], REGTAG_TAG_UNCHANGED);
+    assert_int_equal(run->outcome[3], REGTAG_TAG_CREATED);
     for (size_t i = 0; i < 4; i++)
         assert_true(IS_NEW(run, four[i]));
 }
@@ -60,11 +60,12 @@ static void each_is_announced_with_its_past(void **state)
         if (run.end != REGTAG_UPLOAD)
             continue;
         assert_false(IS_NEW(&run, result->name)); /* it is not set before that is known */
-        assert_int_equal(result->outcome, REGTAG_PENDING);
+        assert_int_equal(result->outcome, REGTAG_TAG_PENDING);
         assert_string_equal(result->digest, digest_of_new());
         assert_string_equal(result->name, run.uploads == 1 ? "x" : run.uploads == 2 ? "new" : "y");
         assert_string_equal(result->previous, run.uploads == 2 ? digest_of_old() : "");
-        assert_int_equal(result->absent, run.uploads != 2);
+        assert_int_equal(result->before,
+                         run.uploads != 2 ? REGTAG_PREVIOUS_ABSENT : REGTAG_PREVIOUS_KNOWN);
     }
     assert_int_equal(run.uploads, 3);
     finish(&run);
@@ -90,7 +91,7 @@ static void names_of_any_length_are_set(void **state)
         assert_int_equal(run.settled, MANY);
         for (size_t i = 0; i < MANY; i++) {
             assert_string_equal(run.name[i], many[i]);
-            assert_int_equal(run.outcome[i], REGTAG_CREATED);
+            assert_int_equal(run.outcome[i], REGTAG_TAG_CREATED);
             assert_true(IS_NEW(&run, many[i]));
         }
         assert_int_equal(run.wire.requests, 2 * MANY + 1);
@@ -106,15 +107,16 @@ static void expect_each_is_told_truly(const struct run *run, const char *when)
         fail_msg("%s: %zu names are settled", when, run->settled);
     for (size_t i = 0; i < 4; i++) {
         bool is_new = IS_NEW(run, four[i]), good = is_good(run->outcome[i]);
-        if (good != is_new && run->outcome[i] != REGTAG_MAYBE_SET && !(i == 2 && is_new))
+        if (good != is_new && run->outcome[i] != REGTAG_TAG_UNCERTAIN && !(i == 2 && is_new))
             fail_msg("%s: %s is said to be %d, status %d", when, four[i], run->outcome[i],
                      run->status[i]);
-        if (i == 2 && good && run->outcome[i] != REGTAG_UNCHANGED && run->outcome[i] != REGTAG_SET)
+        if (i == 2 && good && run->outcome[i] != REGTAG_TAG_UNCHANGED &&
+            run->outcome[i] != REGTAG_TAG_SET)
             fail_msg("%s: \"same\" is said to be %d", when, run->outcome[i]);
-        if (run->outcome[i] == REGTAG_MOVED &&
+        if (run->outcome[i] == REGTAG_TAG_MOVED &&
             (i != 1 || strcmp(run->previous[i], digest_of_old()) != 0))
             fail_msg("%s: %s is said to have moved", when, four[i]);
-        if (run->outcome[i] == REGTAG_CREATED && i != 0 && i != 3)
+        if (run->outcome[i] == REGTAG_TAG_CREATED && i != 0 && i != 3)
             fail_msg("%s: %s is said to be created", when, four[i]);
     }
     if (run->wire.now > TIMEOUT)
@@ -200,7 +202,7 @@ static void nothing_is_set_behind_the_deadline(void **state)
         while (step(&run))
             if (run.end == REGTAG_UPLOAD && run.uploads == late)
                 run.wire.now = 3 * TIMEOUT;
-        expect_end(&run, REGTAG_TIMEOUT);
+        expect_end(&run, REGTAG_E_TIMEOUT);
         assert_int_equal(run.wire.puts, late - 1);
         assert_int_equal(run.settled, 4);
         assert_int_equal(run.wire.now, 3 * TIMEOUT);

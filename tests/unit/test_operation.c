@@ -20,7 +20,7 @@ static void one_tag_takes_three_requests_two_round_trips_and_one_connection(void
     expect_end(&run, REGTAG_OK);
     expect_truth(&run, "whole");
     assert_string_equal(run.digest, digest_of_new());
-    assert_int_equal(run.outcome[0], REGTAG_MOVED);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_MOVED);
     expect_asked(&run, "GET base\nHEAD new\nPUT new\n");
     assert_int_equal(run.wire.connections, 1);
     assert_int_equal(run.wire.now, 2 * 1000);
@@ -49,8 +49,8 @@ static void many_tags_take_two_requests_and_one_round_trip_more_each(void **stat
     assert_int_equal(run.wire.now, 101 * 100);
     for (size_t i = 0; i < 100; i++) {
         assert_string_equal(run.name[i], names[i]);
-        assert_int_equal(run.outcome[i], REGTAG_CREATED);
-        assert_true(run.absent[i]);
+        assert_int_equal(run.outcome[i], REGTAG_TAG_CREATED);
+        assert_int_equal(run.before[i], REGTAG_PREVIOUS_ABSENT);
         assert_true(IS_NEW(&run, names[i]));
     }
     finish(&run);
@@ -84,7 +84,7 @@ static void any_split_of_the_bytes_gives_the_same(void **state)
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
         expect_truth(&run, "split");
-        assert_int_equal(run.outcome[0], REGTAG_MOVED);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_MOVED);
         assert_int_equal(run.wire.requests, 3);
         assert_int_equal(run.wire.connections, 1);
         finish(&run);
@@ -108,8 +108,8 @@ static void the_upload_is_announced_before_it_is_sent(void **state)
         assert_string_equal(result->name, "new");
         assert_string_equal(result->digest, digest_of_new());
         assert_string_equal(result->previous, absent ? "" : digest_of_old());
-        assert_int_equal(result->absent, absent);
-        assert_int_equal(result->outcome, REGTAG_PENDING);
+        assert_int_equal(result->before, absent ? REGTAG_PREVIOUS_ABSENT : REGTAG_PREVIOUS_KNOWN);
+        assert_int_equal(result->outcome, REGTAG_TAG_PENDING);
         finish(&run);
     }
 }
@@ -154,9 +154,9 @@ static void a_connection_closed_between_requests_is_opened_again(void **state)
         /* The first PUT may have been acted on, so that the tag is resolved before it is sent again; from then on,
          * uploads have connections of their own. */
         assert_int_equal(run.wire.requests, late ? 9 : 7);
-        assert_int_equal(run.outcome[0], REGTAG_CREATED);
-        assert_int_equal(run.outcome[1], REGTAG_MOVED);
-        assert_int_equal(run.outcome[2], REGTAG_CREATED);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+        assert_int_equal(run.outcome[1], REGTAG_TAG_MOVED);
+        assert_int_equal(run.outcome[2], REGTAG_TAG_CREATED);
         finish(&run);
     }
 }
@@ -168,7 +168,7 @@ static void a_block_is_used_again(void **state)
     begin(&run);
     run.wire.manners.put_status = 500;
     tag_one(&run);
-    expect_end(&run, REGTAG_SERVER_FAILED);
+    expect_end(&run, REGTAG_E_SERVER_FAILED);
     run.wire.manners.put_status = 0;
     run.wire.requests = 0;
     run.settled = 0;
@@ -192,9 +192,9 @@ static void the_end_stays_the_end(void **state)
         enum regtag_event end = run.end;
         assert_false(run.wire.line[0].open);
         for (unsigned i = 0; i < 5; i++) {
-            assert_int_equal(regtag_step(run.regtag, run.wire.now + i * TIMEOUT, &run.want), end);
-            assert_false(run.want.connection[0].open || run.want.connection[0].read ||
-                         run.want.connection[0].write || run.want.connection[0].close);
+            assert_int_equal(regtag_step(run.regtag, run.wire.now + i * TIMEOUT, run.want, WIRE_LINES),
+                             end);
+            assert_false(run.want[0].open || run.want[0].read || run.want[0].write || run.want[0].close);
         }
         finish(&run);
     }
@@ -220,7 +220,7 @@ static void two_operations_know_nothing_of_each_other(void **state)
             b_goes_on = b_goes_on && step(&b);
         }
         expect_end(&a, REGTAG_OK);
-        expect_end(&b, REGTAG_NOT_CONFIRMED);
+        expect_end(&b, REGTAG_E_NOT_CONFIRMED);
         assert_true(IS_NEW(&a, "p") && IS_NEW(&a, "q"));
         assert_true(IS_OLD(&b, "p") && IS_OLD(&b, "q"));
         finish(&a);
@@ -321,7 +321,7 @@ static void a_manifest_that_is_a_byte_too_large_is_refused(void **state)
         push_large(&run, run.config.manifest_max + 1);
         assert_int_equal(regtag_tag(run.regtag, "localhost/a:large", one_name, 1), REGTAG_OK);
         run_on(&run);
-        expect_end(&run, REGTAG_REFUSED);
+        expect_end(&run, REGTAG_E_REFUSED);
         expect_truth(&run, "too large");
         assert_int_equal(run.wire.puts, 0);
         finish(&run);
@@ -453,7 +453,7 @@ static void what_is_no_list_is_refused(void **state)
                  bodies[i]);
         list_raw(&run, answer);
         run_on(&run);
-        if (regtag_error(run.regtag, NULL) != REGTAG_PROTOCOL)
+        if (regtag_error(run.regtag, NULL) != REGTAG_E_PROTOCOL)
             fail_msg("%s: status %d", bodies[i], regtag_error(run.regtag, NULL));
         finish(&run);
     }
@@ -492,7 +492,7 @@ static void nothing_is_uploaded_under_another_digest(void **state)
     begin(&run);
     run.wire.manners.claim = ZEROS;
     tag_one(&run);
-    expect_end(&run, REGTAG_REFUSED);
+    expect_end(&run, REGTAG_E_REFUSED);
     expect_truth(&run, "claim");
     assert_int_equal(run.wire.puts, 0);
     assert_int_equal(run.uploads, 0);
@@ -510,7 +510,7 @@ static void nothing_is_uploaded_that_is_not_what_was_pinned(void **state)
     snprintf(image, sizeof image, "localhost/a:base@%s", ZEROS);
     assert_int_equal(regtag_tag(run.regtag, image, one_name, 1), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_REFUSED);
+    expect_end(&run, REGTAG_E_REFUSED);
     assert_int_equal(run.wire.puts, 0);
     finish(&run);
 }
@@ -532,7 +532,7 @@ static void nothing_is_uploaded_that_is_no_manifest(void **state)
         begin(&run);
         wire_push(&run.wire, "base", OCI, documents[i], strlen(documents[i]));
         tag_one(&run);
-        expect_end(&run, REGTAG_REFUSED);
+        expect_end(&run, REGTAG_E_REFUSED);
         expect_truth(&run, documents[i]);
         assert_int_equal(run.wire.puts, 0);
         finish(&run);
@@ -546,7 +546,7 @@ static void schema_1_is_not_tagged(void **state)
     begin(&run);
     wire_push(&run.wire, "base", SCHEMA1, IN_SCHEMA1, sizeof IN_SCHEMA1 - 1);
     tag_one(&run);
-    expect_end(&run, REGTAG_SCHEMA1);
+    expect_end(&run, REGTAG_E_SCHEMA1);
     expect_truth(&run, "schema 1");
     assert_int_equal(run.wire.puts, 0);
     finish(&run);
@@ -559,7 +559,7 @@ static void another_digest_after_an_upload_is_told(void **state)
     begin(&run);
     run.wire.manners.claim_put = ZEROS;
     tag_one(&run);
-    expect_end(&run, REGTAG_NOT_CONFIRMED);
+    expect_end(&run, REGTAG_E_NOT_CONFIRMED);
     finish(&run);
 }
 
@@ -571,7 +571,7 @@ static void an_upload_without_a_digest_is_looked_at(void **state)
     run.wire.manners.no_digest = true;
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_MOVED);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
     expect_asked(&run, "GET base\nHEAD new\nPUT new\nHEAD new\n");
     assert_int_equal(run.wire.connections, 1);
     finish(&run);
@@ -587,7 +587,7 @@ static void where_no_digest_is_ever_stated_it_is_computed(void **state)
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
     expect_truth(&run, "no digest");
-    expect_outcome(&run, REGTAG_MOVED);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
     expect_asked(&run, "GET base\nHEAD new\nGET new\nPUT new\nGET new\n");
     finish(&run);
 }
@@ -602,8 +602,8 @@ static void an_upload_that_cannot_be_confirmed_is_uncertain(void **state)
     run.wire.manners.get_status = 403;
     run.wire.manners.only_tag = "new";
     tag_one(&run);
-    expect_end(&run, REGTAG_UNCERTAIN);
-    assert_int_equal(run.outcome[0], REGTAG_MAYBE_SET);
+    expect_end(&run, REGTAG_E_UNCERTAIN);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_UNCERTAIN);
     finish(&run);
 }
 
@@ -634,8 +634,8 @@ static void an_unanswered_upload_and_an_unanswered_look_are_uncertain(void **sta
         run.wire.manners.head_unanswered = true;
         run.wire.manners.hang_up_unanswered = hang_up;
         tag_one(&run);
-        expect_end(&run, REGTAG_UNCERTAIN);
-        assert_int_equal(run.outcome[0], REGTAG_MAYBE_SET);
+        expect_end(&run, REGTAG_E_UNCERTAIN);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_UNCERTAIN);
         assert_true(run.wire.now <= TIMEOUT);
         finish(&run);
     }
@@ -659,11 +659,19 @@ static void statuses_of_uploads_have_their_meanings(void **state)
     static const struct {
         unsigned http;
         enum regtag_status status;
-    } cases[] = {{200, REGTAG_OK},           {201, REGTAG_OK},        {202, REGTAG_OK},
-                 {400, REGTAG_IMMUTABLE},    {401, REGTAG_DENIED},    {403, REGTAG_DENIED},
-                 {405, REGTAG_IMMUTABLE},    {409, REGTAG_IMMUTABLE}, {412, REGTAG_IMMUTABLE},
-                 {413, REGTAG_REFUSED},      {429, REGTAG_SLOW_DOWN}, {500, REGTAG_SERVER_FAILED},
-                 {503, REGTAG_SERVER_FAILED}};
+    } cases[] = {{200, REGTAG_OK},
+                 {201, REGTAG_OK},
+                 {202, REGTAG_OK},
+                 {400, REGTAG_E_IMMUTABLE},
+                 {401, REGTAG_E_DENIED},
+                 {403, REGTAG_E_DENIED},
+                 {405, REGTAG_E_IMMUTABLE},
+                 {409, REGTAG_E_IMMUTABLE},
+                 {412, REGTAG_E_IMMUTABLE},
+                 {413, REGTAG_E_REFUSED},
+                 {429, REGTAG_E_SLOW_DOWN},
+                 {500, REGTAG_E_SERVER_FAILED},
+                 {503, REGTAG_E_SERVER_FAILED}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct run run;
@@ -689,11 +697,11 @@ static void one_tag_that_fails_does_not_stop_the_others(void **state)
         if (run.settled == 1)
             run.wire.manners.put_status = 0;
     }
-    expect_end(&run, REGTAG_IMMUTABLE);
+    expect_end(&run, REGTAG_E_IMMUTABLE);
     assert_int_equal(run.settled, 3);
-    assert_int_equal(run.outcome[0], REGTAG_NOT_SET);
-    assert_int_equal(run.outcome[1], REGTAG_CREATED);
-    assert_int_equal(run.outcome[2], REGTAG_CREATED);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_FAILED);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[2], REGTAG_TAG_CREATED);
     finish(&run);
 }
 
@@ -705,12 +713,12 @@ static void every_name_has_its_line_when_there_is_no_image(void **state)
     begin(&run);
     assert_int_equal(regtag_tag(run.regtag, "localhost/a:missing", names, 3), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_NOT_FOUND);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
     assert_int_equal(run.settled, 3);
     expect_asked(&run, "GET missing\nHEAD x\n");
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(run.outcome[i], REGTAG_NOT_SET);
-        assert_int_equal(run.status[i], REGTAG_NOT_FOUND);
+        assert_int_equal(run.outcome[i], REGTAG_TAG_FAILED);
+        assert_int_equal(run.status[i], REGTAG_E_NOT_FOUND);
     }
     finish(&run);
 }
@@ -725,7 +733,7 @@ static void an_early_refusal_is_read_while_the_upload_is_held_up(void **state)
     run.wire.step = 100;
     assert_int_equal(regtag_tag(run.regtag, "localhost/a:large", one_name, 1), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_REFUSED);
+    expect_end(&run, REGTAG_E_REFUSED);
     expect_truth(&run, "early");
     assert_true(run.wire.now < TIMEOUT);
     finish(&run);
@@ -738,7 +746,7 @@ static void what_is_no_http_is_told(void **state)
     begin(&run);
     run.wire.manners.garbage = true;
     tag_one(&run);
-    expect_end(&run, REGTAG_PROTOCOL);
+    expect_end(&run, REGTAG_E_PROTOCOL);
     expect_truth(&run, "garbage");
     finish(&run);
 }
@@ -774,7 +782,7 @@ static void an_upload_is_confirmed_by_the_header_alone(void **state)
         sizeof OLD - 1, OLD, digest);
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_CREATED);
+    expect_outcome(&run, REGTAG_TAG_CREATED);
     assert_int_equal(run.wire.requests, 3);
     finish(&run);
 }
@@ -787,7 +795,7 @@ static void an_error_is_told_though_its_words_are_cut(void **state)
     begin(&run);
     say(&run, answers, "HTTP/1.1 404 Not Found\r\nContent-Length: 99\r\n\r\n{\"errors\":[{\"code\":");
     tag_one(&run);
-    expect_end(&run, REGTAG_NOT_FOUND);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
     finish(&run);
 }
 
@@ -803,7 +811,7 @@ static void a_compressed_manifest_is_refused(void **state)
         begin(&run);
         say(&run, answers, GOT_HEAD "%sContent-Length: %zu\r\n\r\n%s", fields[i], sizeof OLD - 1, OLD);
         tag_one(&run);
-        expect_end(&run, REGTAG_PROTOCOL);
+        expect_end(&run, REGTAG_E_PROTOCOL);
         assert_int_equal(run.wire.puts, 0);
         finish(&run);
     }
@@ -839,7 +847,7 @@ static void a_stated_digest_that_is_none_is_refused(void **state)
         say(&run, answers, GOT_HEAD "Docker-Content-Digest: %s\r\nContent-Length: %zu\r\n\r\n%s",
             digests[i], sizeof OLD - 1, OLD);
         tag_one(&run);
-        expect_end(&run, REGTAG_PROTOCOL);
+        expect_end(&run, REGTAG_E_PROTOCOL);
         assert_int_equal(run.wire.puts, 0);
         finish(&run);
     }
@@ -882,11 +890,11 @@ static void pages_that_lead_in_a_circle_end(void **state)
 static void pages_that_lead_elsewhere_are_refused(void **state)
 {
     (void)state;
-    list_pages(PAGE("<http://example.com/v2/a/tags/list>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
-    list_pages(PAGE("<https://localhost/v2/a/tags/list>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
-    list_pages(PAGE("<http://localhost:81/v2/a/tags/list>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
-    list_pages(PAGE("</v2/a b>; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
-    list_pages(PAGE("<x; rel=next", "aa"), REGTAG_PROTOCOL, 1, 1);
+    list_pages(PAGE("<http://example.com/v2/a/tags/list>; rel=next", "aa"), REGTAG_E_PROTOCOL, 1, 1);
+    list_pages(PAGE("<https://localhost/v2/a/tags/list>; rel=next", "aa"), REGTAG_E_PROTOCOL, 1, 1);
+    list_pages(PAGE("<http://localhost:81/v2/a/tags/list>; rel=next", "aa"), REGTAG_E_PROTOCOL, 1, 1);
+    list_pages(PAGE("</v2/a b>; rel=next", "aa"), REGTAG_E_PROTOCOL, 1, 1);
+    list_pages(PAGE("<x; rel=next", "aa"), REGTAG_E_PROTOCOL, 1, 1);
 }
 
 static void several_link_fields_are_all_looked_at(void **state)
@@ -926,7 +934,7 @@ static void a_repository_that_is_not_there_is_not_found(void **state)
     say(&run, answers, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_NOT_FOUND);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
     regtag_error(run.regtag, &text);
     assert_non_null(strstr(text, "repository"));
     finish(&run);
@@ -961,7 +969,7 @@ static void a_pinned_digest_is_compared_with_the_stated_one(void **state)
     run.wire.manners.claim = ZEROS;
     assert_int_equal(regtag_digest(run.regtag, image), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_REFUSED);
+    expect_end(&run, REGTAG_E_REFUSED);
     assert_non_null(strstr(run.wire.log.data, "/v2/a/manifests/sha256:"));
     finish(&run);
 }
@@ -1045,7 +1053,7 @@ static void a_request_that_does_not_fit_is_not_sent_in_part(void **state)
     run.config.credentials.bearer_token = token;
     begin_again(&run);
     tag_one(&run);
-    expect_end(&run, REGTAG_OTHER);
+    expect_end(&run, REGTAG_E_OTHER);
     assert_int_equal(run.wire.requests, 0);
     assert_int_equal(run.wire.connections, 0);
     finish(&run);
@@ -1062,7 +1070,7 @@ static void a_connection_that_is_to_be_closed_is_not_used_again(void **state)
     /* What comes behind an answer that says so does not count (RFC 9112, 9.6). */
     expect_asked(&run, "GET base\nHEAD new\nHEAD new\nPUT new\n");
     assert_int_equal(run.wire.connections, 3);
-    expect_outcome(&run, REGTAG_MOVED);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
     finish(&run);
 }
 
@@ -1088,9 +1096,9 @@ static void tokens_fill_their_memory_to_the_last_one(void **state)
         unsigned count;
         enum regtag_status status;
     } cases[] = {
-        {true, TOKENS_MAX - 15, REGTAG_OK},        {true, TOKENS_MAX - 14, REGTAG_REFUSED},
-        {false, (TOKENS_MAX - 15) / 2, REGTAG_OK}, {false, (TOKENS_MAX - 15) / 2 + 1, REGTAG_REFUSED},
-        {true, 2 * TOKENS_MAX, REGTAG_REFUSED},    {false, 2 * TOKENS_MAX, REGTAG_REFUSED}};
+        {true, TOKENS_MAX - 15, REGTAG_OK},        {true, TOKENS_MAX - 14, REGTAG_E_REFUSED},
+        {false, (TOKENS_MAX - 15) / 2, REGTAG_OK}, {false, (TOKENS_MAX - 15) / 2 + 1, REGTAG_E_REFUSED},
+        {true, 2 * TOKENS_MAX, REGTAG_E_REFUSED},  {false, 2 * TOKENS_MAX, REGTAG_E_REFUSED}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct run run;
@@ -1118,7 +1126,7 @@ static void a_connection_that_never_comes_up_ends_in_time(void **state)
     begin(&run);
     run.wire.connecting = WIRE_NEVER;
     tag_one(&run);
-    expect_time(&run, REGTAG_NO_CONNECTION);
+    expect_time(&run, REGTAG_E_NO_CONNECTION);
     expect_truth(&run, "never");
     finish(&run);
 }
@@ -1130,7 +1138,7 @@ static void a_server_that_never_answers_ends_in_time(void **state)
     begin(&run);
     run.wire.manners.delay = 10 * TIMEOUT;
     tag_one(&run);
-    expect_time(&run, REGTAG_TIMEOUT);
+    expect_time(&run, REGTAG_E_TIMEOUT);
     expect_truth(&run, "delay");
     finish(&run);
 }
@@ -1142,7 +1150,7 @@ static void a_server_that_sends_a_byte_a_second_ends_in_time(void **state)
     begin(&run);
     run.wire.manners.pace = 1000;
     tag_one(&run);
-    expect_time(&run, REGTAG_TIMEOUT);
+    expect_time(&run, REGTAG_E_TIMEOUT);
     expect_truth(&run, "pace");
     finish(&run);
 }
@@ -1339,9 +1347,9 @@ static void bad_references_and_names_are_refused_before_anything_is_sent(void **
     for (size_t i = 0; i < COUNT(images); i++) {
         struct run run;
         begin(&run);
-        assert_int_equal(regtag_tag(run.regtag, images[i], one_name, 1), REGTAG_USAGE);
+        assert_int_equal(regtag_tag(run.regtag, images[i], one_name, 1), REGTAG_E_USAGE);
         run_on(&run);
-        expect_end(&run, REGTAG_USAGE);
+        expect_end(&run, REGTAG_E_USAGE);
         assert_int_equal(run.wire.connections, 0);
         finish(&run);
     }
@@ -1349,9 +1357,9 @@ static void bad_references_and_names_are_refused_before_anything_is_sent(void **
         const char *list[] = {"good", names[i]};
         struct run run;
         begin(&run);
-        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", list, 2), REGTAG_USAGE);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", list, 2), REGTAG_E_USAGE);
         run_on(&run);
-        expect_end(&run, REGTAG_USAGE);
+        expect_end(&run, REGTAG_E_USAGE);
         assert_int_equal(run.wire.connections, 0);
         finish(&run);
     }
@@ -1364,9 +1372,9 @@ static void a_list_wants_a_repository(void **state)
     for (size_t i = 0; i < COUNT(images); i++) {
         struct run run;
         begin(&run);
-        assert_int_equal(regtag_list(run.regtag, images[i], 0), REGTAG_USAGE);
+        assert_int_equal(regtag_list(run.regtag, images[i], 0), REGTAG_E_USAGE);
         run_on(&run);
-        expect_end(&run, REGTAG_USAGE);
+        expect_end(&run, REGTAG_E_USAGE);
         finish(&run);
     }
 }
@@ -1383,9 +1391,6 @@ static void memory_that_does_not_do_is_refused(void **state)
     assert_null(regtag_init(run.block.data, 0, &config));
     config.manifest_max = 1024;
     assert_null(regtag_init(run.block.data + 1, run.block.size - 1, &config));
-    config.size--;
-    assert_int_equal(regtag_size(&config), 0);
-    assert_null(regtag_init(run.block.data, run.block.size, &config));
     finish(&run);
 }
 
@@ -1453,7 +1458,7 @@ static void nothing_is_uploaded_when_the_hash_fails(void **state)
             run.config.hash.finish = hash_finish_failure;
         begin_again(&run);
         tag_one(&run);
-        expect_end(&run, REGTAG_OTHER);
+        expect_end(&run, REGTAG_E_OTHER);
         expect_truth(&run, "hash");
         assert_int_equal(run.wire.puts, 0);
         finish(&run);
@@ -1469,7 +1474,7 @@ static void tokens_that_run_out_are_told(void **state)
     run.config.tokens_max = 8;
     begin_again(&run);
     tag_one(&run);
-    expect_end(&run, REGTAG_REFUSED);
+    expect_end(&run, REGTAG_E_REFUSED);
     regtag_error(run.regtag, &text);
     assert_non_null(strstr(text, "8"));
     assert_int_equal(run.wire.puts, 0);
@@ -1510,9 +1515,9 @@ static void the_origin_is_that_of_the_reference(void **state)
         run.config.scheme = cases[i].scheme;
         begin_again(&run);
         assert_int_equal(regtag_digest(run.regtag, cases[i].image), REGTAG_OK);
-        assert_int_equal(regtag_step(run.regtag, 0, &run.want), REGTAG_WAIT);
-        assert_true(run.want.connection[0].open);
-        const struct regtag_origin *origin = run.want.connection[0].origin;
+        assert_int_equal(regtag_step(run.regtag, 0, run.want, WIRE_LINES), REGTAG_WAIT);
+        assert_true(run.want[0].open);
+        const struct regtag_origin *origin = run.want[0].origin;
         assert_string_equal(origin->host, cases[i].host);
         assert_int_equal(origin->port, cases[i].port);
         if (origin->tls != cases[i].tls)

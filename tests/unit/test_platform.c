@@ -37,7 +37,7 @@ static void the_child_is_tagged(void **state)
     assert_int_equal(regtag_tag(run.regtag, "localhost/a:index", one_name, 1), REGTAG_OK);
     run_on(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_MOVED);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
     assert_true(IS_NEW(&run, "new"));
     assert_string_equal(run.digest, digest_of_new());
     /* What follows the GET of the index is not a look: the index is not what is tagged. */
@@ -54,7 +54,7 @@ static void a_tag_that_points_at_the_child_already_is_unchanged(void **state)
     assert_int_equal(regtag_tag(run.regtag, "localhost/a:index", one_name, 1), REGTAG_OK);
     run_on(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_UNCHANGED);
+    expect_outcome(&run, REGTAG_TAG_UNCHANGED);
     assert_int_equal(run.wire.puts, 0);
     finish(&run);
 }
@@ -102,7 +102,7 @@ static void a_child_that_is_another_is_refused(void **state)
     run.wire.manners.no_digest = true;
     assert_int_equal(regtag_tag(run.regtag, "localhost/a:index", one_name, 1), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_REFUSED);
+    expect_end(&run, REGTAG_E_REFUSED);
     assert_int_equal(run.wire.puts, 0);
     finish(&run);
 }
@@ -112,9 +112,9 @@ static void where_there_is_no_child_nothing_is_done(void **state)
     static const struct {
         const char *image, *platform;
         enum regtag_status status;
-    } cases[] = {{"localhost/a:index", "linux/riscv64", REGTAG_NOT_FOUND},
-                 {"localhost/a:base", "linux/amd64", REGTAG_NOT_FOUND},
-                 {"localhost/a:missing", "linux/amd64", REGTAG_NOT_FOUND}};
+    } cases[] = {{"localhost/a:index", "linux/riscv64", REGTAG_E_NOT_FOUND},
+                 {"localhost/a:base", "linux/amd64", REGTAG_E_NOT_FOUND},
+                 {"localhost/a:missing", "linux/amd64", REGTAG_E_NOT_FOUND}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         for (unsigned verb = 0; verb < 3; verb++) {
@@ -159,10 +159,10 @@ static void what_is_no_platform_is_refused_before_anything_is_sent(void **state)
     for (size_t i = 0; i < COUNT(platforms); i++) {
         struct run run;
         set_out(&run, platforms[i]);
-        if (regtag_digest(run.regtag, "localhost/a:index") != REGTAG_USAGE)
+        if (regtag_digest(run.regtag, "localhost/a:index") != REGTAG_E_USAGE)
             fail_msg("\"%s\" is taken for a platform", platforms[i]);
         run_on(&run);
-        expect_end(&run, REGTAG_USAGE);
+        expect_end(&run, REGTAG_E_USAGE);
         assert_int_equal(run.wire.connections, 0);
         finish(&run);
     }

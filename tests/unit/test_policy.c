@@ -49,7 +49,7 @@ static void let_fail(struct run *run, const struct kind *kind, unsigned times, u
 static void run_kind(struct run *run, const struct kind *kind)
 {
     static const char *const names[] = {"new", "x", "y"};
-    enum regtag_status status = REGTAG_OTHER;
+    enum regtag_status status = REGTAG_E_OTHER;
     switch (kind->verb) {
     case TAG: status = regtag_tag(run->regtag, "localhost/a:base", names, 1); break;
     case TAG_THREE: status = regtag_tag(run->regtag, "localhost/a:base", names, 3); break;
@@ -113,12 +113,12 @@ static void a_change_follows_no_redirect_that_is_for_questions(void **state)
             prepare(&run, &kinds[k]);
             let_fail(&run, &kinds[k], 1, status, place);
             run_kind(&run, &kinds[k]);
-            expect_end(&run, REGTAG_PROTOCOL);
+            expect_end(&run, REGTAG_E_PROTOCOL);
             if (count_sent(&run, "Host: " ELSEWHERE) || count_sent(&run, "/moved"))
                 fail_msg("%s, %u, %s is followed", kinds[k].method, status, place);
             if (kinds[k].after == 0) {
                 assert_true(IS_OLD(&run, "new"));
-                assert_int_equal(run.outcome[0], REGTAG_NOT_SET);
+                assert_int_equal(run.outcome[0], REGTAG_TAG_FAILED);
             }
             if (kinds[k].verb == TAG_THREE)
                 for (size_t n = 0; n < 3; n++) {
@@ -421,16 +421,16 @@ static void an_upload_without_the_digest_is_looked_up(void **state)
         run_kind(&run, kind);
         assert_int_equal(run.settled, kind->verb == TAG ? 1 : 3);
         for (size_t i = 0; i < run.settled; i++) {
-            enum regtag_outcome was = i == 0 ? REGTAG_MOVED : REGTAG_CREATED;
-            enum regtag_outcome not = i == 0 ? REGTAG_NOT_SET : REGTAG_MAYBE_SET;
+            enum regtag_outcome was = i == 0 ? REGTAG_TAG_MOVED : REGTAG_TAG_CREATED;
+            enum regtag_outcome not = i == 0 ? REGTAG_TAG_FAILED : REGTAG_TAG_UNCERTAIN;
             if (run.outcome[i] != (stored ? was : not ))
                 fail_msg("%u, \"%s\", %s: %s is said to be %d", status, fields,
                          stored ? "stored" : "not stored", run.name[i], run.outcome[i]);
             if (!is_looked_at(&run, run.name[i]))
                 fail_msg("%u, \"%s\": %s is not looked at", status, fields, run.name[i]);
             assert_int_equal(run.status[i], stored   ? REGTAG_OK
-                                            : i == 0 ? REGTAG_NOT_CONFIRMED
-                                                     : REGTAG_UNCERTAIN);
+                                            : i == 0 ? REGTAG_E_NOT_CONFIRMED
+                                                     : REGTAG_E_UNCERTAIN);
         }
         finish(&run);
     }
@@ -445,10 +445,10 @@ static void an_upload_confirmed_with_another_digest_has_failed(void **state)
         answer_put_with(&run, kind, taken[choice / 2],
                         FIELD "sha256:" DIGITS "\r\nOCI-Tag: new, x, y\r\n", false);
         run_kind(&run, kind);
-        expect_end(&run, REGTAG_NOT_CONFIRMED);
+        expect_end(&run, REGTAG_E_NOT_CONFIRMED);
         for (size_t i = 0; i < run.settled; i++) {
-            assert_int_equal(run.outcome[i], REGTAG_NOT_SET);
-            assert_int_equal(run.status[i], REGTAG_NOT_CONFIRMED);
+            assert_int_equal(run.outcome[i], REGTAG_TAG_FAILED);
+            assert_int_equal(run.status[i], REGTAG_E_NOT_CONFIRMED);
         }
         finish(&run);
     }
@@ -481,8 +481,8 @@ static void a_deletion_counts_when_the_tag_is_gone(void **state)
         run.wire.manners.delete_status = taken[choice / 4];
         run.wire.manners.deletes_never = !done;
         run_kind(&run, &kind);
-        expect_end(&run, done ? REGTAG_OK : REGTAG_UNCERTAIN);
-        expect_outcome(&run, done ? REGTAG_DELETED : REGTAG_MAYBE_SET);
+        expect_end(&run, done ? REGTAG_OK : REGTAG_E_UNCERTAIN);
+        expect_outcome(&run, done ? REGTAG_TAG_DELETED : REGTAG_TAG_UNCERTAIN);
         assert_string_equal(run.previous[0], digest_of_old());
         finish(&run);
     }

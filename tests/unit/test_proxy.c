@@ -320,7 +320,7 @@ static void assert_refused(struct proxy_settings settings, const char *words)
     struct regtag_origin origin = origin_of(true, "example.com", 443);
     if (proxy_choose(&proxy, &settings, &origin, &e))
         fail_msg("%s was taken", settings.proxy ? settings.proxy : settings.env_https);
-    assert_int_equal(e.status, REGTAG_USAGE);
+    assert_int_equal(e.status, REGTAG_E_USAGE);
     assert_false(proxy.used);
     if (!strstr(e.text, words))
         fail_msg("%s", e.text);
@@ -668,7 +668,7 @@ static void a_name_cannot_smuggle(void **state)
     (void)state;
     begin("http://a", "b\r\nc: d", 443);
     assert_int_equal(step(), TUNNEL_FAILED);
-    assert_int_equal(fixture.error.status, REGTAG_OTHER);
+    assert_int_equal(fixture.error.status, REGTAG_E_OTHER);
     assert_int_equal(read(fixture.theirs, fixture.request, 1), -1);
     end();
 }
@@ -722,7 +722,7 @@ static void a_proxy_does_not_speak_for_the_origin(void **state)
     ask();
     send_bytes(SLICE("HTTP/1.1 200 OK\r\n\r\n\x16"));
     assert_int_equal(step(), TUNNEL_FAILED);
-    assert_int_equal(fixture.error.status, REGTAG_PROTOCOL);
+    assert_int_equal(fixture.error.status, REGTAG_E_PROTOCOL);
     assert_string_equal(fixture.error.text,
                         "the proxy a:1 sent something before there was a connection");
     end();
@@ -849,7 +849,7 @@ static void words_that_do_not_come_are_not_waited_for(void **state)
     assert_true(tunnel_until(&fixture.tunnel) != UINT64_MAX);
     fixture.tunnel.until = 1; /* time passes */
     assert_int_equal(step(), TUNNEL_FAILED);
-    assert_int_equal(fixture.error.status, REGTAG_NO_CONNECTION);
+    assert_int_equal(fixture.error.status, REGTAG_E_NO_CONNECTION);
     assert_string_equal(fixture.error.text, "the proxy a:1 refuses to connect: 403 No: bec");
     end();
 }
@@ -869,7 +869,7 @@ static void nothing_is_waited_for_behind_a_refusal(void **state)
         ask();
         send_bytes(slice_of(answers[i]));
         assert_int_equal(step(), TUNNEL_FAILED);
-        assert_int_equal(fixture.error.status, REGTAG_NO_CONNECTION);
+        assert_int_equal(fixture.error.status, REGTAG_E_NO_CONNECTION);
         end();
     }
 }
@@ -901,7 +901,7 @@ static void an_answer_that_is_cut_off_is_a_lost_connection(void **state)
         begin(SECRET, "example.com", 443);
         ask();
         assert_int_equal(answer_in(&answer, 4, true), TUNNEL_FAILED);
-        assert_int_equal(fixture.error.status, REGTAG_NO_CONNECTION);
+        assert_int_equal(fixture.error.status, REGTAG_E_NO_CONNECTION);
         assert_string_equal(fixture.error.text,
                             "the proxy proxy:3128 closed the connection without a complete answer");
         end();
@@ -937,7 +937,7 @@ static void a_header_without_end_is_refused(void **state)
         progress = step();
     }
     assert_int_equal(progress, TUNNEL_FAILED);
-    assert_int_equal(fixture.error.status, REGTAG_PROTOCOL);
+    assert_int_equal(fixture.error.status, REGTAG_E_PROTOCOL);
     end();
 }
 

@@ -8,10 +8,10 @@ static const char *const names[NAMES] = {"a1", "a2", "a3", "a4", "a5"};
 static const struct refusal {
     unsigned how;
     enum regtag_status status;
-} refusals[] = {{403, REGTAG_DENIED},
-                {500, REGTAG_SERVER_FAILED},
-                {WIRE_CUT, REGTAG_NO_CONNECTION},
-                {WIRE_GARBAGE, REGTAG_PROTOCOL}};
+} refusals[] = {{403, REGTAG_E_DENIED},
+                {500, REGTAG_E_SERVER_FAILED},
+                {WIRE_CUT, REGTAG_E_NO_CONNECTION},
+                {WIRE_GARBAGE, REGTAG_E_PROTOCOL}};
 
 /* When the token expires: while the client knows it, so that it renews the token by itself; or unnoticed, so
  * that it learns from a 401. */
@@ -74,7 +74,7 @@ static void expect_own_results(const struct run *run, const char *when)
 static void expect_refused(const struct run *run, size_t i, const struct refusal *refusal,
                            const char *when)
 {
-    if (run->outcome[i] != REGTAG_NOT_SET || run->status[i] != refusal->status ||
+    if (run->outcome[i] != REGTAG_TAG_FAILED || run->status[i] != refusal->status ||
         count_of(errors[i], "no token from ") != 1)
         fail_msg("%s: %s is said to be %d, status %d: %s", when, names[i], run->outcome[i],
                  run->status[i], errors[i]);
@@ -97,7 +97,7 @@ static void a_token_that_is_not_renewed_fails_the_names_that_need_it(void **stat
         for (size_t i = 0; i < NAMES; i++)
             if (i >= set)
                 expect_refused(&run, i, refusal, when);
-            else if (run.outcome[i] != REGTAG_CREATED)
+            else if (run.outcome[i] != REGTAG_TAG_CREATED)
                 fail_msg("%s: %s is said to be %d: %s", when, names[i], run.outcome[i], errors[i]);
         finish(&run);
     }
@@ -118,7 +118,7 @@ static void a_look_in_flight_does_not_pass_the_refusal_on(void **state)
             choice / 2 % 2 ? 0 : 9990; /* the answer to PUT comes before, to HEAD behind */
         tag_all(&run, REGTAG_UPLOAD, 2);
         expect_own_results(&run, when);
-        assert_int_equal(run.outcome[0], REGTAG_CREATED);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
         for (size_t i = 1; i < NAMES; i++)
             expect_refused(&run, i, refusal, when);
         finish(&run);
@@ -142,7 +142,7 @@ static void a_refusal_that_has_passed_is_not_reported_for_later_names(void **sta
         expect_own_results(&run, when);
         for (size_t i = 0; i < NAMES; i++) {
             if (i < set || i >= set + times) {
-                if (run.outcome[i] != REGTAG_CREATED && run.outcome[i] != REGTAG_SET)
+                if (run.outcome[i] != REGTAG_TAG_CREATED && run.outcome[i] != REGTAG_TAG_SET)
                     fail_msg("%s: %s is said to be %d: %s", when, names[i], run.outcome[i], errors[i]);
             } else if (!is_good(run.outcome[i]))
                 expect_refused(&run, i, refusal, when);

@@ -44,7 +44,7 @@ enum verb { TAG, DELETE, LIST, DIGEST, MANIFEST };
 
 static void ask(struct run *run, enum verb verb)
 {
-    enum regtag_status status = REGTAG_OTHER;
+    enum regtag_status status = REGTAG_E_OTHER;
     switch (verb) {
     case TAG: status = regtag_tag(run->regtag, "localhost/a:base", one_name, 1); break;
     case DELETE: status = regtag_delete(run->regtag, "localhost/a:new"); break;
@@ -140,7 +140,7 @@ static void what_is_no_http_is_not_tried_again(void **state)
         retry(&run, 4);
         run.wire.manners.garbage = true;
         ask(&run, asked[a].verb);
-        expect_end(&run, asked[a].verb == DELETE ? REGTAG_UNCERTAIN : REGTAG_PROTOCOL);
+        expect_end(&run, asked[a].verb == DELETE ? REGTAG_E_UNCERTAIN : REGTAG_E_PROTOCOL);
         assert_int_equal(run.wire.now, 0);
         finish(&run);
     }
@@ -159,21 +159,14 @@ static void a_refused_connection_is_tried_again(void **state)
             if (refused <= 4)
                 expect_end(&run, REGTAG_OK);
             else if (asked[a].verb != DELETE) /* whose look may fail */
-                expect_end(&run, REGTAG_NO_CONNECTION);
+                expect_end(&run, REGTAG_E_NO_CONNECTION);
             finish(&run);
         }
     }
 }
 
-static enum regtag_status lasting_failure(void *context, unsigned connection, const char **text,
-                                          bool *lasting)
-{
-    (void)context;
-    (void)connection;
-    *text = "there is no such host";
-    *lasting = true;
-    return REGTAG_NO_CONNECTION;
-}
+static const struct regtag_failure lasting_failure = {
+    .status = REGTAG_E_NO_CONNECTION, .text = "there is no such host", .lasting = true};
 
 static void a_failure_that_lasts_is_not_tried_again(void **state)
 {
@@ -181,11 +174,11 @@ static void a_failure_that_lasts_is_not_tried_again(void **state)
     for (size_t a = 0; a < COUNT(asked); a++) {
         struct run run;
         begin(&run);
-        run.config.transport.failure = lasting_failure;
+        run.wire.failure = lasting_failure;
         retry(&run, 4);
         run.wire.refused = 100;
         ask(&run, asked[a].verb);
-        expect_end(&run, REGTAG_NO_CONNECTION);
+        expect_end(&run, REGTAG_E_NO_CONNECTION);
         assert_int_equal(run.wire.now, 0);
         finish(&run);
     }
@@ -196,12 +189,12 @@ static void a_failure_that_lasted_once_does_not_last_for_ever(void **state)
     struct run run;
     (void)state;
     begin(&run);
-    run.config.transport.failure = lasting_failure;
+    run.wire.failure = lasting_failure;
     run.config.keep = true;
     retry(&run, 4);
     run.wire.refused = 1;
     ask(&run, DIGEST);
-    expect_end(&run, REGTAG_NO_CONNECTION);
+    expect_end(&run, REGTAG_E_NO_CONNECTION);
     run.wire.manners.fail = 1;
     run.wire.manners.fail_status = 503;
     regtag_again(run.regtag, NULL);
@@ -219,7 +212,7 @@ static void the_last_cause_is_named(void **state)
     retry(&run, 2);
     let_fail(&run, "GET", 3, 503, NULL);
     ask(&run, MANIFEST);
-    expect_end(&run, REGTAG_SERVER_FAILED);
+    expect_end(&run, REGTAG_E_SERVER_FAILED);
     regtag_error(run.regtag, &text);
     assert_non_null(strstr(text, "HTTP 503"));
     finish(&run);
@@ -228,7 +221,7 @@ static void the_last_cause_is_named(void **state)
     retry(&run, 2);
     let_fail(&run, "GET", 3, 429, NULL);
     ask(&run, MANIFEST);
-    expect_end(&run, REGTAG_SLOW_DOWN);
+    expect_end(&run, REGTAG_E_SLOW_DOWN);
     finish(&run);
 }
 
@@ -284,7 +277,7 @@ static void a_look_that_has_followed_is_tried_again_where_a_guard_needs_it(void 
             tag_one(&run);
             if (run.end != REGTAG_DONE)
                 fail_msg("%u times %u: status %d", times, statuses[s], regtag_error(run.regtag, NULL));
-            expect_outcome(&run, REGTAG_MOVED);
+            expect_outcome(&run, REGTAG_TAG_MOVED);
             finish(&run);
         }
     }
@@ -310,9 +303,9 @@ static void a_look_that_is_weighed_is_tried_again(void **state)
             if (times <= 3)
                 expect_end(&run, REGTAG_OK);
             else
-                expect_end(&run, statuses[s] == 0     ? REGTAG_NO_CONNECTION
-                                 : statuses[s] == 429 ? REGTAG_SLOW_DOWN
-                                                      : REGTAG_SERVER_FAILED);
+                expect_end(&run, statuses[s] == 0     ? REGTAG_E_NO_CONNECTION
+                                 : statuses[s] == 429 ? REGTAG_E_SLOW_DOWN
+                                                      : REGTAG_E_SERVER_FAILED);
             finish(&run);
         }
     }
@@ -373,7 +366,7 @@ static void waits_double_up_to_half_a_minute(void **state)
         uint32_t number = n < COUNT(numbers) ? numbers[n] : UINT32_MAX;
         begin(&run);
         if (n < COUNT(numbers))
-            run.config.random = (struct regtag_random){&number, given_bytes};
+            run.config.random = (struct regtag_random){.context = &number, .bytes = given_bytes};
         run.config.timeout = 1000000;
         retry(&run, COUNT(longest));
         let_fail(&run, "HEAD", COUNT(longest), 503, NULL);
@@ -464,7 +457,7 @@ static void nothing_is_waited_for_beyond_the_deadline(void **state)
     static const struct {
         unsigned http;
         enum regtag_status status;
-    } cases[] = {{429, REGTAG_SLOW_DOWN}, {503, REGTAG_SERVER_FAILED}, {0, REGTAG_NO_CONNECTION}};
+    } cases[] = {{429, REGTAG_E_SLOW_DOWN}, {503, REGTAG_E_SERVER_FAILED}, {0, REGTAG_E_NO_CONNECTION}};
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         for (size_t a = 0; a < COUNT(asked); a++) {
@@ -475,7 +468,7 @@ static void nothing_is_waited_for_beyond_the_deadline(void **state)
             run.wire.manners.close_after_each = true;
             ask(&run, asked[a].verb);
             bool sent = cases[i].http == 0 && (run.wire.puts || run.wire.deletes);
-            expect_end(&run, sent ? REGTAG_UNCERTAIN : cases[i].status);
+            expect_end(&run, sent ? REGTAG_E_UNCERTAIN : cases[i].status);
             if (run.wire.now > TIMEOUT)
                 fail_msg("it took %llu ms", (unsigned long long)run.wire.now);
             assert_true(run.wire.now > TIMEOUT / 4); /* and it was tried for a while */
@@ -501,7 +494,7 @@ static void a_wait_that_would_end_behind_the_deadline_is_not_begun(void **state)
             retry(&run, 4);
             let_fail(&run, asked[a].method, 1, 429, cases[i].fields);
             ask(&run, asked[a].verb);
-            expect_end(&run, cases[i].waited ? REGTAG_OK : REGTAG_SLOW_DOWN);
+            expect_end(&run, cases[i].waited ? REGTAG_OK : REGTAG_E_SLOW_DOWN);
             assert_int_equal(run.wire.now, cases[i].waited ? 59000 : 0);
             finish(&run);
         }
@@ -522,7 +515,7 @@ static void a_registry_that_comes_back_is_waited_for(void **state)
         tag_one(&run);
         expect_end(&run, REGTAG_OK);
         expect_truth(&run, "back");
-        expect_outcome(&run, REGTAG_MOVED);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
         finish(&run);
     }
 }
@@ -563,7 +556,7 @@ static void every_attempt_that_stalls_is_a_timeout(void **state)
     retry(&run, 2);
     run.wire.manners.delay = 10 * TIMEOUT;
     ask(&run, MANIFEST);
-    expect_end(&run, REGTAG_TIMEOUT);
+    expect_end(&run, REGTAG_E_TIMEOUT);
     regtag_error(run.regtag, &text);
     assert_non_null(strstr(text, "stall"));
     assert_non_null(strstr(text, "4 s"));
@@ -581,7 +574,7 @@ static void a_connection_that_does_not_come_up_stalls_too(void **state)
     retry(&run, 1);
     run.wire.connecting = WIRE_NEVER;
     ask(&run, MANIFEST);
-    expect_end(&run, REGTAG_NO_CONNECTION);
+    expect_end(&run, REGTAG_E_NO_CONNECTION);
     assert_true(run.wire.now >= 8249 && run.wire.now <= 8250);
     assert_int_equal(run.wire.connections, 2);
     finish(&run);
@@ -598,7 +591,7 @@ static void slow_is_no_stall(void **state)
         retry(&run, 0);
         run.wire.manners.pace = pace == 3 ? 31 : 15 * pace - 1; /* 14, 29; 31 is too slow */
         ask(&run, MANIFEST);
-        expect_end(&run, pace == 3 ? REGTAG_TIMEOUT : REGTAG_OK);
+        expect_end(&run, pace == 3 ? REGTAG_E_TIMEOUT : REGTAG_OK);
         finish(&run);
     }
 }
@@ -611,7 +604,7 @@ static void without_a_stall_only_the_deadline_ends_it(void **state)
     retry(&run, 2);
     run.wire.manners.delay = 10 * TIMEOUT;
     ask(&run, MANIFEST);
-    expect_end(&run, REGTAG_TIMEOUT);
+    expect_end(&run, REGTAG_E_TIMEOUT);
     assert_int_equal(run.wire.now, TIMEOUT);
     finish(&run);
 }
@@ -626,7 +619,7 @@ static void an_upload_that_stalls_is_looked_at(void **state)
     run.wire.manners.put_unanswered = true;
     tag_one(&run);
     expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_MOVED);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
     assert_int_equal(run.wire.now, 4000);
     finish(&run);
 }
@@ -737,12 +730,12 @@ static void a_token_that_is_not_renewed_is_told(void **state)
                 run.wire.manners.tokens_max = refused ? 1 : 0;
                 run.wire.now += 20000;
             }
-        expect_end(&run, refused ? REGTAG_DENIED : REGTAG_OK);
+        expect_end(&run, refused ? REGTAG_E_DENIED : REGTAG_OK);
         assert_int_equal(run.settled, 3);
         assert_int_equal(run.wire.tokens, refused ? 1 : 2);
-        assert_int_equal(run.outcome[0], REGTAG_CREATED);
-        assert_int_equal(run.outcome[1], refused ? REGTAG_NOT_SET : REGTAG_CREATED);
-        assert_int_equal(run.outcome[2], refused ? REGTAG_NOT_SET : REGTAG_CREATED);
+        assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+        assert_int_equal(run.outcome[1], refused ? REGTAG_TAG_FAILED : REGTAG_TAG_CREATED);
+        assert_int_equal(run.outcome[2], refused ? REGTAG_TAG_FAILED : REGTAG_TAG_CREATED);
         assert_true(run.wire.requests < 20);
         finish(&run);
     }
@@ -896,7 +889,7 @@ static void a_304_to_what_was_not_asked_is_no_answer(void **state)
     run.wire.manners.head_status = 304;
     assert_int_equal(regtag_digest(run.regtag, "localhost/a:new"), REGTAG_OK);
     run_on(&run);
-    expect_end(&run, REGTAG_PROTOCOL);
+    expect_end(&run, REGTAG_E_PROTOCOL);
     finish(&run);
 }
 
@@ -908,9 +901,9 @@ static void an_error_is_not_the_end_of_asking(void **state)
     keep(&run);
     wire_delete(&run.wire, "new");
     ask_again(&run, digest_of_old());
-    expect_end(&run, REGTAG_NOT_FOUND);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
     ask_again(&run, digest_of_old());
-    expect_end(&run, REGTAG_NOT_FOUND);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
     wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
     ask_again(&run, digest_of_old());
     expect_end(&run, REGTAG_OK);
@@ -919,7 +912,7 @@ static void an_error_is_not_the_end_of_asking(void **state)
 
     run.wire.manners.garbage = true;
     ask_again(&run, NULL);
-    expect_end(&run, REGTAG_PROTOCOL);
+    expect_end(&run, REGTAG_E_PROTOCOL);
     run.wire.manners.garbage = false;
     ask_again(&run, NULL);
     expect_end(&run, REGTAG_OK);
@@ -927,7 +920,7 @@ static void an_error_is_not_the_end_of_asking(void **state)
     run.wire.manners.head_unanswered = true;
     uint64_t before = run.wire.now + 600000;
     ask_again(&run, NULL);
-    expect_end(&run, REGTAG_TIMEOUT);
+    expect_end(&run, REGTAG_E_TIMEOUT);
     assert_int_equal(run.wire.now - before, TIMEOUT);
     run.wire.manners.head_unanswered = false;
     ask_again(&run, NULL);
@@ -936,7 +929,7 @@ static void an_error_is_not_the_end_of_asking(void **state)
     run.wire.refused = 1;
     run.wire.line[0].ended = true; /* the server has closed meanwhile */
     ask_again(&run, NULL);
-    expect_end(&run, REGTAG_NO_CONNECTION);
+    expect_end(&run, REGTAG_E_NO_CONNECTION);
     ask_again(&run, NULL);
     expect_end(&run, REGTAG_OK);
     assert_string_equal(run.digest, digest_of_new());
@@ -987,7 +980,7 @@ static void a_token_that_is_not_to_be_had_is_asked_for_the_next_time(void **stat
     run.wire.manners.tokens_max = 1;
     for (unsigned i = 0; i < 3; i++) {
         ask_again(&run, NULL);
-        expect_end(&run, REGTAG_DENIED);
+        expect_end(&run, REGTAG_E_DENIED);
     }
     run.wire.manners.tokens_max = 0;
     ask_again(&run, NULL);
@@ -1029,7 +1022,7 @@ static void the_rest_of_a_refused_answer_is_not_the_next_one(void **state)
         run.wire.step = seed % 5 == 0 ? 100 : 0;
         wire_push(&run.wire, "new", "text/plain", OLD, sizeof OLD - 1);
         keep(&run);
-        expect_end(&run, REGTAG_PROTOCOL);
+        expect_end(&run, REGTAG_E_PROTOCOL);
         wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
         ask_again(&run, NULL);
         expect_end(&run, REGTAG_OK);
@@ -1089,7 +1082,7 @@ static void a_429_says_so_too(void **state)
     keep(&run);
     let_fail(&run, "HEAD", 1, 429, "Retry-After: 77\r\n");
     ask_again(&run, NULL);
-    expect_end(&run, REGTAG_SLOW_DOWN);
+    expect_end(&run, REGTAG_E_SLOW_DOWN);
     assert_int_equal(regtag_pause(run.regtag), 77000);
     finish(&run);
 }

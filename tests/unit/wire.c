@@ -706,7 +706,7 @@ static ptrdiff_t strike(struct wire *w, bool writing, uint64_t moved, size_t *si
 {
     struct wire_fault *f = &w->fault;
     if (w->c->dead)
-        return REGTAG_FAILED;
+        return REGTAG_IO_FAILED;
     if (!f->armed || f->writing != writing)
         return 0;
     if (moved < f->at) {
@@ -717,7 +717,7 @@ static ptrdiff_t strike(struct wire *w, bool writing, uint64_t moved, size_t *si
     w->c->ended = true;
     w->c->dead = writing || !f->orderly;
     w->c->out_at = w->c->out.size;
-    return f->orderly && !writing ? REGTAG_CLOSED : REGTAG_FAILED;
+    return f->orderly && !writing ? REGTAG_IO_CLOSED : REGTAG_IO_FAILED;
 }
 
 /* How many bytes this call moves of those it could; 0 for none now. */
@@ -747,9 +747,9 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
 {
     struct wire *w = context;
     if (!is_usable(w, connection, size))
-        return REGTAG_FAILED;
+        return REGTAG_IO_FAILED;
     if (w->now < w->c->up_at)
-        return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_AGAIN : REGTAG_FAILED;
+        return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_IO_AGAIN : REGTAG_IO_FAILED;
     if (w->manners.endless && w->c->out.size > 0 && w->c->out.size - w->c->out_at < 100)
         add(&w->c->out, "{\"x\":[{},{},{},{},{},{},{},{},", 32 - 2);
     size_t there = audible(w);
@@ -759,10 +759,10 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
     if (struck)
         return struck;
     if (there == 0)
-        return w->c->ended && w->c->out_at == w->c->out.size ? REGTAG_CLOSED : REGTAG_AGAIN;
+        return w->c->ended && w->c->out_at == w->c->out.size ? REGTAG_IO_CLOSED : REGTAG_IO_AGAIN;
     there = portion(w, there);
     if (there == 0)
-        return REGTAG_AGAIN;
+        return REGTAG_IO_AGAIN;
     memcpy(bytes, w->c->out.data + w->c->out_at, there);
     w->c->out_at += there;
     w->c->blocked = w->c->blocked && w->c->out_at < w->c->out.size;
@@ -828,24 +828,24 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
 {
     struct wire *w = context;
     if (!is_usable(w, connection, size))
-        return REGTAG_FAILED;
+        return REGTAG_IO_FAILED;
     if (w->now < w->c->up_at)
-        return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_AGAIN : REGTAG_FAILED;
+        return w->c->up_at == WIRE_NEVER || !w->c->dead ? REGTAG_IO_AGAIN : REGTAG_IO_FAILED;
     if (is_deaf(w) || w->c->blocked)
-        return REGTAG_AGAIN;
+        return REGTAG_IO_AGAIN;
     w->spoiled += (w->c->in.size == 0 || w->c->hasty) && w->c->out_at > w->c->surplus_at;
     w->c->ended = w->c->ended || w->c->stale;
     if (w->c->ended && !w->c->dead)
         note_lost(w, bytes, size);
     if (w->c->ended)
-        return w->c->dead ? REGTAG_FAILED : (ptrdiff_t)size; /* sent into the void */
+        return w->c->dead ? REGTAG_IO_FAILED : (ptrdiff_t)size; /* sent into the void */
     ptrdiff_t struck = strike(w, true, w->sent, &size);
     if (struck)
         return struck;
     size = portion(w, size);
     size = before_early(w, bytes, size);
     if (size == 0)
-        return REGTAG_AGAIN;
+        return REGTAG_IO_AGAIN;
     say_held(w->c);
     add(&w->c->in, bytes, size);
     add(&w->log, bytes, size);
@@ -856,14 +856,14 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
     return (ptrdiff_t)size;
 }
 
-static enum regtag_status wire_failure(void *context, unsigned connection, const char **text,
-                                       bool *lasting)
+static void wire_failure(void *context, unsigned connection, struct regtag_failure *f)
 {
-    (void)context;
+    const struct wire *w = context;
     (void)connection;
-    (void)lasting;
-    *text = "the way is broken";
-    return REGTAG_NO_CONNECTION;
+    f->status = w->failure.status ? w->failure.status : REGTAG_E_NO_CONNECTION;
+    f->text = w->failure.text ? w->failure.text : "the way is broken";
+    f->hint = w->failure.hint;
+    f->lasting = w->failure.lasting;
 }
 
 struct regtag_transport wire_transport(struct wire *w)
@@ -918,14 +918,14 @@ void wire_obey(struct wire *w, const struct regtag_want *want)
 {
     for (size_t i = 0; i < WIRE_LINES; i++) {
         w->c = &w->line[i];
-        if (want->connection[i].close) {
+        if (want[i].close) {
             if (!w->c->open)
                 w->misuse = "closed, but not open";
             w->c->open = false;
         }
-        if (want->connection[i].open)
-            connect_anew(w, want->connection[i].origin);
-        if ((want->connection[i].read || want->connection[i].write) && !w->c->open)
+        if (want[i].open)
+            connect_anew(w, want[i].origin);
+        if ((want[i].read || want[i].write) && !w->c->open)
             w->misuse = "waits for a connection that is not open";
     }
 }
@@ -949,7 +949,7 @@ uint64_t wire_ready(const struct wire *w, const struct regtag_want *want)
 {
     uint64_t ready = WIRE_NEVER;
     for (size_t i = 0; i < WIRE_LINES; i++) {
-        uint64_t line = line_ready(w, &w->line[i], want->connection[i].read, want->connection[i].write);
+        uint64_t line = line_ready(w, &w->line[i], want[i].read, want[i].write);
         ready = line < ready ? line : ready;
     }
     return ready;

@@ -92,7 +92,7 @@ struct wire_fault {
     bool armed;
     bool writing; /* counted in what the client sends; else in what it receives */
     uint64_t at;  /* so many bytes still come through */
-    bool orderly; /* reading: REGTAG_CLOSED; else REGTAG_FAILED */
+    bool orderly; /* reading: REGTAG_IO_CLOSED; else REGTAG_IO_FAILED */
     bool lasting; /* no connection succeeds after that */
 };
 
@@ -159,6 +159,7 @@ struct wire {
     size_t step;         /* at most so many bytes a call; 0: any */
     uint64_t connecting; /* milliseconds until a connection is up; WIRE_NEVER: never */
     unsigned refused;    /* so many connections fail, then they succeed */
+    struct regtag_failure failure; /* what is said then; all zeros: that the way is broken */
     uint64_t now;
 
     struct wire_tag tags[WIRE_TAGS_MAX];
@@ -206,7 +207,7 @@ void wire_digest(const char *bytes, size_t size, char digest[72]);
 /* Says something on a connection, unasked. */
 void wire_say(struct wire *w, unsigned connection, const char *text);
 
-/* The transport. */
+/* The transport. It has WIRE_LINES connections; `want` has as many elements. */
 struct regtag_transport wire_transport(struct wire *w);
 
 /* Does what `want` says about connections. */

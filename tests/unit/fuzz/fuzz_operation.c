@@ -43,10 +43,10 @@ static void set_out(struct regtag *r, uint8_t choice)
 }
 
 /* Time passes until something can be done. */
-static void wait(struct wire *w, const struct regtag_want *want)
+static void wait(struct wire *w, const struct regtag *r, const struct regtag_want *want)
 {
-    uint64_t ready = wire_ready(w, want);
-    uint64_t next = ready < want->until ? ready : want->until;
+    uint64_t ready = wire_ready(w, want), until = regtag_until(r);
+    uint64_t next = ready < until ? ready : until;
     w->now = next > w->now ? next : w->now;
 }
 
@@ -54,12 +54,13 @@ static void check_result(const struct regtag_result *result, enum regtag_event e
 {
     expect(result && result->name && result->digest && result->error, "a result without its texts");
     if (event == REGTAG_SETTLED) {
-        expect(result->outcome != REGTAG_PENDING, "settled, and pending");
-        bool good = result->outcome != REGTAG_NOT_SET && result->outcome != REGTAG_MAYBE_SET;
+        expect(result->outcome != REGTAG_TAG_PENDING, "settled, and pending");
+        bool good = result->outcome != REGTAG_TAG_FAILED && result->outcome != REGTAG_TAG_UNCERTAIN;
         expect(good == (result->status == REGTAG_OK), "outcome and status differ");
-        expect((result->outcome == REGTAG_MAYBE_SET) == (result->status == REGTAG_UNCERTAIN),
+        expect((result->outcome == REGTAG_TAG_UNCERTAIN) == (result->status == REGTAG_E_UNCERTAIN),
                "uncertain, and not");
-        expect(!(result->absent && *result->previous), "it was there, and was not");
+        expect((result->before == REGTAG_PREVIOUS_KNOWN) == (*result->previous != '\0'),
+               "where it was is known, and is not");
         expect((result->status == REGTAG_OK) == (*result->error == '\0'), "status and message differ");
     }
     if (event == REGTAG_LISTED)
@@ -79,17 +80,17 @@ static void check_upload(const struct wire *w)
 
 static enum regtag_event run(struct regtag *r, struct wire *w)
 {
-    struct regtag_want want;
+    struct regtag_want want[WIRE_LINES];
     enum regtag_event event;
     unsigned steps = 0;
     do {
-        event = regtag_step(r, w->now, &want);
+        event = regtag_step(r, w->now, want, WIRE_LINES);
         expect(w->misuse == NULL, w->misuse ? w->misuse : "");
         expect(++steps < STEPS_MAX, "it does not end");
         check_result(regtag_result(r), event);
-        wire_obey(w, &want);
+        wire_obey(w, want);
         if (event == REGTAG_WAIT)
-            wait(w, &want);
+            wait(w, r, want);
     } while (event != REGTAG_DONE && event != REGTAG_ERROR);
     return event;
 }
@@ -98,7 +99,7 @@ static void check_end(struct regtag *r, enum regtag_event event)
 {
     const char *text;
     enum regtag_status status = regtag_error(r, &text);
-    expect(status >= REGTAG_OK && status <= REGTAG_UNCERTAIN, "a status that there is not");
+    expect(status >= REGTAG_OK && status <= REGTAG_E_UNCERTAIN, "a status that there is not");
     expect((event == REGTAG_DONE) == (status == REGTAG_OK), "event and status differ");
     expect((status == REGTAG_OK) == (*text == '\0'), "status and text differ");
 }

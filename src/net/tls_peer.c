@@ -1,0 +1,255 @@
+/* Whom to trust: the command's decisions for the sessions of regtag_tls_mbedtls.h. */
+#include "net/tls.h"
+
+#include <string.h>
+
+#include <mbedtls/platform.h>
+#include <mbedtls/sha256.h>
+#include <mbedtls/x509_crt.h>
+
+#include "net/tls_arena.h"
+#include "net/tls_clock.h"
+#include "net/tls_identity.h"
+#include "net/tls_platform.h"
+#include "net/tls_trust.h"
+#include "regtag_tls_mbedtls.h"
+
+#define DATES ((uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE))
+
+struct peer {
+    const struct regtag_origin *origin;
+    /* The peer's certificate, if the user trusts it by itself, CA or not. */
+    const mbedtls_x509_crt *named;
+    bool configured;
+    mbedtls_ssl_config config;
+    struct error error;
+};
+
+static const struct tls_settings *settings;
+static struct peer peers[REGTAG_CONNECTIONS_MAX];
+static struct regtag_mbedtls_session sessions[REGTAG_CONNECTIONS_MAX];
+static struct regtag_mbedtls tls;
+
+/* ---- Trust ----------------------------------------------------------------------------------- */
+
+struct candidates {
+    struct peer *peer;
+    const mbedtls_x509_crt *child;
+    mbedtls_x509_crt *list;
+    bool failed;
+};
+
+/* A trusted certificate whose subject is the issuer. */
+static bool add_candidate(void *context, struct slice der, bool own)
+{
+    struct candidates *c = context;
+    struct slice child = {(const char *)c->child->raw.p, c->child->raw.len};
+    if (own && slice_equal(der, child))
+        c->peer->named = c->child;
+    if (!c->list) {
+        c->list = mbedtls_calloc(1, sizeof *c->list);
+        c->failed = c->list == NULL;
+        if (c->failed)
+            return false;
+        mbedtls_x509_crt_init(c->list);
+    }
+    /* One that cannot be parsed is skipped. */
+    mbedtls_x509_crt_parse_der(c->list, (const unsigned char *)der.data, der.size);
+    return true;
+}
+
+/* Loads only the certificates that may have signed this one, so that memory does not grow with the
+ * number of CAs. */
+static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x509_crt **found)
+{
+    struct peer *p = context;
+    struct slice issuer = {(const char *)child->issuer_raw.p, child->issuer_raw.len};
+    struct candidates c = {p, child, NULL, false};
+    tls_trust_find(settings, p->origin, issuer, add_candidate, &c);
+    if (c.list && c.list->raw.p == NULL) {
+        mbedtls_x509_crt_free(c.list);
+        mbedtls_free(c.list);
+        c.list = NULL;
+    }
+    *found = c.list;
+    return c.failed ? MBEDTLS_ERR_X509_ALLOC_FAILED : 0;
+}
+
+/* ---- Pins ------------------------------------------------------------------------------------ */
+
+static bool has_pins(const struct peer *p)
+{
+    return p->origin->registry && settings->pins > 0;
+}
+
+/* Whether the key of a certificate is one of the pinned ones. */
+static bool key_is_pinned(const mbedtls_x509_crt *certificate)
+{
+    unsigned char sum[32];
+    if (mbedtls_sha256(certificate->pk_raw.p, certificate->pk_raw.len, sum, 0) != 0)
+        return false;
+    for (unsigned i = 0; i < settings->pins; i++)
+        if (memcmp(sum, settings->pin[i], sizeof sum) == 0)
+            return true;
+    return false;
+}
+
+/* The flags that remain once --insecure and the pins are applied. */
+static uint32_t apply_settings(const struct peer *p, uint32_t flags, bool pinned)
+{
+    if (p->origin->registry && settings->insecure)
+        return 0;
+    if (pinned && settings->pin_only)
+        return 0;
+    /* The clock does not matter if we know the key. */
+    if (pinned && (flags & ~DATES) == 0)
+        return 0;
+    return flags;
+}
+
+static uint32_t judge(void *context, unsigned connection, const mbedtls_x509_crt *certificate)
+{
+    const struct peer *p = &peers[connection];
+    uint32_t flags = sessions[connection].flags;
+    bool pinned = has_pins(p) && key_is_pinned(certificate);
+    (void)context;
+    /* Only if it is the server's own, not one that it merely sends along. */
+    if (p->named == certificate)
+        flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+    flags = apply_settings(p, flags, pinned);
+    return has_pins(p) && !pinned ? flags | MBEDTLS_X509_BADCERT_OTHER : flags;
+}
+
+/* ---- What went wrong ------------------------------------------------------------------------- */
+
+static void describe(struct peer *p, struct regtag_failure *f)
+{
+    f->status = (enum regtag_status)p->error.status;
+    f->text = p->error.text;
+}
+
+static void write_validity(struct writer *w, const struct regtag_mbedtls_session *s)
+{
+    const mbedtls_x509_time *ends[] = {&s->from, &s->to};
+    for (int i = 0; i < 2; i++) {
+        const mbedtls_x509_time *t = ends[i];
+        struct calendar c = {(unsigned)t->year, (unsigned)t->mon, (unsigned)t->day,
+                             (unsigned)t->hour, (unsigned)t->min, (unsigned)t->sec};
+        write_text(w, i ? " to " : "valid from ");
+        write_date(w, &c);
+    }
+}
+
+static void explain_dates(struct peer *p, const struct regtag_mbedtls_session *s,
+                          struct regtag_failure *f)
+{
+    char text[160];
+    struct writer w = writer_to(text, sizeof text - 1);
+    bool floored, future = s->flags & MBEDTLS_X509_BADCERT_FUTURE;
+    int64_t now = tls_clock_now(&floored);
+    write_validity(&w, s);
+    write_text(&w, floored ? ", and it is at least " : ", and the clock says ");
+    write_moment(&w, now);
+    text[w.used] = '\0';
+    error_set(&p->error, REGTAG_E_BAD_DATES, "%s: %s%s%s", f->text, text,
+              future ? "" : "; the registry needs a new one",
+              floored && !future ? ", unless that time floor is wrong" : "");
+    f->hint = future ? REGTAG_HINT_CLOCK : REGTAG_HINT_NONE;
+}
+
+static void explain_untrusted(struct peer *p, const struct regtag_failure *f)
+{
+    char places[400];
+    struct writer w = writer_to(places, sizeof places - 1);
+    tls_trust_any(settings, p->origin, &w);
+    places[w.used] = '\0';
+    error_set(&p->error, REGTAG_E_UNTRUSTED, "%s (looked in %s)", f->text, places);
+}
+
+static void explain(void *context, unsigned connection, int error, struct regtag_failure *f)
+{
+    struct peer *p = &peers[connection];
+    const struct regtag_mbedtls_session *s = &sessions[connection];
+    (void)context;
+    (void)error;
+    error_clear(&p->error);
+    if (tls_arena_exhausted())
+        error_set(&p->error, REGTAG_E_OTHER,
+                  "the %u bytes of memory for TLS are not enough for this server's certificates",
+                  (unsigned)tls_arena_size());
+    else if (tls_platform_random_failed())
+        error_set(&p->error, REGTAG_E_OTHER,
+                  "TLS needs randomness, and neither getrandom nor /dev/urandom gives any");
+    else if (f->status == REGTAG_E_BAD_DATES)
+        explain_dates(p, s, f);
+    else if (f->hint == REGTAG_HINT_CA)
+        explain_untrusted(p, f);
+    if (p->error.status)
+        describe(p, f);
+}
+
+/* ---- Setting up ------------------------------------------------------------------------------ */
+
+/* Whether the certificate is trusted by other means than a CA. */
+static bool needs_no_authority(const struct peer *p)
+{
+    return p->origin->registry && (settings->insecure || settings->pin_only);
+}
+
+static bool check_trust(struct peer *p, struct regtag_failure *f)
+{
+    char places[400];
+    struct writer w = writer_to(places, sizeof places - 1);
+    if (needs_no_authority(p) || tls_trust_any(settings, p->origin, &w))
+        return true;
+    places[w.used] = '\0';
+    error_set(&p->error, REGTAG_E_UNTRUSTED, "there is no CA to trust it by: looked for %s", places);
+    f->hint = REGTAG_HINT_CA;
+    return false;
+}
+
+/* OPTIONAL: after judge(), mbedTLS checks the certificate's uses, which must not override what judge() has
+ * accepted for --insecure or --pin-only. What judge() refuses fails in either mode. */
+static bool set_up(struct peer *p)
+{
+    if (p->configured)
+        mbedtls_ssl_config_free(&p->config);
+    mbedtls_ssl_config_init(&p->config);
+    p->configured = true;
+    if (mbedtls_ssl_config_defaults(&p->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                    MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
+        error_set(&p->error, REGTAG_E_OTHER, "TLS cannot be configured");
+        return false;
+    }
+    mbedtls_ssl_conf_authmode(&p->config, needs_no_authority(p) ? MBEDTLS_SSL_VERIFY_OPTIONAL
+                                                                : MBEDTLS_SSL_VERIFY_REQUIRED);
+    mbedtls_ssl_conf_rng(&p->config, tls_platform_random, NULL);
+    mbedtls_ssl_conf_ca_cb(&p->config, find_issuer, p);
+    return !p->origin->registry || tls_identity_use(&p->config, settings, p->origin, &p->error);
+}
+
+static const mbedtls_ssl_config *configure(void *context, unsigned connection,
+                                           const struct regtag_origin *origin, struct regtag_failure *f)
+{
+    struct peer *p = &peers[connection];
+    (void)context;
+    p->origin = origin;
+    p->named = NULL;
+    error_clear(&p->error);
+    if (tls_platform_start(settings, &p->error) && check_trust(p, f) && set_up(p))
+        return &p->config;
+    describe(p, f);
+    return NULL;
+}
+
+struct regtag_tls tls_hooks(const struct tls_settings *of_command, unsigned connections)
+{
+    tls_arena_set_connections(connections);
+    settings = of_command;
+    tls.sessions = sessions;
+    tls.count = REGTAG_CONNECTIONS_MAX;
+    tls.configure = configure;
+    tls.judge = judge;
+    tls.explain = explain;
+    return regtag_mbedtls_tls(&tls);
+}
