@@ -25,71 +25,71 @@ enum option_kind {
 #define ALL_VERBS 0x7f
 #define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
 #define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST)
+#define LETTER 0x80 /* -n stands for --name; none of these takes a value */
 #define AT(member) offsetof(struct options, member)
 
+/* Packed: there are many. */
 struct option {
-    const char *name, *letter, *value; /* "" where there is none */
-    enum option_kind kind;
-    size_t at;     /* offset in struct options */
-    uint64_t most; /* with NUMBER */
-    int verbs;
+    const char *name, *value; /* value: "" where there is none */
+    unsigned kind : 4;        /* enum option_kind */
+    unsigned at : 16;         /* offset in struct options */
+    unsigned verbs : 8;       /* that take it; and LETTER */
+    uint32_t most;            /* with NUMBER and COUNT; 0: INT64_MAX */
     const char *summary;
 };
 
 /* In the order of the help. */
 static const struct option OPTIONS[] = {
-    {"expect", "", "[NAME=]DIGEST|absent", EXPECT, 0, 0, CHANGING,
+    {"expect", "[NAME=]DIGEST|absent", EXPECT, 0, CHANGING, 0,
      "leave a tag alone that points elsewhere"},
-    {"no-clobber", "", "", FLAG, AT(no_clobber), 0, VERB_ID_TAG, "leave a tag alone that exists"},
-    {"confirm", "", "", FLAG, AT(confirm), 0, VERB_ID_TAG | VERB_ID_UNDO,
-     "read each tag back at the end"},
-    {"journal", "", "FILE", TEXT, AT(journal), 0, CHANGING, "write down each move, for undo"},
-    {"last", "", "N", NUMBER, AT(last), INT64_MAX, VERB_ID_UNDO, "only the last N moves"},
-    {"dry-run", "", "", FLAG, AT(dry_run), 0, CHANGING | VERB_ID_UNDO, "do all but change anything"},
-    {"with-siblings", "", "", FLAG, AT(siblings), 0, VERB_ID_DELETE,
+    {"no-clobber", "", FLAG, AT(no_clobber), VERB_ID_TAG, 0, "leave a tag alone that exists"},
+    {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0, "read each tag back at the end"},
+    {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "write down each move, for undo"},
+    {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "only the last N moves"},
+    {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0, "do all but change anything"},
+    {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the same digest"},
-    {"platform", "", "OS/ARCH[/VARIANT]", TEXT, AT(platform), 0, ONE_IMAGE,
+    {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "the image for this platform, of an index"},
-    {"interval", "", "SECONDS", NUMBER, AT(interval), TIMEOUT_MAX, VERB_ID_WATCH,
+    {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
      "from one ask to the next (60)"},
-    {"jitter", "", "PERCENT", PERCENT, AT(jitter), 0, VERB_ID_WATCH,
+    {"jitter", "PERCENT", PERCENT, AT(jitter), VERB_ID_WATCH, 0,
      "by so much it may be more or less (10%)"},
-    {"from", "", "DIGEST|absent", TEXT, AT(from), 0, VERB_ID_WATCH, "what is here already"},
-    {"once", "", "", FLAG, AT(once), 0, VERB_ID_WATCH, "end after the first change"},
-    {"json", "", "", FLAG, AT(json), 0, ALL_VERBS & ~VERB_ID_MANIFEST, "one JSON object a line"},
-    {"limit", "", "N", NUMBER, AT(limit), INT64_MAX, VERB_ID_LS, "list at most N tags"},
-    {"timeout", "", "SECONDS", NUMBER, AT(timeout), TIMEOUT_MAX, ALL_VERBS,
+    {"from", "DIGEST|absent", TEXT, AT(from), VERB_ID_WATCH, 0, "what is here already"},
+    {"once", "", FLAG, AT(once), VERB_ID_WATCH, 0, "end after the first change"},
+    {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "one JSON object a line"},
+    {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
+    {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "how long all of it, or one ask of watch, may take (60)"},
-    {"stall", "", "SECONDS", COUNT, AT(stall), TIMEOUT_MAX, ALL_VERBS,
+    {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "without a byte for so long, an attempt has failed (20)"},
-    {"retries", "", "N", COUNT, AT(retries), 1000, ALL_VERBS, "how often to try again (4)"},
-    {"resolve", "", "HOST:PORT:ADDRESS", RESOLVE, 0, 0, ALL_VERBS,
-     "the address of a host; may be repeated"},
-    {"user", "", "NAME", TEXT, AT(user), 0, ALL_VERBS, "log in with this name"},
-    {"password-stdin", "", "", FLAG, AT(password_stdin), 0, ALL_VERBS, "... and the password on stdin"},
-    {"password-file", "", "FILE", TEXT, AT(password_file), 0, ALL_VERBS, "... or the one in a file"},
-    {"authfile", "", "FILE", TEXT, AT(authfile), 0, ALL_VERBS,
+    {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to try again (4)"},
+    {"resolve", "HOST:PORT:ADDRESS", RESOLVE, 0, ALL_VERBS, 0, "the address of a host; may be repeated"},
+    {"user", "NAME", TEXT, AT(user), ALL_VERBS, 0, "log in with this name"},
+    {"password-stdin", "", FLAG, AT(password_stdin), ALL_VERBS, 0, "... and the password on stdin"},
+    {"password-file", "FILE", TEXT, AT(password_file), ALL_VERBS, 0, "... or the one in a file"},
+    {"authfile", "FILE", TEXT, AT(authfile), ALL_VERBS, 0,
      "a config.json of Docker, or auth.json of podman"},
-    {"anonymous", "", "", FLAG, AT(anonymous), 0, ALL_VERBS, "use no credentials, whatever there is"},
-    {"proxy", "", "URL", TEXT, AT(proxy), 0, ALL_VERBS, "the HTTP proxy to go through; \"\" for none"},
-    {"no-proxy", "", "LIST", TEXT, AT(no_proxy), 0, ALL_VERBS,
+    {"anonymous", "", FLAG, AT(anonymous), ALL_VERBS, 0, "use no credentials, whatever there is"},
+    {"proxy", "URL", TEXT, AT(proxy), ALL_VERBS, 0, "the HTTP proxy to go through; \"\" for none"},
+    {"no-proxy", "LIST", TEXT, AT(no_proxy), ALL_VERBS, 0,
      "hosts, domains and blocks to reach without it"},
-    {"plain-http", "", "", PLAIN, 0, 0, ALL_VERBS, "speak plain HTTP, whatever the host"},
-    {"tls", "", "", TLS, 0, 0, ALL_VERBS, "speak TLS, whatever the host"},
-    {"allow-realm", "", "HOST[:PORT]", LIST, AT(allow_realm), 0, ALL_VERBS,
+    {"plain-http", "", PLAIN, 0, ALL_VERBS, 0, "speak plain HTTP, whatever the host"},
+    {"tls", "", TLS, 0, ALL_VERBS, 0, "speak TLS, whatever the host"},
+    {"allow-realm", "HOST[:PORT]", LIST, AT(allow_realm), ALL_VERBS, 0,
      "a token server to trust although it looks wrong"},
-    {"cacert", "", "FILE|DIR", LIST, AT(cacert), 0, ALL_VERBS, "trust these CAs only"},
-    {"cert", "", "FILE", TEXT, AT(cert), 0, ALL_VERBS, "the client's certificate (PEM)"},
-    {"key", "", "FILE", TEXT, AT(key), 0, ALL_VERBS, "its key; where it is not in the same file"},
-    {"pin", "", "sha256//BASE64", LIST, AT(pin), 0, ALL_VERBS, "the registry's key must be this one"},
-    {"pin-only", "", "", FLAG, AT(pin_only), 0, ALL_VERBS, "... and that is all the trust there is"},
-    {"time-floor", "", "DATE|FILE", TEXT, AT(time_floor), 0, ALL_VERBS,
+    {"cacert", "FILE|DIR", LIST, AT(cacert), ALL_VERBS, 0, "trust these CAs only"},
+    {"cert", "FILE", TEXT, AT(cert), ALL_VERBS, 0, "the client's certificate (PEM)"},
+    {"key", "FILE", TEXT, AT(key), ALL_VERBS, 0, "its key; where it is not in the same file"},
+    {"pin", "sha256//BASE64", LIST, AT(pin), ALL_VERBS, 0, "the registry's key must be this one"},
+    {"pin-only", "", FLAG, AT(pin_only), ALL_VERBS, 0, "... and that is all the trust there is"},
+    {"time-floor", "DATE|FILE", TEXT, AT(time_floor), ALL_VERBS, 0,
      "it is not earlier than this, whatever the clock says"},
-    {"insecure", "", "", FLAG, AT(insecure), 0, ALL_VERBS, "do not verify the registry's certificate"},
-    {"verbose", "v", "", FLAG, AT(verbose), 0, ALL_VERBS,
+    {"insecure", "", FLAG, AT(insecure), ALL_VERBS, 0, "do not verify the registry's certificate"},
+    {"verbose", "", FLAG, AT(verbose), ALL_VERBS | LETTER, 0,
      "show requests, answers and timings on stderr"},
-    {"quiet", "q", "", FLAG, AT(quiet), 0, ALL_VERBS, "say nothing on stderr but errors"},
-    {"help", "h", "", FLAG, AT(help), 0, ALL_VERBS, "show this text"},
+    {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "say nothing on stderr but errors"},
+    {"help", "", FLAG, AT(help), ALL_VERBS | LETTER, 0, "show this text"},
 };
 
 /* ---- Help ------------------------------------------------------------------------------------ */
@@ -113,7 +113,8 @@ static void print_option(const struct option *o)
 {
     char text[64];
     struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "  %s%s%s--%s%s%s", *o->letter ? "-" : "    ", o->letter, *o->letter ? ", " : "",
+    bool letter = o->verbs & LETTER;
+    write_format(&w, "  %s%.*s%s--%s%s%s", letter ? "-" : "    ", letter, o->name, letter ? ", " : "",
                  o->name, *o->value ? " " : "", o->value);
     text[w.used] = '\0';
     print_column(text, 36);
@@ -138,7 +139,7 @@ static void help_verb(const struct cli_verb *verb)
               "digest.\n");
     print("\nOptions:\n");
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
-        if (OPTIONS[i].verbs & (int)verb->id)
+        if (OPTIONS[i].verbs & verb->id)
             print_option(&OPTIONS[i]);
 }
 
@@ -170,10 +171,18 @@ void options_help(const struct cli_verb *verb)
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-static const struct option *find_option(struct slice name, bool letter)
+static const struct option *find_option(struct slice name)
 {
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
-        if (name.size && slice_equal(name, slice_of(letter ? OPTIONS[i].letter : OPTIONS[i].name)))
+        if (slice_equal(name, slice_of(OPTIONS[i].name)))
+            return &OPTIONS[i];
+    return NULL;
+}
+
+static const struct option *find_letter(char letter)
+{
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+        if (OPTIONS[i].verbs & LETTER && OPTIONS[i].name[0] == letter)
             return &OPTIONS[i];
     return NULL;
 }
@@ -240,10 +249,11 @@ static bool set_number(uint64_t *number, const struct option *option, const char
 {
     char text[64];
     struct writer w = writer_to(text, sizeof text - 1);
+    uint64_t most = option->most ? option->most : INT64_MAX;
     unsigned least = option->kind == NUMBER;
-    if (slice_number(slice_of(value), option->most, number) && *number >= least)
+    if (slice_number(slice_of(value), most, number) && *number >= least)
         return true;
-    write_format(&w, "it takes a whole number from %u to %llu", least, (unsigned long long)option->most);
+    write_format(&w, "it takes a whole number from %u to %llu", least, (unsigned long long)most);
     text[w.used] = '\0';
     return bad_value(e, option->name, value, text);
 }
@@ -272,9 +282,9 @@ static bool read_long(struct options *o, int argc, char **argv, int *at, struct 
 {
     struct slice value = slice_of(argv[*at] + 2);
     struct slice name = slice_split(&value, '=');
-    const struct option *option = find_option(name, false);
+    const struct option *option = find_option(name);
 
-    if (!option || !(option->verbs & (int)o->verb->id))
+    if (!option || !(option->verbs & o->verb->id))
         return usage(o, e, "there is no option", argv[*at]);
     if (!*option->value) {
         if (value.data)
@@ -292,7 +302,7 @@ static bool read_long(struct options *o, int argc, char **argv, int *at, struct 
 static bool read_letters(struct options *o, const char *argument, struct error *e)
 {
     for (const char *letter = argument + 1; *letter; letter++) {
-        const struct option *option = find_option((struct slice){letter, 1}, true);
+        const struct option *option = find_letter(*letter);
         char shown[] = {'-', *letter, '\0'}; /* only this: what follows may be a password */
         if (!option || !set_option(o, option, "", e))
             return usage(o, e, "there is no option", shown);
