@@ -48,38 +48,36 @@ enum rule {
 enum presence { OPTIONAL, REQUIRED, FORBIDDEN };
 
 struct field {
-    enum manifest_kind kind;
-    struct slice name;
-    enum presence presence;
-    enum rule rule;
+    unsigned char kind, presence, rule; /* the enums; small, since there are many */
+    const char *name;
 };
 
 /* FORBIDDEN fields identify another kind of document: a manifest that has them would be ambiguous
  * (CVE-2021-41190). */
 static const struct field FIELDS[] = {
-    {MANIFEST_IMAGE, SLICE_INIT("config"), REQUIRED, DESCRIPTOR},
-    {MANIFEST_IMAGE, SLICE_INIT("layers"), REQUIRED, DESCRIPTORS},
-    {MANIFEST_IMAGE, SLICE_INIT("subject"), OPTIONAL, DESCRIPTOR},
-    {MANIFEST_IMAGE, SLICE_INIT("manifests"), FORBIDDEN, ARRAY},
-    {MANIFEST_IMAGE, SLICE_INIT("fsLayers"), FORBIDDEN, ARRAY},
-    {MANIFEST_INDEX, SLICE_INIT("manifests"), REQUIRED, DESCRIPTORS},
-    {MANIFEST_INDEX, SLICE_INIT("subject"), OPTIONAL, DESCRIPTOR},
-    {MANIFEST_INDEX, SLICE_INIT("config"), FORBIDDEN, DESCRIPTOR},
-    {MANIFEST_INDEX, SLICE_INIT("layers"), FORBIDDEN, ARRAY},
-    {MANIFEST_INDEX, SLICE_INIT("fsLayers"), FORBIDDEN, ARRAY},
-    {MANIFEST_ARTIFACT, SLICE_INIT("artifactType"), REQUIRED, TEXT},
-    {MANIFEST_ARTIFACT, SLICE_INIT("blobs"), OPTIONAL, DESCRIPTORS},
-    {MANIFEST_ARTIFACT, SLICE_INIT("subject"), OPTIONAL, DESCRIPTOR},
-    {MANIFEST_ARTIFACT, SLICE_INIT("manifests"), FORBIDDEN, ARRAY},
-    {MANIFEST_ARTIFACT, SLICE_INIT("config"), FORBIDDEN, DESCRIPTOR},
-    {MANIFEST_ARTIFACT, SLICE_INIT("layers"), FORBIDDEN, ARRAY},
-    {MANIFEST_ARTIFACT, SLICE_INIT("fsLayers"), FORBIDDEN, ARRAY},
-    {MANIFEST_SCHEMA1, SLICE_INIT("name"), REQUIRED, TEXT},
-    {MANIFEST_SCHEMA1, SLICE_INIT("fsLayers"), REQUIRED, ARRAY},
-    {MANIFEST_SCHEMA1, SLICE_INIT("history"), REQUIRED, ARRAY},
-    {MANIFEST_SCHEMA1, SLICE_INIT("manifests"), FORBIDDEN, ARRAY},
-    {MANIFEST_SCHEMA1, SLICE_INIT("config"), FORBIDDEN, DESCRIPTOR},
-    {MANIFEST_SCHEMA1, SLICE_INIT("layers"), FORBIDDEN, ARRAY},
+    {MANIFEST_IMAGE, REQUIRED, DESCRIPTOR, "config"},
+    {MANIFEST_IMAGE, REQUIRED, DESCRIPTORS, "layers"},
+    {MANIFEST_IMAGE, OPTIONAL, DESCRIPTOR, "subject"},
+    {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "manifests"},
+    {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_INDEX, REQUIRED, DESCRIPTORS, "manifests"},
+    {MANIFEST_INDEX, OPTIONAL, DESCRIPTOR, "subject"},
+    {MANIFEST_INDEX, FORBIDDEN, DESCRIPTOR, "config"},
+    {MANIFEST_INDEX, FORBIDDEN, ARRAY, "layers"},
+    {MANIFEST_INDEX, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_ARTIFACT, REQUIRED, TEXT, "artifactType"},
+    {MANIFEST_ARTIFACT, OPTIONAL, DESCRIPTORS, "blobs"},
+    {MANIFEST_ARTIFACT, OPTIONAL, DESCRIPTOR, "subject"},
+    {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "manifests"},
+    {MANIFEST_ARTIFACT, FORBIDDEN, DESCRIPTOR, "config"},
+    {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "layers"},
+    {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_SCHEMA1, REQUIRED, TEXT, "name"},
+    {MANIFEST_SCHEMA1, REQUIRED, ARRAY, "fsLayers"},
+    {MANIFEST_SCHEMA1, REQUIRED, ARRAY, "history"},
+    {MANIFEST_SCHEMA1, FORBIDDEN, ARRAY, "manifests"},
+    {MANIFEST_SCHEMA1, FORBIDDEN, DESCRIPTOR, "config"},
+    {MANIFEST_SCHEMA1, FORBIDDEN, ARRAY, "layers"},
 };
 
 static bool refuse(struct error *e, struct slice where, const char *what)
@@ -139,34 +137,36 @@ static bool check_descriptors(const struct document *d, int array, struct slice 
     return true;
 }
 
-static bool check_rule(const struct document *d, const struct field *f, int value, struct error *e)
+static bool check_rule(const struct document *d, enum rule rule, struct slice name, int value,
+                       struct error *e)
 {
-    switch (f->rule) {
-    case DESCRIPTOR: return check_descriptor(d, value, f->name, e);
-    case DESCRIPTORS: return check_descriptors(d, value, f->name, e);
-    case TEXT: return document_string(d, value).size > 0 || refuse(e, f->name, "is not a text");
-    default: return document_is_array(d, value) || refuse(e, f->name, "is not an array");
+    switch (rule) {
+    case DESCRIPTOR: return check_descriptor(d, value, name, e);
+    case DESCRIPTORS: return check_descriptors(d, value, name, e);
+    case TEXT: return document_string(d, value).size > 0 || refuse(e, name, "is not a text");
+    default: return document_is_array(d, value) || refuse(e, name, "is not an array");
     }
 }
 
 static bool check_field(const struct document *d, const struct field *f, struct error *e)
 {
     bool alike = false;
-    int value = document_member(d, 0, f->name, &alike);
+    struct slice name = slice_of(f->name);
+    int value = document_member(d, 0, name, &alike);
     if (alike)
-        return refuse_alike(e, f->name);
+        return refuse_alike(e, name);
     if (f->presence == FORBIDDEN) {
         if (value == NO_VALUE)
             return true;
         error_set(e, REGTAG_E_REFUSED,
                   "the manifest is ambiguous: \"%.*s\" does not belong in its media type, so that "
                   "it could be read as another image (CVE-2021-41190)",
-                  SLICE_ARG(f->name));
+                  SLICE_ARG(name));
         return false;
     }
     if (value == NO_VALUE)
-        return f->presence == OPTIONAL || refuse(e, f->name, "is missing");
-    return check_rule(d, f, value, e);
+        return f->presence == OPTIONAL || refuse(e, name, "is missing");
+    return check_rule(d, f->rule, name, value, e);
 }
 
 static bool check_media_type(const struct document *d, const struct media_type *type, struct error *e)
