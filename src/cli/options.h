@@ -40,9 +40,9 @@ struct options {
     const char *user, *password_file, *authfile; /* NULL: not given */
     bool password_stdin, anonymous;
 
-    struct option_values cacert, pin, allow_realm;
     const char *cert, *key, *time_floor; /* NULL: not given */
     bool pin_only, insecure;
+    struct option_values cacert, pin, allow_realm;
 
     unsigned expected_count;
     /* From here on the struct must be zero at first: it is large, and options_parse does not clear

@@ -10,8 +10,7 @@
 /* To begin, clear the whole struct and set the options. Then, for each operation, tag_runner_next. */
 struct tag_runner {
     const struct options *options;
-    struct journal *journal;    /* NULL: none is kept */
-    struct error journal_error; /* the journal cannot be written: no more tags may be touched */
+    struct journal *journal; /* NULL: none is kept */
 
     /* For undo: the move that is being reverted; its slices are NUL-terminated. NULL for other verbs. */
     const struct journal_line *undone;
@@ -28,6 +27,8 @@ struct tag_runner {
     size_t count;
     bool failed;     /* at least one of its tags did */
     size_t reported; /* how many of its tags */
+
+    struct error journal_error; /* the journal cannot be written: no more tags may be touched */
 
     /* Tags that the journal says are being moved. */
     size_t pending_count;
