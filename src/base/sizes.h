@@ -70,6 +70,8 @@
 
 /* ---- The program -------------------------------------------------------------------------------- */
 
+#define PIPES_MAX 16            /* pipes that are named by options or the environment: 8 CAs, 6 others */
+#define PIPES_TEXT_MAX 65536    /* what comes out of all of them */
 #define AUTHFILE_MAX 65536      /* a file of credentials */
 #define AUTHFILE_TOKENS 4096    /* JSON values and keys in it, of 24 bytes each; a login takes 4 */
 #define AUTHFILE_HELPER_MAX 128 /* the name of a helper */

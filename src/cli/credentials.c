@@ -1,19 +1,16 @@
 #include "cli/credentials.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/sizes.h"
 #include "base/wipe.h"
 #include "cli/authfile.h"
 #include "cli/helper.h"
 #include "cli/output.h"
-#include "net/clock.h"
+#include "net/file.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -34,6 +31,7 @@ struct search {
     uint64_t deadline;
     struct credentials *c;
     struct error *e;
+    uint64_t *stamp; /* NULL, or where to add the files instead of reading them */
 };
 
 enum verdict { FOUND, NOTHING, FAILED };
@@ -59,48 +57,22 @@ static void wipe_memory(void)
     memory.used = 0;
 }
 
-/* Returns NULL, or what is wrong. */
-static const char *read_some(int fd, size_t max, bool *ended)
+/* Reads the file at `path`, or standard input if that is NULL. Returns NULL, or what is wrong. */
+static const char *read_file(const char *path, size_t max, uint64_t deadline)
 {
-    ssize_t n = read(fd, memory.text + memory.used, max + 1 - memory.used);
-    if (n < 0)
-        return errno == EINTR || errno == EAGAIN ? NULL : strerror(errno);
-    memory.used += (size_t)n;
-    *ended = n == 0;
-    return memory.used > max ? "it is too large" : NULL;
-}
-
-/* Reads to the end; it may be a file, a pipe or a terminal. Returns NULL, or what is wrong. */
-static const char *read_all(int fd, size_t max, uint64_t deadline)
-{
-    const char *problem = NULL;
-    bool ended = false;
-    while (!ended && !problem) {
-        struct pollfd ready = {fd, POLLIN, 0};
-        int n = poll(&ready, 1, clock_until(deadline));
-        if (n > 0)
-            problem = read_some(fd, max, &ended);
-        else if (n < 0 && errno != EINTR)
-            problem = strerror(errno);
-        else if (clock_now() >= deadline)
-            problem = "its end did not come in time";
-    }
+    struct writer w = writer_to(memory.text, max);
+    const char *problem = file_read(path, &w, deadline);
+    memory.used = w.used;
     return problem;
 }
 
-/* O_NONBLOCK: opening a FIFO must not wait for its writer; read_all waits, until the deadline. */
-static int open_file(const char *path)
-{
-    return open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-}
-
 /* Warns if others than its owner can read a file with secrets. */
-static void warn_if_shared(const struct search *s, int fd, const char *path)
+static void warn_if_shared(const struct search *s, const char *path)
 {
     char text[FILE_PATH_MAX + 64];
     struct writer w = writer_to(text, sizeof text);
     struct stat status;
-    if (s->o->quiet || s->o->warned || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+    if (s->o->quiet || s->o->warned || stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
         !(status.st_mode & (S_IRGRP | S_IROTH)))
         return;
     write_format(&w, "%s: others can read the secrets in it; chmod 600 keeps them out", path);
@@ -119,9 +91,10 @@ static struct slice without_line_end(struct slice s)
     return s;
 }
 
-static enum verdict read_password(struct search *s, int fd, const char *where)
+static enum verdict try_password(struct search *s)
 {
-    const char *problem = read_all(fd, REGTAG_PASSWORD_MAX + 2, s->deadline);
+    const char *path = s->o->password_file, *where = path ? path : "standard input";
+    const char *problem = read_file(path, REGTAG_PASSWORD_MAX + 2, s->deadline);
     struct slice password = without_line_end((struct slice){memory.text, memory.used});
     if (!problem && password.size == 0)
         problem = "the password in it is empty";
@@ -130,22 +103,11 @@ static enum verdict read_password(struct search *s, int fd, const char *where)
     problem = secret_set(s->c, SECRET_PASSWORD, password);
     if (problem)
         error_set(s->e, REGTAG_E_CREDENTIALS, "%s: the password in it %s", where, problem);
-    return problem ? FAILED : accept_from(s, "--user");
-}
-
-static enum verdict try_password(struct search *s)
-{
-    const char *path = s->o->password_file;
-    if (!path)
-        return read_password(s, STDIN_FILENO, "standard input");
-    int fd = open_file(path);
-    if (fd < 0)
-        return fail(s, path, strerror(errno));
-    enum verdict verdict = read_password(s, fd, path);
-    if (verdict == FOUND)
-        warn_if_shared(s, fd, path);
-    close(fd);
-    return verdict;
+    if (problem)
+        return FAILED;
+    if (path)
+        warn_if_shared(s, path);
+    return accept_from(s, "--user");
 }
 
 static enum verdict try_user(struct search *s)
@@ -228,7 +190,7 @@ static enum verdict try_helper(struct search *s, const char *path, const struct 
     return FAILED;
 }
 
-static enum verdict try_text(struct search *s, int fd, const char *path)
+static enum verdict try_text(struct search *s, const char *path)
 {
     char query[QUERY_MAX];
     struct writer w = writer_to(query, sizeof query);
@@ -242,7 +204,7 @@ static enum verdict try_text(struct search *s, int fd, const char *path)
     enum authfile_verdict verdict = authfile_find(&f, &a, s->c, s->e);
     wipe_memory();
     if (verdict == AUTHFILE_SECRETS)
-        warn_if_shared(s, fd, path);
+        warn_if_shared(s, path);
     switch (verdict) {
     case AUTHFILE_NOTHING: return NOTHING;
     case AUTHFILE_SECRETS: return accept_from(s, path);
@@ -252,28 +214,23 @@ static enum verdict try_text(struct search *s, int fd, const char *path)
     return FAILED;
 }
 
-static enum verdict try_open_file(struct search *s, int fd, const char *path, bool named)
-{
-    struct stat status;
-    bool odd = !named && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode));
-    const char *problem = odd ? "it is not a file" : read_all(fd, AUTHFILE_MAX, s->deadline);
-    enum verdict verdict = problem ? fail(s, path, problem) : try_text(s, fd, path);
-    wipe_memory();
-    return verdict;
-}
-
-/* A default file, not `named` by the user, may be missing. */
+/* A default file, not `named` by the user, may be missing, but must not be a pipe. */
 static enum verdict try_file(struct search *s, const char *path, bool named)
 {
-    int fd = open_file(path);
-    if (fd < 0 && !named && (errno == ENOENT || errno == ENOTDIR))
+    struct stat status;
+    if (s->stamp) {
+        file_stamp(path, s->stamp);
         return NOTHING;
-    if (fd < 0) {
-        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: %s; --anonymous does without", path, strerror(errno));
-        return FAILED;
     }
-    enum verdict verdict = try_open_file(s, fd, path, named);
-    close(fd);
+    if (!named && stat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        return NOTHING;
+    enum verdict verdict = FAILED;
+    const char *problem = read_file(path, AUTHFILE_MAX, named ? s->deadline : 0);
+    if (problem)
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: %s; --anonymous does without", path, problem);
+    else
+        verdict = try_text(s, path);
+    wipe_memory();
     return verdict;
 }
 
@@ -321,7 +278,7 @@ enum regtag_status credentials_find(struct credentials *c, const struct options 
                                     const struct reference *r, uint64_t deadline, struct error *e)
 {
     static enum verdict (*const SOURCES[])(struct search *) = {try_user, try_environment, try_files};
-    struct search s = {o, r, deadline, c, e};
+    struct search s = {o, r, deadline, c, e, NULL};
     enum verdict verdict = NOTHING;
 
     credentials_wipe(c);
@@ -336,4 +293,13 @@ enum regtag_status credentials_find(struct credentials *c, const struct options 
 bool credentials_for_any(const struct options *o)
 {
     return !o->anonymous && (o->user || environment("REGTAG_USER") || environment("REGTAG_TOKEN"));
+}
+
+void credentials_stamp(const struct options *o, uint64_t *stamp)
+{
+    struct search s = {.o = o, .stamp = stamp};
+    if (o->password_file)
+        file_stamp(o->password_file, stamp);
+    if (!o->anonymous && !credentials_for_any(o))
+        try_files(&s);
 }

@@ -7,7 +7,7 @@
  *   5. Docker's file: $DOCKER_CONFIG/config.json, or else $HOME/.docker/config.json
  *
  * --anonymous means none of them. A file that was named, by an option or by REGISTRY_AUTH_FILE, has to
- * exist, and may be a pipe. The default files may be missing, but if they exist they have to be regular
+ * exist, and may be a pipe, which is read once. The default files may be missing, but if they exist they have to be regular
  * and readable. */
 #ifndef REGTAG_CLI_CREDENTIALS_H
 #define REGTAG_CLI_CREDENTIALS_H
@@ -17,10 +17,13 @@
 #include "oci/reference.h"
 
 /* Finds the credentials for the registry of `r`; *c is empty if there are none. Reading and helpers end
- * at the deadline, of clock_now(). On failure e is set as well: with REGTAG_E_USAGE for --user, else with
+ * at the deadline, of regtag_clock(). On failure e is set as well: with REGTAG_E_USAGE for --user, else with
  * REGTAG_E_CREDENTIALS. Warns of files that others can read, unless --quiet. */
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
                                     const struct reference *r, uint64_t deadline, struct error *e);
+
+/* Adds all files that they might come from to *stamp, as file_stamp does. */
+void credentials_stamp(const struct options *o, uint64_t *stamp);
 
 /* Whether --user or the environment gives credentials, which are for any registry. */
 bool credentials_for_any(const struct options *o);

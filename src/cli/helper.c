@@ -15,7 +15,7 @@
 #include "cli/output.h"
 #include "cli/process.h"
 #include "net/child.h"
-#include "net/clock.h"
+#include "regtag_sockets.h"
 
 #define FILES_MAX 1024     /* no open file of ours has a higher number */
 #define POLL_INTERVAL 20   /* milliseconds between two calls of waitpid */
@@ -142,7 +142,7 @@ static bool read_some(struct run *run)
 
 static int pause_until(uint64_t deadline)
 {
-    int left = clock_until(deadline);
+    int left = regtag_clock_until(deadline);
     return left < POLL_INTERVAL ? left : POLL_INTERVAL;
 }
 
@@ -160,7 +160,7 @@ static bool read_answer(struct run *run)
             more = read_some(run);
         else if (run->ended)
             return true;
-        if (run->answer.overflow || (!run->ended && clock_now() >= run->h->deadline))
+        if (run->answer.overflow || (!run->ended && regtag_clock() >= run->h->deadline))
             return false;
     }
     return true;

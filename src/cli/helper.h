@@ -9,7 +9,7 @@
 struct helper {
     const char *name;    /* [A-Za-z0-9_-]+ of docker-credential-NAME */
     struct slice server; /* whose login is wanted, as Docker names it */
-    uint64_t deadline;   /* of clock_now() */
+    uint64_t deadline;   /* of regtag_clock() */
     bool show_stderr;    /* its standard error is ours; else it is discarded */
     char *memory;        /* HELPER_ANSWER_MAX bytes; wiped afterwards */
     const struct document_memory *index;

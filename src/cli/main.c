@@ -6,7 +6,7 @@
 #include "cli/output.h"
 #include "cli/process.h"
 #include "cli/session.h"
-#include "net/clock.h"
+#include "regtag_sockets.h"
 #include "regtag.h"
 
 #ifndef REGTAG_VERSION
@@ -30,9 +30,8 @@ static int check_output(int status)
     return status ? status : REGTAG_E_OTHER;
 }
 
-static int run_verb(void)
+static int run_verb(uint64_t deadline)
 {
-    uint64_t deadline = clock_now() + options.timeout * 1000;
     if (options.insecure)
         output_error("warning: --insecure: the registry's certificate is not verified");
     int status = options.verb->run(&options, deadline);
@@ -49,7 +48,9 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     process_no_core();
 
-    if (!options_parse(&options, argc, argv, &e) || (options.verb && !session_init(&options, &e))) {
+    bool valid = options_parse(&options, argc, argv, &e);
+    uint64_t deadline = regtag_clock() + options.timeout * 1000;
+    if (!valid || (options.verb && !session_init(&options, deadline, &e))) {
         output_error(e.text);
         return e.status;
     }
@@ -62,6 +63,6 @@ int main(int argc, char **argv)
     else if (options.version)
         output_write(SLICE("regtag " REGTAG_VERSION "\n"));
     else
-        return check_output(run_verb());
+        return check_output(run_verb(deadline));
     return check_output(0);
 }

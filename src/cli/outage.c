@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "cli/output.h"
-#include "net/clock.h"
+#include "regtag_sockets.h"
 
 bool outage_on_failure(struct outage *o, int status)
 {
     bool changed = status != o->status;
     if (o->failures == 0)
-        o->since = clock_now();
+        o->since = regtag_clock();
     o->status = status;
     o->failures++;
     return changed;
@@ -22,7 +22,7 @@ void outage_on_success(struct outage *o, const char *who, const char *what, bool
     if (o->failures && !quiet) {
         write_format(&w, "%s %s, after %u failure%s in ", who, what, o->failures,
                      o->failures == 1 ? "" : "s");
-        write_duration(&w, clock_now() - o->since);
+        write_duration(&w, regtag_clock() - o->since);
         text[w.used] = '\0';
         output_error(text);
     }

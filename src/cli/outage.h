@@ -9,7 +9,7 @@
 struct outage {
     int status;        /* of the last failure; 0: all is well */
     unsigned failures; /* in a row */
-    uint64_t since;    /* when the first of them came, by clock_now() */
+    uint64_t since;    /* when the first of them came, by regtag_clock() */
 };
 
 /* Counts a failure. Returns whether it should be reported. */

@@ -5,7 +5,7 @@
 #include "base/sizes.h"
 #include "cli/hint.h"
 #include "cli/output.h"
-#include "net/clock.h"
+#include "regtag_sockets.h"
 #include "oci/reference.h"
 
 /* ---- Rows, each printed whole ---------------------------------------------------------------- */
@@ -182,7 +182,7 @@ void report_trace(void *context, enum regtag_trace kind, const char *text, size_
     } else if (t->options->verbose && !t->options->quiet) {
         char before[40];
         struct writer w = writer_to(before, sizeof before - 1);
-        write_format(&w, "%llu ms %s ", (unsigned long long)(clock_now() - t->start), MARKS[kind]);
+        write_format(&w, "%llu ms %s ", (unsigned long long)(regtag_clock() - t->start), MARKS[kind]);
         before[w.used] = '\0';
         output_note(before, line);
     }

@@ -32,7 +32,7 @@ void report_error(const char *text);
 /* For regtag_config: shows what --verbose and --quiet allow. The context is a struct report_trace. */
 struct report_trace {
     const struct options *options;
-    uint64_t start; /* clock_now() at the beginning */
+    uint64_t start; /* regtag_clock() at the beginning */
 };
 void report_trace(void *context, enum regtag_trace kind, const char *text, size_t size);
 

@@ -6,7 +6,8 @@
 #include "cli/proxy_env.h"
 #include "cli/report.h"
 #include "cli/tls_options.h"
-#include "net/clock.h"
+#include "regtag_sockets.h"
+#include "net/file.h"
 #include "regtag_sha256.h"
 #include "net/random.h"
 #include "net/network.h"
@@ -27,18 +28,18 @@ static struct tls_settings tls;
 static struct proxy_settings proxies;
 static struct credentials credentials;
 
-bool session_init(const struct options *o, struct error *e)
+bool session_init(const struct options *o, uint64_t deadline, struct error *e)
 {
     options = o;
     trace.options = o;
-    trace.start = clock_now();
+    trace.start = regtag_clock();
     proxies = proxy_settings(o);
     network.overrides = &o->overrides;
     network.tls = &tls;
     network.proxies = &proxies;
     network.trace = report_trace;
     network.trace_context = &trace;
-    if (!tls_options(&tls, o, e))
+    if (!tls_options(&tls, o, deadline, e))
         return false;
     tls.trace = report_trace;
     tls.trace_context = &trace;
@@ -81,6 +82,16 @@ bool session_same_login(const char *image, const char *other, struct error *e)
               "%.*s and %.*s are two registries, and --user, REGTAG_USER and REGTAG_TOKEN are for one",
               SLICE_ARG(a.registry), SLICE_ARG(b.registry));
     return false;
+}
+
+bool session_files_changed(void)
+{
+    static uint64_t last;
+    uint64_t before = last;
+    last = 0;
+    credentials_stamp(options, &last);
+    tls_stamp(&tls, &last);
+    return last != before;
 }
 
 struct regtag_config session_config(uint64_t deadline)
@@ -154,4 +165,5 @@ void session_end(void)
     if (operation)
         regtag_end(operation);
     credentials_wipe(&credentials);
+    file_wipe();
 }

@@ -7,11 +7,12 @@
 #include "cli/options.h"
 #include "regtag.h"
 
-/* Reads the options for TLS and proxies. *o must outlive the session. False, and e set with
- * REGTAG_E_USAGE, if they are not valid. */
-bool session_init(const struct options *o, struct error *e);
+/* Reads the options for TLS and proxies, and pipes among their files by the deadline, of regtag_clock(). *o
+ * must outlive the session. False, and e set with REGTAG_E_USAGE or REGTAG_E_CREDENTIALS, if they are not
+ * valid. */
+bool session_init(const struct options *o, uint64_t deadline, struct error *e);
 
-/* Finds the credentials for the registry of `image`, by the deadline, of clock_now(); sends nothing.
+/* Finds the credentials for the registry of `image`, by the deadline, of regtag_clock(); sends nothing.
  * False, and e set, if `image` is no reference or the credentials are unusable. */
 bool session_login(const char *image, uint64_t deadline, struct error *e);
 
@@ -21,6 +22,10 @@ bool session_login_next(const char *image, uint64_t deadline, struct error *e);
 /* --user and the like are for one registry only. False, and e set with REGTAG_E_USAGE, if they would be
  * sent to two. */
 bool session_same_login(const char *image, const char *other, struct error *e);
+
+/* Whether a file with credentials, certificates or keys has changed since the last call. What is open by
+ * then was made with the old one. */
+bool session_files_changed(void);
 
 /* The configuration that the options ask for; the operation ends at the deadline. */
 struct regtag_config session_config(uint64_t deadline);

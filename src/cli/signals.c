@@ -5,7 +5,7 @@
 #include <sys/select.h>
 #include <unistd.h>
 
-#include "net/clock.h"
+#include "regtag_sockets.h"
 
 static volatile sig_atomic_t hung_up;
 static volatile sig_atomic_t child_group; /* a pid_t: on every POSIX system an int */
@@ -93,7 +93,7 @@ bool signals_wait(uint64_t until)
     sigprocmask(SIG_SETMASK, NULL, &open);
     sigdelset(&open, SIGHUP);
     for (;;) {
-        uint64_t now = clock_now();
+        uint64_t now = regtag_clock();
         uint64_t left = now < until ? until - now : 0;
         struct timespec time = {(time_t)(left / 1000), (long)(left % 1000) * 1000000};
         pselect(0, NULL, NULL, NULL, &time, &open);

@@ -11,7 +11,7 @@
 /* Installs the handlers. SIGHUP is blocked except in signals_wait. */
 void signals_begin(void);
 
-/* Waits until this time, of clock_now(). Returns true, early, if SIGHUP came, even before the call. */
+/* Waits until this time, of regtag_clock(). Returns true, early, if SIGHUP came, even before the call. */
 bool signals_wait(uint64_t until);
 
 /* Blocks all signals, and restores those that were open before: for starting a process. */

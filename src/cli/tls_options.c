@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/calendar.h"
+#include "net/file.h"
 
 static bool bad_value(struct error *e, const char *option, const char *value, const char *problem)
 {
@@ -50,14 +51,33 @@ static bool set_time_floor(struct tls_settings *t, const char *value, struct err
 
 /* ---- Trust ----------------------------------------------------------------------------------- */
 
-static bool set_authorities(struct tls_settings *t, const struct option_values *files, struct error *e)
+static bool set_authorities(struct tls_settings *t, const struct option_values *files, uint64_t deadline,
+                            struct error *e)
 {
     for (unsigned i = 0; i < files->count; i++) {
-        if (access(files->list[i], R_OK) != 0)
-            return bad_value(e, "cacert", files->list[i], strerror(errno));
-        t->authority[t->authorities++] = files->list[i];
+        const char *path = files->list[i];
+        const char *problem = access(path, R_OK) != 0 ? strerror(errno) : file_keep(path, deadline);
+        if (problem)
+            return bad_value(e, "cacert", path, problem);
+        t->authority[t->authorities++] = path;
     }
     return true;
+}
+
+/* What is wrong with the others is found when TLS needs them. */
+static bool keep_pipe(const char *path, enum regtag_status status, uint64_t deadline, struct error *e)
+{
+    const char *problem = path ? file_keep(path, deadline) : NULL;
+    if (problem)
+        error_set(e, (int)status, "%s: %s", path, problem);
+    return !problem;
+}
+
+static bool keep_pipes(const struct tls_settings *t, uint64_t deadline, struct error *e)
+{
+    return keep_pipe(t->certificate, REGTAG_E_CREDENTIALS, deadline, e) &&
+           keep_pipe(t->key, REGTAG_E_CREDENTIALS, deadline, e) &&
+           (t->authorities || keep_pipe(t->env_file, REGTAG_E_USAGE, deadline, e));
 }
 
 /* Written as curl does it. */
@@ -85,7 +105,7 @@ static bool check_combination(const struct options *o, struct error *e)
     return e->status == 0;
 }
 
-bool tls_options(struct tls_settings *t, const struct options *o, struct error *e)
+bool tls_options(struct tls_settings *t, const struct options *o, uint64_t deadline, struct error *e)
 {
     t->env_file = getenv("SSL_CERT_FILE");
     t->env_dir = getenv("SSL_CERT_DIR");
@@ -93,6 +113,7 @@ bool tls_options(struct tls_settings *t, const struct options *o, struct error *
     t->key = o->key;
     t->pin_only = o->pin_only;
     t->insecure = o->insecure;
-    return check_combination(o, e) && set_authorities(t, &o->cacert, e) && set_pins(t, &o->pin, e) &&
-           (!o->time_floor || set_time_floor(t, o->time_floor, e));
+    return check_combination(o, e) && set_pins(t, &o->pin, e) &&
+           (!o->time_floor || set_time_floor(t, o->time_floor, e)) &&
+           set_authorities(t, &o->cacert, deadline, e) && keep_pipes(t, deadline, e);
 }

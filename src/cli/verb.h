@@ -24,7 +24,7 @@ struct cli_verb {
     const char *name, *arguments, *summary, *details; /* for the help */
     int arguments_min, arguments_max;
 
-    /* Does what the options say, by the deadline, of clock_now(). What is wrong with the arguments is
+    /* Does what the options say, by the deadline, of regtag_clock(). What is wrong with the arguments is
      * reported before anything is sent. Returns the exit status. */
     int (*run)(struct options *o, uint64_t deadline);
 };

@@ -9,7 +9,7 @@
 #include "cli/schedule.h"
 #include "cli/session.h"
 #include "cli/signals.h"
-#include "net/clock.h"
+#include "regtag_sockets.h"
 #include "net/random.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
@@ -99,10 +99,10 @@ static bool begin(struct watch *w, struct error *e)
     uint64_t timeout = w->o->timeout * 1000;
     bool keep = w->logged_in && w->o->password_stdin;
     session_close();
-    if (!keep && !session_login(w->image, clock_now() + timeout, e))
+    if (!keep && !session_login(w->image, regtag_clock() + timeout, e))
         return false;
     w->logged_in = w->o->warned = true;
-    struct regtag_config config = session_config(clock_now() + timeout);
+    struct regtag_config config = session_config(regtag_clock() + timeout);
     config.deadline = 0; /* each poll has the whole timeout */
     config.keep = true;
     struct regtag *operation = session_operation(&config);
@@ -118,6 +118,10 @@ static bool poll_tag(struct watch *w, struct error *e)
     const char *text;
     enum regtag_event event;
     session_note("asks");
+    if (session_files_changed() && w->operation) {
+        session_note("a file has changed: reads all of them again");
+        w->operation = NULL;
+    }
     if (w->operation)
         regtag_again(w->operation, w->current.kind == PRESENT ? w->current.digest : NULL);
     else if (!begin(w, e))
@@ -252,14 +256,14 @@ static void note_wait(uint64_t wait)
 static void wait_for_next(const struct watch *w, uint64_t pause, uint64_t since)
 {
     uint16_t random = UINT16_MAX;
-    uint64_t elapsed = clock_now() - since;
+    uint64_t elapsed = regtag_clock() - since;
     random_bytes(NULL, &random, sizeof random);
     uint64_t wait = schedule_wait(&w->schedule, pause > elapsed ? pause - elapsed : 0, random);
     if (wait > IDLE_MAX)
         session_close();
     note_wait(wait);
     command_reap();
-    if (signals_wait(clock_now() + wait))
+    if (signals_wait(regtag_clock() + wait))
         session_note("SIGHUP: asks at once");
 }
 
@@ -267,7 +271,7 @@ static void poll_and_act(struct watch *w)
 {
     struct error e = {.status = 0};
     bool answered = poll_tag(w, &e);
-    uint64_t since = clock_now(), pause = w->operation ? regtag_pause(w->operation) : 0;
+    uint64_t since = regtag_clock(), pause = w->operation ? regtag_pause(w->operation) : 0;
     if (answered)
         on_answer(w);
     else

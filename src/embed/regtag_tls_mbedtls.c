@@ -283,6 +283,8 @@ static void close_session(void *context, unsigned connection)
     mbedtls_ssl_close_notify(&s->ssl); /* tried once: it must not block */
     mbedtls_ssl_free(&s->ssl);
     s->in_use = false;
+    if (m->release)
+        m->release(m->context, connection);
 }
 
 static int set_up(struct regtag_mbedtls_session *s, const mbedtls_ssl_config *config)

@@ -47,10 +47,12 @@ struct regtag_mbedtls {
 
     /* All hooks may be NULL. */
     void *context;
-    /* Instead of `config`: the configuration for a connection to `origin`, valid until the connection is
-     * closed. NULL: there is none, and *f says why. */
+    /* Instead of `config`: the configuration for a connection to `origin`, valid until `release`. NULL:
+     * there is none, and *f says why. */
     const mbedtls_ssl_config *(*configure)(void *context, unsigned connection,
                                            const struct regtag_origin *origin, struct regtag_failure *f);
+    /* The session is over, and its configuration no longer in use. */
+    void (*release)(void *context, unsigned connection);
     /* What remains of session->flags for the peer's certificate: 0 to trust it. For pinned keys. */
     uint32_t (*judge)(void *context, unsigned connection, const mbedtls_x509_crt *certificate);
     /* A failure that *f describes already, to be described better: an error of mbedTLS, or 0 and

@@ -27,4 +27,8 @@ struct tls_settings {
  * --cert, --key and --insecure apply only to the registry. */
 struct regtag_tls tls_hooks(const struct tls_settings *settings, unsigned connections);
 
+/* Adds all files that the settings name, and those for hosts and of the system, to *stamp, as file_stamp
+ * does. */
+void tls_stamp(const struct tls_settings *settings, uint64_t *stamp);
+
 #endif

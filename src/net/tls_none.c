@@ -7,3 +7,9 @@ struct regtag_tls tls_hooks(const struct tls_settings *settings, unsigned connec
     (void)connections;
     return NONE;
 }
+
+void tls_stamp(const struct tls_settings *settings, uint64_t *stamp)
+{
+    (void)settings;
+    (void)stamp;
+}

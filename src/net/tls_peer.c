@@ -20,7 +20,6 @@ struct peer {
     const struct regtag_origin *origin;
     /* The peer's certificate, if the user trusts it by itself, CA or not. */
     const mbedtls_x509_crt *named;
-    bool configured;
     mbedtls_ssl_config config;
     struct error error;
 };
@@ -212,10 +211,7 @@ static bool check_trust(struct peer *p, struct regtag_failure *f)
  * accepted for --insecure or --pin-only. What judge() refuses fails in either mode. */
 static bool set_up(struct peer *p)
 {
-    if (p->configured)
-        mbedtls_ssl_config_free(&p->config);
     mbedtls_ssl_config_init(&p->config);
-    p->configured = true;
     if (mbedtls_ssl_config_defaults(&p->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                     MBEDTLS_SSL_PRESET_DEFAULT) != 0) {
         error_set(&p->error, REGTAG_E_OTHER, "TLS cannot be configured");
@@ -225,19 +221,29 @@ static bool set_up(struct peer *p)
                                                                 : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_rng(&p->config, tls_platform_random, NULL);
     mbedtls_ssl_conf_ca_cb(&p->config, find_issuer, p);
-    return !p->origin->registry || tls_identity_use(&p->config, settings, p->origin, &p->error);
+    return !p->origin->registry || tls_identity_use(&p->config, p->origin, settings, &p->error);
+}
+
+static void release(void *context, unsigned connection)
+{
+    struct peer *p = &peers[connection];
+    (void)context;
+    tls_identity_release(&p->config);
+    mbedtls_ssl_config_free(&p->config);
 }
 
 static const mbedtls_ssl_config *configure(void *context, unsigned connection,
                                            const struct regtag_origin *origin, struct regtag_failure *f)
 {
     struct peer *p = &peers[connection];
-    (void)context;
     p->origin = origin;
     p->named = NULL;
     error_clear(&p->error);
-    if (tls_platform_start(settings, &p->error) && check_trust(p, f) && set_up(p))
-        return &p->config;
+    if (tls_platform_start(settings, &p->error) && check_trust(p, f)) {
+        if (set_up(p))
+            return &p->config;
+        release(context, connection);
+    }
     describe(p, f);
     return NULL;
 }
@@ -249,6 +255,7 @@ struct regtag_tls tls_hooks(const struct tls_settings *of_command, unsigned conn
     tls.sessions = sessions;
     tls.count = REGTAG_CONNECTIONS_MAX;
     tls.configure = configure;
+    tls.release = release;
     tls.judge = judge;
     tls.explain = explain;
     return regtag_mbedtls_tls(&tls);

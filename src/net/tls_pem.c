@@ -1,18 +1,26 @@
 #include "net/tls_pem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "net/file.h"
 
 /* ---- The file, byte by byte ------------------------------------------------------------------ */
 
 bool tls_pem_open(struct tls_pem *p, const char *path)
 {
+    struct slice text;
     p->used = p->size = p->total = 0;
-    p->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    p->fd = -1;
+    if (file_kept(path, &text)) {
+        p->data = text.data;
+        p->size = text.size;
+        return true;
+    }
+    p->data = p->buffer;
+    p->fd = file_open(path);
     if (p->fd < 0)
         return false;
     /* A directory can be opened, but not read. */
@@ -29,7 +37,8 @@ bool tls_pem_open(struct tls_pem *p, const char *path)
 
 void tls_pem_close(struct tls_pem *p)
 {
-    close(p->fd);
+    if (p->fd >= 0)
+        close(p->fd);
 }
 
 /* The next byte, or -1. */
@@ -37,7 +46,7 @@ static int next_byte(struct tls_pem *p)
 {
     if (p->used == p->size) {
         ssize_t n;
-        if (p->total >= TLS_FILE_MAX)
+        if (p->fd < 0 || p->total >= TLS_FILE_MAX)
             return -1;
         do
             n = read(p->fd, p->buffer, sizeof p->buffer);
@@ -48,7 +57,7 @@ static int next_byte(struct tls_pem *p)
         p->size = (size_t)n;
         p->total += (size_t)n;
     }
-    return (unsigned char)p->buffer[p->used++];
+    return (unsigned char)p->data[p->used++];
 }
 
 /* The next line, without white space at its end; a long one is cut. False at the end of the file. */
@@ -112,7 +121,7 @@ bool tls_pem_next(struct tls_pem *p, struct slice *der)
 {
     struct slice line;
     /* The tag of an ASN.1 sequence: the file is in DER. */
-    if (p->used == 0 && p->size && p->buffer[0] == 0x30)
+    if (p->used == 0 && p->size && p->data[0] == 0x30)
         return read_der(p, der);
     while (next_line(p, &line))
         if (is_begin(line) && read_body(p, der))

@@ -7,8 +7,9 @@
 #include "base/slice.h"
 
 struct tls_pem {
-    int fd;
-    size_t used, size; /* of the buffer */
+    int fd;            /* -1: the data is what a pipe has given */
+    const char *data;  /* that, or the buffer */
+    size_t used, size; /* of the data */
     size_t total;      /* of the file, so far */
     char buffer[TLS_READ_MAX];
     char line[TLS_LINE_MAX];

@@ -1,11 +1,11 @@
 #include "net/tls_trust.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "http/url.h"
+#include "net/file.h"
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
@@ -153,6 +153,37 @@ void tls_trust_find(const struct tls_settings *settings, const struct regtag_ori
     s.context = context;
     s.over = false;
     search_all(&s, settings, origin);
+}
+
+/* ---- Changes --------------------------------------------------------------------------------- */
+
+/* A file, or those in a directory; depth 2: and in the directories in it. */
+static void stamp_place(const char *path, int depth, uint64_t *stamp)
+{
+    char file[PATH_TEXT_MAX];
+    struct dirent *entry;
+    DIR *directory;
+    if (!path || file_stamp(path, stamp) || depth == 0 || !(directory = opendir(path)))
+        return;
+    while ((entry = readdir(directory)) != NULL)
+        if ((depth == 1 || entry->d_name[0] != '.') && join(file, path, entry->d_name))
+            stamp_place(file, depth - 1, stamp);
+    closedir(directory);
+}
+
+void tls_stamp(const struct tls_settings *settings, uint64_t *stamp)
+{
+    for (unsigned i = 0; i < settings->authorities; i++)
+        stamp_place(settings->authority[i], 1, stamp);
+    /* Of all hosts: a token server's count as well, and there are few. */
+    for (size_t i = 0; i < COUNT(HOSTS); i++)
+        stamp_place(HOSTS[i], 2, stamp);
+    for (size_t i = 0; i < COUNT(SYSTEM); i++)
+        file_stamp(SYSTEM[i], stamp);
+    stamp_place(settings->env_file, 0, stamp);
+    stamp_place(settings->env_dir, 1, stamp);
+    stamp_place(settings->certificate, 0, stamp);
+    stamp_place(settings->key, 0, stamp);
 }
 
 /* ---- Whether there is anything to search ----------------------------------------------------- */

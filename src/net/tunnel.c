@@ -7,7 +7,7 @@
 #include "base/sizes.h"
 #include "base/wipe.h"
 #include "http/request.h"
-#include "net/clock.h"
+#include "regtag_sockets.h"
 
 #ifndef REGTAG_VERSION
 #define REGTAG_VERSION "unknown"
@@ -113,7 +113,7 @@ static enum tunnel_progress on_head(struct tunnel *t, struct slice rest, struct 
         if (!is_plain_text(&t->response))
             return fail_refused(t, e);
         t->refused = true;
-        t->until = clock_now() + TUNNEL_REASON_TIMEOUT;
+        t->until = regtag_clock() + TUNNEL_REASON_TIMEOUT;
         return TUNNEL_READ;
     }
     if (rest.size)
@@ -186,7 +186,7 @@ static enum tunnel_progress send_request(struct tunnel *t, int fd)
 static enum tunnel_progress read_answer(struct tunnel *t, int fd, struct error *e)
 {
     char memory[TUNNEL_READ_MAX];
-    if (clock_now() >= t->until)
+    if (regtag_clock() >= t->until)
         return fail_refused(t, e);
     ssize_t n = recv(fd, memory, sizeof memory, 0);
     if (n > 0)

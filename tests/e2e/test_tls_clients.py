@@ -6,6 +6,7 @@ import pytest
 from authority import NAME, bundle, openssl
 from fronts import Nginx, SecureRegistry, needs_tls, reached
 from images import OCI_MANIFEST, compact, digest_of, oci_manifest
+from tls_server import insist
 
 pytest_plugins = ["tls_fixtures"]
 pytestmark = needs_tls
@@ -221,14 +222,6 @@ def test_a_certificate_that_is_not_taken(door, strict, workshop, root, other_roo
     result.complaint(door.host, "certificate")
     assert [row[2] for row in result.rows] == ["failed"]
     assert strict.digest("repo", "stranger") is None
-
-
-def insist(root):
-    def prepare(context):
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(root.file)
-
-    return prepare
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -36,6 +36,16 @@ def server_context(folder, certificate, beside=None, version=None):
     return context
 
 
+def insist(root):
+    """Lets a context take nobody without a certificate of this authority."""
+
+    def prepare(context):
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(root.file)
+
+    return prepare
+
+
 class Session:
     """What became of one connection to a Front."""
 
@@ -43,6 +53,7 @@ class Session:
         self.number = number  # counted from 1
         self.version = None  # of TLS, once the handshake is over
         self.failure = None  # why there was none
+        self.shown = None  # the client's certificate, DER
         self.sent = bytearray()  # by the client, decrypted
         self.raw = 0  # bytes that were sent to the client, as they are on the wire
         self.handshake = None  # how many of them belong to the handshake
@@ -183,6 +194,7 @@ class _Conversation:
     def _is_open(self):
         """What the server sends last belongs to the handshake, but for the tickets of TLS 1.3."""
         self._session.version = self._tls.version()
+        self._session.shown = self._tls.getpeercert(binary_form=True)
         if self._session.version == "TLSv1.3":
             self._session.handshake = self._session.raw
         self._tls.write(self._front.greeting(self._session.number))
