@@ -162,6 +162,7 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
+rsa_unused     := third_party/regtag_rsa_unused.c
 endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
@@ -211,7 +212,7 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
 
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
-$(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls))
+$(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(rsa_unused))
 %.a:
 	echo '  AR  $@'
 	rm -f $@
@@ -267,6 +268,10 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
 $(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1
+
+# Nobody encrypts or decrypts with an RSA key.
+$(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
+    -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
 
 # The clock of a device is not believed when it is before this.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
