@@ -56,6 +56,14 @@ size_t slice_find(struct slice s, char c)
     return found ? (size_t)(found - s.data) : s.size;
 }
 
+bool slice_is_word(struct slice s, const char *others)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (!is_alnum(s.data[i]) && (s.data[i] == '\0' || !strchr(others, s.data[i])))
+            return false;
+    return s.size > 0;
+}
+
 struct slice slice_trim(struct slice s)
 {
     while (s.size && (s.data[0] == ' ' || s.data[0] == '\t'))

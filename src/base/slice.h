@@ -34,6 +34,9 @@ bool slice_contains(struct slice s, struct slice part);
 /* The position of the first c in s, or s.size when there is none. */
 size_t slice_find(struct slice s, char c);
 
+/* Whether s is not empty, and has nothing in it but ASCII letters, digits and characters of `others`. */
+bool slice_is_word(struct slice s, const char *others);
+
 /* Without the spaces and tabs at both ends (OWS of RFC 9110, 5.6.3). */
 struct slice slice_trim(struct slice s);
 

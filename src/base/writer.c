@@ -84,7 +84,9 @@ void write_arguments(struct writer *w, const char *format, va_list arguments)
     va_list rest;
     va_copy(rest, arguments);
     while (*format) {
-        size_t plain = strcspn(format, "%");
+        size_t plain = 0;
+        while (format[plain] && format[plain] != '%')
+            plain++;
         write_cut(w, (struct slice){format, plain});
         format += plain;
         if (*format == '%')

@@ -197,10 +197,7 @@ static void take_entry(struct search *s, int entry)
 
 bool helper_name_valid(struct slice s)
 {
-    for (size_t i = 0; i < s.size; i++)
-        if (!is_alnum(s.data[i]) && s.data[i] != '_' && s.data[i] != '-')
-            return false;
-    return s.size > 0;
+    return slice_is_word(s, "_-");
 }
 
 static void take_helper(struct search *s, int value, struct authfile_answer *a)

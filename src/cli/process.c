@@ -16,23 +16,22 @@ static struct rlimit cores; /* before process_no_core */
 static bool cores_changed;
 
 /* Not by setrlimit: musl's would link in the code that stops threads. */
-static void limit_cores(const struct rlimit *limit)
-{
 #ifdef __linux__
-    prlimit(0, RLIMIT_CORE, limit, NULL);
+#define GET_CORES(limit) prlimit(0, RLIMIT_CORE, NULL, limit)
+#define SET_CORES(limit) prlimit(0, RLIMIT_CORE, limit, NULL)
 #else
-    setrlimit(RLIMIT_CORE, limit);
+#define GET_CORES(limit) getrlimit(RLIMIT_CORE, limit)
+#define SET_CORES(limit) setrlimit(RLIMIT_CORE, limit)
 #endif
-}
 
 /* Leaves the hard limit, so that process_restore can raise the soft one again. */
 void process_no_core(void)
 {
     struct rlimit none = {0, 0};
-    cores_changed = getrlimit(RLIMIT_CORE, &cores) == 0;
+    cores_changed = GET_CORES(&cores) == 0;
     if (cores_changed)
         none.rlim_max = cores.rlim_max;
-    limit_cores(&none);
+    SET_CORES(&none);
 }
 
 void process_restore(void)
@@ -45,5 +44,5 @@ void process_restore(void)
     for (size_t i = 0; i < COUNT(OUR_SECRETS); i++)
         unsetenv(OUR_SECRETS[i]);
     if (cores_changed)
-        limit_cores(&cores);
+        SET_CORES(&cores);
 }

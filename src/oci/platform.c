@@ -13,19 +13,11 @@ struct entry {
     int os, architecture, variant;
 };
 
-static bool is_word(struct slice s)
-{
-    for (size_t i = 0; i < s.size; i++)
-        if (!is_alnum(s.data[i]) && s.data[i] != '.' && s.data[i] != '_' && s.data[i] != '-')
-            return false;
-    return s.size > 0;
-}
-
 bool platform_valid(struct slice text)
 {
     int parts = 0;
     for (; text.data && parts < 4; parts++)
-        if (!is_word(slice_split(&text, '/')))
+        if (!slice_is_word(slice_split(&text, '/'), "._-"))
             return false;
     return parts == 2 || parts == 3;
 }

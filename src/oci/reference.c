@@ -5,19 +5,9 @@
 
 #define HOST_MAX 255
 
-static bool is_tag_char(char c)
-{
-    return is_alnum(c) || c == '_' || c == '.' || c == '-';
-}
-
 bool tag_valid(struct slice s)
 {
-    if (s.size == 0 || s.size > TAG_MAX || s.data[0] == '.' || s.data[0] == '-')
-        return false;
-    for (size_t i = 0; i < s.size; i++)
-        if (!is_tag_char(s.data[i]))
-            return false;
-    return true;
+    return s.size <= TAG_MAX && slice_is_word(s, "_.-") && s.data[0] != '.' && s.data[0] != '-';
 }
 
 static bool is_word_char(char c)
@@ -67,12 +57,7 @@ static bool repository_valid(struct slice s)
 /* One label of a domain: letters, digits, and '-', except at either end. */
 static bool label_valid(struct slice s)
 {
-    if (s.size == 0 || s.data[0] == '-' || s.data[s.size - 1] == '-')
-        return false;
-    for (size_t i = 0; i < s.size; i++)
-        if (!is_alnum(s.data[i]) && s.data[i] != '-')
-            return false;
-    return true;
+    return slice_is_word(s, "-") && s.data[0] != '-' && s.data[s.size - 1] != '-';
 }
 
 static bool domain_valid(struct slice s)
