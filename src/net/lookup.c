@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "net/address.h"
 #include "net/child.h"
 
 /* ---- --resolve ------------------------------------------------------------------------------- */
@@ -32,17 +33,6 @@ static struct slice split_host(struct slice *rest)
     return slice_split(rest, ':');
 }
 
-/* A numeric address. */
-static bool parse_address(struct regtag_address *a, struct slice text)
-{
-    char copy[REGTAG_ADDRESS_TEXT_MAX];
-    if (text.size >= sizeof copy || slice_find(text, '\0') < text.size)
-        return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    return regtag_address_parse(a, copy);
-}
-
 const char *override_parse(struct overrides *overrides, const char *text)
 {
     struct slice rest = slice_of(text);
@@ -59,7 +49,7 @@ const char *override_parse(struct overrides *overrides, const char *text)
     do {
         if (o->count == REGTAG_ADDRESSES_MAX)
             return "it has more than 16 addresses";
-        if (!parse_address(&o->list[o->count++], without_brackets(slice_split(&rest, ','))))
+        if (!address_parse(&o->list[o->count++], without_brackets(slice_split(&rest, ','))))
             return "what follows the port is not a numeric IPv4 or IPv6 address";
     } while (rest.data);
     overrides->count++;

@@ -1,8 +1,8 @@
 #include "net/no_proxy.h"
 
-#include <arpa/inet.h>
 #include <string.h>
-#include <sys/socket.h>
+
+#include "net/address.h"
 
 /* ---- Addresses ------------------------------------------------------------------------------- */
 
@@ -24,16 +24,17 @@ static void unmap(struct number *n)
 /* False if the text is not an address. */
 static bool read_number(struct number *n, struct slice text)
 {
-    char copy[INET6_ADDRSTRLEN];
-    if (text.size == 0 || text.size >= sizeof copy || slice_find(text, '\0') < text.size)
+    struct regtag_address a;
+    if (!address_parse(&a, text))
         return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    n->bits = 32;
-    if (inet_pton(AF_INET, copy, n->bytes) == 1)
-        return true;
-    n->bits = 128;
-    return inet_pton(AF_INET6, copy, n->bytes) == 1;
+    if (a.socket.any.sa_family == AF_INET) {
+        n->bits = 32;
+        memcpy(n->bytes, &a.socket.v4.sin_addr, 4);
+    } else {
+        n->bits = 128;
+        memcpy(n->bytes, &a.socket.v6.sin6_addr, 16);
+    }
+    return true;
 }
 
 /* Whether two addresses have the same first `bits` bits. */

@@ -8,7 +8,7 @@ words=$(mktemp)
 trap 'rm -f "$words"' EXIT
 
 # The names, from the tables of the command itself.
-options=$(sed -n 's/^    {"\([a-z-]*\)", "[a-z]*", ".*/\1/p' src/cli/options.c | paste -sd'|')
+options=$(sed -n 's/^    {"\([a-z-]*\)", ".*/\1/p' src/cli/options.c | paste -sd'|')
 verbs=$(sed -n 's/^    \.name = "\([a-z]*\)",$/\1/p' src/cli/verb_*.c | paste -sd'|')
 for name in timeout stall platform expect with-siblings allow-realm tls plain-http; do
     echo "$options" | tr '|' '\n' | grep -qx -- "$name" || { echo "src/cli/options.c: no option $name can be read"; exit 1; }
