@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/output.h"
+
 #define PATH_BYTES 4096
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -96,17 +98,10 @@ static int ends_torn(int fd, bool *torn)
 }
 
 /* Usually one call of write, so that lines of several processes do not mix. Returns 0, or errno. */
-static int write_all(int fd, struct slice s)
+static int write_synced(int fd, struct slice s)
 {
-    while (s.size) {
-        ssize_t n = write(fd, s.data, s.size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? errno : EIO;
-        s = slice_from(s, (size_t)n);
-    }
-    return sync_retried(fd) == 0 ? 0 : errno;
+    int problem = output_write_all(fd, s);
+    return problem || sync_retried(fd) == 0 ? problem : errno;
 }
 
 const char *journal_append(struct journal *j, const struct journal_line *line)
@@ -120,6 +115,6 @@ const char *journal_append(struct journal *j, const struct journal_line *line)
         return "the name of the image is too long for it";
     int problem = ends_torn(j->fd, &torn);
     if (!problem)
-        problem = write_all(j->fd, torn ? (struct slice){text, 1 + w.used} : written(&w));
+        problem = write_synced(j->fd, torn ? (struct slice){text, 1 + w.used} : written(&w));
     return problem ? strerror(problem) : NULL;
 }

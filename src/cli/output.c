@@ -33,11 +33,10 @@ int output_open_null(void)
     return ends[0];
 }
 
-/* Returns 0, or errno. */
-static int write_all(int fd, const char *data, size_t size)
+int output_write_all(int fd, struct slice s)
 {
-    while (size) {
-        ssize_t n = write(fd, data, size);
+    while (s.size) {
+        ssize_t n = write(fd, s.data, s.size);
         if (n < 0 && errno == EAGAIN) {
             /* We were given a pipe that does not block: wait for its reader. */
             struct pollfd ready = {fd, POLLOUT, 0};
@@ -48,8 +47,7 @@ static int write_all(int fd, const char *data, size_t size)
             continue;
         if (n <= 0)
             return n < 0 ? errno : EIO;
-        data += n;
-        size -= (size_t)n;
+        s = slice_from(s, (size_t)n);
     }
     return 0;
 }
@@ -57,7 +55,7 @@ static int write_all(int fd, const char *data, size_t size)
 void output_flush(void)
 {
     if (used && !problem)
-        problem = write_all(STDOUT_FILENO, buffer, used);
+        problem = output_write_all(STDOUT_FILENO, (struct slice){buffer, used});
     used = 0;
 }
 
@@ -85,7 +83,7 @@ void output_note(const char *before, struct slice text)
     write_text(&w, before);
     write_escaped(&w, text);
     line[w.used] = '\n';
-    write_all(STDERR_FILENO, line, w.used + 1);
+    output_write_all(STDERR_FILENO, (struct slice){line, w.used + 1});
 }
 
 void output_error(const char *text)

@@ -11,6 +11,9 @@ bool output_open_standard(void);
 /* Opens /dev/null or, where there is no /dev, one end of a pipe. */
 int output_open_null(void);
 
+/* Writes all of it to a file, waiting where a pipe does not block. Returns 0, or errno. */
+int output_write_all(int fd, struct slice s);
+
 /* To standard output, through a buffer. After a failure (see output_problem) nothing more is written. */
 void output_write(struct slice s);
 void output_flush(void);
