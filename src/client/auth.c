@@ -16,7 +16,7 @@ static bool is_set(const char *text)
 void auth_init(struct auth *a, const struct regtag_credentials *credentials)
 {
     struct slice token = slice_of(credentials->bearer_token);
-    memset(a, 0, offsetof(struct auth, realm));
+    memset(a, 0, offsetof(struct auth, answer));
     memset(&a->answer, 0, offsetof(struct token_answer, token));
     a->credentials = credentials;
     if (token.size == 0 || token.size > TOKEN_MAX)

@@ -22,14 +22,14 @@ enum auth_step {
 
 struct auth {
     const struct regtag_credentials *credentials;
-    enum auth_scheme scheme; /* used for every request to the registry */
-    bool pinged;             /* /v2/ was already asked for a challenge */
-    bool by_get;             /* the token server does not support POST */
-    uint64_t expires;        /* when to stop using the token, in milliseconds; UINT64_MAX: never */
-    bool secret;             /* `answer` has held a secret; if not, its pages need no wiping */
-    char realm[URL_MAX + 1]; /* absolute URL of the token server */
-    char service[SERVICE_MAX + 1];
+    enum auth_scheme scheme;    /* used for every request to the registry */
+    bool pinged;                /* /v2/ was already asked for a challenge */
+    bool by_get;                /* the token server does not support POST */
+    uint64_t expires;           /* when to stop using the token, in milliseconds; UINT64_MAX: never */
+    bool secret;                /* `answer` has held a secret; if not, its pages need no wiping */
     struct token_answer answer; /* from the token server; holds the current token */
+    char realm[URL_MAX + 1];    /* absolute URL of the token server */
+    char service[SERVICE_MAX + 1];
 };
 
 /* A bearer token among the credentials is used from the first request on. The credentials are borrowed:

@@ -40,9 +40,9 @@
 
 struct client {
     struct context context;
-    struct remote remote;
     const struct exchange *logging_in; /* the exchange that waits for `login`, or NULL */
     struct login login;
+    struct remote remote;
 };
 
 /* The configuration and the connections, as many as it says, are borrowed: they must outlive *c. */

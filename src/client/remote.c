@@ -6,7 +6,7 @@
 
 void remote_init(struct remote *r, struct context *context, struct connection *connections)
 {
-    memset(r, 0, offsetof(struct remote, location));
+    memset(r, 0, offsetof(struct remote, auth));
     r->context = context;
     auth_init(&r->auth, &context->config->credentials);
     r->home = &connections[0];

@@ -17,12 +17,13 @@ struct remote {
     uint64_t pause;     /* milliseconds to wait before the next request, as of the last response */
     uint64_t remaining; /* last RateLimit-Remaining */
 
-    const struct exchange *redirected; /* the exchange that `location` belongs to */
-    char location[URL_MAX + 1];
-
-    struct auth auth;
     struct connection *home; /* to the registry */
     struct connection *away; /* to any other origin: a token server or the target of a redirect */
+    const struct exchange *redirected; /* the exchange that `location` belongs to */
+
+    /* The large buffers come last: what each run needs stays on few pages. */
+    struct auth auth;
+    char location[URL_MAX + 1];
 };
 
 /* Initializes a remote with the first two of the connections, whose memory is borrowed. The caller sets
