@@ -8,7 +8,8 @@
 
 void client_init(struct client *c, const struct regtag_config *config, struct connection *connections)
 {
-    memset(&c->context, 0, sizeof c->context);
+    memset(&c->context, 0, offsetof(struct context, error));
+    error_clear(&c->context.error);
     c->context.config = config;
     c->logging_in = NULL;
     remote_init(&c->remote, &c->context, connections);

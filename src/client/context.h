@@ -13,9 +13,9 @@ struct context {
     unsigned reads_left; /* in this step; bounded, so that even a fast server cannot hide a timeout */
 
     /* Why the last request failed; reset when the next one begins. */
-    struct error error;
     bool permanent;   /* retrying would fail the same way */
     bool unreachable; /* no connection was established */
+    struct error error;
 };
 
 #endif

@@ -75,7 +75,11 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
 
     struct regtag *r = memory;
     struct connection *first = (struct connection *)(void *)((char *)memory + sizeof(union alignment));
-    memset(r, 0, offsetof(struct regtag, verb_memory));
+    memset(r, 0, offsetof(struct regtag, result_error));
+    error_clear(&r->result_error);
+    error_clear(&r->error);
+    error_clear(&r->problem);
+    error_clear(&r->unknown);
     memcpy(&r->config, config, config->size);
     r->config.connections = connections(config);
     r->memory.tokens_max = tokens_max(config);

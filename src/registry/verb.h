@@ -39,10 +39,6 @@ struct regtag {
 
     struct reference reference;
     struct regtag_result result;
-    struct error result_error; /* of the current result */
-    struct error error;        /* of the operation: the first one */
-    struct error problem;      /* scratch: what went wrong in the current state */
-    struct error unknown;      /* why a tag could not be resolved (resolve.h) */
     bool resolve_by_get;       /* HEAD is of no use at this registry */
     struct guards guards;
 
@@ -51,6 +47,11 @@ struct regtag {
     char *manifest;
     size_t manifest_size, manifest_max;
     struct document_memory memory;
+
+    struct error result_error; /* of the current result */
+    struct error error;        /* of the operation: the first one */
+    struct error problem;      /* scratch: what went wrong in the current state */
+    struct error unknown;      /* why a tag could not be resolved (resolve.h) */
 
     union {
         uint64_t number;
