@@ -91,6 +91,16 @@ static void parts_are_found(void **state)
     assert_int_equal(slice_find(SLICE("a\0b"), '\0'), 1);
 }
 
+static void words_have_nothing_else_in_them(void **state)
+{
+    (void)state;
+    assert_true(slice_is_word(SLICE("azAZ09"), ""));
+    assert_true(slice_is_word(SLICE("a_b-"), "-_"));
+    assert_false(slice_is_word(SLICE(""), "-_"));
+    assert_false(slice_is_word(SLICE("a.b"), "-_"));
+    assert_false(slice_is_word(SLICE("a\0b"), "-_"));
+}
+
 static void only_spaces_and_tabs_are_trimmed(void **state)
 {
     (void)state;
@@ -595,6 +605,7 @@ int main(void)
         cmocka_unit_test(slices_are_compared_by_their_bytes),
         cmocka_unit_test(case_is_ascii_only),
         cmocka_unit_test(parts_are_found),
+        cmocka_unit_test(words_have_nothing_else_in_them),
         cmocka_unit_test(only_spaces_and_tabs_are_trimmed),
         cmocka_unit_test(splitting_yields_every_part_once),
         cmocka_unit_test(splitting_tells_an_empty_last_part_from_none),
