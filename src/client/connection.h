@@ -73,8 +73,7 @@ struct in_flight {
 
 struct connection {
     struct context *context;
-    unsigned number; /* the transport's number for it */
-    struct regtag_origin origin;
+    unsigned number;   /* the transport's number for it */
     bool open;         /* in use, or being opened */
     bool up;           /* bytes were transferred, so it is connected */
     bool used;         /* has carried a complete response */
@@ -102,6 +101,7 @@ struct connection {
     bool early;         /* it began before its request was sent */
     uint64_t discarded; /* bytes of its body, if the request was withdrawn */
     struct http_response response;
+    struct regtag_origin origin;
     struct answer_words words; /* beginning of a non-content body, set by the exchange */
 
     char out_memory[REQUEST_MAX];

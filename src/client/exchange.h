@@ -65,8 +65,6 @@ enum answer_use { USE_CONTENT, USE_WORDS, USE_REDIRECT, USE_RETRY };
 
 struct exchange {
     struct remote *remote;
-    struct request request;
-    struct transfer transfer;
     enum exchange_state state;
     enum answer_use use;
     uint64_t resume;         /* earliest time to send it; 0: at once */
@@ -81,6 +79,9 @@ struct exchange {
     /* Set from EXCHANGE_HEAD or EXCHANGE_END on; valid until an exchange of the remote is stepped. */
     const struct http_response *response;
     const struct answer_words *words;
+
+    struct transfer transfer;
+    struct request request;
 };
 
 /* Begins an exchange, which sends nothing until it is stepped. *x must be zeroed before its first use; a

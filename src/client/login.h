@@ -16,11 +16,11 @@ struct login {
     enum login_state state;
     struct remote *remote;
     struct attempts *attempts;
+    uint64_t asked; /* when the token was requested */
+    size_t form_size;
     struct exchange exchange;
     struct regtag_origin server; /* the token server's */
-    uint64_t asked;              /* when the token was requested */
-    size_t form_size;
-    char form[FORM_MAX]; /* target or body of the token request */
+    char form[FORM_MAX];         /* target or body of the token request */
 };
 
 void login_init(struct login *l);

@@ -12,14 +12,14 @@ struct remote {
     struct context *context;
     const struct reference *reference; /* names the repository for request paths and token scopes */
     const char *actions;               /* of the token scope: "pull", "pull,push" */
-    struct regtag_origin origin;
-    bool alone;         /* no pipelining: a server or proxy failed to handle it */
-    uint64_t pause;     /* milliseconds to wait before the next request, as of the last response */
-    uint64_t remaining; /* last RateLimit-Remaining */
-
+    bool alone;                        /* no pipelining: a server or proxy failed to handle it */
+    uint64_t pause;          /* milliseconds to wait before the next request, as of the last response */
+    uint64_t remaining;      /* last RateLimit-Remaining */
     struct connection *home; /* to the registry */
     struct connection *away; /* to any other origin: a token server or the target of a redirect */
+
     const struct exchange *redirected; /* the exchange that `location` belongs to */
+    struct regtag_origin origin;
 
     /* The large buffers come last: what each run needs stays on few pages. */
     struct auth auth;

@@ -107,16 +107,16 @@ struct regtag_socket {
     short wants;      /* what poll has to wait for, while connecting */
     short read_wants; /* the same once it is up */
     short write_wants;
-    struct regtag_origin origin;
-    const struct regtag_origin *peer;   /* the origin, or the proxy */
-    size_t count, next;                 /* addresses, and the one to try next */
-    uint64_t until;                     /* the time of the next attempt, or of the tunnel's next step */
-    int attempts[REGTAG_ADDRESSES_MAX]; /* sockets that are being connected, by address; -1: none */
-    struct regtag_address list[REGTAG_ADDRESSES_MAX];
-    size_t first_failed; /* the address that failed first */
-    int dial_error;      /* its errno; 0: none */
+    const struct regtag_origin *peer; /* the origin, or the proxy */
+    size_t count, next;               /* addresses, and the one to try next */
+    uint64_t until;                   /* the time of the next attempt, or of the tunnel's next step */
+    size_t first_failed;              /* the address that failed first */
+    int dial_error;                   /* its errno; 0: none */
     int read_error, write_error;
     struct regtag_failure failure, write_failure;
+    int attempts[REGTAG_ADDRESSES_MAX]; /* sockets that are being connected, by address; -1: none */
+    struct regtag_address list[REGTAG_ADDRESSES_MAX];
+    struct regtag_origin origin;
     char text[REGTAG_SOCKET_TEXT_MAX];
     void *reserved[4];
 };

@@ -15,7 +15,6 @@ enum resolve_state { RESOLVE_START, RESOLVE_HEAD, RESOLVE_GET, RESOLVE_OVER };
 
 struct resolve {
     enum resolve_state state;
-    struct exchange exchange;
     const char *tag;
     bool certain;
     unsigned head;     /* 0, or the status of the HEAD that the GET double-checks */
@@ -23,6 +22,7 @@ struct resolve {
 
     enum sight sight;
     char digest[DIGEST_SHA256_SIZE + 1];
+    struct exchange exchange;
 };
 
 struct resolve_options {

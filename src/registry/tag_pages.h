@@ -19,7 +19,6 @@ enum pages_state { PAGES_START, PAGES_READ, PAGES_OVER };
 /* Pages are identified by a hash of their request target. */
 struct tag_pages {
     enum pages_state state;
-    struct exchange exchange;
     struct attempts *attempts;
     uint64_t first, mark;      /* hashes of the first page and of the marked one, to detect loops */
     uint64_t pages, next_mark; /* pages so far; page at which the mark moves */
@@ -28,6 +27,7 @@ struct tag_pages {
     unsigned current;          /* index of this page's URL in `url` */
     struct slice unread;       /* part of the page not parsed yet */
     struct tag_list tags;
+    struct exchange exchange;
     char url[2][URL_MAX + 1];
 };
 

@@ -31,21 +31,21 @@ struct guards {
 };
 
 struct regtag {
-    struct regtag_config config;
     const struct verb *verb; /* NULL until one is chosen */
     bool started;            /* the first step has set the deadline */
     bool over;
     uint64_t deadline;
-
-    struct reference reference;
-    struct regtag_result result;
-    bool resolve_by_get;       /* HEAD is of no use at this registry */
-    struct guards guards;
-
-    char digest[DIGEST_MAX + 1]; /* of the manifest */
+    bool resolve_by_get; /* HEAD is of no use at this registry */
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
+
+    struct regtag_result result;
+    struct regtag_config config;
+    struct reference reference;
+    struct guards guards;
+
+    char digest[DIGEST_MAX + 1]; /* of the manifest */
     struct document_memory memory;
 
     struct error result_error; /* of the current result */

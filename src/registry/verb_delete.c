@@ -19,9 +19,9 @@ enum delete_state {
 
 struct delete_verb {
     enum delete_state state;
-    char tag[TAG_MAX + 1];
     bool by_digest; /* delete the manifest, and all its tags with it */
     size_t sibling; /* offset of the next name in r->manifest, which holds all of them */
+    char tag[TAG_MAX + 1];
     struct resolve resolve;
     struct change change;
     struct tag_pages pages;

@@ -26,15 +26,15 @@ enum reason {
 
 struct tag_verb {
     enum tag_state state;
-    struct names names;
-    size_t index, next;         /* of the current name, and of the one after it */
-    struct resolve resolves[2]; /* for the current name, and ahead of time for the next one */
-    unsigned current;           /* which of them is for the current name */
-    size_t ahead;               /* index of the name that the other one is for; names.count if none */
-    struct manifest_fetch fetch;
+    size_t index, next; /* of the current name, and of the one after it */
+    unsigned current;   /* which of them is for the current name */
+    size_t ahead;       /* index of the name that the other one is for; names.count if none */
     bool unanswered;    /* an upload of this name got no answer, and the tag was not resolved since */
     enum reason reason; /* why it is unconfirmed */
     bool no_manifest;   /* the fetch failed: abort_error is about the image, not about a tag */
+    struct names names;
+    struct resolve resolves[2]; /* for the current name, and ahead of time for the next one */
+    struct manifest_fetch fetch;
     struct change change;
     struct error abort_error; /* fails all remaining names */
 };
