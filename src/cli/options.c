@@ -198,7 +198,7 @@ static bool usage(const struct options *o, struct error *e, const char *what, co
     return false;
 }
 
-static bool bad_value(struct error *e, const char *option, const char *value, const char *problem)
+bool options_bad_value(struct error *e, const char *option, const char *value, const char *problem)
 {
     error_set(e, REGTAG_E_USAGE, "--%s \"%.*s\": %s", option,
               SLICE_ARG(slice_head(slice_of(value), 200)), problem);
@@ -208,7 +208,7 @@ static bool bad_value(struct error *e, const char *option, const char *value, co
 static bool set_resolve(struct options *o, const char *value, struct error *e)
 {
     const char *problem = override_parse(&o->overrides, value);
-    return !problem || bad_value(e, "resolve", value, problem);
+    return !problem || options_bad_value(e, "resolve", value, problem);
 }
 
 static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct error *e)
@@ -223,7 +223,7 @@ static bool add_value(struct option_values *values, const struct option *option,
                       struct error *e)
 {
     if (values->count == OPTION_VALUES_MAX)
-        return bad_value(e, option->name, value, "it is given more often than 8 times");
+        return options_bad_value(e, option->name, value, "it is given more often than 8 times");
     values->list[values->count++] = value;
     return true;
 }
@@ -231,7 +231,7 @@ static bool add_value(struct option_values *values, const struct option *option,
 static bool add_expected(struct options *o, const char *value, struct error *e)
 {
     if (o->expected_count == EXPECTED_MAX)
-        return bad_value(e, "expect", value, "it is given more often than 256 times");
+        return options_bad_value(e, "expect", value, "it is given more often than 256 times");
     o->expected[o->expected_count++] = value;
     return true;
 }
@@ -242,7 +242,7 @@ static bool set_percent(uint64_t *number, const char *value, struct error *e)
     if (digits.size && digits.data[digits.size - 1] == '%')
         digits.size--;
     return slice_number(digits, 100, number) ||
-           bad_value(e, "jitter", value, "it takes a whole number of percent, up to 100%");
+           options_bad_value(e, "jitter", value, "it takes a whole number of percent, up to 100%");
 }
 
 static bool set_number(uint64_t *number, const struct option *option, const char *value, struct error *e)
@@ -255,7 +255,7 @@ static bool set_number(uint64_t *number, const struct option *option, const char
         return true;
     write_format(&w, "it takes a whole number from %u to %llu", least, (unsigned long long)most);
     text[w.used] = '\0';
-    return bad_value(e, option->name, value, text);
+    return options_bad_value(e, option->name, value, text);
 }
 
 static bool set_option(struct options *o, const struct option *option, const char *value,

@@ -64,4 +64,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e);
 /* Prints the help of a verb, or that of the program for NULL, to standard output. */
 void options_help(const struct cli_verb *verb);
 
+/* Sets e with REGTAG_E_USAGE: an option's value is not valid because of `problem`. Returns false. */
+bool options_bad_value(struct error *e, const char *option, const char *value, const char *problem);
+
 #endif

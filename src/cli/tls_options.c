@@ -10,13 +10,6 @@
 #include "base/calendar.h"
 #include "net/file.h"
 
-static bool bad_value(struct error *e, const char *option, const char *value, const char *problem)
-{
-    error_set(e, REGTAG_E_USAGE, "--%s \"%.*s\": %s", option,
-              SLICE_ARG(slice_head(slice_of(value), 200)), problem);
-    return false;
-}
-
 /* ---- Dates ----------------------------------------------------------------------------------- */
 
 /* YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ of RFC 3339. */
@@ -43,8 +36,9 @@ static bool set_time_floor(struct tls_settings *t, const char *value, struct err
     if (parse_date(slice_of(value), &t->time_floor))
         return true;
     if (stat(value, &status) != 0)
-        return bad_value(e, "time-floor", value,
-                         "it is neither a date like 2026-01-31 or 2026-01-31T12:00:00Z, nor a file");
+        return options_bad_value(
+            e, "time-floor", value,
+            "it is neither a date like 2026-01-31 or 2026-01-31T12:00:00Z, nor a file");
     t->time_floor = (int64_t)status.st_mtime;
     return true;
 }
@@ -58,7 +52,7 @@ static bool set_authorities(struct tls_settings *t, const struct option_values *
         const char *path = files->list[i];
         const char *problem = access(path, R_OK) != 0 ? strerror(errno) : file_keep(path, deadline);
         if (problem)
-            return bad_value(e, "cacert", path, problem);
+            return options_bad_value(e, "cacert", path, problem);
         t->authority[t->authorities++] = path;
     }
     return true;
@@ -92,14 +86,16 @@ static bool set_pins(struct tls_settings *t, const struct option_values *pins, s
 {
     for (unsigned i = 0; i < pins->count; i++)
         if (!parse_pin(slice_of(pins->list[i]), t->pin[t->pins++]))
-            return bad_value(e, "pin", pins->list[i], "it takes sha256// and the Base64 of a SHA-256");
+            return options_bad_value(e, "pin", pins->list[i],
+                                     "it takes sha256// and the Base64 of a SHA-256");
     return true;
 }
 
 static bool check_combination(const struct options *o, struct error *e)
 {
     if (o->key && !o->cert)
-        return bad_value(e, "key", o->key, "it needs --cert, the certificate that it belongs to");
+        return options_bad_value(e, "key", o->key,
+                                 "it needs --cert, the certificate that it belongs to");
     if (o->pin_only && o->pin.count == 0)
         error_set(e, REGTAG_E_USAGE, "--pin-only needs a --pin");
     return e->status == 0;
