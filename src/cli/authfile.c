@@ -215,7 +215,8 @@ static void take_helper(struct search *s, int value, struct authfile_answer *a)
 
 static bool index_file(struct search *s, struct slice text, const struct document_memory *memory)
 {
-    struct error why = {.status = 0};
+    struct error why;
+    error_clear(&why);
     if (document_index(&s->d, text, memory, s->name, &why)) {
         if (document_is_object(&s->d, 0))
             return true;

@@ -228,7 +228,8 @@ static enum helper_verdict evaluate(const struct run *run, struct credentials *c
     struct slice text = trim_lines(written(&run->answer));
     bool exited = WIFEXITED(run->status);
     struct document d;
-    struct error why = {.status = 0};
+    struct error why;
+    error_clear(&why);
 
     if (exited && WEXITSTATUS(run->status) == 0) {
         if (document_index(&d, text, run->h->index, "it", &why))

@@ -48,7 +48,8 @@ static bool begins_time(struct slice s)
 static bool is_tagged_reference(struct slice s)
 {
     struct reference r;
-    struct error ignored = {.status = 0};
+    struct error ignored;
+    error_clear(&ignored);
     return reference_parse(&r, s, &ignored) && r.tag.size && !r.digest.size;
 }
 

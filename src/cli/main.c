@@ -41,8 +41,9 @@ static int run_verb(uint64_t deadline)
 
 int main(int argc, char **argv)
 {
-    struct error e = {.status = 0};
+    struct error e;
     bool has_output = output_open_standard();
+    error_clear(&e);
     signal(SIGPIPE, SIG_IGN);
     /* Makes write fail at the limit for files, as on a full disk. */
     signal(SIGXFSZ, SIG_IGN);

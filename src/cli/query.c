@@ -29,7 +29,8 @@ static enum regtag_status step_to_end(const struct query *q, const struct option
 
 int query_run(const struct query *q, const struct options *o, uint64_t deadline)
 {
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     if (session_login(o->arguments[0], deadline, &e)) {
         struct regtag_config config = session_config(deadline);
         return (int)step_to_end(q, o, session_operation(&config));

@@ -30,8 +30,9 @@ static void row_print(struct row *row)
 struct slice report_reference(const char *image, const char *tag, char *text, size_t size)
 {
     struct reference r;
-    struct error ignored = {.status = 0};
+    struct error ignored;
     struct writer w = writer_to(text, size);
+    error_clear(&ignored);
     if (reference_parse(&r, slice_of(image), &ignored))
         write_format(&w, "%.*s:%s", SLICE_ARG(r.name), tag);
     return written(&w);

@@ -66,7 +66,8 @@ void tag_runner_fail(struct tag_runner *t, const struct error *problem)
 
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline)
 {
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     if (t->journal_error.status)
         tag_runner_fail(t, &t->journal_error);
     else if (session_login_next(t->image, deadline, &e))
@@ -180,9 +181,10 @@ static void on_upload(struct tag_runner *t, const struct regtag_result *result)
  * found the tag in its place already is recorded, so that the next one does not look again. */
 static void journal_result(struct tag_runner *t, const struct regtag_result *result)
 {
-    struct error e = {.status = 0};
+    struct error e;
     bool touched = result->outcome != REGTAG_TAG_UNCHANGED && result->outcome != REGTAG_TAG_FAILED;
     bool undone_before = t->undone && result->outcome == REGTAG_TAG_UNCHANGED;
+    error_clear(&e);
     if (!t->journal || (!remove_pending(t, result->name) && !touched && !undone_before))
         return;
     const char *problem = write_journal(t, result, journal_outcome(result));
@@ -240,7 +242,8 @@ static void on_sibling(const struct tag_runner *t, const char *tag)
 /* An operation that could not begin has settled no tag. */
 static void on_end(struct tag_runner *t, struct regtag *r)
 {
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     if (!session_operation_ok(r, &e) && t->reported == 0)
         tag_runner_fail(t, &e);
 }

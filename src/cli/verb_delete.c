@@ -9,8 +9,9 @@
 static struct slice tag_of(const char *image, char text[TAG_MAX + 1])
 {
     struct reference reference;
-    struct error ignored = {.status = 0};
+    struct error ignored;
     struct writer w = writer_to(text, TAG_MAX);
+    error_clear(&ignored);
     if (reference_parse(&reference, slice_of(image), &ignored))
         write_slice(&w, reference_tag(&reference));
     text[w.used] = '\0';
@@ -85,9 +86,10 @@ static void delete_image(struct tag_runner *t, const char *image, uint64_t deadl
 
 static int run(struct options *o, uint64_t deadline)
 {
-    struct error e = {.status = 0};
+    struct error e;
     struct journal journal;
     struct tag_runner t = {.options = o};
+    error_clear(&e);
     if (!check(o, deadline, &e)) {
         report_problem(&e);
         return e.status;

@@ -14,9 +14,10 @@ static struct regtag *begin(const struct options *o, uint64_t deadline)
 
 static int run(struct options *o, uint64_t deadline)
 {
-    struct error e = {.status = 0};
+    struct error e;
     struct journal journal;
     struct tag_runner t = {.options = o};
+    error_clear(&e);
     if (!session_operation_ok(begin(o, deadline), &e)) {
         report_problem(&e);
         return e.status;

@@ -114,8 +114,9 @@ static void copy(char *text, size_t size, struct slice s)
 static void plan(struct step *s, const struct journal_line *line)
 {
     struct reference reference;
-    struct error ignored = {.status = 0};
+    struct error ignored;
     struct writer w = writer_to(s->image, sizeof s->image - 1);
+    error_clear(&ignored);
 
     copy(s->reference, sizeof s->reference, line->reference);
     copy(s->before, sizeof s->before, line->before);
@@ -155,7 +156,8 @@ static struct regtag *begin(struct undo *u, const struct step *s)
 
 static void run_step(struct undo *u, const struct step *s)
 {
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     if (!s->known)
         error_set(&e, REGTAG_E_NOT_FOUND, "%s: the journal does not know where it pointed before",
                   s->reference);
@@ -213,7 +215,8 @@ static void undo_all(struct undo *u, struct error *e)
 static int run(struct options *o, uint64_t deadline)
 {
     struct undo *u = &undo;
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     u->o = o;
     u->deadline = deadline;
     u->runner.options = o;

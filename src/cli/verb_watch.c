@@ -176,7 +176,8 @@ static void report_command_failure(const struct watch *w, const struct error *e)
 static void run_command(struct watch *w)
 {
     struct command c = {w->o->command, w->image, w->applied.digest, w->current.digest};
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     session_note("runs COMMAND");
     int status = command_run(&c, &e);
     if (status == 0) {
@@ -269,7 +270,8 @@ static void wait_for_next(const struct watch *w, uint64_t pause, uint64_t since)
 
 static void poll_and_act(struct watch *w)
 {
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     bool answered = poll_tag(w, &e);
     uint64_t since = regtag_clock(), pause = w->operation ? regtag_pause(w->operation) : 0;
     if (answered)
@@ -284,7 +286,8 @@ static void poll_and_act(struct watch *w)
 static int run(struct options *o, uint64_t deadline)
 {
     static struct watch w;
-    struct error e = {.status = 0};
+    struct error e;
+    error_clear(&e);
     (void)deadline;
     w.o = o;
     w.image = o->arguments[0];

@@ -14,16 +14,11 @@
 
 #define ATTEMPT_DELAY 250 /* milliseconds between attempts to connect */
 
-static unsigned number_of(const struct regtag_sockets *s, const struct regtag_socket *c)
-{
-    return (unsigned)(c - s->sockets);
-}
-
 static void report(const struct regtag_sockets *s, const struct regtag_socket *c,
                    enum regtag_progress step, const char *address)
 {
     if (s->progress)
-        s->progress(s->progress_context, number_of(s, c), step, address);
+        s->progress(s->progress_context, c->number, step, address);
 }
 
 /* ---- Closing --------------------------------------------------------------------------------- */
@@ -39,15 +34,14 @@ static void close_attempts(struct regtag_socket *c)
 
 void regtag_socket_close(struct regtag_sockets *s, struct regtag_socket *c)
 {
-    unsigned number = number_of(s, c);
     if (c->state == SOCKET_NAMING && s->resolver.cancel)
-        s->resolver.cancel(s->resolver.context, number);
+        s->resolver.cancel(s->resolver.context, c->number);
     if (c->state == SOCKET_DIALING)
         close_attempts(c);
     if (c->proxied)
-        s->proxies.end(s->proxies.context, number);
+        s->proxies.end(s->proxies.context, c->number);
     if (c->secure)
-        s->tls.close(s->tls.context, number);
+        s->tls.close(s->tls.context, c->number);
     if (c->state == SOCKET_TUNNEL || c->state == SOCKET_HANDSHAKE || c->state == SOCKET_OPEN)
         close(c->fd);
     c->proxied = c->secure = false;
@@ -64,7 +58,7 @@ static void fail(struct regtag_sockets *s, struct regtag_socket *c)
 
 static void step_handshake(struct regtag_sockets *s, struct regtag_socket *c)
 {
-    int result = s->tls.handshake(s->tls.context, number_of(s, c), &c->wants, &c->failure);
+    int result = s->tls.handshake(s->tls.context, c->number, &c->wants, &c->failure);
     if (result == REGTAG_IO_AGAIN)
         return;
     if (result != 0) {
@@ -78,7 +72,7 @@ static void step_handshake(struct regtag_sockets *s, struct regtag_socket *c)
 static void begin_handshake(struct regtag_sockets *s, struct regtag_socket *c)
 {
     c->state = SOCKET_HANDSHAKE;
-    c->secure = s->tls.open(s->tls.context, number_of(s, c), c->fd, &c->origin, &c->failure) == 0;
+    c->secure = s->tls.open(s->tls.context, c->number, c->fd, &c->origin, &c->failure) == 0;
     if (c->secure)
         step_handshake(s, c);
     else
@@ -91,7 +85,7 @@ static void step_tunnel(struct regtag_sockets *s, struct regtag_socket *c)
 {
     c->until = UINT64_MAX;
     int result =
-        s->proxies.tunnel(s->proxies.context, number_of(s, c), c->fd, &c->wants, &c->until, &c->failure);
+        s->proxies.tunnel(s->proxies.context, c->number, c->fd, &c->wants, &c->until, &c->failure);
     if (result == REGTAG_IO_AGAIN)
         return;
     if (result != 0) {
@@ -222,7 +216,7 @@ static void step_naming(struct regtag_sockets *s, struct regtag_socket *c)
 {
     c->fd = -1;
     c->failure.text = "its name could not be looked up";
-    ptrdiff_t count = s->resolver.resolve(s->resolver.context, number_of(s, c), c->peer, c->list,
+    ptrdiff_t count = s->resolver.resolve(s->resolver.context, c->number, c->peer, c->list,
                                           REGTAG_ADDRESSES_MAX, &c->fd, &c->failure);
     if (count > 0) {
         on_addresses(s, c, (size_t)count);
@@ -246,7 +240,7 @@ static void look_up(struct regtag_sockets *s, struct regtag_socket *c)
         on_addresses(s, c, 1);
     else {
         c->failure.status = REGTAG_E_NO_CONNECTION;
-        c->failure.text = "it is not a numeric address, and names are not looked up here";
+        c->failure.text = "it is not a numeric address";
         fail(s, c);
     }
 }
@@ -274,7 +268,7 @@ static bool choose_peer(struct regtag_sockets *s, struct regtag_socket *c)
         return false;
     }
     if (s->proxies.choose)
-        proxy = s->proxies.choose(s->proxies.context, number_of(s, c), &c->origin, &c->failure);
+        proxy = s->proxies.choose(s->proxies.context, c->number, &c->origin, &c->failure);
     c->proxied = proxy != NULL;
     c->peer = proxy ? proxy : &c->origin;
     return c->failure.status == REGTAG_OK;
@@ -287,6 +281,7 @@ void regtag_socket_open(struct regtag_sockets *s, struct regtag_socket *c,
     memset(&c->failure, 0, sizeof c->failure);
     memset(&c->write_failure, 0, sizeof c->write_failure);
     c->dial_error = c->read_error = c->write_error = 0;
+    c->number = (unsigned)(c - s->sockets);
     c->origin = *origin;
     c->count = c->next = 0;
     c->read_wants = POLLIN;

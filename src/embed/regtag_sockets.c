@@ -128,7 +128,7 @@ static void wait_for_transfer(struct waiting *w, const struct regtag_sockets *s,
     if (!want->read && !want->write)
         return;
     if ((want->read && !read) || (want->write && !write) ||
-        (want->read && c->secure && s->tls.pending(s->tls.context, (unsigned)(c - s->sockets))))
+        (want->read && c->secure && s->tls.pending(s->tls.context, c->number)))
         wait_until(w, w->now);
     wait_for(w, c->fd, (short)(read | write));
 }

@@ -102,6 +102,7 @@ enum regtag_progress {
 /* Private: a connection. */
 struct regtag_socket {
     int state, fd;
+    unsigned number;
     bool secure;      /* it has a TLS session */
     bool proxied;     /* it leads to a proxy */
     short wants;      /* what poll has to wait for, while connecting */

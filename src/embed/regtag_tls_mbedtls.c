@@ -93,11 +93,6 @@ static bool is_for_servers(const mbedtls_x509_crt *certificate)
            mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0;
 }
 
-static unsigned number_of(const struct regtag_mbedtls_session *s)
-{
-    return (unsigned)(s - s->owner->sessions);
-}
-
 /* mbedTLS calls it for each certificate, from the root to the server's own (depth 0), which decides. */
 static int verify(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
 {
@@ -116,7 +111,7 @@ static int verify(void *context, mbedtls_x509_crt *certificate, int depth, uint3
     if (!is_for_servers(certificate))
         s->flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
     if (m->judge)
-        s->flags = m->judge(m->context, number_of(s), certificate);
+        s->flags = m->judge(m->context, s->number, certificate);
     s->verified = true;
     *flags = s->flags;
     return s->flags ? MBEDTLS_ERR_X509_FATAL_ERROR : 0;
@@ -268,7 +263,7 @@ static int fail(struct regtag_mbedtls_session *s, int error, struct regtag_failu
     const struct regtag_mbedtls *m = s->owner;
     *f = s->flags ? failure_by_flags(s) : failure_by_error(s, error);
     if (m->explain)
-        m->explain(m->context, number_of(s), s->flags ? 0 : error, f);
+        m->explain(m->context, s->number, s->flags ? 0 : error, f);
     return REGTAG_IO_FAILED;
 }
 
@@ -306,6 +301,7 @@ static int open_session(void *context, unsigned connection, int fd, const struct
     close_session(m, connection);
     memset(s, 0, sizeof *s);
     s->owner = m;
+    s->number = connection;
     s->fd = fd;
     s->origin = origin;
     if (m->configure)

@@ -27,6 +27,7 @@ struct regtag_mbedtls_session {
     /* Private. */
     mbedtls_ssl_context ssl;
     struct regtag_mbedtls *owner;
+    unsigned number; /* of the connection */
     int fd, io_error;
     bool in_use;
     bool up;       /* the handshake is over */

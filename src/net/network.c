@@ -62,7 +62,8 @@ static const struct regtag_origin *choose_proxy(void *context, unsigned connecti
 static const char *authorization(void *context, const struct regtag_origin *origin)
 {
     struct network *n = context;
-    struct error ignored = {.status = 0}; /* opening the connection will meet it again */
+    struct error ignored; /* opening the connection will meet it again */
+    error_clear(&ignored);
     bool chosen = proxy_choose(&n->asked, n->proxies, origin, &ignored);
     return chosen && n->asked.used ? n->asked.authorization : NULL;
 }

@@ -17,9 +17,10 @@ static bool read_format(struct slice encoded, char *tail, struct format *f)
     struct document_key keys[PROTECTED_TOKENS / 2];
     struct document_memory memory = {tokens, keys, PROTECTED_TOKENS};
     struct document d;
-    struct error ignored = {.status = 0};
+    struct error ignored;
     struct slice json;
     bool alike = false;
+    error_clear(&ignored);
 
     if (!base64_decode(encoded, decoded, sizeof decoded, &json) ||
         !document_index(&d, json, &memory, "", &ignored))
