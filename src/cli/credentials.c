@@ -25,16 +25,17 @@ static struct {
 
 static const struct document_memory json = {memory.tokens, memory.keys, AUTHFILE_TOKENS};
 
+enum verdict { FOUND, NOTHING, FAILED };
+
 struct search {
     const struct options *o;
     const struct reference *r;
     uint64_t deadline;
     struct credentials *c;
     struct error *e;
-    uint64_t *stamp; /* NULL, or where to add the files instead of reading them */
+    enum verdict (*visit)(struct search *s, const char *path, bool named); /* what to do with a file */
+    uint64_t *stamp;                                                       /* for stamp_file */
 };
-
-enum verdict { FOUND, NOTHING, FAILED };
 
 static enum verdict fail(struct search *s, const char *what, const char *problem)
 {
@@ -218,10 +219,6 @@ static enum verdict try_text(struct search *s, const char *path)
 static enum verdict try_file(struct search *s, const char *path, bool named)
 {
     struct stat status;
-    if (s->stamp) {
-        file_stamp(path, s->stamp);
-        return NOTHING;
-    }
     if (!named && stat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return NOTHING;
     enum verdict verdict = FAILED;
@@ -234,6 +231,13 @@ static enum verdict try_file(struct search *s, const char *path, bool named)
     return verdict;
 }
 
+static enum verdict stamp_file(struct search *s, const char *path, bool named)
+{
+    (void)named;
+    file_stamp(path, s->stamp);
+    return NOTHING;
+}
+
 /* `directory` is the value of an environment variable, NULL if unset. */
 static enum verdict try_file_in(struct search *s, const char *directory, const char *name)
 {
@@ -244,7 +248,7 @@ static enum verdict try_file_in(struct search *s, const char *directory, const c
     write_format(&w, "%s/%s", directory, name);
     path[w.used] = '\0';
     if (!w.overflow)
-        return try_file(s, path, false);
+        return s->visit(s, path, false);
     error_set(s->e, REGTAG_E_CREDENTIALS, "%.*s...: the name is too long",
               SLICE_ARG(slice_head(written(&w), 200)));
     return FAILED;
@@ -254,7 +258,7 @@ static enum verdict try_podman(struct search *s)
 {
     const char *path = environment("REGISTRY_AUTH_FILE");
     if (path)
-        return try_file(s, path, true);
+        return s->visit(s, path, true);
     return try_file_in(s, environment("XDG_RUNTIME_DIR"), "containers/auth.json");
 }
 
@@ -269,7 +273,7 @@ static enum verdict try_docker(struct search *s)
 static enum verdict try_files(struct search *s)
 {
     if (s->o->authfile)
-        return try_file(s, s->o->authfile, true);
+        return s->visit(s, s->o->authfile, true);
     enum verdict verdict = try_podman(s);
     return verdict == NOTHING ? try_docker(s) : verdict;
 }
@@ -278,7 +282,7 @@ enum regtag_status credentials_find(struct credentials *c, const struct options 
                                     const struct reference *r, uint64_t deadline, struct error *e)
 {
     static enum verdict (*const SOURCES[])(struct search *) = {try_user, try_environment, try_files};
-    struct search s = {o, r, deadline, c, e, NULL};
+    struct search s = {o, r, deadline, c, e, try_file, NULL};
     enum verdict verdict = NOTHING;
 
     credentials_wipe(c);
@@ -297,7 +301,9 @@ bool credentials_for_any(const struct options *o)
 
 void credentials_stamp(const struct options *o, uint64_t *stamp)
 {
-    struct search s = {.o = o, .stamp = stamp};
+    struct error ignored; /* reading the credentials will meet it again */
+    struct search s = {.o = o, .e = &ignored, .visit = stamp_file, .stamp = stamp};
+    error_clear(&ignored);
     if (o->password_file)
         file_stamp(o->password_file, stamp);
     if (!o->anonymous && !credentials_for_any(o))

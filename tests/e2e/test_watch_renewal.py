@@ -313,3 +313,16 @@ def test_nothing_is_read_again_that_has_not_changed(account, watch, serve, shelf
     assert {request.value("Authorization") for request in server.requests[1:]} == {
         basic(USER, password)
     }
+
+
+def test_a_place_for_passwords_with_a_name_that_is_too_long(watch, image):
+    """Reported at each ask; it goes on."""
+    environment = {**os.environ, "XDG_RUNTIME_DIR": "/" + 1100 * "x"}
+    environment.pop("REGISTRY_AUTH_FILE", None)
+
+    watcher = watch(image, *OPEN, "-v", env=environment)
+    watcher.err.next("the name is too long")
+    watcher.err.next(ASKED)
+    poll(watcher)
+
+    assert any("the name is too long" in line for line in poll(watcher))
