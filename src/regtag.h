@@ -195,7 +195,7 @@ enum regtag_scheme {
  * is exact. */
 #define REGTAG_SIZE(manifest_max, tokens_max, connections)                                              \
     ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX + (connections)*REGTAG_CONNECTION_SIZE_MAX)
-#define REGTAG_STATE_MAX (80u * 1024)           /* bytes: what any operation needs */
+#define REGTAG_STATE_MAX (184u * 1024)          /* bytes: what any operation needs */
 #define REGTAG_CONNECTION_SIZE_MAX (72u * 1024) /* bytes: the buffers of a connection */
 
 struct regtag_config {
@@ -265,6 +265,10 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image);
 /* Lists up to `limit` tags of a repository; 0 means all. */
 enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_t limit);
 
+/* The same with the digest that each tag points at, "" if the tag has vanished in between. If a tag cannot
+ * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. */
+enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
+
 /* Looks up the digest that the tag points at. */
 enum regtag_status regtag_digest(struct regtag *r, const char *image);
 
@@ -286,7 +290,7 @@ enum regtag_event {
      * points now. To leave it alone, stop stepping. */
     REGTAG_UPLOAD,
     REGTAG_SETTLED, /* tag, delete: one tag succeeded or failed; see regtag_result() */
-    /* list: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
+    /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
      * with the one named. */
     REGTAG_LISTED,
     REGTAG_DONE, /* success; for `tag`, all names are settled and none failed */

@@ -23,7 +23,7 @@ struct options {
     uint64_t retries;
     uint64_t limit; /* 0: none */
 
-    bool no_clobber, confirm, dry_run, siblings;
+    bool no_clobber, confirm, dry_run, siblings, digests;
     const char *platform, *journal; /* NULL: not given */
     uint64_t last;                  /* moves to undo; 0: all */
 

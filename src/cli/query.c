@@ -8,12 +8,14 @@
 static enum regtag_status step_to_end(const struct query *q, const struct options *o, struct regtag *r)
 {
     const char *error = "";
+    bool told = false; /* of the failure, with a tag */
     enum regtag_event event = q->begin(r, o) == REGTAG_OK ? REGTAG_WAIT : REGTAG_ERROR;
     while (event != REGTAG_DONE && event != REGTAG_ERROR) {
         event = session_step(r);
         if (event != REGTAG_LISTED)
             continue;
-        q->on_listed(o, regtag_result(r)->name);
+        told = told || regtag_result(r)->status != REGTAG_OK;
+        q->on_listed(o, regtag_result(r));
         if (output_problem())
             break;
     }
@@ -22,7 +24,7 @@ static enum regtag_status step_to_end(const struct query *q, const struct option
     error = hint_message(error, (int)regtag_hint(r));
     if (q->on_end)
         q->on_end(o, r, status, error);
-    if (status != REGTAG_OK)
+    if (status != REGTAG_OK && !told)
         output_error(error);
     return status;
 }

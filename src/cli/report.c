@@ -103,18 +103,25 @@ void report_settled(const struct options *o, const char *image, const struct reg
         report_error(error);
 }
 
-void report_listed(const struct options *o, const char *repository, const char *tag)
+void report_listed(const struct options *o, const char *repository, const struct regtag_result *result)
 {
     static struct row row;
     char text[1024];
     struct writer *w = row_begin(&row);
     if (o->json) {
-        member_text(w, "reference", report_reference(repository, tag, text, sizeof text));
-        member_text(w, "tag", slice_of(tag));
+        member_text(w, "reference", report_reference(repository, result->name, text, sizeof text));
+        member_text(w, "tag", slice_of(result->name));
+        if (o->digests)
+            member_text(w, "digest", slice_of(result->digest));
         write_char(w, '}');
-    } else
-        write_text(w, tag);
+    } else {
+        write_text(w, result->name);
+        if (o->digests)
+            write_format(w, "\t%s", *result->digest ? result->digest : "-");
+    }
     row_print(&row);
+    if (result->status != REGTAG_OK)
+        report_error(hint_message(result->error, (int)result->hint));
 }
 
 void report_digest(const struct options *o, const char *image, const struct regtag_result *result,

@@ -14,7 +14,7 @@ struct slice report_reference(const char *image, const char *tag, char *text, si
 void report_settled(const struct options *o, const char *image, const struct regtag_result *result);
 
 /* One line for a tag of a list. */
-void report_listed(const struct options *o, const char *repository, const char *tag);
+void report_listed(const struct options *o, const char *repository, const struct regtag_result *result);
 
 /* The result of `digest`; with --json a failure gets a line, too. */
 void report_digest(const struct options *o, const char *image, const struct regtag_result *result,

@@ -3,12 +3,13 @@
 
 static enum regtag_status begin(struct regtag *r, const struct options *o)
 {
-    return regtag_list(r, o->arguments[0], o->limit);
+    return o->digests ? regtag_digests(r, o->arguments[0], o->limit)
+                      : regtag_list(r, o->arguments[0], o->limit);
 }
 
-static void on_listed(const struct options *o, const char *tag)
+static void on_listed(const struct options *o, const struct regtag_result *result)
 {
-    report_listed(o, o->arguments[0], tag);
+    report_listed(o, o->arguments[0], result);
 }
 
 static int run(struct options *o, uint64_t deadline)
@@ -22,7 +23,9 @@ const struct cli_verb cli_verb_ls = {
     .name = "ls",
     .arguments = "REPOSITORY",
     .summary = "lists tags, one a line",
-    .details = "Lists the tags of REPOSITORY in the order in which the registry names them.\n",
+    .details =
+        "Lists the tags of REPOSITORY in the order in which the registry names them; with --digests, each line\n"
+        "has a tag, a tab, and the digest that it points at, \"-\" where there is none.\n",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

@@ -175,6 +175,7 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     if (!is_set(c->user))
         return denied(e, "the registry wants a user and a password, and none are known for it");
     a->scheme = AUTH_BASIC;
+    a->logins++;
     return AUTH_REPEAT;
 }
 
@@ -202,6 +203,7 @@ void auth_accept_token(struct auth *a, uint64_t asked)
     uint64_t good = (a->answer.expires_in ? a->answer.expires_in : EXPIRES_DEFAULT) * (uint64_t)1000;
     a->scheme = AUTH_BEARER;
     a->expires = asked + good - good / 10;
+    a->logins++;
 }
 
 void auth_token_server(const struct auth *a, struct regtag_origin *origin, struct slice *target)

@@ -23,6 +23,7 @@ enum auth_step {
 struct auth {
     const struct regtag_credentials *credentials;
     enum auth_scheme scheme;    /* used for every request to the registry */
+    unsigned logins;            /* so far */
     bool pinged;                /* /v2/ was already asked for a challenge */
     bool by_get;                /* the token server does not support POST */
     uint64_t expires;           /* when to stop using the token, in milliseconds; UINT64_MAX: never */

@@ -90,13 +90,14 @@ static void log_in(struct client *c, struct exchange *x, enum login_state state)
 {
     x->logged_in = true;
     c->logging_in = x;
+    remote_unclaim(x->remote, NULL); /* what others wait for has to wait for the login */
     login_begin(&c->login, state, x->remote, x->request.attempts);
 }
 
 /* Whether the 401 came from the registry itself, not from the target of a redirect. */
 static bool is_challenged(const struct exchange *x)
 {
-    return x->response->status == 401 && x->response == &x->remote->home->response;
+    return x->response->status == 401 && exchange_is_home(x);
 }
 
 static enum exchange_event refused(struct exchange *x)
@@ -123,6 +124,42 @@ static bool on_challenge(struct client *c, struct exchange *x)
     }
 }
 
+/* A login for all: those that were sent before it are simply sent again. */
+static bool was_sent_before_login(const struct exchange *x)
+{
+    return x->login != x->remote->auth.logins;
+}
+
+/* Responds to a 401; false if that is not possible, with the error set. */
+static bool on_refusal(struct client *c, struct exchange *x)
+{
+    if (!c->logging_in && !was_sent_before_login(x))
+        return on_challenge(c, x);
+    exchange_restart(x);
+    return true;
+}
+
+/* While another exchange logs in, only those that were sent before are stepped. Returns whether this one
+ * has to wait. */
+static bool waits_for_login(const struct client *c, const struct exchange *x)
+{
+    return c->logging_in && c->logging_in != x && !x->transfer.connection;
+}
+
+/* The login of this exchange. EXCHANGE_END: it is over. */
+static enum exchange_event step_login(struct client *c, struct exchange *x)
+{
+    enum login_event login = login_step(&c->login);
+    if (login == LOGIN_WAIT)
+        return EXCHANGE_WAIT;
+    c->logging_in = NULL;
+    c->context.wake = c->context.now; /* others may have waited for it */
+    if (login == LOGIN_FAILED)
+        return refused(x);
+    exchange_restart(x);
+    return EXCHANGE_END;
+}
+
 enum exchange_event client_step(struct client *c, struct exchange *x, struct slice *part)
 {
     for (;;) {
@@ -130,19 +167,15 @@ enum exchange_event client_step(struct client *c, struct exchange *x, struct sli
             remote_tell(x->remote, REGTAG_TRACE_NOTE, "the token has expired");
             log_in(c, x, LOGIN_TOKEN);
         }
-        if (c->logging_in) {
-            enum login_event login = c->logging_in == x ? login_step(&c->login) : LOGIN_WAIT;
-            if (login == LOGIN_WAIT)
-                return EXCHANGE_WAIT;
-            c->logging_in = NULL;
-            if (login == LOGIN_FAILED)
-                return refused(x);
-            exchange_restart(x);
-        }
-        enum exchange_event event = exchange_step(x, part);
+        if (waits_for_login(c, x))
+            return EXCHANGE_WAIT;
+        enum exchange_event event = c->logging_in == x ? step_login(c, x) : EXCHANGE_END;
+        if (event != EXCHANGE_END)
+            return event;
+        event = exchange_step(x, part);
         if (event != EXCHANGE_END || !is_challenged(x))
             return event;
-        if (!on_challenge(c, x))
+        if (!on_refusal(c, x))
             return refused(x);
     }
 }

@@ -1,7 +1,7 @@
 /* The client: sends a request to a registry and delivers the response, with logins, redirects and
  * retries in between.
  *
- * A verb passes a struct request (exchange.h): method, place, body, and how it may be resent. It gets
+ * A verb passes a struct request (request.h): method, place, body, and how it may be resent. It gets
  * back the events of a struct exchange, which it owns and keeps in place while the request is in
  * progress:
  *
@@ -27,7 +27,8 @@
  *     client      exchanges, with logins on demand
  *     login       challenges and tokens
  *     exchange    a request, its redirects and its retries
- *     redirect, retry
+ *     redirect, retry, pipeline
+ *     request     what is asked for, how it may be resent, how it is written
  *     remote      a registry: origin, credentials, connections
  *     auth, realm, mask, token
  *     connection  requests in flight, and the bytes of their responses

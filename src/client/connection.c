@@ -35,7 +35,7 @@ void connection_end(struct connection *c)
 
 bool connection_can_pipeline(const struct connection *c, const struct regtag_origin *origin)
 {
-    return c->open && c->count > 0 && c->count < CONNECTION_QUEUE && !c->unsolicited &&
+    return c->open && c->count > 0 && c->count < CONNECTION_QUEUE && !c->claim && !c->unsolicited &&
            !c->write_failed && origin_equal(&c->origin, origin);
 }
 
@@ -49,6 +49,8 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
         connection_open(c);
     t->connection = c;
     t->pipelined = c->count > 0;
+    t->follower = false;
+    c->claim = NULL;
     t->sent = t->answered = t->early = t->failed = t->stale = t->cut = false;
     c->queue[c->count] = (struct in_flight){.transfer = t, .head_request = t->head_request};
     c->count++;
@@ -90,6 +92,7 @@ static bool complete(struct connection *c)
     bool pipelined = front->transfer && front->transfer->pipelined;
     bool reusable = c->response.keep_alive && whole && !c->early && !c->write_failed;
     pop(c);
+    c->answers += pipelined;
     c->answer_over = true;
     c->used = true;
     c->replaced = c->replaced && c->early;
@@ -275,10 +278,10 @@ void connection_withdraw(struct transfer *t)
     }
 }
 
-void connection_withdraw_pipelined(struct connection *c)
+void connection_withdraw_followers(struct connection *c)
 {
     for (unsigned i = c->count; i-- > 0 && i < c->count;)
-        if (c->queue[i].transfer && c->queue[i].transfer->pipelined)
+        if (c->queue[i].transfer && c->queue[i].transfer->follower)
             connection_withdraw(c->queue[i].transfer);
 }
 

@@ -23,7 +23,7 @@
 #include "http/response.h"
 #include "http/url.h"
 
-#define CONNECTION_QUEUE 2u /* maximum of requests in flight on a connection */
+#define CONNECTION_QUEUE 16u /* maximum of requests in flight on a connection */
 
 enum connection_event {
     CONNECTION_WAIT,   /* nothing to do until the connection is ready */
@@ -56,6 +56,7 @@ struct transfer {
     /* Set by the connection. */
     struct connection *connection; /* while in flight; else NULL */
     bool pipelined;                /* queued while another request was in flight */
+    bool follower;                 /* pipelined ahead of time: nobody steps it yet */
     bool sent;                     /* handed over completely: the server may have acted on it */
     bool answered;                 /* status line and header of the response were received */
     bool early;                    /* the response began before the request was sent; see above */
@@ -81,8 +82,11 @@ struct connection {
     bool unsolicited;  /* received unsolicited data: send nothing more */
     bool write_failed; /* cannot send any more, but a response may already be waiting */
     bool want_open, want_close;
-    bool awaited; /* in this step: a transfer waits for it */
-    bool starved; /* in this step: the body has no bytes available yet */
+    bool cut_short;               /* ended while requests were in flight */
+    unsigned answers;             /* to pipelined requests, since it was opened */
+    const struct transfer *claim; /* waits until nothing is in flight; nothing is queued before it */
+    bool awaited;                 /* in this step: a transfer waits for it */
+    bool starved;                 /* in this step: the body has no bytes available yet */
 
     struct in_flight queue[CONNECTION_QUEUE];
     unsigned count;      /* entries in the queue */
@@ -138,8 +142,8 @@ bool connection_is_turn(const struct transfer *t);
  * in flight. */
 void connection_withdraw(struct transfer *t);
 
-/* Withdraws all pipelined requests; their senders get CONNECTION_LOST. */
-void connection_withdraw_pipelined(struct connection *c);
+/* Withdraws all followers; their senders get CONNECTION_LOST. */
+void connection_withdraw_followers(struct connection *c);
 
 /* Closes the connection because the response makes no sense; `problem` becomes the error. */
 void connection_reject(struct transfer *t, const char *problem);

@@ -10,7 +10,8 @@
 void connection_open(struct connection *c)
 {
     c->open = c->want_open = true;
-    c->up = c->used = c->unsolicited = c->write_failed = false;
+    c->up = c->used = c->unsolicited = c->write_failed = c->cut_short = false;
+    c->answers = 0;
     c->handed = 0;
     c->written = 0;
     c->out.used = c->out_handed = c->out_traced = 0;
@@ -34,6 +35,7 @@ void connection_lose(struct in_flight *f)
 
 void connection_close(struct connection *c)
 {
+    c->cut_short = c->count > 0;
     for (unsigned i = 0; i < c->count; i++)
         connection_lose(&c->queue[i]);
     c->count = 0;

@@ -3,38 +3,14 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "client/pipeline.h"
 #include "client/redirect.h"
 #include "http/date.h"
-#include "http/request.h"
-#include "oci/manifest.h"
 
 #define AGAIN ((enum exchange_event)(-1))
 #define DRAIN_MAX (64u * 1024) /* bytes of a non-content body to read in order to keep the connection */
 
-/* ---- Policy by request ----------------------------------------------------------------------- */
-
-static bool changes_nothing(const struct request *q)
-{
-    return q->method == METHOD_GET || q->method == METHOD_HEAD;
-}
-
-static enum resend resend_of(const struct request *q)
-{
-    if (q->resend != RESEND_BY_METHOD)
-        return q->resend;
-    return changes_nothing(q)         ? RESEND_FREELY
-           : q->method == METHOD_POST ? RESEND_NEVER
-                                      : RESEND_AFTER_LOOKUP;
-}
-
-static bool follows(const struct request *q, unsigned status)
-{
-    if (q->to_token_server || q->method == METHOD_POST)
-        return false;
-    if (status == 307 || status == 308)
-        return true;
-    return changes_nothing(q) && status >= 301 && status <= 303;
-}
+/* ---- Limits ----------------------------------------------------------------------- */
 
 /* Deadline of the request. Optional requests may use at most a quarter of the time left; those that need
  * a lookup after a failure leave the last quarter for it. */
@@ -44,101 +20,25 @@ static uint64_t time_limit(const struct exchange *x)
     uint64_t left = c->now < c->deadline ? c->deadline - c->now : 0;
     if (x->request.optional)
         return c->deadline - (left - left / 4);
-    return c->deadline - (resend_of(&x->request) == RESEND_AFTER_LOOKUP ? left / 4 : 0);
+    return c->deadline - (request_resend(&x->request) == RESEND_AFTER_LOOKUP ? left / 4 : 0);
 }
 
-/* ---- The request ----------------------------------------------------------------------------- */
-
-/* bytes of a target composed of path and reference */
-#define TARGET_MAX (REPOSITORY_MAX + DIGEST_MAX + 64)
-
-static void write_target(const struct exchange *x, struct writer *w)
-{
-    const struct request *q = &x->request;
-    if (q->place == PLACE_MANIFESTS) {
-        write_text(w, "/v2/");
-        write_repository(w, x->remote->reference);
-        write_text(w, "/manifests/");
-    }
-    write_slice(w, q->target);
-}
-
-/* Where the request goes: to the remote's own origin, even if a redirect or a realm leads there; else
- * `memory` may hold the origin. */
 static const struct regtag_origin *origin_of(const struct exchange *x, struct regtag_origin *memory)
 {
-    const struct regtag_origin *origin = x->request.origin;
-    struct url u;
-    if (x->redirects) {
-        url_parse(&u, slice_of(x->remote->location));
-        url_origin(&u, memory);
-        origin = memory;
-    }
-    return !origin || remote_is_home(x->remote, origin) ? &x->remote->origin : origin;
+    return request_origin(&x->request, x->remote, x->redirects > 0, memory);
 }
 
-/* The request line and Host; in absolute-form if a proxy forwards the request (RFC 9112, 3.2.2). */
-static void write_line(const struct exchange *x, const struct regtag_origin *origin, struct slice target,
-                       struct writer *w)
+static struct connection *connection_of(const struct exchange *x)
 {
-    static const char *const METHODS[] = {"GET", "HEAD", "PUT", "DELETE", "POST"};
-    const struct regtag_transport *t = &x->remote->context->config->transport;
-    const char *proxy = t->proxy && !origin->tls ? t->proxy(t->context, origin) : NULL;
-    char memory[sizeof origin->host + 8];
-    struct writer authority = writer_to(memory, sizeof memory);
-
-    write_authority(&authority, origin->tls, slice_of(origin->host), origin->port);
-    write_request(w, METHODS[x->request.method], proxy ? written(&authority) : SLICE(""), target,
-                  written(&authority));
-    if (proxy && *proxy)
-        write_field(w, "Proxy-Authorization", slice_of(proxy));
-}
-
-/* Never send the registry's credentials to another origin. */
-static void write_login(const struct exchange *x, const struct regtag_origin *origin, struct writer *w)
-{
-    if (x->request.to_token_server)
-        auth_write_to_token_server(&x->remote->auth, w);
-    else if (remote_is_home(x->remote, origin))
-        auth_write(&x->remote->auth, w);
-    write_field(w, "User-Agent", SLICE("regtag/" REGTAG_VERSION));
-    if (!x->request.to_token_server)
-        write_field(w, "Accept-Encoding", SLICE("identity"));
-}
-
-static void write_fields(const struct request *q, struct writer *w)
-{
-    if (q->accepts_manifests)
-        write_field(w, "Accept", slice_of(MANIFEST_ACCEPT));
-    if (q->known && *q->known)
-        write_format(w, "If-None-Match: \"%s\"\r\n", q->known);
-    if (q->content_type)
-        write_field(w, "Content-Type", *q->content_type);
-    if (q->body.size || q->method == METHOD_PUT || q->method == METHOD_POST)
-        write_format(w, "Content-Length: %llu\r\n", (unsigned long long)q->body.size);
+    struct regtag_origin memory;
+    return x->request.aside ? x->remote->away : remote_connection(x->remote, origin_of(x, &memory));
 }
 
 static void write_header(void *sender, struct writer *w)
 {
-    const struct exchange *x = sender;
-    struct regtag_origin memory;
-    const struct regtag_origin *origin = origin_of(x, &memory);
-    char text[TARGET_MAX];
-    struct writer made = writer_to(text, sizeof text);
-    struct slice target = x->request.target;
-    struct url location;
-
-    if (x->redirects) {
-        url_parse(&location, slice_of(x->remote->location));
-        target = location.target;
-    } else if (x->request.place != PLACE_ANY) {
-        write_target(x, &made);
-        target = written(&made);
-    }
-    write_line(x, origin, target, w);
-    write_login(x, origin, w);
-    write_fields(&x->request, w);
-    w->overflow = w->overflow || made.overflow;
+    struct exchange *x = sender;
+    request_write(&x->request, x->remote, x->redirects > 0, w);
+    x->login = x->remote->auth.logins;
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
@@ -152,11 +52,23 @@ static void make_pending(struct exchange *x, uint64_t resume)
     x->drained = 0;
 }
 
+/* Only one at a time can be redirected. */
+static void release_location(const struct exchange *x)
+{
+    struct remote *r = x->remote;
+    if (r->redirected != x)
+        return;
+    r->redirected = NULL;
+    r->context->wake = r->context->now; /* another one may wait for it */
+}
+
 void exchange_cancel(struct exchange *x)
 {
     connection_withdraw(&x->transfer);
-    if (x->remote && x->remote->redirected == x)
-        x->remote->redirected = NULL;
+    if (x->remote)
+        remote_unclaim(x->remote, &x->transfer);
+    if (x->remote)
+        release_location(x);
     if (x->state == EXCHANGE_PENDING || x->state == EXCHANGE_SENT)
         ENTER("exchange", x->state, EXCHANGE_OVER);
 }
@@ -204,30 +116,61 @@ static void send_follower(struct exchange *x, struct connection *c, const struct
         !remote_pipelines(x->remote) || !connection_can_pipeline(c, origin))
         return;
     connection_send(c, origin, &follower->transfer);
+    follower->transfer.follower = true;
     ENTER("exchange", follower->state, EXCHANGE_SENT);
+}
+
+static void wake_at(struct context *c, uint64_t time)
+{
+    c->wake = time < c->wake ? time : c->wake;
+}
+
+/* Whether it may be sent now, as far as time is concerned. */
+static bool is_due(struct exchange *x)
+{
+    struct context *context = x->remote->context;
+    uint64_t due = x->resume > x->remote->hold ? x->resume : x->remote->hold;
+    if (context->now < due) {
+        wake_at(context, due);
+        return false;
+    }
+    x->resume = 0;
+    return true;
+}
+
+/* Waits until nothing is in flight; others that would have to wait for that come later. */
+static bool waits_for_idle(struct exchange *x, struct connection *c)
+{
+    if (c->claim && c->claim != &x->transfer)
+        return true;
+    connection_withdraw_followers(c);
+    if (connection_idle(c))
+        return false;
+    if (!x->request.pipelined || !remote_pipelines(x->remote))
+        c->claim = &x->transfer;
+    return true;
 }
 
 /* Queues the request on its connection. False if it has to wait. */
 static bool send(struct exchange *x)
 {
-    struct context *context = x->remote->context;
     struct regtag_origin memory;
     REQUIRE(x->state == EXCHANGE_PENDING && !x->transfer.connection);
-    if (context->now < x->resume) {
-        context->wake = x->resume < context->wake ? x->resume : context->wake;
+    if (!is_due(x) || (x->parked && x->remote->redirected))
         return false;
-    }
-    x->resume = 0;
+    x->parked = false;
     const struct regtag_origin *origin = origin_of(x, &memory);
-    struct connection *c = remote_connection(x->remote, origin);
-    connection_withdraw_pipelined(c);
-    if (!connection_idle(c))
-        return false;
-    if (x->request.fresh && c->used)
-        connection_close(c);
+    struct connection *c = connection_of(x);
+    if (!x->request.pipelined || !pipeline_takes(x->remote, c, origin)) {
+        if (waits_for_idle(x, c))
+            return false;
+        if (x->request.fresh && c->used)
+            connection_close(c);
+    }
     connection_send(c, origin, &x->transfer);
     ENTER("exchange", x->state, EXCHANGE_SENT);
-    start_clock(x, c);
+    if (!x->transfer.pipelined)
+        start_clock(x, c);
     send_follower(x, c, origin);
     return true;
 }
@@ -241,6 +184,24 @@ static enum connection_event give_up(struct exchange *x, enum regtag_hint hint, 
     text[w.used] = '\0';
     connection_give_up(&x->transfer, (int)hint, waiting, text);
     return CONNECTION_FAILED;
+}
+
+/* Whether a limit of milliseconds without progress has passed; else the next step comes in time for it. */
+static bool is_stalled(const struct exchange *x, uint64_t limit)
+{
+    struct context *c = x->remote->context;
+    if (c->now - x->moved >= limit)
+        return true;
+    if (limit < UINT64_MAX - x->moved)
+        wake_at(c, x->moved + limit);
+    return false;
+}
+
+/* Nothing comes for a pipelined request: perhaps nothing ever will. */
+static bool is_silent(const struct exchange *x)
+{
+    return x->request.pipelined && x->transfer.pipelined && !x->transfer.answered &&
+           is_stalled(x, pipeline_patience(x->remote));
 }
 
 /* Steps the transfer and enforces `timeout` and `stall`. A pipelined request's clock starts when it
@@ -262,13 +223,12 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
         x->traffic = c->traffic;
         x->moved = context->now;
     }
-    uint64_t wake = x->timed ? x->until : context->deadline;
-    if (x->timed && config->stall) {
-        if (context->now - x->moved >= config->stall)
-            return give_up(x, REGTAG_HINT_STALL, "the answer has stalled", "for", config->stall);
-        wake = config->stall < wake - x->moved ? x->moved + config->stall : wake;
-    }
-    context->wake = wake < context->wake ? wake : context->wake;
+    wake_at(context, x->timed ? x->until : context->deadline);
+    if (x->timed && config->stall && is_stalled(x, config->stall))
+        return give_up(x, REGTAG_HINT_STALL, "the answer has stalled", "for", config->stall);
+    if (x->timed && is_silent(x))
+        return give_up(x, REGTAG_HINT_STALL, "no answer came to requests sent together", "for",
+                       pipeline_patience(x->remote));
     return event;
 }
 
@@ -277,8 +237,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
 static enum exchange_event over(struct exchange *x, enum exchange_event event)
 {
     ENTER("exchange", x->state, EXCHANGE_OVER);
-    if (x->remote->redirected == x)
-        x->remote->redirected = NULL;
+    release_location(x);
     return event;
 }
 
@@ -298,9 +257,9 @@ static enum answer_use use_of(const struct exchange *x, unsigned status)
 {
     const struct request *q = &x->request;
     bool tries_left = q->attempts && q->attempts->failed < x->remote->context->config->retries;
-    if (follows(q, status))
+    if (request_follows(q, status))
         return USE_REDIRECT;
-    if (resend_of(q) == RESEND_FREELY && status_is_transient(status) && tries_left)
+    if (request_resend(q) == RESEND_FREELY && status_is_transient(status) && tries_left)
         return USE_RETRY;
     return q->content && status == 200 ? USE_CONTENT : USE_WORDS;
 }
@@ -312,6 +271,8 @@ static bool retry(struct exchange *x, const struct error *problem, uint64_t leas
         return false;
     x->redirects = 0;
     x->sent_again = x->logged_in = false;
+    if (x->transfer.answered && x->response->status == 429)
+        x->remote->hold = resume; /* for all of them */
     make_pending(x, resume);
     return true;
 }
@@ -330,15 +291,14 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
 {
     const struct context *c = x->remote->context;
     const struct transfer *t = &x->transfer;
-    bool freely = resend_of(&x->request) == RESEND_FREELY;
+    bool freely = request_resend(&x->request) == RESEND_FREELY;
     REQUIRE(!lost || t->pipelined);
     if (t->answered && x->use != USE_CONTENT) /* status and header are all we need */
         return on_end(x);
-    if (t->pipelined && !t->answered && (freely || !t->sent)) {
-        /* The server, or a proxy, may not support pipelining. */
-        x->remote->alone = x->remote->alone || !lost;
+    if (t->pipelined && !t->answered)
+        pipeline_broke(x->remote, connection_of(x), lost);
+    if (t->pipelined && !t->answered && (freely || !t->sent))
         return send_again(x);
-    }
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
         remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: sending again");
         return send_again(x);
@@ -354,11 +314,13 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
     x->response = &c->response;
     x->words = &c->words;
     trace_answer(x);
-    if (changes_nothing(&x->request) && status > 200 && status < 300) {
+    if (request_changes_nothing(&x->request) && status > 200 && status < 300) {
         connection_reject(&x->transfer, "the answer is not one to this request");
         return on_failure(x, false);
     }
     retry_note_pace(x->remote, x->response);
+    if (!x->remote->answer_time && x->timed)
+        x->remote->answer_time = (unsigned)(x->remote->context->now - x->moved);
     x->use = use_of(x, status);
     return x->use == USE_CONTENT ? EXCHANGE_HEAD : AGAIN;
 }
@@ -377,15 +339,19 @@ static enum exchange_event on_words(struct exchange *x, struct connection *c, st
 static enum exchange_event on_redirect(struct exchange *x)
 {
     struct remote *r = x->remote;
+    if (r->redirected && r->redirected != x) {
+        exchange_restart(x);
+        x->parked = true;
+        return AGAIN;
+    }
     if (x->redirects == 0) {
         struct writer w = writer_to(r->location, sizeof r->location - 1);
         write_origin(&w, &r->origin);
-        write_target(x, &w);
+        request_write_target(&x->request, r, &w);
         r->location[w.overflow ? 0 : w.used] = '\0';
     }
     const char *problem = redirect_follow(x->response, x->redirects, r->location);
     if (!problem) {
-        REQUIRE(!r->redirected || r->redirected == x);
         r->redirected = x;
         x->redirects++;
         exchange_restart(x);
@@ -413,6 +379,10 @@ static enum exchange_event on_end(struct exchange *x)
     struct error *e = &x->remote->context->error;
     if (x->use == USE_REDIRECT)
         return on_redirect(x);
+    if (x->request.pipelined && x->transfer.pipelined && pipeline_is_refused(x->response, x->words)) {
+        x->remote->alone = true;
+        return send_again(x);
+    }
     error_clear(e);
     if (x->use == USE_RETRY)
         exchange_explain(x, e);
@@ -444,6 +414,12 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *part)
         }
     }
     return event;
+}
+
+bool exchange_is_home(const struct exchange *x)
+{
+    struct regtag_origin memory;
+    return remote_is_home(x->remote, origin_of(x, &memory));
 }
 
 /* ---- Results --------------------------------------------------------------------------------- */

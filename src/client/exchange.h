@@ -1,54 +1,10 @@
-/* One request and its response, including redirects and retries. Which are allowed depends only on the
- * request, never on the caller:
- *
- * |             | resent automatically                                    | redirects followed      |
- * |-------------|---------------------------------------------------------|-------------------------|
- * | GET, HEAD   | after transient failures, with backoff                  | 301, 302, 303, 307, 308 |
- * | PUT, DELETE | only if not fully sent; else the sender must look first | 307, 308                |
- * | POST        | only if not fully sent                                  | none                    |
- *
- * A 401 is not handled here; see client.h. */
+/* One request and its response, including the redirects and retries that the request allows. A 401 is not
+ * handled here; see client.h. */
 #ifndef REGTAG_CLIENT_EXCHANGE_H
 #define REGTAG_CLIENT_EXCHANGE_H
 
+#include "client/request.h"
 #include "client/retry.h"
-
-enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_DELETE, METHOD_POST };
-
-/* Whether a request that may have reached the server is resent automatically. */
-enum resend {
-    RESEND_BY_METHOD,    /* see the table above */
-    RESEND_FREELY,       /* safe or idempotent */
-    RESEND_AFTER_LOOKUP, /* the sender checks first; a quarter of the time left is reserved for that */
-    RESEND_NEVER
-};
-
-/* Prefix of a request's target: none, so that the target is complete, or "/v2/REPOSITORY/manifests/". */
-enum place { PLACE_ANY, PLACE_MANIFESTS };
-
-/* A request. Slices and pointers are borrowed: they must remain valid until the exchange is over. */
-struct request {
-    enum method method;
-    enum place place;
-    struct slice target;
-    const struct regtag_origin *origin; /* NULL: the registry's */
-
-    struct body body;
-    const struct slice *content_type; /* of the body, or NULL */
-    const char *known;                /* digest for If-None-Match, or NULL or "" for none */
-
-    enum resend resend;
-    bool accepts_manifests; /* sends Accept with all manifest media types */
-    bool to_token_server;   /* sends the token server's credentials instead of the registry's */
-    bool content;           /* deliver the body of a 200; any other body only serves error messages */
-    bool optional;          /* may fail: at most a quarter of the time left, no retry after a timeout */
-    bool fresh;             /* needs a new connection, because a reused one ended without a response */
-
-    const struct meaning *meanings; /* of error responses; see answer.h */
-    struct attempts *attempts;      /* failed attempts so far; NULL: no retries */
-    uint64_t not_before;            /* earliest time to send it, in milliseconds; 0: at once */
-    struct exchange *follower;      /* exchange to pipeline after this one if possible, or NULL */
-};
 
 enum exchange_event {
     EXCHANGE_WAIT,  /* nothing to do until a connection is ready or a time is reached */
@@ -74,7 +30,9 @@ struct exchange {
     uint64_t drained;        /* bytes read of a body that is not content */
     unsigned redirects;
     bool sent_again; /* already resent after a stale connection or failed pipelining */
+    bool parked;     /* waits until it can be redirected */
     bool logged_in;  /* a login was made for it, so another 401 is final */
+    unsigned login;  /* the number of the login that it was sent with */
 
     /* Set from EXCHANGE_HEAD or EXCHANGE_END on; valid until an exchange of the remote is stepped. */
     const struct http_response *response;
@@ -95,6 +53,9 @@ void exchange_restart(struct exchange *x);
 
 /* Abandons the exchange; does nothing if it is over. */
 void exchange_cancel(struct exchange *x);
+
+/* Whether it goes to the registry itself, and not to the target of a redirect. */
+bool exchange_is_home(const struct exchange *x);
 
 /* After EXCHANGE_FAILED: whether the request was fully sent, so that the server may have acted on it. */
 bool exchange_may_have_acted(const struct exchange *x);

@@ -32,6 +32,14 @@ struct connection *remote_connection(struct remote *r, const struct regtag_origi
     return remote_is_home(r, origin) ? r->home : r->away;
 }
 
+void remote_unclaim(struct remote *r, const struct transfer *t)
+{
+    if (!t || r->home->claim == t)
+        r->home->claim = NULL;
+    if (!t || r->away->claim == t)
+        r->away->claim = NULL;
+}
+
 bool remote_pipelines(const struct remote *r)
 {
     return !r->alone && !auth_expects_challenge(&r->auth);

@@ -13,6 +13,9 @@ struct remote {
     const struct reference *reference; /* names the repository for request paths and token scopes */
     const char *actions;               /* of the token scope: "pull", "pull,push" */
     bool alone;                        /* no pipelining: a server or proxy failed to handle it */
+    bool careful;            /* a pipeline has broken: the first request on a connection goes alone */
+    unsigned answer_time;    /* of the first answer, in milliseconds */
+    uint64_t hold;           /* the registry asked not to be sent anything before this time */
     uint64_t pause;          /* milliseconds to wait before the next request, as of the last response */
     uint64_t remaining;      /* last RateLimit-Remaining */
     struct connection *home; /* to the registry */
@@ -38,6 +41,9 @@ bool remote_is_home(const struct remote *r, const struct regtag_origin *origin);
 
 /* The connection to use for an origin. */
 struct connection *remote_connection(struct remote *r, const struct regtag_origin *origin);
+
+/* Takes back the transfer's claim on a connection, or all claims if it is NULL. */
+void remote_unclaim(struct remote *r, const struct transfer *t);
 
 /* Whether to pipeline requests. Not while a 401 is expected: every pipelined request would get one. */
 bool remote_pipelines(const struct remote *r);

@@ -123,6 +123,22 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
     return found(z, SIGHT_ABSENT, SLICE(""));
 }
 
+/* There is one hash for all. */
+static bool takes_turn(struct regtag *r, struct resolve *z)
+{
+    if (!r->hashing)
+        r->hashing = z;
+    return r->hashing == z;
+}
+
+static void leave_turn(struct regtag *r, const struct resolve *z)
+{
+    if (r->hashing != z)
+        return;
+    r->hashing = NULL;
+    r->client.context.wake = r->client.context.now; /* another one may wait for it */
+}
+
 static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 {
     struct slice part;
@@ -193,6 +209,8 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                         .accepts_manifests = true,
                         .content = by_get,
                         .optional = options->optional,
+                        .pipelined = options->pipelined,
+                        .aside = options->aside,
                         .meanings = MANIFEST_MEANINGS,
                         .attempts = options->attempts,
                         .not_before = options->not_before};
@@ -213,6 +231,13 @@ bool resolve_step(struct regtag *r, struct resolve *z)
     bool waiting = false, over = z->state == RESOLVE_OVER;
     REQUIRE(z->state != RESOLVE_START);
     while (!over && !waiting)
-        over = z->state == RESOLVE_HEAD ? step_head(r, z, &waiting) : step_get(r, z, &waiting);
+        if (z->state == RESOLVE_HEAD)
+            over = step_head(r, z, &waiting);
+        else if (takes_turn(r, z))
+            over = step_get(r, z, &waiting);
+        else
+            waiting = true;
+    if (over)
+        leave_turn(r, z);
     return over;
 }

@@ -35,7 +35,8 @@ struct regtag {
     bool started;            /* the first step has set the deadline */
     bool over;
     uint64_t deadline;
-    bool resolve_by_get; /* HEAD is of no use at this registry */
+    const struct resolve *hashing; /* the only one that computes a digest, or NULL */
+    bool resolve_by_get;           /* HEAD is of no use at this registry */
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
@@ -53,12 +54,13 @@ struct regtag {
     struct error problem;      /* scratch: what went wrong in the current state */
     struct error unknown;      /* why a tag could not be resolved (resolve.h) */
 
+    struct client client;
+
     union {
         uint64_t number;
         void *pointer;
         char bytes[VERB_MEMORY];
     } verb_memory;
-    struct client client;
 };
 
 /* Fails to compile if a verb's struct does not fit in the shared memory. */
