@@ -60,6 +60,8 @@ static const struct option OPTIONS[] = {
     {"once", "", FLAG, AT(once), VERB_ID_WATCH, 0, "end after the first change"},
     {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "one JSON object a line"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
+    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_LS, JOBS_MAX,
+     "connections to the registry, with --digests (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "how long all of it, or one ask of watch, may take (60)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
@@ -399,6 +401,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->timeout = TIMEOUT_DEFAULT;
     o->stall = STALL_DEFAULT;
     o->retries = RETRIES_DEFAULT;
+    o->jobs = JOBS_DEFAULT;
     o->interval = INTERVAL_DEFAULT;
     o->jitter = JITTER_DEFAULT;
     if (argc < 2) {

@@ -22,6 +22,7 @@ struct options {
     uint64_t timeout, stall; /* seconds */
     uint64_t retries;
     uint64_t limit; /* 0: none */
+    uint64_t jobs;  /* connections to the registry */
 
     bool no_clobber, confirm, dry_run, siblings, digests;
     const char *platform, *journal; /* NULL: not given */
@@ -56,6 +57,8 @@ struct options {
 #define INTERVAL_DEFAULT 60 /* seconds */
 #define JITTER_DEFAULT 10   /* percent */
 #define RETRIES_DEFAULT 4
+#define JOBS_MAX (REGTAG_CONNECTIONS_MAX - 1) /* one connection is for other servers */
+#define JOBS_DEFAULT (JOBS_MAX < 4 ? JOBS_MAX : 4)
 
 /* Reads argv, and reorders it so that the arguments stand together. False, and e set with REGTAG_E_USAGE,
  * if it is not valid. */

@@ -26,10 +26,9 @@ void client_end(struct client *c)
 
 void client_rest(struct client *c)
 {
-    if (c->remote.home->count)
-        connection_close(c->remote.home);
-    if (c->remote.away->count)
-        connection_close(c->remote.away);
+    for (unsigned i = 0; i < c->remote.in_use; i++)
+        if (c->remote.home[i].count)
+            connection_close(&c->remote.home[i]);
 }
 
 void client_again(struct client *c)
@@ -46,16 +45,16 @@ void client_begin_step(struct client *c, uint64_t now, uint64_t deadline)
     c->context.deadline = deadline;
     c->context.wake = deadline;
     c->context.reads_left = READS_A_STEP;
-    connection_begin_step(c->remote.home);
-    connection_begin_step(c->remote.away);
+    for (unsigned i = 0; i < c->remote.in_use; i++)
+        connection_begin_step(&c->remote.home[i]);
 }
 
 void client_end_step(struct client *c, struct regtag_want *want, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         want[i] = (struct regtag_want){.close = false};
-    connection_want(c->remote.home, want, count);
-    connection_want(c->remote.away, want, count);
+    for (unsigned i = 0; i < c->remote.in_use; i++)
+        connection_want(&c->remote.home[i], want, count);
 }
 
 /* ---- Exchanges ------------------------------------------------------------------------------- */

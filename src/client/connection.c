@@ -47,7 +47,7 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
     c->origin = *origin;
     if (!c->open)
         connection_open(c);
-    t->connection = c;
+    t->connection = t->last = c;
     t->pipelined = c->count > 0;
     t->follower = false;
     c->claim = NULL;

@@ -55,6 +55,7 @@ struct transfer {
 
     /* Set by the connection. */
     struct connection *connection; /* while in flight; else NULL */
+    struct connection *last;       /* the one that it was sent on last */
     bool pipelined;                /* queued while another request was in flight */
     bool follower;                 /* pipelined ahead of time: nobody steps it yet */
     bool sent;                     /* handed over completely: the server may have acted on it */

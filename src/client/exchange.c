@@ -31,7 +31,12 @@ static const struct regtag_origin *origin_of(const struct exchange *x, struct re
 static struct connection *connection_of(const struct exchange *x)
 {
     struct regtag_origin memory;
-    return x->request.aside ? x->remote->away : remote_connection(x->remote, origin_of(x, &memory));
+    if (x->request.aside)
+        return x->remote->away;
+    const struct regtag_origin *origin = origin_of(x, &memory);
+    return x->request.pipelined && remote_is_home(x->remote, origin)
+               ? remote_least_busy(x->remote)
+               : remote_connection(x->remote, origin);
 }
 
 static void write_header(void *sender, struct writer *w)
@@ -296,7 +301,7 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     if (t->answered && x->use != USE_CONTENT) /* status and header are all we need */
         return on_end(x);
     if (t->pipelined && !t->answered)
-        pipeline_broke(x->remote, connection_of(x), lost);
+        pipeline_broke(x->remote, t->last, lost);
     if (t->pipelined && !t->answered && (freely || !t->sent))
         return send_again(x);
     if (t->stale && !x->sent_again && (freely || !t->sent)) {

@@ -9,16 +9,34 @@ void remote_init(struct remote *r, struct context *context, struct connection *c
     memset(r, 0, offsetof(struct remote, auth));
     r->context = context;
     auth_init(&r->auth, &context->config->credentials);
+    r->connections = context->config->connections;
+    r->in_use = REGTAG_CONNECTIONS_MIN;
     r->home = &connections[0];
     r->away = &connections[1];
     connection_init(r->home, context, 0);
     connection_init(r->away, context, 1);
 }
 
+/* Those that are not needed are never touched. */
+void remote_widen(struct remote *r)
+{
+    for (; r->in_use < r->connections; r->in_use++)
+        connection_init(&r->home[r->in_use], r->context, r->in_use);
+}
+
+struct connection *remote_least_busy(struct remote *r)
+{
+    struct connection *best = r->home;
+    for (unsigned i = REGTAG_CONNECTIONS_MIN; i < r->in_use; i++)
+        if (r->home[i].count < best->count || best->claim)
+            best = &r->home[i];
+    return best;
+}
+
 void remote_end(struct remote *r)
 {
-    connection_end(r->home);
-    connection_end(r->away);
+    for (unsigned i = 0; i < r->in_use; i++)
+        connection_end(&r->home[i]);
     auth_wipe(&r->auth);
 }
 
@@ -34,10 +52,9 @@ struct connection *remote_connection(struct remote *r, const struct regtag_origi
 
 void remote_unclaim(struct remote *r, const struct transfer *t)
 {
-    if (!t || r->home->claim == t)
-        r->home->claim = NULL;
-    if (!t || r->away->claim == t)
-        r->away->claim = NULL;
+    for (unsigned i = 0; i < r->in_use; i++)
+        if (!t || r->home[i].claim == t)
+            r->home[i].claim = NULL;
 }
 
 bool remote_pipelines(const struct remote *r)

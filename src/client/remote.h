@@ -13,13 +13,14 @@ struct remote {
     const struct reference *reference; /* names the repository for request paths and token scopes */
     const char *actions;               /* of the token scope: "pull", "pull,push" */
     bool alone;                        /* no pipelining: a server or proxy failed to handle it */
-    bool careful;            /* a pipeline has broken: the first request on a connection goes alone */
-    unsigned answer_time;    /* of the first answer, in milliseconds */
-    uint64_t hold;           /* the registry asked not to be sent anything before this time */
-    uint64_t pause;          /* milliseconds to wait before the next request, as of the last response */
-    uint64_t remaining;      /* last RateLimit-Remaining */
-    struct connection *home; /* to the registry */
-    struct connection *away; /* to any other origin: a token server or the target of a redirect */
+    bool careful;         /* a pipeline has broken: the first request on a connection goes alone */
+    unsigned answer_time; /* of the first answer, in milliseconds */
+    uint64_t hold;        /* the registry asked not to be sent anything before this time */
+    uint64_t pause;       /* milliseconds to wait before the next request, as of the last response */
+    uint64_t remaining;   /* last RateLimit-Remaining */
+    unsigned connections, in_use; /* connections that there are, and that were used at all */
+    struct connection *home;      /* to the registry; so are those after `away` */
+    struct connection *away;      /* to any other origin: a token server or the target of a redirect */
 
     const struct exchange *redirected; /* the exchange that `location` belongs to */
     struct regtag_origin origin;
@@ -38,6 +39,12 @@ void remote_end(struct remote *r);
 
 /* Whether `origin` may receive the registry's credentials: same scheme, host and port. */
 bool remote_is_home(const struct remote *r, const struct regtag_origin *origin);
+
+/* Lets requests that are in flight together go out on all connections, from now on. */
+void remote_widen(struct remote *r);
+
+/* The connection to the registry with the fewest requests in flight, among those that take more. */
+struct connection *remote_least_busy(struct remote *r);
 
 /* The connection to use for an origin. */
 struct connection *remote_connection(struct remote *r, const struct regtag_origin *origin);

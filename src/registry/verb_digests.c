@@ -60,6 +60,8 @@ static void keep_name(struct regtag *r, struct digests_verb *v)
     size_t size = strlen(v->pages.tags.name) + 1;
     memcpy(r->manifest + v->written, v->pages.tags.name, size);
     v->written += size;
+    if (v->listed > CONNECTION_QUEUE)
+        remote_widen(&r->client.remote);
     if (++v->listed == v->limit)
         end_list(v, PAGES_END);
 }
