@@ -53,12 +53,13 @@ struct regtag {
     struct error problem;      /* scratch: what went wrong in the current state */
     struct error unknown;      /* why a tag could not be resolved (resolve.h) */
 
+    struct client client;
+
     union {
         uint64_t number;
         void *pointer;
         char bytes[VERB_MEMORY];
     } verb_memory;
-    struct client client;
 };
 
 /* Fails to compile if a verb's struct does not fit in the shared memory. */
