@@ -42,12 +42,14 @@ struct regtag_resolver {
      * at -1; f->text may say what to report if the time runs out. */
     ptrdiff_t (*resolve)(void *context, unsigned connection, const struct regtag_origin *origin,
                          struct regtag_address *list, size_t room, int *fd, struct regtag_failure *f);
-    /* May be NULL. Gives up a lookup that was not over. */
+    /* May be NULL. Gives up a lookup that is not over: that has not returned anything but
+     * REGTAG_IO_AGAIN. */
     void (*cancel)(void *context, unsigned connection);
     void *reserved[2];
 };
 
-/* HTTP proxies. */
+/* HTTP proxies. Only `authorization` may be NULL where there is `choose`, and `tunnel` where there is no
+ * TLS. */
 struct regtag_proxies {
     void *context;
     /* Returns the proxy to connect to for `origin`, valid until the connection is closed; NULL: none, or
@@ -60,7 +62,7 @@ struct regtag_proxies {
      * REGTAG_IO_AGAIN: call again when poll reports *events, or at the time *until; REGTAG_IO_FAILED. */
     int (*tunnel)(void *context, unsigned connection, int fd, short *events, uint64_t *until,
                   struct regtag_failure *f);
-    /* The connection is closed. */
+    /* A connection for which `choose` returned a proxy is closed, whether or not it was ever up. */
     void (*end)(void *context, unsigned connection);
     void *reserved[2];
 };
