@@ -82,17 +82,17 @@ struct regtag_tls {
                       struct regtag_failure *f);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size, short *events,
                        struct regtag_failure *f);
-    /* Whether there are bytes to be read that the socket knows nothing of any more. */
+    /* Whether there are bytes to be read that have already been taken from the socket. */
     bool (*pending)(void *context, unsigned connection);
     /* Ends the session, if there is one; the socket stays open. */
     void (*close)(void *context, unsigned connection);
     void *reserved[2];
 };
 
-/* A step of connecting is done. */
+/* The step of connecting that is done. */
 enum regtag_progress {
-    REGTAG_PROGRESS_CONNECTED, /* to an address, the origin's or the proxy's: `address` is its text */
-    REGTAG_PROGRESS_TUNNEL,    /* the proxy lets through */
+    REGTAG_PROGRESS_CONNECTED, /* to the origin or the proxy; `address`, else NULL, says where */
+    REGTAG_PROGRESS_TUNNEL,    /* the proxy has connected us to the origin */
     REGTAG_PROGRESS_TLS        /* the peer is trusted */
 };
 
