@@ -27,8 +27,8 @@ struct regtag_call {
     /* May be NULL. Called for REGTAG_UPLOAD, REGTAG_SETTLED and REGTAG_LISTED, with the result. If it
      * returns false, the operation is abandoned there, and the call returns REGTAG_OK unless something has
      * failed before. */
-    bool (*told)(void *context, enum regtag_event event, const struct regtag_result *result);
-    void *told_context;
+    bool (*on_event)(void *context, enum regtag_event event, const struct regtag_result *result);
+    void *event_context;
 
     /* Set by each call, and valid until the next one with the same memory. */
     struct regtag *operation; /* the operation, which is over; NULL if it could not be set up */
