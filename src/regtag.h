@@ -82,7 +82,7 @@ enum regtag_hint {
     REGTAG_HINT_LIST,         /* regtag_list tells which tags there are */
     REGTAG_HINT_CA,           /* a CA that is trusted */
     REGTAG_HINT_CERTIFICATE,  /* a client's certificate and key */
-    REGTAG_HINT_CLOCK         /* the right time, or one that is known to be over */
+    REGTAG_HINT_CLOCK         /* the right time, or one that is known to have passed */
 };
 
 /* ---- What the caller provides ---------------------------------------------------------------- */
@@ -236,7 +236,7 @@ struct regtag_config {
     bool keep;    /* digest: keep the connection and token at the end, for regtag_again */
     /* delete: where a tag cannot be deleted alone, delete its manifest and all tags that point at it */
     bool siblings;
-    unsigned connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
+    size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
 
 /* ---- An operation ---------------------------------------------------------------------------- */

@@ -70,14 +70,11 @@ static const char *read_file(const char *path, size_t max, uint64_t deadline)
 /* Warns if others than its owner can read a file with secrets. */
 static void warn_if_shared(const struct search *s, const char *path)
 {
-    char text[FILE_PATH_MAX + 64];
-    struct writer w = writer_to(text, sizeof text);
     struct stat status;
     if (s->o->quiet || s->o->warned || stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
         !(status.st_mode & (S_IRGRP | S_IROTH)))
         return;
-    write_format(&w, "%s: others can read the secrets in it; chmod 600 keeps them out", path);
-    output_note("regtag: ", written(&w));
+    output_message("%s: others can read the secrets in it; chmod 600 keeps them out", path);
 }
 
 /* ---- --user ---------------------------------------------------------------------------------- */

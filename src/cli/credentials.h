@@ -7,8 +7,8 @@
  *   5. Docker's file: $DOCKER_CONFIG/config.json, or else $HOME/.docker/config.json
  *
  * --anonymous means none of them. A file that was named, by an option or by REGISTRY_AUTH_FILE, has to
- * exist, and may be a pipe, which is read once. The default files may be missing, but if they exist they have to be regular
- * and readable. */
+ * exist, and may be a pipe, which is read once. The default files may be missing, but if they exist they
+ * have to be regular and readable. */
 #ifndef REGTAG_CLI_CREDENTIALS_H
 #define REGTAG_CLI_CREDENTIALS_H
 

@@ -12,7 +12,7 @@ static const char *const WORDS[] = {
     [REGTAG_HINT_SIBLINGS] = "; \"regtag delete --with-siblings\" does that",
     [REGTAG_HINT_LIST] = "; \"regtag ls\" lists the tags of a repository",
     [REGTAG_HINT_CA] = "; --cacert names one",
-    [REGTAG_HINT_CERTIFICATE] = "; --cert and --key name them",
+    [REGTAG_HINT_CERTIFICATE] = "; see --cert and --key",
     [REGTAG_HINT_CLOCK] = "; set the clock, or tell regtag a time that is over with --time-floor",
 };
 

@@ -18,15 +18,11 @@ static struct options options;
 /* What could not be printed makes a failure of a success. */
 static int check_output(int status)
 {
-    char text[160];
-    struct writer w = writer_to(text, sizeof text - 1);
     output_flush();
     if (!output_problem())
         return status;
-    write_format(&w, "stdout cannot be written: %s; what was done is done, but not all of it was told",
-                 strerror(output_problem()));
-    text[w.used] = '\0';
-    output_error(text);
+    output_message("stdout cannot be written: %s; what was done is done, but not all of it was told",
+                   strerror(output_problem()));
     return status ? status : REGTAG_E_OTHER;
 }
 

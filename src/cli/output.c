@@ -90,3 +90,14 @@ void output_error(const char *text)
 {
     output_note("regtag: ", slice_of(text));
 }
+
+void output_message(const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX + 200];
+    struct writer w = writer_to(text, sizeof text);
+    va_list arguments;
+    va_start(arguments, format);
+    write_arguments(&w, format, arguments);
+    va_end(arguments);
+    output_note("regtag: ", written(&w));
+}

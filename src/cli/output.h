@@ -24,6 +24,9 @@ int output_problem(void);
 /* "regtag: " and the text, escaped, as one line on standard error. */
 void output_error(const char *text);
 
+/* The same with a text that is put together; it is cut where it would be too long. */
+void output_message(const char *format, ...) WRITER_FORMAT(1, 2);
+
 /* A line on standard error: `before`, and the text, escaped. */
 void output_note(const char *before, struct slice text);
 

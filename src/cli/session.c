@@ -6,11 +6,11 @@
 #include "cli/proxy_env.h"
 #include "cli/report.h"
 #include "cli/tls_options.h"
-#include "regtag_sockets.h"
 #include "net/file.h"
-#include "regtag_sha256.h"
-#include "net/random.h"
 #include "net/network.h"
+#include "net/random.h"
+#include "regtag_sha256.h"
+#include "regtag_sockets.h"
 
 /* The operation's memory. Pages that are never written to cost nothing, and there are fewest of the others
  * if it begins with a page. */

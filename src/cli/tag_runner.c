@@ -231,12 +231,10 @@ static void on_settled(struct tag_runner *t, struct regtag_result result)
 
 static void on_sibling(const struct tag_runner *t, const char *tag)
 {
-    char text[1200], name[1024];
-    struct writer w = writer_to(text, sizeof text);
+    char name[1024];
     struct slice sibling = report_reference(t->image, tag, name, sizeof name);
-    write_format(&w, "%.*s would go with it", SLICE_ARG(sibling));
     if (!t->options->quiet)
-        output_note("regtag: ", written(&w));
+        output_message("%.*s would go with it", SLICE_ARG(sibling));
 }
 
 /* An operation that could not begin has settled no tag. */

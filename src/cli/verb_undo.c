@@ -48,13 +48,9 @@ static bool cannot_read(const struct undo *u, struct error *e)
 
 static void note_torn(struct undo *u)
 {
-    char text[ERROR_TEXT_MAX];
-    struct writer w = writer_to(text, sizeof text);
-    if (!u->checking || u->o->quiet)
-        return;
-    write_format(&w, "%s: line %llu was torn off, and is left out", u->journal.path,
-                 (unsigned long long)journal_reader_number(&u->reader));
-    output_note("regtag: ", written(&w));
+    if (u->checking && !u->o->quiet)
+        output_message("%s: line %llu was torn off, and is left out", u->journal.path,
+                       (unsigned long long)journal_reader_number(&u->reader));
 }
 
 static bool refuse(struct undo *u, struct error *e)

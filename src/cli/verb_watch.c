@@ -163,15 +163,6 @@ static void on_failure(struct watch *w, const struct error *e)
         w->operation = NULL;
 }
 
-static void report_command_failure(const struct watch *w, const struct error *e)
-{
-    char text[ERROR_TEXT_MAX + 64];
-    struct writer words = writer_to(text, sizeof text - 1);
-    write_format(&words, "%s%s", e->text, w->o->once ? "" : "; it is run again at the next ask");
-    text[words.used] = '\0';
-    output_error(text);
-}
-
 /* If COMMAND fails, `applied` stays behind `current`, so that the next poll runs it again. */
 static void run_command(struct watch *w)
 {
@@ -184,7 +175,7 @@ static void run_command(struct watch *w)
         w->applied = w->current;
         outage_on_success(&w->command_outage, c.arguments[0], "ended well", w->o->quiet);
     } else if (outage_on_failure(&w->command_outage, status))
-        report_command_failure(w, &e);
+        output_message("%s%s", e.text, w->o->once ? "" : "; it is run again at the next ask");
     if (w->o->once) {
         w->over = true;
         w->status = status;
@@ -193,13 +184,9 @@ static void run_command(struct watch *w)
 
 static void warn_output_failed(struct watch *w)
 {
-    char text[200];
-    struct writer words = writer_to(text, sizeof text - 1);
     w->output_failed = true;
-    write_format(&words, "stdout cannot be written: %s; COMMAND is run all the same",
-                 strerror(output_problem()));
-    text[words.used] = '\0';
-    output_error(text);
+    output_message("stdout cannot be written: %s; COMMAND is run all the same",
+                   strerror(output_problem()));
 }
 
 /* Without COMMAND, the report is the whole job, which ends when nobody can read it. */
@@ -215,15 +202,12 @@ static void on_move(struct watch *w)
 /* The first place is not a move, unless --from says what the device has. */
 static void on_first_answer(struct watch *w)
 {
-    char text[ERROR_TEXT_MAX];
-    struct writer words = writer_to(text, sizeof text - 1);
     if (w->applied.kind == UNKNOWN)
         w->reported = w->applied = w->current;
-    write_format(&words, "watching %s, %s%s", w->image,
-                 w->current.kind == PRESENT ? "now at " : "which is not there yet", w->current.digest);
-    text[words.used] = '\0';
     if (!w->o->quiet)
-        output_error(text);
+        output_message("watching %s, %s%s", w->image,
+                       w->current.kind == PRESENT ? "now at " : "which is not there yet",
+                       w->current.digest);
 }
 
 static void on_answer(struct watch *w)

@@ -32,8 +32,8 @@ struct meaning {
  * matches everything. */
 extern const struct meaning ANSWER_MEANINGS[];
 
-/* Sets e, with a hint if there is one, to what the response means, according to `table` or else ANSWER_MEANINGS, and returns the
- * REGTAG_ status. The message is prefixed with `who`. */
+/* Sets e, with a hint if there is one, to what the response means, according to `table` or else
+ * ANSWER_MEANINGS, and returns the REGTAG_ status. The message is prefixed with `who`. */
 int answer_error(const struct meaning *table, const struct http_response *response,
                  const struct answer_words *words, struct slice who, struct error *e);
 

@@ -56,8 +56,8 @@ enum regtag_status regtag_call_run(struct regtag_call *call)
     bool wanted = true;
     while (wanted && event != REGTAG_DONE && event != REGTAG_ERROR) {
         event = regtag_sockets_run(call->sockets, call->operation, want, list, POLL_ROOM);
-        if (call->told && event != REGTAG_DONE && event != REGTAG_ERROR)
-            wanted = call->told(call->told_context, event, regtag_result(call->operation));
+        if (call->on_event && event != REGTAG_DONE && event != REGTAG_ERROR)
+            wanted = call->on_event(call->event_context, event, regtag_result(call->operation));
     }
     if (!call->config->keep)
         regtag_sockets_close(call->sockets);

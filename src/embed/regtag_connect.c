@@ -14,14 +14,51 @@
 
 #define ATTEMPT_DELAY 250 /* milliseconds between attempts to connect */
 
+/* ---- Texts ----------------------------------------------------------------------------------- */
+
+void regtag_text_add(char *text, size_t room, const char *more)
+{
+    size_t used = strlen(text), size = strlen(more), left = room - 1 - used;
+    size = size < left ? size : left;
+    memcpy(text + used, more, size);
+    text[used + size] = '\0';
+}
+
+void regtag_text_add_number(char *text, size_t room, unsigned number)
+{
+    char digit[2] = {(char)('0' + number % 10), '\0'};
+    if (number >= 10)
+        regtag_text_add_number(text, room, number / 10);
+    regtag_text_add(text, room, digit);
+}
+
+static void add(struct regtag_socket *c, const char *more)
+{
+    regtag_text_add(c->text, sizeof c->text, more);
+}
+
+/* Begins a text about the peer, and names it if it is a proxy. */
+static void begin_text(struct regtag_socket *c)
+{
+    bool ipv6 = strchr(c->peer->host, ':') != NULL;
+    c->text[0] = '\0';
+    if (!c->proxied)
+        return;
+    add(c, ipv6 ? "the proxy [" : "the proxy ");
+    add(c, c->peer->host);
+    add(c, ipv6 ? "]:" : ":");
+    regtag_text_add_number(c->text, sizeof c->text, c->peer->port);
+    add(c, ": ");
+}
+
+/* ---- Closing --------------------------------------------------------------------------------- */
+
 static void report(const struct regtag_sockets *s, const struct regtag_socket *c,
                    enum regtag_progress step, const char *address)
 {
     if (s->progress)
         s->progress(s->progress_context, c->number, step, address);
 }
-
-/* ---- Closing --------------------------------------------------------------------------------- */
 
 static void close_attempts(struct regtag_socket *c)
 {
@@ -186,6 +223,26 @@ static bool has_attempts(const struct regtag_socket *c)
     return false;
 }
 
+/* The address is not named again where the host is one. */
+static void fail_dialing(struct regtag_sockets *s, struct regtag_socket *c)
+{
+    char address[REGTAG_ADDRESS_TEXT_MAX];
+    regtag_address_text(&c->list[c->first_failed], address);
+    begin_text(c);
+    add(c, "could not be reached");
+    if (strcmp(address, c->peer->host) != 0) {
+        add(c, " at ");
+        add(c, address);
+    }
+    add(c, ": ");
+    add(c, strerror(c->dial_error));
+    if (c->dial_error == ECONNREFUSED && !c->proxied)
+        add(c, "; is the registry running, and is the port right?");
+    c->failure.status = REGTAG_E_NO_CONNECTION;
+    c->failure.text = c->text;
+    fail(s, c);
+}
+
 static void step_dialing(struct regtag_sockets *s, struct regtag_socket *c)
 {
     for (size_t i = 0; i < c->next; i++)
@@ -199,7 +256,7 @@ static void step_dialing(struct regtag_sockets *s, struct regtag_socket *c)
             return;
         }
     if (!has_attempts(c))
-        fail(s, c);
+        fail_dialing(s, c);
 }
 
 /* ---- Connecting: the name --------------------------------------------------------------------- */
@@ -212,23 +269,32 @@ static void on_addresses(struct regtag_sockets *s, struct regtag_socket *c, size
     step_dialing(s, c);
 }
 
+/* The lookup is over: there is nothing to cancel. */
+static void fail_naming(struct regtag_sockets *s, struct regtag_socket *c, const char *text)
+{
+    c->state = SOCKET_CLOSED;
+    if (c->failure.status == REGTAG_OK) {
+        c->failure.status = REGTAG_E_NO_CONNECTION;
+        c->failure.text = text;
+    }
+    if (c->proxied) {
+        begin_text(c);
+        add(c, c->failure.text);
+        c->failure.text = c->text;
+    }
+    fail(s, c);
+}
+
 static void step_naming(struct regtag_sockets *s, struct regtag_socket *c)
 {
     c->fd = -1;
     c->failure.text = "its name could not be looked up";
     ptrdiff_t count = s->resolver.resolve(s->resolver.context, c->number, c->peer, c->list,
                                           REGTAG_ADDRESSES_MAX, &c->fd, &c->failure);
-    if (count > 0) {
+    if (count > 0)
         on_addresses(s, c, (size_t)count);
-        return;
-    }
-    if (count == REGTAG_IO_AGAIN)
-        return;
-    if (c->failure.status == REGTAG_OK) {
-        c->failure.status = REGTAG_E_NO_CONNECTION;
-        c->failure.text = "its name has no address";
-    }
-    fail(s, c);
+    else if (count != REGTAG_IO_AGAIN)
+        fail_naming(s, c, "its name has no address");
 }
 
 static void look_up(struct regtag_sockets *s, struct regtag_socket *c)
@@ -238,11 +304,8 @@ static void look_up(struct regtag_sockets *s, struct regtag_socket *c)
         step_naming(s, c);
     } else if (regtag_address_parse(&c->list[0], c->peer->host))
         on_addresses(s, c, 1);
-    else {
-        c->failure.status = REGTAG_E_NO_CONNECTION;
-        c->failure.text = "it is not a numeric address";
-        fail(s, c);
-    }
+    else
+        fail_naming(s, c, "it is not a numeric address");
 }
 
 /* ---- Connecting ------------------------------------------------------------------------------- */
@@ -294,46 +357,6 @@ void regtag_socket_open(struct regtag_sockets *s, struct regtag_socket *c,
 
 /* ---- What went wrong -------------------------------------------------------------------------- */
 
-static void add(struct regtag_socket *c, const char *more)
-{
-    size_t used = strlen(c->text), size = strlen(more), room = sizeof c->text - 1 - used;
-    size = size < room ? size : room;
-    memcpy(c->text + used, more, size);
-    c->text[used + size] = '\0';
-}
-
-static void add_port(struct regtag_socket *c, unsigned port)
-{
-    char text[2] = {(char)('0' + port % 10), '\0'};
-    if (port >= 10)
-        add_port(c, port / 10);
-    add(c, text);
-}
-
-/* The address is not named again where the host is one. */
-static void describe_dialing(struct regtag_socket *c)
-{
-    char address[REGTAG_ADDRESS_TEXT_MAX];
-    regtag_address_text(&c->list[c->first_failed], address);
-    c->text[0] = '\0';
-    if (c->peer != &c->origin) {
-        add(c, "the proxy ");
-        add(c, c->peer->host);
-        add(c, ":");
-        add_port(c, c->peer->port);
-        add(c, ": ");
-    }
-    add(c, "could not be reached");
-    if (strcmp(address, c->peer->host) != 0) {
-        add(c, " at ");
-        add(c, address);
-    }
-    add(c, ": ");
-    add(c, strerror(c->dial_error));
-    if (c->dial_error == ECONNREFUSED && c->peer == &c->origin)
-        add(c, "; is the registry running, and is the port right?");
-}
-
 static void describe_loss(struct regtag_socket *c, int error)
 {
     c->text[0] = '\0';
@@ -359,11 +382,8 @@ void regtag_socket_describe(struct regtag_socket *c, struct regtag_failure *f)
         *f = c->failure;
     else if (c->write_failure.status != REGTAG_OK && !c->read_error)
         *f = c->write_failure;
-    else if (error || (c->state == SOCKET_FAILED && c->dial_error)) {
-        if (error)
-            describe_loss(c, error);
-        else
-            describe_dialing(c);
+    else if (error) {
+        describe_loss(c, error);
         f->status = REGTAG_E_NO_CONNECTION;
         f->text = c->text;
     } else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) the regtag authors */
 
-/* Private to regtag_sockets: how a connection gets up, and what to say when it does not. */
+/* Private to the files of src/embed: how a connection gets up, and what to say when it does not. */
 #ifndef REGTAG_CONNECT_H
 #define REGTAG_CONNECT_H
 
@@ -30,6 +30,10 @@ void regtag_socket_go_on(struct regtag_sockets *s, struct regtag_socket *c);
 
 /* May be called in any state. */
 void regtag_socket_close(struct regtag_sockets *s, struct regtag_socket *c);
+
+/* Adds to the text in text[0..room), as much as there is room for. */
+void regtag_text_add(char *text, size_t room, const char *more);
+void regtag_text_add_number(char *text, size_t room, unsigned number);
 
 /* Why it has failed, or else what it was waiting for. */
 void regtag_socket_describe(struct regtag_socket *c, struct regtag_failure *f);

@@ -181,6 +181,7 @@ enum regtag_event regtag_sockets_run(struct regtag_sockets *s, struct regtag *op
         if (event != REGTAG_WAIT)
             return event;
         poll(list, (nfds_t)entries, regtag_clock_until(until));
+        s->now = regtag_clock();
         for (size_t i = 0; i < s->count; i++)
             regtag_socket_go_on(s, &s->sockets[i]);
     }

@@ -42,12 +42,14 @@ struct regtag_resolver {
      * at -1; f->text may say what to report if the time runs out. */
     ptrdiff_t (*resolve)(void *context, unsigned connection, const struct regtag_origin *origin,
                          struct regtag_address *list, size_t room, int *fd, struct regtag_failure *f);
-    /* May be NULL. Gives up a lookup that was not over. */
+    /* May be NULL. Gives up a lookup that is not over: that has not returned anything but
+     * REGTAG_IO_AGAIN. */
     void (*cancel)(void *context, unsigned connection);
     void *reserved[2];
 };
 
-/* HTTP proxies. */
+/* HTTP proxies. Only `authorization` may be NULL where there is `choose`, and `tunnel` where there is no
+ * TLS. */
 struct regtag_proxies {
     void *context;
     /* Returns the proxy to connect to for `origin`, valid until the connection is closed; NULL: none, or
@@ -60,7 +62,7 @@ struct regtag_proxies {
      * REGTAG_IO_AGAIN: call again when poll reports *events, or at the time *until; REGTAG_IO_FAILED. */
     int (*tunnel)(void *context, unsigned connection, int fd, short *events, uint64_t *until,
                   struct regtag_failure *f);
-    /* The connection is closed. */
+    /* A connection for which `choose` returned a proxy is closed, whether or not it was ever up. */
     void (*end)(void *context, unsigned connection);
     void *reserved[2];
 };
@@ -80,17 +82,17 @@ struct regtag_tls {
                       struct regtag_failure *f);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size, short *events,
                        struct regtag_failure *f);
-    /* Whether there are bytes to be read that the socket knows nothing of any more. */
+    /* Whether there are bytes to be read that have already been taken from the socket. */
     bool (*pending)(void *context, unsigned connection);
     /* Ends the session, if there is one; the socket stays open. */
     void (*close)(void *context, unsigned connection);
     void *reserved[2];
 };
 
-/* A step of connecting is done. */
+/* The step of connecting that is done. */
 enum regtag_progress {
-    REGTAG_PROGRESS_CONNECTED, /* to an address, the origin's or the proxy's: `address` is its text */
-    REGTAG_PROGRESS_TUNNEL,    /* the proxy lets through */
+    REGTAG_PROGRESS_CONNECTED, /* to the origin or the proxy; `address`, else NULL, says where */
+    REGTAG_PROGRESS_TUNNEL,    /* the proxy has connected us to the origin */
     REGTAG_PROGRESS_TLS        /* the peer is trusted */
 };
 

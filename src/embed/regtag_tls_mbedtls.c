@@ -16,6 +16,8 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/x509_crt.h>
 
+#include "regtag_connect.h"
+
 #define CONNECTION_LOST (-0x0050) /* what mbedTLS's own sockets return for it */
 #define DATES ((uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE))
 #define READS_PER_CALL 64u /* then the caller looks at the clock, however fast the peer sends */
@@ -137,10 +139,7 @@ static struct regtag_failure untrusted(const char *text)
 
 static void append(struct regtag_mbedtls_session *s, const char *more)
 {
-    size_t used = strlen(s->text), size = strlen(more), room = sizeof s->text - 1 - used;
-    size = size < room ? size : room;
-    memcpy(s->text + used, more, size);
-    s->text[used + size] = '\0';
+    regtag_text_add(s->text, sizeof s->text, more);
 }
 
 static struct regtag_failure failure_by_name(struct regtag_mbedtls_session *s)
@@ -195,8 +194,6 @@ static const struct {
 static struct regtag_failure failure_by_alert(struct regtag_mbedtls_session *s)
 {
     unsigned number = s->ssl.in_msg ? s->ssl.in_msg[1] : 0;
-    const char digits[4] = {(char)('0' + number / 100), (char)('0' + number / 10 % 10),
-                            (char)('0' + number % 10), '\0'};
     struct regtag_failure f = untrusted(s->text);
     const char *text = "no reason that is known";
     for (size_t i = 0; i < sizeof ALERTS / sizeof ALERTS[0]; i++)
@@ -206,7 +203,7 @@ static struct regtag_failure failure_by_alert(struct regtag_mbedtls_session *s)
         }
     s->text[0] = '\0';
     append(s, "the server ended TLS with alert ");
-    append(s, digits + (number < 10 ? 2 : number < 100 ? 1 : 0));
+    regtag_text_add_number(s->text, sizeof s->text, number);
     append(s, ": ");
     append(s, text);
     return f;
@@ -298,6 +295,10 @@ static int open_session(void *context, unsigned connection, int fd, const struct
     struct regtag_mbedtls *m = context;
     struct regtag_mbedtls_session *s = &m->sessions[connection];
     const mbedtls_ssl_config *config = m->config;
+    if (connection >= m->count) {
+        *f = failure(REGTAG_E_OTHER, "there is no memory for its TLS session", REGTAG_HINT_NONE);
+        return REGTAG_IO_FAILED;
+    }
     close_session(m, connection);
     memset(s, 0, sizeof *s);
     s->owner = m;

@@ -15,7 +15,7 @@ static struct regtag_socket socket_memory[REGTAG_CONNECTIONS_MIN];
 static struct regtag_sockets sockets = {.sockets = socket_memory, .count = REGTAG_CONNECTIONS_MIN};
 static mbedtls_sha256_context sha256;
 
-static bool told(void *context, enum regtag_event event, const struct regtag_result *result)
+static bool on_event(void *context, enum regtag_event event, const struct regtag_result *result)
 {
     (void)context;
     if (event == REGTAG_SETTLED)
@@ -33,7 +33,7 @@ static enum regtag_status tag(enum regtag_scheme scheme, const char *image, cons
     config.timeout = 60000; /* milliseconds */
     sockets.resolver = regtag_blocking_resolver();
 
-    struct regtag_call call = {.config = &config, .sockets = &sockets, .told = told};
+    struct regtag_call call = {.config = &config, .sockets = &sockets, .on_event = on_event};
     call.size = regtag_size(&config);
     call.memory = malloc(call.size);
     enum regtag_status status = regtag_call_tag(&call, image, names, count);

@@ -10,7 +10,7 @@
 #include "base/sizes.h"
 #include "regtag.h"
 
-/* Makes room for so many connections; without it, for REGTAG_CONNECTIONS_MIN. To be called before the first
+/* Makes room for this many connections instead of REGTAG_CONNECTIONS_MIN. Does nothing after the first
  * allocation. */
 void tls_arena_set_connections(unsigned connections);
 

@@ -165,21 +165,36 @@ static void explain_untrusted(struct peer *p, const struct regtag_failure *f)
     error_set(&p->error, REGTAG_E_UNTRUSTED, "%s (looked in %s)", f->text, places);
 }
 
+/* Whether it is not the peer's fault: mbedTLS reports a lack of memory or randomness under other errors,
+ * whose hints would mislead. */
+static bool explain_shortage(struct peer *p, struct regtag_failure *f)
+{
+    bool exhausted = tls_arena_exhausted();
+    if (!exhausted && !tls_platform_random_failed())
+        return false;
+    error_clear(&p->error);
+    if (exhausted)
+        error_set(&p->error, REGTAG_E_OTHER,
+                  "the %u bytes of memory for TLS are not enough for this server's certificates",
+                  (unsigned)tls_arena_size());
+    else
+        error_set(&p->error, REGTAG_E_OTHER,
+                  "TLS needs randomness, and neither getrandom nor /dev/urandom gives any");
+    describe(p, f);
+    f->hint = REGTAG_HINT_NONE;
+    return true;
+}
+
 static void explain(void *context, unsigned connection, int error, struct regtag_failure *f)
 {
     struct peer *p = &peers[connection];
     const struct regtag_mbedtls_session *s = &sessions[connection];
     (void)context;
     (void)error;
+    if (explain_shortage(p, f))
+        return;
     error_clear(&p->error);
-    if (tls_arena_exhausted())
-        error_set(&p->error, REGTAG_E_OTHER,
-                  "the %u bytes of memory for TLS are not enough for this server's certificates",
-                  (unsigned)tls_arena_size());
-    else if (tls_platform_random_failed())
-        error_set(&p->error, REGTAG_E_OTHER,
-                  "TLS needs randomness, and neither getrandom nor /dev/urandom gives any");
-    else if (f->status == REGTAG_E_BAD_DATES)
+    if (f->status == REGTAG_E_BAD_DATES)
         explain_dates(p, s, f);
     else if (f->hint == REGTAG_HINT_CA)
         explain_untrusted(p, f);
@@ -243,6 +258,8 @@ static const mbedtls_ssl_config *configure(void *context, unsigned connection,
         if (set_up(p))
             return &p->config;
         release(context, connection);
+        if (explain_shortage(p, f))
+            return NULL;
     }
     describe(p, f);
     return NULL;

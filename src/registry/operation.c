@@ -42,7 +42,7 @@ static unsigned tokens_max(const struct regtag_config *config)
     return max > INT32_MAX / 64 ? INT32_MAX / 64 : (unsigned)max;
 }
 
-static unsigned connections(const struct regtag_config *config)
+static size_t connections(const struct regtag_config *config)
 {
     return config->connections ? config->connections : REGTAG_CONNECTIONS_MIN;
 }
@@ -122,7 +122,7 @@ static void check_step(struct regtag *r, size_t count)
     if (!r->verb)
         VERB_USAGE(r, "nothing was asked for");
     if (count < r->config.connections)
-        VERB_USAGE(r, "regtag_step needs a want of %u elements", r->config.connections);
+        VERB_USAGE(r, "regtag_step needs a want of %zu elements", r->config.connections);
 }
 
 enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count)

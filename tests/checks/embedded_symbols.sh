@@ -18,9 +18,9 @@ only() {
 
 only "$objects/regtag_sockets.o" 'regtag_[a-z]+(_[a-z]+)*|recv|send|poll|clock_gettime|__clock_gettime64'
 only "$objects/regtag_connect.o" \
-    'regtag_[a-z]+(_[a-z]+)*|close|connect|fcntl|fcntl64|getsockopt|setsockopt|socket|poll|strerror|strcmp'
+    'regtag_[a-z]+(_[a-z]+)*|close|connect|fcntl|fcntl64|getsockopt|setsockopt|socket|poll|strerror|str(chr|cmp)'
 only "$objects/regtag_address.o" 'inet_pton|hton[sl]'
 only "$objects/regtag_blocking.o" 'regtag_[a-z]+(_[a-z]+)*|poll|(get|free)addrinfo'
 only "$objects/regtag_sha256.o" 'mbedtls_sha256_[a-z]+'
-[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_(ssl|x509)_[a-z_]+|recv|send|memcmp|strerror|inet_pton|regtag_address_parse'
+[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_(ssl|x509)_[a-z_]+|recv|send|memcmp|strerror|inet_pton|regtag_text_add(_number)?'
 exit $status

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The library's messages are for any program: they name no option and no verb of the command, which says in its own
-# words what would help (src/cli/hint.c).
+# The messages of the library, and of what comes beside it, are for any program: they name no option and no verb of the
+# command, which says in its own words what would help (src/cli/hint.c).
 set -eu
 
 library=${LIBRARY:-${BUILD:-build}/libregtag.a}
@@ -15,7 +15,7 @@ for name in timeout stall platform expect with-siblings allow-realm tls plain-ht
 done
 echo "$verbs" | tr '|' '\n' | grep -qx ls || { echo "src/cli: no verbs can be read"; exit 1; }
 
-strings -a -n 3 "$library" >"$words"
+strings -a -n 3 "$library" "${BUILD:-build}"/obj/src/embed/*.o >"$words"
 grep -q 'no complete answer came' "$words" || { echo "no messages can be read of $library"; exit 1; }
 if grep -E -- "--($options)([^a-z-]|\$)|\<regtag ($verbs)\>" "$words"; then
     echo "the library speaks of the command"

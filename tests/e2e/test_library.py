@@ -318,6 +318,16 @@ def test_no_address_answers(resolving, registry, repository, deaf):
         assert (status, words in said) == (5, True), said
 
 
+@needs_tls
+def test_fewer_sessions_than_connections(kit):
+    """Nothing is written behind the memory that there is."""
+    program = kit.program("sessions", "regtag_tls_mbedtls", "platform")
+
+    assert program("0").lines == ["-3 7 TLS is not set up for this connection"]
+    for number in ["1", "17", str(2**32 - 1)]:
+        assert program(number).lines == ["-3 1 there is no memory for its TLS session"]
+
+
 def test_operations_side_by_side(kit, registry, repository):
     """In one thread and one poll; each ends as it would alone."""
     program = kit.program("pair")

@@ -102,6 +102,18 @@ def test_an_authority_of_the_same_name_does_no_harm(
     assert trusted(run(regtag, site, "--cacert", file), document)
 
 
+def test_more_authorities_of_the_same_name_than_there_is_memory_for(
+    regtag, site, workshop, tmp_path
+):
+    """All of them may have signed it. That another one might help, which a message about trust adds, is not so."""
+    file = bundle(tmp_path / "bundle.crt", *[workshop.root()] * 300)
+
+    result = run(regtag, site, "--cacert", file)
+
+    assert result.status == 1, result
+    assert result.err.endswith(b" bytes of memory for TLS are not enough for this server's certificates\n"), result
+
+
 def fill(folder, root, strangers):
     """A directory as people have it."""
     for number, one in enumerate(strangers[:20]):

@@ -62,8 +62,11 @@ struct config_of_0_1 {
     bool confirm, certain_absence, dry_run, keep, siblings;
 };
 
-/* Where that of 0.2 ends, without what the compiler fills in behind it. */
-#define SIZE_OF_0_2 (offsetof(struct regtag_config, connections) + sizeof(unsigned))
+#define SIZE_OF_0_2 (offsetof(struct regtag_config, connections) + sizeof(size_t))
+
+/* Fails to compile where there is padding behind the last member: a program of 0.2 would count it among what it
+ * knows, and a later library would read it as the member that took its place. */
+typedef char nothing_behind[sizeof(struct regtag_config) == SIZE_OF_0_2 ? 1 : -1];
 
 /* Fails to compile where a program of 0.1 would be taken for one of 0.2. */
 typedef char sizes_differ[sizeof(struct config_of_0_1) < SIZE_OF_0_2 ? 1 : -1];
