@@ -40,7 +40,7 @@
 #define ANSWER_WORDS_MAX 2048  /* how much of an error's body is parsed */
 #define REPOSITORY_MAX 255     /* the name of a repository, with "library/" */
 #define TAG_MAX 128            /* a tag */
-#define VERB_MEMORY 114688u    /* the data of a verb; a tag alone needs some 4 KB of it */
+#define VERB_MEMORY 126976u    /* the data of a verb; a tag alone needs some 4 KB of it */
 #define PLATFORMS_TEXT_MAX 500 /* a message's list of platforms; twice on the stack */
 #define PROTECTED_MAX 512      /* the header of a schema 1 signature, usually some 90; on the stack */
 #define PROTECTED_TOKENS 16    /* JSON values in it, of 20 bytes each; on the stack */

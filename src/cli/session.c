@@ -100,8 +100,8 @@ struct regtag_config session_config(uint64_t deadline)
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
     config.hash = regtag_sha256(&hash_context);
-    config.connections = options->digests ? (unsigned)options->jobs + 1 : REGTAG_CONNECTIONS_MIN;
-    config.transport = network_begin(&network, config.connections);
+    config.connections = (size_t)options->jobs + 1;
+    config.transport = network_begin(&network, (unsigned)config.connections);
     config.random.bytes = random_bytes;
     config.trace = report_trace;
     config.trace_context = &trace;

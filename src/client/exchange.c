@@ -166,6 +166,8 @@ static bool send(struct exchange *x)
     x->parked = false;
     const struct regtag_origin *origin = origin_of(x, &memory);
     struct connection *c = connection_of(x);
+    if (!c)
+        return false;
     if (!x->request.pipelined || !pipeline_takes(x->remote, c, origin)) {
         if (waits_for_idle(x, c))
             return false;

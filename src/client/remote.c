@@ -9,7 +9,7 @@ void remote_init(struct remote *r, struct context *context, struct connection *c
     memset(r, 0, offsetof(struct remote, auth));
     r->context = context;
     auth_init(&r->auth, &context->config->credentials);
-    r->connections = context->config->connections;
+    r->connections = (unsigned)context->config->connections;
     r->in_use = REGTAG_CONNECTIONS_MIN;
     r->home = &connections[0];
     r->away = &connections[1];
@@ -26,9 +26,9 @@ void remote_widen(struct remote *r)
 
 struct connection *remote_least_busy(struct remote *r)
 {
-    struct connection *best = r->home;
+    struct connection *best = r->reserved ? NULL : r->home;
     for (unsigned i = REGTAG_CONNECTIONS_MIN; i < r->in_use; i++)
-        if (r->home[i].count < best->count || best->claim)
+        if (!best || best->claim || r->home[i].count < best->count)
             best = &r->home[i];
     return best;
 }

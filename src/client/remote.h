@@ -13,6 +13,7 @@ struct remote {
     const struct reference *reference; /* names the repository for request paths and token scopes */
     const char *actions;               /* of the token scope: "pull", "pull,push" */
     bool alone;                        /* no pipelining: a server or proxy failed to handle it */
+    bool reserved;                     /* `home` is for a request that is never pipelined */
     bool careful;         /* a pipeline has broken: the first request on a connection goes alone */
     unsigned answer_time; /* of the first answer, in milliseconds */
     uint64_t hold;        /* the registry asked not to be sent anything before this time */
@@ -43,7 +44,7 @@ bool remote_is_home(const struct remote *r, const struct regtag_origin *origin);
 /* Lets requests that are in flight together go out on all connections, from now on. */
 void remote_widen(struct remote *r);
 
-/* The connection to the registry with the fewest requests in flight, among those that take more. */
+/* The connection to the registry with the fewest requests in flight; NULL if the only one is reserved. */
 struct connection *remote_least_busy(struct remote *r);
 
 /* The connection to use for an origin. */
