@@ -44,6 +44,7 @@ void client_begin_step(struct client *c, uint64_t now, uint64_t deadline)
     c->context.now = now;
     c->context.deadline = deadline;
     c->context.wake = deadline;
+    c->context.queued = false;
     c->context.reads_left = READS_A_STEP;
     for (unsigned i = 0; i < c->remote.in_use; i++)
         connection_begin_step(&c->remote.home[i]);

@@ -80,6 +80,7 @@ static void pop(struct connection *c)
     connection_lose(&c->queue[0]);
     c->count--;
     c->written -= c->written > 0;
+    connection_make_room(c);
     memmove(c->queue, c->queue + 1, c->count * sizeof c->queue[0]);
 }
 

@@ -27,6 +27,12 @@ static void shut(struct connection *c)
     c->answer_over = true;
 }
 
+void connection_make_room(const struct connection *c)
+{
+    if (c->context->queued)
+        c->context->wake = c->context->now;
+}
+
 void connection_lose(struct in_flight *f)
 {
     if (f->transfer)
@@ -39,6 +45,7 @@ void connection_close(struct connection *c)
     for (unsigned i = 0; i < c->count; i++)
         connection_lose(&c->queue[i]);
     c->count = 0;
+    connection_make_room(c);
     shut(c);
 }
 

@@ -11,6 +11,9 @@ void connection_open(struct connection *c);
 /* Detaches the transfer of a queue entry: it is no longer in flight. */
 void connection_lose(struct in_flight *f);
 
+/* There is a place again: for a request that was not stepped since it found none. */
+void connection_make_room(const struct connection *c);
+
 /* Each sets the context's error, fails the transfer at the front, and closes the connection. The message
  * is `problem`, or what the transport says, and then `more`; a hint of the transport's takes precedence. */
 void connection_fail(struct connection *c, int status, int hint, const char *problem, const char *more);

@@ -10,6 +10,7 @@ struct context {
     uint64_t now;        /* of this step; all times are in milliseconds */
     uint64_t deadline;   /* of the operation */
     uint64_t wake;       /* latest time for the next step */
+    bool queued;         /* in this step, a request found no place on a connection */
     unsigned reads_left; /* in this step; bounded, so that even a fast server cannot hide a timeout */
 
     /* Why the last request failed; reset when the next one begins. */

@@ -156,6 +156,12 @@ static bool waits_for_idle(struct exchange *x, struct connection *c)
     return true;
 }
 
+static bool joins_pipeline(const struct exchange *x, const struct connection *c,
+                           const struct regtag_origin *origin)
+{
+    return x->request.pipelined && pipeline_takes(x->remote, c, origin);
+}
+
 /* Queues the request on its connection. False if it has to wait. */
 static bool send(struct exchange *x)
 {
@@ -166,14 +172,12 @@ static bool send(struct exchange *x)
     x->parked = false;
     const struct regtag_origin *origin = origin_of(x, &memory);
     struct connection *c = connection_of(x);
-    if (!c)
+    if (!c || (!joins_pipeline(x, c, origin) && waits_for_idle(x, c))) {
+        x->remote->context->queued = true;
         return false;
-    if (!x->request.pipelined || !pipeline_takes(x->remote, c, origin)) {
-        if (waits_for_idle(x, c))
-            return false;
-        if (x->request.fresh && c->used)
-            connection_close(c);
     }
+    if (x->request.fresh && c->used)
+        connection_close(c);
     connection_send(c, origin, &x->transfer);
     ENTER("exchange", x->state, EXCHANGE_SENT);
     if (!x->transfer.pipelined)

@@ -162,9 +162,15 @@ static enum regtag_event step_move(struct regtag *r, struct tag_verb *v, struct 
     return event;
 }
 
+/* Not behind the request for an index, which may end it all. */
+static bool may_begin(const struct regtag *r, const struct tag_verb *v)
+{
+    return v->state != TAG_FETCH || !slice_of(r->config.platform).size || v->fetch.state == FETCH_CHILD;
+}
+
 static enum regtag_event step_moves(struct regtag *r, struct tag_verb *v)
 {
-    for (unsigned i = 0; i < v->count; i++) {
+    for (unsigned i = 0; i < v->count && may_begin(r, v); i++) {
         struct move *m = move_at(v, i);
         if (m->state != MOVE_OVER && step_move(r, v, m) == REGTAG_UPLOAD)
             return REGTAG_UPLOAD;
