@@ -35,8 +35,8 @@ void connection_end(struct connection *c)
 
 bool connection_can_pipeline(const struct connection *c, const struct regtag_origin *origin)
 {
-    return c->open && c->count > 0 && c->count < CONNECTION_QUEUE && !c->claim && !c->unsolicited &&
-           !c->write_failed && origin_equal(&c->origin, origin);
+    return c->open && c->count > 0 && c->count < CONNECTION_QUEUE && !c->claim && !c->draining &&
+           !c->unsolicited && !c->write_failed && origin_equal(&c->origin, origin);
 }
 
 void connection_send(struct connection *c, const struct regtag_origin *origin, struct transfer *t)
@@ -49,11 +49,26 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
         connection_open(c);
     t->connection = t->last = c;
     t->pipelined = c->count > 0;
+    if (c->count)
+        c->joined++;
+    else {
+        c->batch++;
+        c->joined = 0;
+    }
+    t->batch = c->batch;
     t->follower = false;
     c->claim = NULL;
     t->sent = t->answered = t->early = t->failed = t->stale = t->cut = false;
     c->queue[c->count] = (struct in_flight){.transfer = t, .head_request = t->head_request};
     c->count++;
+}
+
+enum standing connection_standing(const struct transfer *t)
+{
+    const struct connection *c = t->last;
+    if (t->batch == c->unsound)
+        return STANDING_VOID;
+    return t->batch == c->batch && c->count ? STANDING_OPEN : STANDING_FIRM;
 }
 
 /* ---- Responses ------------------------------------------------------------------------------- */
@@ -94,6 +109,7 @@ static bool complete(struct connection *c)
     bool reusable = c->response.keep_alive && whole && !c->early && !c->write_failed;
     pop(c);
     c->answers += pipelined;
+    c->draining = c->count > 0;
     c->answer_over = true;
     c->used = true;
     c->replaced = c->replaced && c->early;
@@ -104,8 +120,10 @@ static bool complete(struct connection *c)
     if (c->count || (c->input.size == 0 && !pipelined))
         return true;
     bool surplus = connection_listen(c) == SPEAKS;
-    if (surplus)
+    if (surplus) {
+        connection_doubt(c);
         connection_close(c);
+    }
     return !surplus || !pipelined;
 }
 

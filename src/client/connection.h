@@ -57,6 +57,7 @@ struct transfer {
     struct connection *connection; /* while in flight; else NULL */
     struct connection *last;       /* the one that it was sent on last */
     bool pipelined;                /* queued while another request was in flight */
+    uint64_t batch;                /* of requests on that connection that it belongs to */
     bool follower;                 /* pipelined ahead of time: nobody steps it yet */
     bool sent;                     /* handed over completely: the server may have acted on it */
     bool answered;                 /* status line and header of the response were received */
@@ -84,6 +85,10 @@ struct connection {
     bool write_failed; /* cannot send any more, but a response may already be waiting */
     bool want_open, want_close;
     bool cut_short;               /* ended while requests were in flight */
+    bool draining;                /* answers to a batch have come: nothing joins it any more */
+    uint64_t batch;               /* requests that were in flight together, numbered from 1 */
+    unsigned joined;              /* requests that joined the batch after its first */
+    uint64_t unsound;             /* the last batch whose requests and answers were out of step */
     unsigned answers;             /* to pipelined requests, since it was opened */
     const struct transfer *claim; /* waits until nothing is in flight; nothing is queued before it */
     bool awaited;                 /* in this step: a transfer waits for it */
@@ -119,6 +124,15 @@ void connection_init(struct connection *c, struct context *context, unsigned num
 
 /* Begins a step: no transfer waits for the connection yet. */
 void connection_begin_step(struct connection *c);
+
+/* What an answer to a pipelined request is worth: if it came twice, or something that nobody asked for came
+ * before it, that only shows at the end of its batch. */
+enum standing {
+    STANDING_OPEN, /* others of the batch are in flight */
+    STANDING_FIRM,
+    STANDING_VOID /* it may have been the answer to another request */
+};
+enum standing connection_standing(const struct transfer *t);
 
 /* Whether nothing is in flight. Reads and discards the responses to withdrawn requests; closes the
  * connection if they take longer than two seconds. */

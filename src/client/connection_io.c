@@ -12,6 +12,7 @@ void connection_open(struct connection *c)
     c->open = c->want_open = true;
     c->up = c->used = c->unsolicited = c->write_failed = c->cut_short = false;
     c->answers = 0;
+    c->draining = false;
     c->handed = 0;
     c->written = 0;
     c->out.used = c->out_handed = c->out_traced = 0;
@@ -68,8 +69,15 @@ void connection_fail(struct connection *c, int status, int hint, const char *pro
     connection_close(c);
 }
 
+void connection_doubt(struct connection *c)
+{
+    if (c->joined)
+        c->unsound = c->batch;
+}
+
 void connection_fail_protocol(struct connection *c, const char *problem)
 {
+    connection_doubt(c);
     connection_fail(c, REGTAG_E_PROTOCOL, 0, "the server broke the protocol: ", problem);
 }
 

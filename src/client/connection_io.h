@@ -14,6 +14,9 @@ void connection_lose(struct in_flight *f);
 /* There is a place again: for a request that was not stepped since it found none. */
 void connection_make_room(const struct connection *c);
 
+/* Requests and answers of the batch are out of step, or may be. */
+void connection_doubt(struct connection *c);
+
 /* Each sets the context's error, fails the transfer at the front, and closes the connection. The message
  * is `problem`, or what the transport says, and then `more`; a hint of the transport's takes precedence. */
 void connection_fail(struct connection *c, int status, int hint, const char *problem, const char *more);

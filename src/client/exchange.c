@@ -298,6 +298,19 @@ static enum exchange_event send_again(struct exchange *x)
 
 static enum exchange_event on_end(struct exchange *x);
 
+/* Whatever happened, it happened to another request. */
+static void explain_loss(const struct exchange *x)
+{
+    struct context *c = x->remote->context;
+    char text[HOST_PORT_MAX];
+    struct writer where = writer_to(text, sizeof text);
+    write_host_port(&where, &x->remote->origin);
+    error_clear(&c->error);
+    c->permanent = false;
+    error_set(&c->error, REGTAG_E_NO_CONNECTION, "%.*s: the connection was lost before an answer came",
+              SLICE_ARG(written(&where)));
+}
+
 static enum exchange_event on_failure(struct exchange *x, bool lost)
 {
     const struct context *c = x->remote->context;
@@ -310,6 +323,8 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
         pipeline_broke(x->remote, t->last, lost);
     if (t->pipelined && !t->answered && (freely || !t->sent))
         return send_again(x);
+    if (lost)
+        explain_loss(x);
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
         remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: sending again");
         return send_again(x);
@@ -434,6 +449,11 @@ bool exchange_is_home(const struct exchange *x)
 }
 
 /* ---- Results --------------------------------------------------------------------------------- */
+
+enum standing exchange_standing(const struct exchange *x)
+{
+    return x->transfer.last ? connection_standing(&x->transfer) : STANDING_FIRM;
+}
 
 bool exchange_may_have_acted(const struct exchange *x)
 {

@@ -57,6 +57,9 @@ void exchange_cancel(struct exchange *x);
 /* Whether it goes to the registry itself, and not to the target of a redirect. */
 bool exchange_is_home(const struct exchange *x);
 
+/* After EXCHANGE_END, for pipelined requests: what the response is worth (connection.h). */
+enum standing exchange_standing(const struct exchange *x);
+
 /* After EXCHANGE_FAILED: whether the request was fully sent, so that the server may have acted on it. */
 bool exchange_may_have_acted(const struct exchange *x);
 

@@ -213,12 +213,43 @@ static enum regtag_event on_upload_failure(struct regtag *r, struct move *m)
     return settle(r, m, REGTAG_TAG_FAILED, problem);
 }
 
+/* An answer that may be that of another request: all that it says is looked up. */
+static enum regtag_event on_doubtful_answer(struct regtag *r, struct move *m)
+{
+    struct error *problem = verb_problem(r);
+    error_set(problem, REGTAG_E_PROTOCOL, "its answer may have been that to another request");
+    return look_again(r, m, REASON_NO_ANSWER, problem, true);
+}
+
+static enum regtag_event on_upload_end(struct regtag *r, struct move *m)
+{
+    const struct http_response *response = m->change.exchange.response;
+    struct slice digest;
+    bool confirmed = response->status >= 200 && response->status < 300 &&
+                     answer_digest(response, &digest) && slice_equal(digest, slice_of(r->digest));
+    if (exchange_standing(&m->change.exchange) == STANDING_FIRM)
+        return on_upload_answer(r, m);
+    if (!confirmed)
+        return on_doubtful_answer(r, m);
+    ENTER("move", m->state, MOVE_HELD);
+    return GO_ON;
+}
+
+static enum regtag_event step_held(struct regtag *r, struct move *m)
+{
+    switch (exchange_standing(&m->change.exchange)) {
+    case STANDING_OPEN: r->client.context.queued = true; return REGTAG_WAIT;
+    case STANDING_FIRM: return on_confirmation(r, m, slice_of(r->digest));
+    default: return on_doubtful_answer(r, m);
+    }
+}
+
 static enum regtag_event step_upload(struct regtag *r, struct move *m)
 {
     struct slice part;
     REQUIRE(m->change.requested && *r->digest && r->manifest_size && r->media_type);
     switch (client_step(&r->client, &m->change.exchange, &part)) {
-    case EXCHANGE_END: return on_upload_answer(r, m);
+    case EXCHANGE_END: return on_upload_end(r, m);
     case EXCHANGE_FAILED: return on_upload_failure(r, m);
     default: return REGTAG_WAIT;
     }
@@ -315,6 +346,7 @@ static enum regtag_event step(struct regtag *r, struct move *m)
     case MOVE_RESOLVED: return step_resolved(r, m);
     case MOVE_ANNOUNCED: return on_announced(r, m);
     case MOVE_UPLOAD: return step_upload(r, m);
+    case MOVE_HELD: return step_held(r, m);
     case MOVE_UNCONFIRMED: return step_unconfirmed(r, m);
     case MOVE_CONFIRM: return step_confirm(r, m);
     case MOVE_OVER: break;

@@ -11,6 +11,7 @@ enum move_state {
     MOVE_RESOLVED,    /* known; the manifest may still be on its way */
     MOVE_ANNOUNCED,   /* REGTAG_UPLOAD was returned */
     MOVE_UPLOAD,      /* PUT of the manifest */
+    MOVE_HELD,        /* answered; whether the answer counts shows when its pipeline has ended */
     MOVE_UNCONFIRMED, /* outcome of the PUT unclear: where does the tag point? */
     MOVE_CONFIRM,     /* confirm: read the tag back */
     MOVE_OVER

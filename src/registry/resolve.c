@@ -4,14 +4,39 @@
 
 /* ---- The result ------------------------------------------------------------------------------ */
 
+static void begin_again(struct regtag *r, struct resolve *z)
+{
+    struct request q = z->exchange.request;
+    q.pipelined = false;
+    z->sight = SIGHT_UNKNOWN;
+    client_begin(&r->client, &z->exchange, &q);
+    if (q.method == METHOD_GET)
+        ENTER("resolve", z->state, RESOLVE_GET);
+    else
+        ENTER("resolve", z->state, RESOLVE_HEAD);
+}
+
 static bool found(struct resolve *z, enum sight sight, struct slice digest)
 {
     z->sight = sight;
     if (digest.size)
         memcpy(z->digest, digest.data, digest.size);
     z->digest[digest.size] = '\0';
-    ENTER("resolve", z->state, RESOLVE_OVER);
-    return true;
+    ENTER("resolve", z->state, RESOLVE_HELD);
+    return false;
+}
+
+/* An answer of a pipeline counts when all of it has come in step; else the request goes out again, alone. */
+static bool step_held(struct regtag *r, struct resolve *z, bool *waiting)
+{
+    enum standing standing = exchange_standing(&z->exchange);
+    *waiting = standing == STANDING_OPEN;
+    r->client.context.queued = r->client.context.queued || *waiting;
+    if (standing == STANDING_FIRM)
+        ENTER("resolve", z->state, RESOLVE_OVER);
+    if (standing == STANDING_VOID)
+        begin_again(r, z);
+    return standing == STANDING_FIRM;
 }
 
 /* The caller has set r->unknown to the reason. */
@@ -231,7 +256,9 @@ bool resolve_step(struct regtag *r, struct resolve *z)
     bool waiting = false, over = z->state == RESOLVE_OVER;
     REQUIRE(z->state != RESOLVE_START);
     while (!over && !waiting)
-        if (z->state == RESOLVE_HEAD)
+        if (z->state == RESOLVE_HELD)
+            over = step_held(r, z, &waiting);
+        else if (z->state == RESOLVE_HEAD)
             over = step_head(r, z, &waiting);
         else if (takes_turn(r, z))
             over = step_get(r, z, &waiting);

@@ -11,7 +11,7 @@ enum sight {
     SIGHT_DIGEST   /* the tag points at `digest` */
 };
 
-enum resolve_state { RESOLVE_START, RESOLVE_HEAD, RESOLVE_GET, RESOLVE_OVER };
+enum resolve_state { RESOLVE_START, RESOLVE_HEAD, RESOLVE_GET, RESOLVE_HELD, RESOLVE_OVER };
 
 struct resolve {
     enum resolve_state state;
