@@ -145,7 +145,7 @@ struct regtag_sockets {
 /* The transport for struct regtag_config; *s must stay where it is as long as that is used. */
 struct regtag_transport regtag_sockets_transport(struct regtag_sockets *s);
 
-/* How many entries poll may need for so many connections: the addresses of a host are tried 250 ms apart,
+/* The most entries that poll needs for a number of connections: the addresses of a host are tried 250 ms apart,
  * or as soon as one has failed, and the first that answers is taken (RFC 8305). */
 #define REGTAG_POLL_ENTRIES(connections) ((connections)*REGTAG_ADDRESSES_MAX)
 

@@ -1,5 +1,6 @@
 """What may fare better the next time is tried again; until the deadline, and never beyond."""
 
+import os
 import re
 import socket
 import subprocess
@@ -508,7 +509,8 @@ def test_trouble_with_uploads_ends_at_the_deadline(regtag, serve, shelf, timed, 
 
     assert seconds < 4 + SLACK
     assert result.status in (status, 6, 18), result
-    assert result.status == status or what not in ("refusals", "errors"), result
+    if not os.environ.get("SAN"):  # so slow that the deadline may pass during a request
+        assert result.status == status or what not in ("refusals", "errors"), result
     result.complaint(f"{server.host}/repo:new")
     assert shelf.document("repo", "new") is None
     assert len(server.uploads) >= 2

@@ -247,7 +247,8 @@ def test_memory_and_files_do_not_grow(serve, shelf, watch):
     live(ROUNDS)
     after = watcher.figure("VmRSS"), watcher.descriptors()
 
-    assert after[0] - before[0] <= 16, (before, after)  # KiB: a page of a stack may come late
+    if not os.environ.get("SAN"):  # a sanitizer holds back what was freed
+        assert after[0] - before[0] <= 16, (before, after)  # KiB: a page of a stack may come late
     assert len(after[1]) <= len(before[1])
     assert watcher.children() == []
     assert NEW in "".join(watcher.out.seen)

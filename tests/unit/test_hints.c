@@ -205,15 +205,21 @@ static void without_an_index_there_is_no_platform(void **state)
     finish(&run);
 }
 
+/* With one guard, which must stay valid. */
+static void begin_guarded(struct run *run, const char *const *guard)
+{
+    begin(run);
+    run->config.expected = guard;
+    run->config.expected_count = 1;
+    begin_again(run);
+}
+
 static void where_a_tag_must_point_is_said_by_a_guard(void **state)
 {
     static const char *const guards[] = {"sha256:0"};
     struct run run;
     (void)state;
-    begin(&run);
-    run.config.expected = guards;
-    run.config.expected_count = 1;
-    begin_again(&run);
+    begin_guarded(&run, guards);
     assert_int_equal(regtag_delete(run.regtag, "localhost/a:new"), REGTAG_E_USAGE);
     run_on(&run);
     expect_hint(&run, REGTAG_E_USAGE, REGTAG_HINT_EXPECTED);
@@ -277,10 +283,7 @@ static void a_guard_that_cannot_be_checked_says_what_would_help(void **state)
     static const char *const guards[] = {"absent"};
     struct run run;
     (void)state;
-    begin(&run);
-    run.config.expected = guards;
-    run.config.expected_count = 1;
-    begin_again(&run);
+    begin_guarded(&run, guards);
     run.wire.manners.head_unanswered = true;
     tag_one(&run);
     expect_hint(&run, REGTAG_E_TIMEOUT, REGTAG_HINT_TIMEOUT);
