@@ -21,6 +21,7 @@ static char memory[MEMORY_SIZE + PAGE - 1];
 static const struct options *options;
 static struct regtag *operation;
 static struct network network;
+static struct regtag_transport transport;
 static mbedtls_sha256_context hash_context;
 static struct report_trace trace;
 static struct tls_settings tls;
@@ -38,6 +39,7 @@ bool session_init(const struct options *o, uint64_t deadline, struct error *e)
     network.proxies = &proxies;
     network.trace = report_trace;
     network.trace_context = &trace;
+    transport = network_begin(&network, (unsigned)options->jobs + 1);
     if (!tls_options(&tls, o, deadline, e))
         return false;
     tls.trace = report_trace;
@@ -100,8 +102,8 @@ struct regtag_config session_config(uint64_t deadline)
     memset(&config, 0, sizeof config);
     config.size = sizeof config;
     config.hash = regtag_sha256(&hash_context);
+    config.transport = transport;
     config.connections = (size_t)options->jobs + 1;
-    config.transport = network_begin(&network, (unsigned)config.connections);
     config.random.bytes = random_bytes;
     config.trace = report_trace;
     config.trace_context = &trace;

@@ -32,6 +32,13 @@ void regtag_text_add_number(char *text, size_t room, unsigned number)
     regtag_text_add(text, room, digit);
 }
 
+void regtag_text_loss(char *text, size_t room, int error)
+{
+    text[0] = '\0';
+    regtag_text_add(text, room, "the connection was lost: ");
+    regtag_text_add(text, room, strerror(error));
+}
+
 static void add(struct regtag_socket *c, const char *more)
 {
     regtag_text_add(c->text, sizeof c->text, more);
@@ -51,14 +58,14 @@ static void begin_text(struct regtag_socket *c)
     add(c, ": ");
 }
 
-/* ---- Closing --------------------------------------------------------------------------------- */
-
 static void report(const struct regtag_sockets *s, const struct regtag_socket *c,
                    enum regtag_progress step, const char *address)
 {
     if (s->progress)
         s->progress(s->progress_context, c->number, step, address);
 }
+
+/* ---- Closing --------------------------------------------------------------------------------- */
 
 static void close_attempts(struct regtag_socket *c)
 {
@@ -357,13 +364,6 @@ void regtag_socket_open(struct regtag_sockets *s, struct regtag_socket *c,
 
 /* ---- What went wrong -------------------------------------------------------------------------- */
 
-static void describe_loss(struct regtag_socket *c, int error)
-{
-    c->text[0] = '\0';
-    add(c, "the connection was lost: ");
-    add(c, strerror(error));
-}
-
 /* What a connection that is not up yet was waiting for. */
 static void describe_waiting(const struct regtag_socket *c, struct regtag_failure *f)
 {
@@ -383,7 +383,7 @@ void regtag_socket_describe(struct regtag_socket *c, struct regtag_failure *f)
     else if (c->write_failure.status != REGTAG_OK && !c->read_error)
         *f = c->write_failure;
     else if (error) {
-        describe_loss(c, error);
+        regtag_text_loss(c->text, sizeof c->text, error);
         f->status = REGTAG_E_NO_CONNECTION;
         f->text = c->text;
     } else

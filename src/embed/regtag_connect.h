@@ -35,6 +35,9 @@ void regtag_socket_close(struct regtag_sockets *s, struct regtag_socket *c);
 void regtag_text_add(char *text, size_t room, const char *more);
 void regtag_text_add_number(char *text, size_t room, unsigned number);
 
+/* Writes that the connection was lost, and why: an errno. */
+void regtag_text_loss(char *text, size_t room, int error);
+
 /* Why it has failed, or else what it was waiting for. */
 void regtag_socket_describe(struct regtag_socket *c, struct regtag_failure *f);
 

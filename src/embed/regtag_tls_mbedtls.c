@@ -227,9 +227,7 @@ static struct regtag_failure failure_by_number(struct regtag_mbedtls_session *s,
 
 static struct regtag_failure failure_by_loss(struct regtag_mbedtls_session *s)
 {
-    s->text[0] = '\0';
-    append(s, "the connection was lost: ");
-    append(s, strerror(s->io_error));
+    regtag_text_loss(s->text, sizeof s->text, s->io_error);
     return failure(REGTAG_E_NO_CONNECTION, s->text, REGTAG_HINT_NONE);
 }
 
