@@ -54,6 +54,7 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
     else {
         c->batch++;
         c->joined = 0;
+        c->draining = false;
     }
     t->batch = c->batch;
     t->follower = false;
@@ -85,8 +86,10 @@ static enum http_event take(struct connection *c, struct slice *part)
     }
     if (!http_response_begun(&c->response))
         connection_skip_empty_lines(c);
-    if (c->input.size && !http_response_begun(&c->response))
+    if (c->input.size && !http_response_begun(&c->response)) {
         c->early = c->written == 0 || c->input_from < front->header_end;
+        c->draining = true;
+    }
     return http_response_take(&c->response, &c->input, part);
 }
 
@@ -109,7 +112,7 @@ static bool complete(struct connection *c)
     bool reusable = c->response.keep_alive && whole && !c->early && !c->write_failed;
     pop(c);
     c->answers += pipelined;
-    c->draining = c->count > 0;
+    c->draining = c->draining && c->count > 0;
     c->answer_over = true;
     c->used = true;
     c->replaced = c->replaced && c->early;

@@ -85,7 +85,7 @@ struct connection {
     bool write_failed; /* cannot send any more, but a response may already be waiting */
     bool want_open, want_close;
     bool cut_short;               /* ended while requests were in flight */
-    bool draining;                /* answers to a batch have come: nothing joins it any more */
+    bool draining;                /* the batch is being answered: nothing joins it any more */
     uint64_t batch;               /* requests that were in flight together, numbered from 1 */
     unsigned joined;              /* requests that joined the batch after its first */
     uint64_t unsound;             /* the last batch whose requests and answers were out of step */

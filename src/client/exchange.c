@@ -134,7 +134,9 @@ static void wake_at(struct context *c, uint64_t time)
 static bool is_due(struct exchange *x)
 {
     struct context *context = x->remote->context;
-    uint64_t due = x->resume > x->remote->hold ? x->resume : x->remote->hold;
+    uint64_t due = x->resume, hold = x->remote->hold;
+    if (hold > due && hold > context->now && exchange_is_home(x))
+        due = hold;
     if (context->now < due) {
         wake_at(context, due);
         return false;
@@ -282,16 +284,14 @@ static bool retry(struct exchange *x, const struct error *problem, uint64_t leas
         return false;
     x->redirects = 0;
     x->sent_again = x->logged_in = false;
-    if (x->transfer.answered && x->response->status == 429)
-        x->remote->hold = resume; /* for all of them */
     make_pending(x, resume);
     return true;
 }
 
-/* Resends at once, without counting an attempt. */
+/* Resends at once, without counting an attempt: after a pipeline has broken, which is never in vain, since
+ * either one of its requests was answered or there will be no more pipelines. */
 static enum exchange_event send_again(struct exchange *x)
 {
-    x->sent_again = true;
     make_pending(x, 0);
     return AGAIN;
 }
@@ -327,11 +327,21 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
         explain_loss(x);
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
         remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: sending again");
+        x->sent_again = true;
         return send_again(x);
     }
     bool worth_it = freely && exchange_is_transient(x) &&
                     !(x->request.optional && c->error.status == REGTAG_E_TIMEOUT);
     return worth_it && retry(x, &c->error, 0) ? AGAIN : over(x, EXCHANGE_FAILED);
+}
+
+/* The registry asks to slow down: that goes for all requests, if there is time to wait. */
+static void hold_back(const struct exchange *x)
+{
+    const struct context *c = x->remote->context;
+    uint64_t wait = http_retry_after(x->response);
+    if (c->now < c->deadline && wait < c->deadline - c->now)
+        x->remote->hold = c->now + wait;
 }
 
 static enum exchange_event on_head(struct exchange *x, struct connection *c)
@@ -345,6 +355,8 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         return on_failure(x, false);
     }
     retry_note_pace(x->remote, x->response);
+    if (status == 429 && exchange_is_home(x))
+        hold_back(x);
     if (!x->remote->answer_time && x->timed)
         x->remote->answer_time = (unsigned)(x->remote->context->now - x->moved);
     x->use = use_of(x, status);
@@ -442,6 +454,11 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *part)
     return event;
 }
 
+bool exchange_is_in_flight(const struct exchange *x)
+{
+    return x->transfer.connection != NULL;
+}
+
 bool exchange_is_home(const struct exchange *x)
 {
     struct regtag_origin memory;
@@ -465,9 +482,9 @@ bool exchange_is_transient(const struct exchange *x)
     return failure_is_transient(x->remote->context, x->transfer.cut);
 }
 
-bool exchange_met_idle_end(const struct exchange *x)
+bool exchange_met_end(const struct exchange *x)
 {
-    return x->transfer.stale;
+    return x->transfer.stale || (x->request.pipelined && x->transfer.pipelined && !x->transfer.answered);
 }
 
 uint64_t exchange_retry_after(const struct exchange *x)

@@ -54,6 +54,9 @@ void exchange_restart(struct exchange *x);
 /* Abandons the exchange; does nothing if it is over. */
 void exchange_cancel(struct exchange *x);
 
+/* Whether it has been sent, or is being sent, and its response is still to come. */
+bool exchange_is_in_flight(const struct exchange *x);
+
 /* Whether it goes to the registry itself, and not to the target of a redirect. */
 bool exchange_is_home(const struct exchange *x);
 
@@ -64,9 +67,9 @@ enum standing exchange_standing(const struct exchange *x);
 bool exchange_may_have_acted(const struct exchange *x);
 
 /* After EXCHANGE_FAILED: whether a retry may succeed, and whether it may be immediate because an idle
- * connection was closed before the response. */
+ * connection was closed before the response, or a pipeline has broken. */
 bool exchange_is_transient(const struct exchange *x);
-bool exchange_met_idle_end(const struct exchange *x);
+bool exchange_met_end(const struct exchange *x);
 
 /* After EXCHANGE_END: Retry-After in milliseconds, or 0 if the server sent none. */
 uint64_t exchange_retry_after(const struct exchange *x);

@@ -18,7 +18,7 @@ void change_leave_open(struct change *c, const struct error *cause, bool transie
     c->cause = *cause;
     c->transient = transient;
     c->wait = exchange_retry_after(&c->exchange);
-    c->at_once = exchange_met_idle_end(&c->exchange) && !c->fresh;
+    c->at_once = exchange_met_end(&c->exchange) && !c->fresh;
 }
 
 int change_hint(const struct regtag *r, const struct change *c)

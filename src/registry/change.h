@@ -9,12 +9,12 @@ struct change {
     struct exchange exchange;
     struct attempts attempts;
     bool requested; /* the request has been started at least once */
-    bool fresh;     /* use a new connection: a reused one was closed under the request */
+    bool fresh;     /* use a new connection, alone: another one was lost under the request */
     char previous[DIGEST_SHA256_SIZE + 1]; /* where the tag pointed before; "" if unset */
 
     /* Why the outcome is uncertain. */
 
-    /* An idle connection was closed before it answered: resend without backoff. */
+    /* An idle connection was closed before it answered, or a pipeline has broken: resend without backoff. */
     bool at_once;
     bool transient; /* worth a retry, */
     uint64_t wait;  /* but no sooner than in this many milliseconds */

@@ -57,7 +57,8 @@ static enum regtag_event resolve_name(struct regtag *r, struct move *m, uint64_t
 {
     ENTER("move", m->state, MOVE_RESOLVE);
     begin_resolve(r, m, false, not_before);
-    return GO_ON;
+    r->client.context.wake = r->client.context.now; /* for move_look */
+    return REGTAG_WAIT;
 }
 
 /* After a backoff, resolve the tag again and go on from there. False if there are no retries left. */
@@ -107,9 +108,10 @@ static enum regtag_event on_resolved(struct regtag *r, struct move *m)
         return settle_unchanged(r, m);
     if (r->config.dry_run)
         return settle_set(r, m);
-    if (m->change.requested)
-        return begin_upload(r, m);
     ENTER("move", m->state, MOVE_ANNOUNCED);
+    if (m->announced)
+        return GO_ON;
+    m->announced = true;
     return REGTAG_UPLOAD;
 }
 
@@ -125,6 +127,12 @@ static enum regtag_event step_resolve(struct regtag *r, struct move *m)
     return GO_ON;
 }
 
+/* The answer counts as soon as the others that came with it do; move_look reads them. */
+static enum regtag_event step_looking(struct regtag *r, struct move *m)
+{
+    return resolve_is_held(&m->resolve) ? step_resolve(r, m) : REGTAG_WAIT;
+}
+
 static enum regtag_event step_resolved(struct regtag *r, struct move *m)
 {
     if (!*r->digest)
@@ -134,37 +142,41 @@ static enum regtag_event step_resolved(struct regtag *r, struct move *m)
     return on_resolved(r, m);
 }
 
+/* If the registry has asked for a pause meanwhile, a guard must be checked again after it. */
 static enum regtag_event on_announced(struct regtag *r, struct move *m)
 {
-    REQUIRE(!m->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_TAG_PENDING);
-    m->change.attempts.failed = 0;
+    uint64_t hold = r->client.remote.hold;
+    REQUIRE(!r->config.dry_run && r->result.outcome == REGTAG_TAG_PENDING);
+    if (m->guarded && hold > r->client.context.now)
+        return resolve_name(r, m, hold);
+    if (!m->change.requested)
+        m->change.attempts.failed = 0;
     return begin_upload(r, m);
 }
 
 /* ---- PUT ------------------------------------------------------------------------------------- */
 
-/* The upload's outcome is unclear: find out where the tag points. */
-static enum regtag_event look_again(struct regtag *r, struct move *m, enum reason reason,
-                                    const struct error *error, bool transient)
+/* The upload's outcome is unclear, and `cause` says why: find out where the tag points. */
+static enum regtag_event look_again(struct regtag *r, struct move *m, enum reason reason)
 {
     m->unanswered = m->unanswered || reason == REASON_NO_ANSWER;
     m->reason = reason;
-    change_leave_open(&m->change, error, transient);
-    VERB_TELL(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", m->name, error->text);
+    VERB_TELL(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", m->name, m->change.cause.text);
     ENTER("move", m->state, MOVE_UNCONFIRMED);
     begin_resolve(r, m, true, 0); /* the tag may have been set: don't take a 404 to HEAD for an answer */
     return GO_ON;
 }
 
-/* The registry states the digest that the tag points at now. */
-static enum regtag_event on_confirmation(struct regtag *r, struct move *m, struct slice confirmed)
+static struct error *other_digest(struct regtag *r, struct slice confirmed)
 {
     struct error *problem = verb_problem(r);
-    if (!slice_equal(confirmed, slice_of(r->digest))) {
-        error_set(problem, REGTAG_E_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
-                  r->digest, SLICE_ARG(confirmed));
-        return settle(r, m, REGTAG_TAG_FAILED, problem);
-    }
+    error_set(problem, REGTAG_E_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
+              r->digest, SLICE_ARG(confirmed));
+    return problem;
+}
+
+static enum regtag_event on_confirmed(struct regtag *r, struct move *m)
+{
     if (!r->config.confirm)
         return settle_set(r, m);
     ENTER("move", m->state, MOVE_CONFIRM);
@@ -180,25 +192,49 @@ static bool leaves_it_open(const struct regtag *r, const struct move *m, const s
            (problem->status == REGTAG_E_IMMUTABLE && r->result.before == REGTAG_PREVIOUS_UNKNOWN);
 }
 
+/* Keeps what the answer says, until it is sure that it is the one to this request. */
 static enum regtag_event on_upload_answer(struct regtag *r, struct move *m)
 {
     const struct http_response *response = m->change.exchange.response;
     struct error *problem = verb_problem(r);
-    bool transient = status_is_transient(response->status);
     struct slice digest;
+    bool taken = response->status >= 200 && response->status < 300;
+    bool stated = taken && answer_digest(response, &digest) && digest_is_sha256(digest);
 
-    if (response->status >= 200 && response->status < 300) {
-        if (answer_digest(response, &digest) && digest_is_sha256(digest))
-            return on_confirmation(r, m, digest);
+    m->verdict = !taken                                     ? VERDICT_REFUSED
+                 : !stated                                  ? VERDICT_NO_DIGEST
+                 : slice_equal(digest, slice_of(r->digest)) ? VERDICT_CONFIRMED
+                                                            : VERDICT_OTHER;
+    if (m->verdict == VERDICT_REFUSED)
+        exchange_explain(&m->change.exchange, problem);
+    if (m->verdict == VERDICT_NO_DIGEST)
         error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the upload without stating a digest");
-        return look_again(r, m, REASON_NO_DIGEST, problem, false);
-    }
-    exchange_explain(&m->change.exchange, problem);
+    if (m->verdict == VERDICT_OTHER)
+        other_digest(r, digest);
+    if (m->verdict != VERDICT_CONFIRMED)
+        change_leave_open(&m->change, problem, status_is_transient(response->status));
+    ENTER("move", m->state, MOVE_HELD);
+    return GO_ON;
+}
+
+static enum regtag_event on_refused(struct regtag *r, struct move *m)
+{
+    const struct error *problem = &m->change.cause;
     if (leaves_it_open(r, m, problem))
-        return look_again(r, m, REASON_ERROR, problem, transient);
-    if (transient && resolve_later(r, m, problem, exchange_retry_after(&m->change.exchange)))
-        return GO_ON;
+        return look_again(r, m, REASON_ERROR);
+    if (m->change.transient && resolve_later(r, m, problem, m->change.wait))
+        return REGTAG_WAIT;
     return settle(r, m, REGTAG_TAG_FAILED, problem);
+}
+
+static enum regtag_event on_firm_answer(struct regtag *r, struct move *m)
+{
+    switch (m->verdict) {
+    case VERDICT_CONFIRMED: return on_confirmed(r, m);
+    case VERDICT_OTHER: return settle(r, m, REGTAG_TAG_FAILED, &m->change.cause);
+    case VERDICT_NO_DIGEST: return look_again(r, m, REASON_NO_DIGEST);
+    default: return on_refused(r, m);
+    }
 }
 
 /* An upload that was not sent in full cannot have set the tag. */
@@ -206,41 +242,30 @@ static enum regtag_event on_upload_failure(struct regtag *r, struct move *m)
 {
     const struct error *problem = &r->client.context.error;
     bool transient = exchange_is_transient(&m->change.exchange);
-    if (exchange_may_have_acted(&m->change.exchange) || m->unanswered)
-        return look_again(r, m, REASON_NO_ANSWER, problem, transient);
+    if (exchange_may_have_acted(&m->change.exchange) || m->unanswered) {
+        change_leave_open(&m->change, problem, transient);
+        return look_again(r, m, REASON_NO_ANSWER);
+    }
     if (transient && resolve_later(r, m, problem, 0))
-        return GO_ON;
+        return REGTAG_WAIT;
     return settle(r, m, REGTAG_TAG_FAILED, problem);
 }
 
-/* An answer that may be that of another request: all that it says is looked up. */
-static enum regtag_event on_doubtful_answer(struct regtag *r, struct move *m)
+/* An answer that may be that of another request says nothing. */
+static enum regtag_event on_void_answer(struct regtag *r, struct move *m)
 {
     struct error *problem = verb_problem(r);
-    error_set(problem, REGTAG_E_PROTOCOL, "its answer may have been that to another request");
-    return look_again(r, m, REASON_NO_ANSWER, problem, true);
-}
-
-static enum regtag_event on_upload_end(struct regtag *r, struct move *m)
-{
-    const struct http_response *response = m->change.exchange.response;
-    struct slice digest;
-    bool confirmed = response->status >= 200 && response->status < 300 &&
-                     answer_digest(response, &digest) && slice_equal(digest, slice_of(r->digest));
-    if (exchange_standing(&m->change.exchange) == STANDING_FIRM)
-        return on_upload_answer(r, m);
-    if (!confirmed)
-        return on_doubtful_answer(r, m);
-    ENTER("move", m->state, MOVE_HELD);
-    return GO_ON;
+    error_set(problem, REGTAG_E_PROTOCOL, "the answers do not match the requests");
+    change_leave_open(&m->change, problem, true);
+    return look_again(r, m, REASON_NO_ANSWER);
 }
 
 static enum regtag_event step_held(struct regtag *r, struct move *m)
 {
     switch (exchange_standing(&m->change.exchange)) {
     case STANDING_OPEN: r->client.context.queued = true; return REGTAG_WAIT;
-    case STANDING_FIRM: return on_confirmation(r, m, slice_of(r->digest));
-    default: return on_doubtful_answer(r, m);
+    case STANDING_FIRM: return on_firm_answer(r, m);
+    default: return on_void_answer(r, m);
     }
 }
 
@@ -249,7 +274,7 @@ static enum regtag_event step_upload(struct regtag *r, struct move *m)
     struct slice part;
     REQUIRE(m->change.requested && *r->digest && r->manifest_size && r->media_type);
     switch (client_step(&r->client, &m->change.exchange, &part)) {
-    case EXCHANGE_END: return on_upload_end(r, m);
+    case EXCHANGE_END: return on_upload_answer(r, m);
     case EXCHANGE_FAILED: return on_upload_failure(r, m);
     default: return REGTAG_WAIT;
     }
@@ -297,7 +322,7 @@ static enum regtag_event step_unconfirmed(struct regtag *r, struct move *m)
     if (there)
         return settle_set(r, m);
     if (z->sight == SIGHT_DIGEST && m->reason == REASON_NO_DIGEST)
-        return on_confirmation(r, m, slice_of(z->digest));
+        return settle(r, m, REGTAG_TAG_FAILED, other_digest(r, slice_of(z->digest)));
     return on_not_found(r, m);
 }
 
@@ -338,11 +363,19 @@ void move_fail(struct regtag *r, struct move *m, const struct error *problem, bo
     m->result = r->result;
 }
 
+void move_look(struct regtag *r, struct move *m)
+{
+    if (m->state == MOVE_START)
+        resolve_name(r, m, 0);
+    if (m->state == MOVE_RESOLVE)
+        step_resolve(r, m);
+}
+
 static enum regtag_event step(struct regtag *r, struct move *m)
 {
     switch (m->state) {
-    case MOVE_START: return resolve_name(r, m, 0);
-    case MOVE_RESOLVE: return step_resolve(r, m);
+    case MOVE_START: return REGTAG_WAIT;
+    case MOVE_RESOLVE: return step_looking(r, m);
     case MOVE_RESOLVED: return step_resolved(r, m);
     case MOVE_ANNOUNCED: return on_announced(r, m);
     case MOVE_UPLOAD: return step_upload(r, m);

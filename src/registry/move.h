@@ -24,9 +24,19 @@ enum reason {
     REASON_ERROR      /* an error response, but the tag may be set regardless */
 };
 
+/* What the registry answered to an upload. */
+enum verdict {
+    VERDICT_CONFIRMED,
+    VERDICT_OTHER,     /* it states another digest */
+    VERDICT_NO_DIGEST, /* it states none */
+    VERDICT_REFUSED
+};
+
 struct move {
     enum move_state state;
+    enum verdict verdict;
     bool guarded;       /* its requests are never in flight together with others */
+    bool announced;     /* REGTAG_UPLOAD was returned for it */
     bool unanswered;    /* an upload got no answer, and the tag was not resolved since */
     enum reason reason; /* why it is unconfirmed */
     const char *name;
@@ -37,6 +47,10 @@ struct move {
 
 /* The name is borrowed. */
 void move_begin(struct regtag *r, struct move *m, const char *name, bool guarded);
+
+/* Does what is to be done before the manifest is needed: finds out where the tag points. Moves look before any
+ * of them is stepped, so that those answered together are announced in the order of their names. */
+void move_look(struct regtag *r, struct move *m);
 
 /* REGTAG_WAIT; REGTAG_UPLOAD, with r->result, before the tag is touched; or REGTAG_SETTLED. */
 enum regtag_event move_step(struct regtag *r, struct move *m);

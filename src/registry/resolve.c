@@ -68,6 +68,11 @@ static bool on_failure(struct regtag *r, struct resolve *z)
     return unknown(r, z);
 }
 
+bool resolve_is_held(const struct resolve *z)
+{
+    return z->state == RESOLVE_HELD;
+}
+
 bool resolve_found(const struct resolve *z, const char *digest)
 {
     return z->sight == SIGHT_DIGEST && strcmp(z->digest, digest) == 0;

@@ -43,6 +43,9 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
 /* Returns false until there is a result. */
 bool resolve_step(struct regtag *r, struct resolve *z);
 
+/* Whether there is an answer that counts once all others sent together with it have come, too. */
+bool resolve_is_held(const struct resolve *z);
+
 /* Whether the tag was found to point at this digest. */
 bool resolve_found(const struct resolve *z, const char *digest);
 

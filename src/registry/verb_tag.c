@@ -147,34 +147,42 @@ static bool is_untouched(const struct move *m)
     return m->state < MOVE_UPLOAD && !m->change.requested;
 }
 
-static enum regtag_event step_move(struct regtag *r, struct tag_verb *v, struct move *m)
+/* Requests go out with that for the manifest, and wait with it: but not behind that for an index, which may
+ * end it all. */
+static bool may_look(const struct regtag *r, const struct tag_verb *v, const struct move *m)
+{
+    bool index = slice_of(r->config.platform).size && v->fetch.state != FETCH_CHILD;
+    return v->state != TAG_FETCH || exchange_is_in_flight(&m->resolve.exchange) ||
+           (!index && exchange_is_in_flight(&v->fetch.exchange));
+}
+
+static void look(struct regtag *r, struct tag_verb *v, struct move *m)
 {
     if (v->abort_error.status && is_untouched(m)) {
         move_fail(r, m, &v->abort_error, v->no_manifest);
         leave(r, v, m);
-        return REGTAG_SETTLED;
-    }
-    if (!may_go_on(r, v, m))
-        return REGTAG_WAIT;
+    } else if (!may_look(r, v, m))
+        remote_unclaim(&r->client.remote, &m->resolve.exchange.transfer);
+    else if (may_go_on(r, v, m))
+        move_look(r, m);
+}
+
+static enum regtag_event step_move(struct regtag *r, struct tag_verb *v, struct move *m)
+{
     enum regtag_event event = move_step(r, m);
     if (event == REGTAG_SETTLED)
         on_settled(r, v, m);
     return event;
 }
 
-/* Not behind the request for an index, which may end it all. */
-static bool may_begin(const struct regtag *r, const struct tag_verb *v)
-{
-    return v->state != TAG_FETCH || !slice_of(r->config.platform).size || v->fetch.state == FETCH_CHILD;
-}
-
 static enum regtag_event step_moves(struct regtag *r, struct tag_verb *v)
 {
-    for (unsigned i = 0; i < v->count && may_begin(r, v); i++) {
-        struct move *m = move_at(v, i);
-        if (m->state != MOVE_OVER && step_move(r, v, m) == REGTAG_UPLOAD)
+    for (unsigned i = 0; i < v->count; i++)
+        if (move_at(v, i)->state != MOVE_OVER)
+            look(r, v, move_at(v, i));
+    for (unsigned i = 0; i < v->count; i++)
+        if (move_at(v, i)->state != MOVE_OVER && step_move(r, v, move_at(v, i)) == REGTAG_UPLOAD)
             return REGTAG_UPLOAD;
-    }
     return REGTAG_WAIT;
 }
 

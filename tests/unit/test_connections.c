@@ -455,6 +455,25 @@ static void take_course(const struct task *task, bool keep_alive, struct course 
     finish(&run);
 }
 
+static bool has_line(const char *text, const char *line, size_t size)
+{
+    for (; *text; text = strchr(text, '\n') + 1)
+        if (strncmp(text, line, size) == 0)
+            return true;
+    return false;
+}
+
+/* Which of two requests on two connections comes first is left to chance. */
+static bool asked_the_same(const char *a, const char *b)
+{
+    if (strlen(a) != strlen(b))
+        return false;
+    for (; *a; a = strchr(a, '\n') + 1)
+        if (!has_line(b, a, strcspn(a, "\n") + 1))
+            return false;
+    return true;
+}
+
 /* It has gone as it would have by itself, but for so many more connections. */
 static void expect_course(const struct run *run, const struct course *course, unsigned more,
                           const char *when)
@@ -463,7 +482,7 @@ static void expect_course(const struct run *run, const struct course *course, un
         run->outcome[0] != course->outcome)
         fail_msg("%s: status %d instead of %d, outcome %d instead of %d", when, status_of(run),
                  course->status, run->outcome[0], course->outcome);
-    if (strcmp(run->wire.asked.data, course->asked) != 0)
+    if (!asked_the_same(run->wire.asked.data, course->asked))
         fail_msg("%s: expected:\n%sgot:\n%s", when, course->asked, run->wire.asked.data);
     if (run->wire.connections != course->connections + more)
         fail_msg("%s: %u connections, and %u without it", when, run->wire.connections,
@@ -593,7 +612,9 @@ static void greet_for_ever(const struct task *task, const struct course *course,
         fail_msg("%s: all is well", when);
     /* Each request tries so often; a look before or behind it is one of its own. */
     unsigned a_request = 3 + retries;
-    if (run.wire.connections > k + a_request * (k == 0 && task->verb != DELETE ? 1 : 3 * (1 + retries)))
+    unsigned first = k == 0 && task->verb != DELETE;
+    unsigned most = first ? a_request + (task->verb == TAG) : 3 * (1 + retries) * a_request;
+    if (run.wire.connections > k + most)
         fail_msg("%s: %u connections", when, run.wire.connections);
     finish(&run);
 }
@@ -962,7 +983,9 @@ static void get_surplus(const struct surplus *surplus, const char *const *names,
     assert_int_equal(regtag_tag(run.regtag, LOCAL, names, count), REGTAG_OK);
     run_on(&run);
     expect_names(&run, count, when);
-    expect_unspoiled(&run, when);
+    /* What comes late, between requests that were sent together, looks like the answer to the next one. */
+    if (!surplus->quirk.late || count == 1)
+        expect_unspoiled(&run, when);
     if (run.config.retries && run.end != REGTAG_DONE)
         fail_msg("%s: it is not got over: %d", when, status_of(&run));
     finish(&run);

@@ -215,7 +215,7 @@ static void without_a_guard_many_tags_take_two_requests_each(void **state)
         assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
         run_on(&run);
         expect_end(&run, REGTAG_OK);
-        expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD y\nPUT y\n");
+        expect_asked(&run, "GET base\nHEAD x\nHEAD new\nHEAD y\nPUT x\nPUT new\nPUT y\n");
         assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
         assert_int_equal(run.outcome[1], lies ? REGTAG_TAG_CREATED : REGTAG_TAG_MOVED);
         assert_int_equal(run.wire.connections, 1);

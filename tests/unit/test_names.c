@@ -42,7 +42,7 @@ static void each_name_takes_a_look_and_an_upload(void **state)
         tag_all(&run, four, 4);
         expect_end(&run, REGTAG_OK);
         expect_four(&run);
-        expect_asked(&run, "GET base\nHEAD x\nPUT x\nHEAD new\nPUT new\nHEAD same\nHEAD y\nPUT y\n");
+        expect_asked(&run, "GET base\nHEAD x\nHEAD new\nHEAD same\nHEAD y\nPUT x\nPUT new\nPUT y\n");
         assert_int_equal(run.wire.connections, 1);
         assert_int_equal(run.uploads, 3);
         finish(&run);

@@ -115,7 +115,7 @@ static void a_look_in_flight_does_not_pass_the_refusal_on(void **state)
                  choice / 2 % 2 ? "at once" : "slowly");
         set_out(&run, expiries[choice % 2], refusal, 0);
         run.wire.manners.delay =
-            choice / 2 % 2 ? 0 : 9990; /* the answer to PUT comes before, to HEAD behind */
+            choice / 2 % 2 ? 0 : 4990; /* the first PUT is sent just before the token expires */
         tag_all(&run, REGTAG_UPLOAD, 2);
         expect_own_results(&run, when);
         assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
