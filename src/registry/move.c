@@ -371,7 +371,7 @@ void move_look(struct regtag *r, struct move *m)
         step_resolve(r, m);
 }
 
-static enum regtag_event step(struct regtag *r, struct move *m)
+static enum regtag_event run_state(struct regtag *r, struct move *m)
 {
     switch (m->state) {
     case MOVE_START: return REGTAG_WAIT;
@@ -392,7 +392,7 @@ enum regtag_event move_step(struct regtag *r, struct move *m)
     enum regtag_event event = GO_ON;
     r->result = m->result;
     while (event == GO_ON)
-        event = step(r, m);
+        event = run_state(r, m);
     m->result = r->result;
     return event;
 }
