@@ -60,11 +60,13 @@ static const struct field FIELDS[] = {
     {MANIFEST_IMAGE, OPTIONAL, DESCRIPTOR, "subject"},
     {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "manifests"},
     {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "history"},
     {MANIFEST_INDEX, REQUIRED, DESCRIPTORS, "manifests"},
     {MANIFEST_INDEX, OPTIONAL, DESCRIPTOR, "subject"},
     {MANIFEST_INDEX, FORBIDDEN, DESCRIPTOR, "config"},
     {MANIFEST_INDEX, FORBIDDEN, ARRAY, "layers"},
     {MANIFEST_INDEX, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_INDEX, FORBIDDEN, ARRAY, "history"},
     {MANIFEST_ARTIFACT, REQUIRED, TEXT, "artifactType"},
     {MANIFEST_ARTIFACT, OPTIONAL, DESCRIPTORS, "blobs"},
     {MANIFEST_ARTIFACT, OPTIONAL, DESCRIPTOR, "subject"},
@@ -72,6 +74,7 @@ static const struct field FIELDS[] = {
     {MANIFEST_ARTIFACT, FORBIDDEN, DESCRIPTOR, "config"},
     {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "layers"},
     {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "history"},
     {MANIFEST_SCHEMA1, REQUIRED, TEXT, "name"},
     {MANIFEST_SCHEMA1, REQUIRED, ARRAY, "fsLayers"},
     {MANIFEST_SCHEMA1, REQUIRED, ARRAY, "history"},
@@ -122,7 +125,7 @@ static bool check_descriptor(const struct document *d, int value, struct slice w
         return refuse(e, where, "has a descriptor without a mediaType");
     if (!slice_number(number, INT64_MAX, &size))
         return refuse(e, where, "has a descriptor without a size that is a number of bytes");
-    if (!digest_valid(digest))
+    if (!digest_well_formed(digest))
         return refuse(e, where, "has a descriptor without a well-formed digest");
     return true;
 }
