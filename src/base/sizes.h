@@ -42,6 +42,7 @@
 #define REPOSITORY_MAX 255     /* the name of a repository, with "library/" */
 #define TAG_MAX 128            /* a tag */
 #define VERB_MEMORY 12288u     /* the data of a verb */
+#define PLATFORM_TEXT_MAX 200  /* a platform of an index; longer ones match nothing; on the stack */
 #define PLATFORMS_TEXT_MAX 500 /* a message's list of platforms; twice on the stack */
 #define PROTECTED_MAX 512      /* the header of a schema 1 signature, usually some 90; on the stack */
 #define PROTECTED_TOKENS 16    /* JSON values in it, of 20 bytes each; on the stack */
