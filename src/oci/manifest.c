@@ -15,14 +15,19 @@ const char MANIFEST_ACCEPT[] = OCI_INDEX "," OCI_MANIFEST "," DOCKER_LIST "," DO
                                          "," OCI_ARTIFACT "," SCHEMA1_SIGNED "," SCHEMA1_PLAIN;
 
 static const struct media_type MEDIA_TYPES[] = {
-    {SLICE_INIT(OCI_INDEX), MANIFEST_INDEX, false, true},
-    {SLICE_INIT(OCI_MANIFEST), MANIFEST_IMAGE, false, true},
-    {SLICE_INIT(OCI_ARTIFACT), MANIFEST_ARTIFACT, true, true},
-    {SLICE_INIT(DOCKER_LIST), MANIFEST_INDEX, true, true},
-    {SLICE_INIT(DOCKER_MANIFEST), MANIFEST_IMAGE, true, true},
-    {SLICE_INIT(SCHEMA1_SIGNED), MANIFEST_SCHEMA1, false, true},
-    {SLICE_INIT(SCHEMA1_PLAIN), MANIFEST_SCHEMA1, false, true},
-    {SLICE_INIT("application/json"), MANIFEST_SCHEMA1, false, false}, /* before it had a media type */
+    {SLICE_INIT(OCI_INDEX), MANIFEST_INDEX, false},
+    {SLICE_INIT(OCI_MANIFEST), MANIFEST_IMAGE, false},
+    {SLICE_INIT(OCI_ARTIFACT), MANIFEST_ARTIFACT, true},
+    {SLICE_INIT(DOCKER_LIST), MANIFEST_INDEX, true},
+    {SLICE_INIT(DOCKER_MANIFEST), MANIFEST_IMAGE, true},
+    {SLICE_INIT(SCHEMA1_SIGNED), MANIFEST_SCHEMA1, false},
+    {SLICE_INIT(SCHEMA1_PLAIN), MANIFEST_SCHEMA1, false},
+    /* What gateways and file servers make of any of them, and what schema 1 had at first. */
+    {SLICE_INIT("application/json"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT("application/octet-stream"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT("binary/octet-stream"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT("text/plain"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT(""), MANIFEST_UNSTATED, false},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -34,6 +39,57 @@ const struct media_type *media_type_find(struct slice content_type)
         if (slice_equal_nocase(bare, MEDIA_TYPES[i].name))
             return &MEDIA_TYPES[i];
     return NULL;
+}
+
+/* ---- The document's own media type -------------------------------------------------------------- */
+
+/* Members that identify a kind of document. If there are several, manifest_check refuses the others. */
+static const struct {
+    struct slice member, type;
+} IDENTIFYING[] = {
+    {SLICE_INIT("manifests"), SLICE_INIT(OCI_INDEX)},
+    {SLICE_INIT("config"), SLICE_INIT(OCI_MANIFEST)},
+    {SLICE_INIT("layers"), SLICE_INIT(OCI_MANIFEST)},
+    {SLICE_INIT("signatures"), SLICE_INIT(SCHEMA1_SIGNED)},
+    {SLICE_INIT("fsLayers"), SLICE_INIT(SCHEMA1_PLAIN)},
+};
+
+static const struct media_type *type_by_members(const struct document *d)
+{
+    bool alike = false;
+    for (size_t i = 0; i < COUNT(IDENTIFYING); i++)
+        if (document_member(d, 0, IDENTIFYING[i].member, &alike) != NO_VALUE)
+            return media_type_find(IDENTIFYING[i].type);
+    return NULL;
+}
+
+/* `value` is the document's mediaType. */
+static const struct media_type *type_by_name(const struct document *d, int value)
+{
+    for (size_t i = 0; i < COUNT(MEDIA_TYPES); i++)
+        if (MEDIA_TYPES[i].kind != MANIFEST_UNSTATED && document_is_text(d, value, MEDIA_TYPES[i].name))
+            return &MEDIA_TYPES[i];
+    return NULL;
+}
+
+const struct media_type *manifest_type(struct slice bytes, const struct media_type *type,
+                                       const struct document_memory *memory, struct error *e)
+{
+    struct document d;
+    bool alike = false;
+    if (type->kind != MANIFEST_UNSTATED)
+        return type;
+    if (!document_index(&d, bytes, memory, "the manifest", e))
+        return NULL;
+    int value = document_member(&d, 0, SLICE("mediaType"), &alike);
+    type = value == NO_VALUE ? type_by_members(&d) : type_by_name(&d, value);
+    if (!type && value == NO_VALUE)
+        error_set(e, REGTAG_E_REFUSED,
+                  "neither its Content-Type nor the document says what kind of manifest it is");
+    else if (!type)
+        error_set(e, REGTAG_E_REFUSED, NO_MANIFEST,
+                  SLICE_ARG(slice_head(document_string(&d, value), 100)));
+    return type;
 }
 
 /* ---- Fields: what each kind of document must, may and must not have -------------------------- */
