@@ -51,13 +51,9 @@ static struct slice take_run_of_digits(struct slice *s)
 static bool read_duration(struct slice s, uint64_t *milliseconds)
 {
     static const struct {
-        struct slice name;
+        char name[4];
         uint32_t milliseconds;
-    } UNITS[] = {{SLICE_INIT(""), 1000},
-                 {SLICE_INIT("s"), 1000},
-                 {SLICE_INIT("ms"), 1},
-                 {SLICE_INIT("m"), 60000},
-                 {SLICE_INIT("h"), 3600000}};
+    } UNITS[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"h", 3600000}};
     struct slice whole = take_run_of_digits(&s), decimals = SLICE("0");
     uint64_t number = NUMBER_MAX, thousandths = 0;
     if (skip_char(&s, '.'))
@@ -68,7 +64,7 @@ static bool read_duration(struct slice s, uint64_t *milliseconds)
     for (size_t i = 0, value = 100; i < decimals.size; i++, value /= 10)
         thousandths += (uint64_t)(decimals.data[i] - '0') * value;
     for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
-        if (slice_equal(s, UNITS[i].name)) {
+        if (slice_equal(s, slice_of(UNITS[i].name))) {
             *milliseconds = number * UNITS[i].milliseconds + thousandths * UNITS[i].milliseconds / 1000;
             return true;
         }

@@ -45,21 +45,18 @@ const struct media_type *media_type_find(struct slice content_type)
 
 /* Members that identify a kind of document. If there are several, manifest_check refuses the others. */
 static const struct {
-    struct slice member, type;
+    const char *member, *type;
 } IDENTIFYING[] = {
-    {SLICE_INIT("manifests"), SLICE_INIT(OCI_INDEX)},
-    {SLICE_INIT("config"), SLICE_INIT(OCI_MANIFEST)},
-    {SLICE_INIT("layers"), SLICE_INIT(OCI_MANIFEST)},
-    {SLICE_INIT("signatures"), SLICE_INIT(SCHEMA1_SIGNED)},
-    {SLICE_INIT("fsLayers"), SLICE_INIT(SCHEMA1_PLAIN)},
+    {"manifests", OCI_INDEX},       {"config", OCI_MANIFEST},    {"layers", OCI_MANIFEST},
+    {"signatures", SCHEMA1_SIGNED}, {"fsLayers", SCHEMA1_PLAIN},
 };
 
 static const struct media_type *type_by_members(const struct document *d)
 {
     bool alike = false;
     for (size_t i = 0; i < COUNT(IDENTIFYING); i++)
-        if (document_member(d, 0, IDENTIFYING[i].member, &alike) != NO_VALUE)
-            return media_type_find(IDENTIFYING[i].type);
+        if (document_member(d, 0, slice_of(IDENTIFYING[i].member), &alike) != NO_VALUE)
+            return media_type_find(slice_of(IDENTIFYING[i].type));
     return NULL;
 }
 

@@ -21,24 +21,20 @@ bool platform_valid(struct slice text)
 
 /* Other names of an architecture, as uname and Debian have them. */
 static const struct {
-    struct slice alias, name, variant;
+    char alias[8], name[6], variant[3];
 } ALIASES[] = {
-    {SLICE_INIT("aarch64"), SLICE_INIT("arm64"), SLICE_INIT("")},
-    {SLICE_INIT("x86_64"), SLICE_INIT("amd64"), SLICE_INIT("")},
-    {SLICE_INIT("x86-64"), SLICE_INIT("amd64"), SLICE_INIT("")},
-    {SLICE_INIT("i386"), SLICE_INIT("386"), SLICE_INIT("")},
-    {SLICE_INIT("armhf"), SLICE_INIT("arm"), SLICE_INIT("v7")},
-    {SLICE_INIT("armel"), SLICE_INIT("arm"), SLICE_INIT("v6")},
+    {"aarch64", "arm64", ""}, {"x86_64", "amd64", ""}, {"x86-64", "amd64", ""},
+    {"i386", "386", ""},      {"armhf", "arm", "v7"},  {"armel", "arm", "v6"},
 };
 
 /* One name for each architecture, and a variant without its "v". */
 static void normalize(struct platform *p)
 {
     for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++)
-        if (slice_equal(p->architecture, ALIASES[i].alias)) {
-            p->architecture = ALIASES[i].name;
-            if (ALIASES[i].variant.size)
-                p->variant = ALIASES[i].variant;
+        if (slice_equal(p->architecture, slice_of(ALIASES[i].alias))) {
+            p->architecture = slice_of(ALIASES[i].name);
+            if (*ALIASES[i].variant)
+                p->variant = slice_of(ALIASES[i].variant);
             break;
         }
     if (slice_starts(p->variant, SLICE("v")))
