@@ -18,11 +18,12 @@
 
 /* ---- HTTP ------------------------------------------------------------------------------------- */
 
-#define URL_MAX 4096               /* a URL from a server; 4 of them in the operation, 1 on the stack */
-#define HTTP_HEAD_MAX (32u * 1024) /* the header of an answer; 1 in the operation, 1 for a proxy's */
-#define CHUNK_LINE_MAX 4096        /* a line with a chunk's size; counted, not kept */
-#define TRAILER_MAX (32u * 1024)   /* a trailer section; counted, not kept */
-#define HOST_PORT_MAX 272          /* HOST:PORT, on the stack */
+#define URL_MAX 4096                /* a URL from a server; 4 of them in the operation, 1 on the stack */
+#define HTTP_HEAD_MAX (32u * 1024)  /* the header of an answer; 1 in the operation, 1 for a proxy's */
+#define CHUNK_LINE_MAX 4096         /* a line with a chunk's size; counted, not kept */
+#define EXTENSIONS_MAX (16u * 1024) /* the chunk extensions of a body; counted, not kept */
+#define TRAILER_MAX (32u * 1024)    /* a trailer section; counted, not kept */
+#define HOST_PORT_MAX 272           /* HOST:PORT, on the stack */
 
 /* ---- The operation: 65 KB, and 69 for each connection; a tag with a short manifest touches 30 ----- */
 
@@ -41,6 +42,7 @@
 #define REPOSITORY_MAX 255     /* the name of a repository, with "library/" */
 #define TAG_MAX 128            /* a tag */
 #define VERB_MEMORY 126976u    /* the data of a verb; a tag alone needs some 4 KB of it */
+#define PLATFORM_TEXT_MAX 200  /* a platform of an index; longer ones match nothing; on the stack */
 #define PLATFORMS_TEXT_MAX 500 /* a message's list of platforms; twice on the stack */
 #define PROTECTED_MAX 512      /* the header of a schema 1 signature, usually some 90; on the stack */
 #define PROTECTED_TOKENS 16    /* JSON values in it, of 20 bytes each; on the stack */

@@ -37,6 +37,7 @@ struct watch {
     struct place applied;
 
     struct outage registry_outage, command_outage;
+    uint64_t announced; /* the longest wait beyond the interval that was reported; 0: none lately */
     bool logged_in;
     bool output_failed;
     bool over;
@@ -237,13 +238,32 @@ static void note_wait(uint64_t wait)
     session_note(text);
 }
 
+/* Reports a pause beyond the interval when it begins, and when it has become much longer. */
+static void report_pause(struct watch *w, uint64_t pause, uint64_t wait)
+{
+    char text[ERROR_TEXT_MAX];
+    struct writer t = writer_to(text, sizeof text - 1);
+    if (pause <= w->schedule.interval)
+        w->announced = 0;
+    if (pause <= w->schedule.interval || wait / 2 < w->announced)
+        return;
+    w->announced = wait;
+    write_format(&t, "%s: the registry asks for a pause; the next check is in ", w->image);
+    write_duration(&t, wait);
+    text[t.used] = '\0';
+    if (!w->o->quiet)
+        output_error(text);
+}
+
 /* At the time `since`, the registry asked for a pause. */
-static void wait_for_next(const struct watch *w, uint64_t pause, uint64_t since)
+static void wait_for_next(struct watch *w, uint64_t pause, uint64_t since)
 {
     uint16_t random = UINT16_MAX;
     uint64_t elapsed = regtag_clock() - since;
     random_bytes(NULL, &random, sizeof random);
-    uint64_t wait = schedule_wait(&w->schedule, pause > elapsed ? pause - elapsed : 0, random);
+    pause = pause > elapsed ? pause - elapsed : 0;
+    uint64_t wait = schedule_wait(&w->schedule, pause, random);
+    report_pause(w, pause, wait);
     if (wait > IDLE_MAX)
         session_close();
     note_wait(wait);

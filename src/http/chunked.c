@@ -1,5 +1,7 @@
 #include "http/chunked.h"
 
+#define SIZE_LINE_MAX 18 /* the digits of any size, and the line end */
+
 enum state { SIZE, PADDING, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, ENDED };
 
 static enum chunked_progress broken(struct http_chunked *c, const char *problem)
@@ -52,11 +54,20 @@ static enum chunked_progress extension(struct http_chunked *c, char byte)
     return CHUNKED_MORE;
 }
 
+/* Whether the byte belongs to an extension, or to more zeros or padding than a server that writes sizes
+ * of a fixed width sends. */
+static bool is_extra(const struct http_chunked *c)
+{
+    return c->state == EXTENSION || c->line > SIZE_LINE_MAX;
+}
+
 /* One byte that is neither data nor trailer. */
 static enum chunked_progress frame(struct http_chunked *c, char byte)
 {
     if (++c->line > CHUNK_LINE_MAX)
         return broken(c, "a chunk's first line is too long");
+    if (is_extra(c) && ++c->extra > EXTENSIONS_MAX)
+        return broken(c, "its chunk extensions are longer than 16 KiB in total");
     switch (c->state) {
     case SIZE: return size_digit(c, byte);
     case PADDING: return size_end(c, byte);

@@ -18,6 +18,7 @@ struct http_chunked {
     unsigned char state;
     bool digits;      /* the chunk's size has at least one digit */
     unsigned line;    /* bytes of its line, so far */
+    unsigned extra;   /* bytes of extensions and padding, so far, of all chunks */
     uint64_t size;    /* of the chunk; then what is left of its data */
     uint64_t trailer; /* bytes of the trailer, so far */
     struct http_fields fields;

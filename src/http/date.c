@@ -4,6 +4,7 @@
 #include "http/quoted.h"
 
 #define SECONDS_MAX (366u * 86400u) /* longer pauses count as a year */
+#define PAUSE_MAX (SECONDS_MAX * (uint64_t)1000)
 
 static bool take_month(struct slice *s, unsigned *month)
 {
@@ -32,17 +33,72 @@ static struct slice field(const struct http_response *response, struct slice nam
     return http_response_field(response, name, &value) ? value : SLICE("");
 }
 
+/* Seconds since 1970, from 2001 to 2096. As a pause, they would be 31 years and more. */
+#define UNIX_TIME_MIN 1000000000u
+#define UNIX_TIME_MAX 4000000000u
+
+#define NUMBER_MAX ((uint64_t)UNIX_TIME_MAX * 1000) /* larger numbers count as this */
+
+static struct slice take_run_of_digits(struct slice *s)
+{
+    struct slice all = *s;
+    while (s->size && is_digit(s->data[0]))
+        *s = slice_from(*s, 1);
+    return slice_head(all, all.size - s->size);
+}
+
+/* "120", "0.5", "2s", "500ms", to milliseconds. */
+static bool read_duration(struct slice s, uint64_t *milliseconds)
+{
+    static const struct {
+        char name[4];
+        uint32_t milliseconds;
+    } UNITS[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"h", 3600000}};
+    struct slice whole = take_run_of_digits(&s), decimals = SLICE("0");
+    uint64_t number = NUMBER_MAX, thousandths = 0;
+    if (skip_char(&s, '.'))
+        decimals = take_run_of_digits(&s);
+    if (whole.size == 0 || decimals.size == 0)
+        return false;
+    slice_number(whole, NUMBER_MAX, &number);
+    for (size_t i = 0, value = 100; i < decimals.size; i++, value /= 10)
+        thousandths += (uint64_t)(decimals.data[i] - '0') * value;
+    for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++)
+        if (slice_equal(s, slice_of(UNITS[i].name))) {
+            *milliseconds = number * UNITS[i].milliseconds + thousandths * UNITS[i].milliseconds / 1000;
+            return true;
+        }
+    return false;
+}
+
+static bool is_unix_time(uint64_t seconds)
+{
+    return seconds >= UNIX_TIME_MIN && seconds < UNIX_TIME_MAX;
+}
+
+/* From the server's Date to a time, which is in milliseconds since 1970. */
+static uint64_t until(const struct http_response *response, uint64_t then)
+{
+    int64_t now;
+    if (!http_date(field(response, SLICE("date")), &now) || now < 0 || then < (uint64_t)now * 1000)
+        return 0;
+    return then - (uint64_t)now * 1000;
+}
+
 uint64_t http_retry_after(const struct http_response *response)
 {
     struct slice value = field(response, SLICE("retry-after"));
-    uint64_t seconds = 0;
-    int64_t then, now;
-    if (value.size && is_digit(value.data[0]))
-        return slice_number(value, SECONDS_MAX, &seconds) ? seconds * 1000
-                                                          : SECONDS_MAX * (uint64_t)1000;
-    if (http_date(value, &then) && http_date(field(response, SLICE("date")), &now) && then > now)
-        seconds = (uint64_t)(then - now);
-    return (seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000;
+    uint64_t pause = 0;
+    int64_t then;
+    if (http_date(value, &then))
+        pause = until(response, then > 0 ? (uint64_t)then * 1000 : 0);
+    else if (read_duration(value, &pause)) {
+        if (is_unix_time(pause / 1000000)) /* it was in milliseconds */
+            pause /= 1000;
+        if (is_unix_time(pause / 1000))
+            pause = until(response, pause);
+    }
+    return pause < PAUSE_MAX ? pause : PAUSE_MAX;
 }
 
 /* "N" or "N;w=SECONDS". */

@@ -8,8 +8,9 @@
  * seconds since 1970. */
 bool http_date(struct slice s, int64_t *seconds);
 
-/* The pause that the server asks for, in milliseconds; 0: none. A date is compared with the server's own
- * Date, since our clock may be wrong, and is ignored if there is none. */
+/* The pause that the server asks for, in milliseconds; 0: none, or one that makes no sense. Besides whole
+ * seconds and dates, reads what servers send against the rules: 0.5, 2s, 500ms, and a Unix time. A time is
+ * compared with the server's own Date, since our clock may be wrong, and is ignored if there is none. */
 uint64_t http_retry_after(const struct http_response *response);
 
 /* The requests left, from RateLimit-Remaining ("76" or "76;w=21600"), and the window in seconds, from

@@ -22,6 +22,30 @@ bool digest_valid(struct slice s)
     return false;
 }
 
+/* Words of lower-case letters and digits, with one of "+._-" between each two. */
+static bool is_algorithm(struct slice s)
+{
+    bool in_word = false;
+    for (size_t i = 0; i < s.size; i++) {
+        char c = s.data[i];
+        bool separates = c == '+' || c == '.' || c == '_' || c == '-';
+        if (separates ? !in_word : !is_lower(c) && !is_digit(c))
+            return false;
+        in_word = !separates;
+    }
+    return in_word;
+}
+
+bool digest_well_formed(struct slice s)
+{
+    struct slice encoded = s, algorithm = slice_split(&encoded, ':');
+    if (slice_equal(algorithm, SLICE("sha256")) || slice_equal(algorithm, SLICE("sha512")))
+        return digest_valid(s);
+    if (slice_equal(algorithm, SLICE("blake3")))
+        return encoded.size == 64 && is_lower_hex(encoded);
+    return is_algorithm(algorithm) && slice_is_word(encoded, "=_-");
+}
+
 bool digest_is_sha256(struct slice s)
 {
     return s.size == DIGEST_SHA256_SIZE && slice_starts(s, SLICE("sha256:"));

@@ -12,6 +12,10 @@
 /* Whether s is "sha256:" and 64, or "sha512:" and 128 lower-case hexadecimal digits. */
 bool digest_valid(struct slice s);
 
+/* Whether s is a digest by the grammar of OCI, of whatever algorithm; only those that the specification
+ * registers must have the right length. It need not be one that anybody here can compute. */
+bool digest_well_formed(struct slice s);
+
 /* Whether a valid digest is a SHA-256, which the library can compute. */
 bool digest_is_sha256(struct slice s);
 

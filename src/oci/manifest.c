@@ -15,14 +15,19 @@ const char MANIFEST_ACCEPT[] = OCI_INDEX "," OCI_MANIFEST "," DOCKER_LIST "," DO
                                          "," OCI_ARTIFACT "," SCHEMA1_SIGNED "," SCHEMA1_PLAIN;
 
 static const struct media_type MEDIA_TYPES[] = {
-    {SLICE_INIT(OCI_INDEX), MANIFEST_INDEX, false, true},
-    {SLICE_INIT(OCI_MANIFEST), MANIFEST_IMAGE, false, true},
-    {SLICE_INIT(OCI_ARTIFACT), MANIFEST_ARTIFACT, true, true},
-    {SLICE_INIT(DOCKER_LIST), MANIFEST_INDEX, true, true},
-    {SLICE_INIT(DOCKER_MANIFEST), MANIFEST_IMAGE, true, true},
-    {SLICE_INIT(SCHEMA1_SIGNED), MANIFEST_SCHEMA1, false, true},
-    {SLICE_INIT(SCHEMA1_PLAIN), MANIFEST_SCHEMA1, false, true},
-    {SLICE_INIT("application/json"), MANIFEST_SCHEMA1, false, false}, /* before it had a media type */
+    {SLICE_INIT(OCI_INDEX), MANIFEST_INDEX, false},
+    {SLICE_INIT(OCI_MANIFEST), MANIFEST_IMAGE, false},
+    {SLICE_INIT(OCI_ARTIFACT), MANIFEST_ARTIFACT, true},
+    {SLICE_INIT(DOCKER_LIST), MANIFEST_INDEX, true},
+    {SLICE_INIT(DOCKER_MANIFEST), MANIFEST_IMAGE, true},
+    {SLICE_INIT(SCHEMA1_SIGNED), MANIFEST_SCHEMA1, false},
+    {SLICE_INIT(SCHEMA1_PLAIN), MANIFEST_SCHEMA1, false},
+    /* What gateways and file servers make of any of them, and what schema 1 had at first. */
+    {SLICE_INIT("application/json"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT("application/octet-stream"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT("binary/octet-stream"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT("text/plain"), MANIFEST_UNSTATED, false},
+    {SLICE_INIT(""), MANIFEST_UNSTATED, false},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -34,6 +39,54 @@ const struct media_type *media_type_find(struct slice content_type)
         if (slice_equal_nocase(bare, MEDIA_TYPES[i].name))
             return &MEDIA_TYPES[i];
     return NULL;
+}
+
+/* ---- The document's own media type -------------------------------------------------------------- */
+
+/* Members that identify a kind of document. If there are several, manifest_check refuses the others. */
+static const struct {
+    const char *member, *type;
+} IDENTIFYING[] = {
+    {"manifests", OCI_INDEX},       {"config", OCI_MANIFEST},    {"layers", OCI_MANIFEST},
+    {"signatures", SCHEMA1_SIGNED}, {"fsLayers", SCHEMA1_PLAIN},
+};
+
+static const struct media_type *type_by_members(const struct document *d)
+{
+    bool alike = false;
+    for (size_t i = 0; i < COUNT(IDENTIFYING); i++)
+        if (document_member(d, 0, slice_of(IDENTIFYING[i].member), &alike) != NO_VALUE)
+            return media_type_find(slice_of(IDENTIFYING[i].type));
+    return NULL;
+}
+
+/* `value` is the document's mediaType. */
+static const struct media_type *type_by_name(const struct document *d, int value)
+{
+    for (size_t i = 0; i < COUNT(MEDIA_TYPES); i++)
+        if (MEDIA_TYPES[i].kind != MANIFEST_UNSTATED && document_is_text(d, value, MEDIA_TYPES[i].name))
+            return &MEDIA_TYPES[i];
+    return NULL;
+}
+
+const struct media_type *manifest_type(struct slice bytes, const struct media_type *type,
+                                       const struct document_memory *memory, struct error *e)
+{
+    struct document d;
+    bool alike = false;
+    if (type->kind != MANIFEST_UNSTATED)
+        return type;
+    if (!document_index(&d, bytes, memory, "the manifest", e))
+        return NULL;
+    int value = document_member(&d, 0, SLICE("mediaType"), &alike);
+    type = value == NO_VALUE ? type_by_members(&d) : type_by_name(&d, value);
+    if (!type && value == NO_VALUE)
+        error_set(e, REGTAG_E_REFUSED,
+                  "neither its Content-Type nor the document says what kind of manifest it is");
+    else if (!type)
+        error_set(e, REGTAG_E_REFUSED, NO_MANIFEST,
+                  SLICE_ARG(slice_head(document_string(&d, value), 100)));
+    return type;
 }
 
 /* ---- Fields: what each kind of document must, may and must not have -------------------------- */
@@ -60,11 +113,13 @@ static const struct field FIELDS[] = {
     {MANIFEST_IMAGE, OPTIONAL, DESCRIPTOR, "subject"},
     {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "manifests"},
     {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_IMAGE, FORBIDDEN, ARRAY, "history"},
     {MANIFEST_INDEX, REQUIRED, DESCRIPTORS, "manifests"},
     {MANIFEST_INDEX, OPTIONAL, DESCRIPTOR, "subject"},
     {MANIFEST_INDEX, FORBIDDEN, DESCRIPTOR, "config"},
     {MANIFEST_INDEX, FORBIDDEN, ARRAY, "layers"},
     {MANIFEST_INDEX, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_INDEX, FORBIDDEN, ARRAY, "history"},
     {MANIFEST_ARTIFACT, REQUIRED, TEXT, "artifactType"},
     {MANIFEST_ARTIFACT, OPTIONAL, DESCRIPTORS, "blobs"},
     {MANIFEST_ARTIFACT, OPTIONAL, DESCRIPTOR, "subject"},
@@ -72,6 +127,7 @@ static const struct field FIELDS[] = {
     {MANIFEST_ARTIFACT, FORBIDDEN, DESCRIPTOR, "config"},
     {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "layers"},
     {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "fsLayers"},
+    {MANIFEST_ARTIFACT, FORBIDDEN, ARRAY, "history"},
     {MANIFEST_SCHEMA1, REQUIRED, TEXT, "name"},
     {MANIFEST_SCHEMA1, REQUIRED, ARRAY, "fsLayers"},
     {MANIFEST_SCHEMA1, REQUIRED, ARRAY, "history"},
@@ -122,7 +178,7 @@ static bool check_descriptor(const struct document *d, int value, struct slice w
         return refuse(e, where, "has a descriptor without a mediaType");
     if (!slice_number(number, INT64_MAX, &size))
         return refuse(e, where, "has a descriptor without a size that is a number of bytes");
-    if (!digest_valid(digest))
+    if (!digest_well_formed(digest))
         return refuse(e, where, "has a descriptor without a well-formed digest");
     return true;
 }

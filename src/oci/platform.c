@@ -8,11 +8,6 @@ struct platform {
     struct slice os, architecture, variant; /* the last may be empty */
 };
 
-/* The same, as values of a document, or NO_VALUE. */
-struct entry {
-    int os, architecture, variant;
-};
-
 bool platform_valid(struct slice text)
 {
     int parts = 0;
@@ -22,14 +17,69 @@ bool platform_valid(struct slice text)
     return parts == 2 || parts == 3;
 }
 
+/* ---- Names: as containerd's normalization has them --------------------------------------------- */
+
+/* Other names of an architecture, as uname and Debian have them. */
+static const struct {
+    char alias[8], name[6], variant[3];
+} ALIASES[] = {
+    {"aarch64", "arm64", ""}, {"x86_64", "amd64", ""}, {"x86-64", "amd64", ""},
+    {"i386", "386", ""},      {"armhf", "arm", "v7"},  {"armel", "arm", "v6"},
+};
+
+/* One name for each architecture, and a variant without its "v". */
+static void normalize(struct platform *p)
+{
+    for (size_t i = 0; i < sizeof ALIASES / sizeof ALIASES[0]; i++)
+        if (slice_equal(p->architecture, slice_of(ALIASES[i].alias))) {
+            p->architecture = slice_of(ALIASES[i].name);
+            if (*ALIASES[i].variant)
+                p->variant = slice_of(ALIASES[i].variant);
+            break;
+        }
+    if (slice_starts(p->variant, SLICE("v")))
+        p->variant = slice_from(p->variant, 1);
+}
+
 static struct platform platform_parse(struct slice text)
 {
     struct platform p;
     p.os = slice_split(&text, '/');
     p.architecture = slice_split(&text, '/');
     p.variant = text;
+    normalize(&p);
     return p;
 }
+
+/* The variant that is meant where none is written. */
+static struct slice variant_or_default(const struct platform *p)
+{
+    if (p->variant.size)
+        return p->variant;
+    if (slice_equal(p->architecture, SLICE("arm64")))
+        return SLICE("8");
+    return slice_equal(p->architecture, SLICE("arm")) ? SLICE("7") : SLICE("1");
+}
+
+enum match { NO_MATCH, OTHER_VARIANT, SAME_BY_DEFAULT, SAME };
+
+static enum match match(const struct platform *entry, const struct platform *wanted)
+{
+    if (!slice_equal(entry->os, wanted->os) || !slice_equal(entry->architecture, wanted->architecture))
+        return NO_MATCH;
+    if (slice_equal(entry->variant, wanted->variant))
+        return SAME;
+    if (slice_equal(variant_or_default(entry), variant_or_default(wanted)))
+        return SAME_BY_DEFAULT;
+    return wanted->variant.size ? NO_MATCH : OTHER_VARIANT;
+}
+
+/* ---- The entries of an index -------------------------------------------------------------------- */
+
+/* A descriptor and the members of its platform, as values of a document, or NO_VALUE. */
+struct entry {
+    int digest, os, architecture, variant, version;
+};
 
 /* Need not look at `alike`: manifest_check has refused such members. */
 static struct entry entry_of(const struct document *d, int descriptor)
@@ -37,52 +87,91 @@ static struct entry entry_of(const struct document *d, int descriptor)
     struct entry entry;
     bool alike = false;
     int value = document_member(d, descriptor, SLICE("platform"), &alike);
+    entry.digest = document_member(d, descriptor, SLICE("digest"), &alike);
     entry.os = document_member(d, value, SLICE("os"), &alike);
     entry.architecture = document_member(d, value, SLICE("architecture"), &alike);
     entry.variant = document_member(d, value, SLICE("variant"), &alike);
+    entry.version = document_member(d, value, SLICE("os.version"), &alike);
     return entry;
 }
 
-static bool matches(const struct document *d, const struct entry *entry, const struct platform *wanted)
+/* Without escapes; poisons the writer if that is not possible. */
+static struct slice unescaped(const struct document *d, int value, struct writer *w)
 {
-    return document_is_text(d, entry->os, wanted->os) &&
-           document_is_text(d, entry->architecture, wanted->architecture) &&
-           (wanted->variant.size == 0 || document_is_text(d, entry->variant, wanted->variant));
+    size_t start = w->used;
+    if (document_is_string(d, value) && !document_write(d, value, w))
+        w->overflow = true;
+    return slice_from(written(w), start);
 }
 
-static void write_entry(struct writer *w, const struct document *d, const struct entry *entry)
+static enum match match_entry(const struct document *d, const struct entry *entry,
+                              const struct platform *wanted)
+{
+    char text[PLATFORM_TEXT_MAX];
+    struct writer w = writer_to(text, sizeof text);
+    struct platform p;
+    p.os = unescaped(d, entry->os, &w);
+    p.architecture = unescaped(d, entry->architecture, &w);
+    p.variant = unescaped(d, entry->variant, &w);
+    normalize(&p);
+    return w.overflow ? NO_MATCH : match(&p, wanted);
+}
+
+/* Adds "OS/ARCH/VARIANT VERSION DIGEST" to a list. Does not cut it in two. */
+static void list_entry(struct writer *w, const struct document *d, const struct entry *entry,
+                       struct slice digest)
 {
     struct slice variant = document_string(d, entry->variant);
-    write_format(w, "%s%.*s/%.*s%s%.*s", w->used ? ", " : "", SLICE_ARG(document_string(d, entry->os)),
-                 SLICE_ARG(document_string(d, entry->architecture)), variant.size ? "/" : "",
-                 SLICE_ARG(variant));
+    struct slice version = document_string(d, entry->version);
+    size_t start = w->used;
+    write_format(
+        w, "%s%.*s/%.*s%s%.*s%s%.*s%s%.*s", start ? ", " : "", SLICE_ARG(document_string(d, entry->os)),
+        SLICE_ARG(document_string(d, entry->architecture)), variant.size ? "/" : "", SLICE_ARG(variant),
+        version.size ? " " : "", SLICE_ARG(version), digest.size ? " " : "", SLICE_ARG(digest));
+    if (w->overflow)
+        w->used = start;
 }
 
-/* The result of a search; `all` and `matching` list platforms for the message. */
+/* ---- The search --------------------------------------------------------------------------------- */
+
+/* The result; `all` and `best` list entries for the message. */
 struct found {
-    unsigned count;
+    enum match match;
+    unsigned count; /* different digests that match equally well */
     struct slice digest;
-    struct writer all, matching;
-    char all_text[PLATFORMS_TEXT_MAX], matching_text[PLATFORMS_TEXT_MAX];
+    struct writer all, best;
+    char all_text[PLATFORMS_TEXT_MAX], best_text[PLATFORMS_TEXT_MAX];
 };
+
+static void on_match(struct found *found, const struct document *d, const struct entry *entry,
+                     enum match match)
+{
+    struct slice digest = document_string(d, entry->digest);
+    if (match > found->match) {
+        found->match = match;
+        found->count = 0;
+        found->best = writer_to(found->best_text, sizeof found->best_text);
+    }
+    if (found->count && slice_equal(digest, found->digest))
+        return;
+    list_entry(&found->best, d, entry, digest);
+    found->count++;
+    found->digest = digest;
+}
 
 static void search(const struct document *d, const struct platform *wanted, struct found *found)
 {
     bool alike = false;
     int children = document_member(d, 0, SLICE("manifests"), &alike);
     found->all = writer_to(found->all_text, sizeof found->all_text);
-    found->matching = writer_to(found->matching_text, sizeof found->matching_text);
     for (int i = document_first(d, children); i != NO_VALUE; i = document_next(d, i)) {
         struct entry entry = entry_of(d, i);
-        struct slice digest = document_string(d, document_member(d, i, SLICE("digest"), &alike));
         if (document_string(d, entry.os).size == 0 || document_is_text(d, entry.os, SLICE("unknown")))
             continue; /* an attestation */
-        write_entry(&found->all, d, &entry);
-        if (!matches(d, &entry, wanted))
-            continue;
-        write_entry(&found->matching, d, &entry);
-        found->count += found->count == 0 || !slice_equal(digest, found->digest);
-        found->digest = digest;
+        list_entry(&found->all, d, &entry, SLICE(""));
+        enum match quality = match_entry(d, &entry, wanted);
+        if (quality != NO_MATCH && quality >= found->match)
+            on_match(found, d, &entry, quality);
     }
 }
 
@@ -100,7 +189,7 @@ bool platform_child(struct slice manifest, const struct media_type *type,
 {
     struct document d;
     struct platform wanted = platform_parse(platform);
-    struct found found = {.count = 0};
+    struct found found = {.match = NO_MATCH};
     if (type->kind != MANIFEST_INDEX)
         return fail(error_hint(e, REGTAG_HINT_PLATFORM), REGTAG_E_NOT_FOUND, platform,
                     "this is not an index, so there is nothing to choose from", SLICE(""));
@@ -111,7 +200,8 @@ bool platform_child(struct slice manifest, const struct media_type *type,
         return fail(e, REGTAG_E_NOT_FOUND, platform, "the index has only ", written(&found.all));
     if (found.count > 1)
         return fail(e, REGTAG_E_REFUSED, platform,
-                    "the index has several; say which: ", written(&found.matching));
+                    "the index has several that match equally well; name one by its digest: ",
+                    written(&found.best));
     if (!digest_is_sha256(found.digest))
         return fail(e, REGTAG_E_REFUSED, platform, "it has a digest that cannot be checked", SLICE(""));
     memcpy(digest, found.digest.data, found.digest.size);

@@ -62,25 +62,29 @@ static bool is_schema1_to_tag(const struct regtag *r, const struct manifest_fetc
     return f->options.to_tag && r->media_type->kind == MANIFEST_SCHEMA1;
 }
 
+/* JSON is at least a registry's answer; anything else is more likely a proxy's or a portal's. */
+static void set_not_a_manifest(struct error *e, struct slice type)
+{
+    type = slice_head(type, 100);
+    if (slice_contains(type, SLICE("json")))
+        error_set(e, REGTAG_E_REFUSED, NO_MANIFEST, SLICE_ARG(type));
+    else
+        error_set(e, REGTAG_E_PROTOCOL,
+                  "the answer is not a manifest, but %.*s; is a registry at this address?",
+                  SLICE_ARG(type));
+}
+
 static void check_media_type(struct regtag *r, const struct manifest_fetch *f, struct error *e)
 {
     struct slice type;
     bool single = http_response_field(f->exchange.response, SLICE("content-type"), &type);
     r->media_type = single ? media_type_find(type) : NULL;
-    type = slice_head(type, 100);
-    if (r->media_type && is_schema1_to_tag(r, f) && r->media_type->named)
+    if (!single)
+        error_set(e, REGTAG_E_REFUSED, "the registry states several media types for the manifest");
+    else if (!r->media_type)
+        set_not_a_manifest(e, type);
+    else if (is_schema1_to_tag(r, f))
         set_schema1(e);
-    if (r->media_type)
-        return;
-    if (slice_contains(type, SLICE("json")) || !single)
-        error_set(e, REGTAG_E_REFUSED, "it is not a manifest of a known media type, but \"%.*s\"",
-                  SLICE_ARG(type));
-    else if (type.size == 0)
-        error_set(e, REGTAG_E_REFUSED, "the registry does not say which media type the manifest has");
-    else
-        error_set(e, REGTAG_E_PROTOCOL,
-                  "the answer is not a manifest, but %.*s; is a registry at this address?",
-                  SLICE_ARG(type));
 }
 
 /* Reject what the header already rules out, before reading the body. */
@@ -119,6 +123,21 @@ static bool keep_part(struct regtag *r, struct slice part, struct error *e)
 static struct slice wanted_digest(const struct regtag *r, const struct manifest_fetch *f)
 {
     return f->state == FETCH_CHILD ? slice_of(f->child) : r->reference.digest;
+}
+
+/* If the registry does not state a manifest's media type, the document does. */
+static bool learn_media_type(struct regtag *r, const struct manifest_fetch *f, struct slice manifest,
+                             struct error *e)
+{
+    struct slice type;
+    http_response_field(f->exchange.response, SLICE("content-type"), &type);
+    bool other = type.size && r->media_type->kind == MANIFEST_UNSTATED &&
+                 !slice_contains(type, SLICE("json")) && !slice_contains(manifest, SLICE("{"));
+    if (other)
+        set_not_a_manifest(e, type);
+    else
+        r->media_type = manifest_type(manifest, r->media_type, &r->memory, e);
+    return e->status == 0;
 }
 
 /* The bytes must hash to the digest that the registry states and to the one that the user pinned. */
@@ -160,7 +179,7 @@ static enum fetch_event to_child(struct regtag *r, struct manifest_fetch *f, str
 static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     struct slice manifest = {r->manifest, r->manifest_size};
-    if (!check_digest(r, f, manifest, problem) ||
+    if (!learn_media_type(r, f, manifest, problem) || !check_digest(r, f, manifest, problem) ||
         !manifest_check(manifest, r->media_type, &r->memory, problem)) {
         r->digest[0] = '\0';
         return FETCH_FAILED;

@@ -136,8 +136,11 @@ static bool on_manifest(struct regtag *r, struct resolve *z)
     if (!media_type || media_type->kind == MANIFEST_SCHEMA1)
         return unknown_because(r, z, "the registry states no digest, and what it sends has none");
     digest_from_sum(sum, digest);
-    if (answer_digest(response, &stated) && stated.size && !slice_equal(stated, slice_of(digest)))
+    bool single = answer_digest(response, &stated);
+    if (single && stated.size && !slice_equal(stated, slice_of(digest)))
         return unknown_because(r, z, "what came is not what the registry says that it sent");
+    if (media_type->kind == MANIFEST_UNSTATED && !(single && stated.size))
+        return unknown_because(r, z, "the registry states neither a digest nor a manifest's media type");
     r->resolve_by_get = r->resolve_by_get || z->head;
     return found(z, SIGHT_DIGEST, slice_of(digest));
 }

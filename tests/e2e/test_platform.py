@@ -48,6 +48,10 @@ PLATFORMS = {
     "linux/amd64": "amd64",
     "linux/arm64": "arm64 v8",
     "linux/arm64/v8": "arm64 v8",
+    "linux/aarch64": "arm64 v8",
+    "linux/x86_64": "amd64",
+    "linux/arm": "arm v7",
+    "linux/armhf": "arm v7",
     "linux/arm/v7": "arm v7",
     "linux/arm/v6": "arm v6",
     "windows/amd64": "windows",
@@ -149,16 +153,31 @@ def test_a_pinned_index_has_platforms_too(regtag, serve, many, whole):
 
 
 @pytest.mark.parametrize("verb", ["digest", "manifest", "tag"])
-def test_several_variants_are_told_apart(regtag, serve, many, verb):
+def test_of_several_equally_good_variants_none_is_guessed(regtag, serve, many, verb):
+    older = [linux("arm", variant="v5"), linux("arm", variant="v6"), linux("amd64")]
+    many.put("repo", "older", OCI_INDEX, compact(index(older)))
     server = serve(many)
     more = ["new"] if verb == "tag" else []
 
-    result = regtag(verb, "--platform", "linux/arm", f"{server.host}/repo:many", *more)
+    result = regtag(verb, "--platform", "linux/arm", f"{server.host}/repo:older", *more)
 
     assert result.status == 10, result
-    result.complaint(f"{server.host}/repo:many", "linux/arm/v6", "linux/arm/v7")
+    complaint = result.complaint(f"{server.host}/repo:older", "linux/arm/v5", "linux/arm/v6")
+    for name in ("arm v5", "arm v6"):
+        assert digest_of(child(name)) in complaint
+    assert "amd64" not in complaint
     assert verb == "tag" or result.out == b""
     assert server.uploads == []
+
+
+def test_the_image_without_a_variant_is_meant(regtag, serve, many):
+    levels = [linux("amd64", variant="v3"), linux("amd64"), linux("amd64", variant="v2")]
+    many.put("repo", "levels", OCI_INDEX, compact(index(levels)))
+    server = serve(many)
+
+    result = regtag("digest", "--platform", "linux/amd64", f"{server.host}/repo:levels")
+
+    assert (result.status, result.lines) == (0, [digest_of(child("amd64"))]), result
 
 
 @pytest.mark.parametrize("verb", ["digest", "manifest", "tag"])

@@ -66,6 +66,9 @@ REFUSED = {
         compact(oci_manifest(annotations={"a": "1"})).replace(b'"a":"1"', b'"a":"1","a":"2"'),
     ),
     "a_manifest_with_manifests": (OCI_MANIFEST, compact(oci_manifest(manifests=[]))),
+    "a_manifest_with_fsLayers": (OCI_MANIFEST, compact(oci_manifest(fsLayers=[]))),
+    "a_manifest_with_history": (OCI_MANIFEST, compact(oci_manifest(history=[]))),
+    "an_index_with_history": (OCI_INDEX, compact({**oci_index(), "history": []})),
     "a_manifest_with_manifests_and_no_media_type": (
         OCI_MANIFEST,
         compact(without(oci_manifest(manifests=[]), "mediaType")),
@@ -105,6 +108,7 @@ REFUSED = {
     "a_layer_without_a_digest": (OCI_MANIFEST, layer_with(digest=None)),
     "a_short_digest": (OCI_MANIFEST, layer_with(digest="sha256:" + "0" * 63)),
     "an_upper_case_digest": (OCI_MANIFEST, layer_with(digest="sha256:" + "A" * 64)),
+    "a_short_blake3_digest": (OCI_MANIFEST, layer_with(digest="blake3:" + "0" * 63)),
     "a_digest_without_algorithm": (OCI_MANIFEST, layer_with(digest="0" * 64)),
     "a_negative_size": (OCI_MANIFEST, layer_with(size=-1)),
     "a_size_with_a_fraction": (OCI_MANIFEST, layer_with(size=1.5)),
@@ -163,6 +167,9 @@ ACCEPTED = {
         compact(oci_manifest(subject=descriptor(OCI_MANIFEST, b"x"), artifactType="a/b", other=1)),
     ),
     "a_sha512_layer": (OCI_MANIFEST, layer_with(digest="sha512:" + "0" * 128)),
+    "a_sha384_layer": (OCI_MANIFEST, layer_with(digest="sha384:" + "0" * 96)),
+    "a_blake3_layer": (OCI_MANIFEST, layer_with(digest="blake3:" + "0" * 64)),
+    "a_layer_by_multihash": (OCI_MANIFEST, layer_with(digest="multihash+base58:QmRZxt2b1FVZ")),
     "a_huge_layer": (OCI_MANIFEST, layer_with(size=2**53)),
     "an_empty_layer": (OCI_MANIFEST, layer_with(size=0)),
     "the_same_key_in_two_objects": (

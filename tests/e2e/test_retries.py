@@ -391,17 +391,25 @@ def in_seconds(seconds):
     return [f"Retry-After: {seconds}"]
 
 
+def with_a_unit(seconds):
+    return [f"Retry-After: {seconds}s"]
+
+
+# The server's clock, which is years off.
+NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+DATE = f"Date: {format_datetime(NOW, usegmt=True)}"
+
+
 def as_a_date(seconds):
-    """By the server's clock, which is years off."""
-    now = datetime(2031, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
-    later = now + timedelta(seconds=seconds)
-    return [
-        f"Date: {format_datetime(now, usegmt=True)}",
-        f"Retry-After: {format_datetime(later, usegmt=True)}",
-    ]
+    later = NOW + timedelta(seconds=seconds)
+    return [DATE, f"Retry-After: {format_datetime(later, usegmt=True)}"]
 
 
-FORMS = {"in_seconds": in_seconds, "as_a_date": as_a_date}
+def as_a_unix_time(seconds):
+    return [DATE, f"Retry-After: {int(NOW.timestamp()) + seconds}"]
+
+
+FORMS = {form.__name__: form for form in (in_seconds, with_a_unit, as_a_date, as_a_unix_time)}
 
 
 @pytest.mark.parametrize("form", FORMS)

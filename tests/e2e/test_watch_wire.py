@@ -256,10 +256,10 @@ def test_a_real_registry_with_tokens(account, registry_binary, tmp_path, serve, 
 # ---- Registries that want to be left alone
 
 
-def seconds(line):
-    """How long it waits, by what it says."""
+def seconds(line, words="asks again in "):
+    """How long it waits, by what it says behind these words."""
     units = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-    words = line.partition("asks again in ")[2].split()
+    words = line.partition(words)[2].split()
     return sum(int(count) * units[unit] for count, unit in zip(words[::2], words[1::2]))
 
 
@@ -274,6 +274,48 @@ def test_retry_after_is_a_minimum(serve, shelf, watch):
 
     watcher.err.next("slow down")
     assert 590 <= seconds(watcher.err.next("asks again in")) <= 600
+
+
+def test_a_pause_beyond_the_interval_is_told(serve, shelf, watch):
+    """When it begins, and when it has become much longer."""
+    pauses = iter(["600", "600", "900", "2h", "600", "10", "600.5", "600"])
+    shelf.instead["HEAD"] = lambda request: answer(429, b"", f"Retry-After: {next(pauses)}")
+    server = serve(shelf)
+    image = f"{server.host}/repo:old"
+    watcher = watch(image, *EXACTLY, "--retries", "0")
+
+    told = []
+    for _ in range(7):
+        watcher.err.next("* asks again in")
+        lines = [line for line in watcher.err.seen if "next check" in line]
+        told.append(lines[sum(map(len, told)) :])
+        watcher.ask_now()
+
+    assert [len(lines) for lines in told] == [1, 0, 0, 1, 0, 0, 1]
+    waits = [seconds(lines[0], "the next check is in ") for lines in told if lines]
+    for wait, pause in zip(waits, [600, 7200, 600.5]):
+        assert pause - 10 <= wait <= pause + 1
+
+
+def test_a_pause_within_the_interval_is_not_told(serve, shelf, watch):
+    shelf.instead["HEAD"] = lambda request: answer(429, b"", "Retry-After: 5")
+    server = serve(shelf)
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY, "--retries", "0")
+    watcher.err.next("* asks again in")
+
+    assert not [line for line in watcher.err.seen if "next check" in line]
+
+
+def test_a_quiet_watch_does_not_tell_of_pauses(serve, shelf, watch):
+    shelf.instead["HEAD"] = lambda request: answer(429, b"", "Retry-After: 600")
+    server = serve(shelf)
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY[:-1], "--quiet")
+    watcher.err.next("slow down")
+    watcher.ask_now()
+    until(lambda: len(server.requests) == 2, "the second ask")
+    watcher.end()
+
+    assert not [line for line in watcher.err.all() if "next check" in line]
 
 
 def test_retry_after_for_ever_is_a_day(serve, shelf, watch):

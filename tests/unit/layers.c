@@ -82,6 +82,7 @@ static int run_manifest(const struct layer_case *c)
     struct error e = {.status = 0};
 
     if (!type || c->input.size > REGTAG_MANIFEST_MAX ||
+        !(type = manifest_type(c->input, type, &memory, &e)) ||
         !manifest_digest(c->input, type, &memory, &hash, digest, &e) ||
         !manifest_check(c->input, type, &memory, &e))
         return reject(c);
@@ -103,7 +104,9 @@ static int run_platform(const struct layer_case *c)
 
     if (!platform.data || !platform_valid(platform))
         return LAYER_BAD_CALL;
-    if (!type || c->input.size > REGTAG_MANIFEST_MAX || !manifest_check(c->input, type, &memory, &e))
+    if (!type || c->input.size > REGTAG_MANIFEST_MAX ||
+        !(type = manifest_type(c->input, type, &memory, &e)) ||
+        !manifest_check(c->input, type, &memory, &e))
         return reject(c);
     if (platform_child(c->input, type, &memory, platform, digest, &e))
         snprintf(c->out, c->out_size, "ok %s", digest);

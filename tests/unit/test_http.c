@@ -608,7 +608,7 @@ static void answer_with(struct http_response *r, char memory[HTTP_HEAD_MAX], con
     assert_int_equal(http_response_take(r, &in, &body), HTTP_HEAD);
 }
 
-static void retry_after_is_read_in_both_forms(void **state)
+static void retry_after_is_read_in_all_forms(void **state)
 {
     static const struct {
         const char *fields;
@@ -635,6 +635,47 @@ static void retry_after_is_read_in_both_forms(void **state)
          UINT64_C(31622400000)},
         {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 0}, /* by whose clock? */
         {"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: today\r\n", 0},
+
+        /* Against the rules, but clear. */
+        {"Retry-After: 0.5\r\n", 500},
+        {"Retry-After: 1.25\r\n", 1250},
+        {"Retry-After: 2.0\r\n", 2000},
+        {"Retry-After: 0.0004999999999999999999\r\n", 0},
+        {"Retry-After: 2.9999999999999999999999\r\n", 2999},
+        {"Retry-After: 2s\r\n", 2000},
+        {"Retry-After: 60s\r\n", 60000},
+        {"Retry-After: 1.5s\r\n", 1500},
+        {"Retry-After: 500ms\r\n", 500},
+        {"Retry-After: 2m\r\n", 120000},
+        {"Retry-After: 1h\r\n", 3600000},
+        {"Retry-After: 9999999999999999999h\r\n", UINT64_C(31622400000)},
+        {"Retry-After: 999999999\r\n", UINT64_C(31622400000)},
+
+        /* 2001-09-09 01:46:40 is 10^9; no other clock than the server's tells how far it is. */
+        {"Retry-After: 1000000007\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n", 7000},
+        {"Retry-After: 1000000007.25\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n", 7250},
+        {"Retry-After: 1000000007250\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n", 7250},
+        {"Retry-After: 3999999999\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n", UINT64_C(31622400000)},
+        {"Retry-After: 1000000007\r\nDate: Sun, 09 Sep 2001 01:46:48 GMT\r\n", 0},
+        {"Retry-After: 1000000007\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n", UINT64_C(31622400000)},
+        {"Retry-After: 1700000000\r\n", 0},
+        {"Retry-After: 1700000000123\r\n", 0},
+
+        /* Of no meaning. */
+        {"Retry-After: 1e9\r\n", 0},
+        {"Retry-After: 0x10\r\n", 0},
+        {"Retry-After: .5\r\n", 0},
+        {"Retry-After: 5.\r\n", 0},
+        {"Retry-After: 1.2.3\r\n", 0},
+        {"Retry-After: 1,5\r\n", 0},
+        {"Retry-After: 5 6\r\n", 0},
+        {"Retry-After: 5sx\r\n", 0},
+        {"Retry-After: 5 apples\r\n", 0},
+        {"Retry-After: s\r\n", 0},
+        {"Retry-After: -0.5\r\n", 0},
+        {"Retry-After: 2031-05-06T07:08:09Z\r\n", 0},
+        {"Retry-After: NaN\r\n", 0},
+        {"Retry-After: Infinity\r\n", 0},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -719,7 +760,7 @@ int main(void)
         cmocka_unit_test(every_month_of_an_http_date_is_known),
         cmocka_unit_test(what_is_no_http_date_is_refused),
         cmocka_unit_test(a_cut_http_date_is_refused),
-        cmocka_unit_test(retry_after_is_read_in_both_forms),
+        cmocka_unit_test(retry_after_is_read_in_all_forms),
         cmocka_unit_test(a_rate_is_read_as_docker_hub_and_the_draft_write_it),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);

@@ -816,11 +816,12 @@ static void a_compressed_manifest_is_refused(void **state)
     }
 }
 
-static void a_manifest_without_a_known_type_is_not_uploaded(void **state)
+static void a_manifest_of_another_type_is_not_uploaded(void **state)
 {
-    static const char *const fields[] = {"", "Content-Type:\r\n", "Content-Type: text/html\r\n",
-                                         "Content-Type: application/json\r\n",
-                                         "Content-Type: application/vnd.oci.image.index.v1+json\r\n"};
+    static const char *const fields[] = {
+        "Content-Type: text/html\r\n", "Content-Type: application/vnd.oci.image.config.v1+json\r\n",
+        "Content-Type: application/vnd.oci.image.index.v1+json\r\n",
+        "Content-Type: application/json\r\nContent-Type: text/html\r\n"};
     (void)state;
     for (size_t i = 0; i < COUNT(fields); i++) {
         struct run run;
@@ -1567,7 +1568,7 @@ int main(void)
         cmocka_unit_test(an_upload_is_confirmed_by_the_header_alone),
         cmocka_unit_test(an_error_is_told_though_its_words_are_cut),
         cmocka_unit_test(a_compressed_manifest_is_refused),
-        cmocka_unit_test(a_manifest_without_a_known_type_is_not_uploaded),
+        cmocka_unit_test(a_manifest_of_another_type_is_not_uploaded),
         cmocka_unit_test(a_stated_digest_that_is_none_is_refused),
         cmocka_unit_test(pages_that_lead_in_a_circle_end),
         cmocka_unit_test(pages_that_lead_elsewhere_are_refused),

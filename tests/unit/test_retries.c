@@ -1026,7 +1026,7 @@ static void the_rest_of_a_refused_answer_is_not_the_next_one(void **state)
         run.wire.manners.head_status = 405; /* so that it is got */
         run.wire.seed = seed;
         run.wire.step = seed % 5 == 0 ? 100 : 0;
-        wire_push(&run.wire, "new", "text/plain", OLD, sizeof OLD - 1);
+        wire_push(&run.wire, "new", "text/html", OLD, sizeof OLD - 1);
         keep(&run);
         expect_end(&run, REGTAG_E_PROTOCOL);
         wire_push(&run.wire, "new", OCI, NEW, sizeof NEW - 1);
