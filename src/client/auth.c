@@ -86,27 +86,40 @@ struct offers {
     struct slice realm, service; /* of the first Bearer challenge; still escaped */
 };
 
-/* Collects the offers of one WWW-Authenticate field; a malformed field is ignored as a whole. */
+/* Adds a challenge to the offers. A Bearer challenge without a realm leads nowhere. */
+static void add_offer(struct offers *o, const struct offers *one)
+{
+    o->basic = o->basic || one->basic;
+    if (o->realm.size || !one->bearer)
+        return;
+    o->bearer = true;
+    o->realm = one->realm;
+    o->service = one->service;
+}
+
+/* Collects the offers of one WWW-Authenticate field; malformed challenges are ignored. */
 static void collect_offers(struct offers *offers, struct slice value)
 {
-    struct offers o = *offers;
-    bool inside = false, in_bearer = false;
+    static const struct offers NONE;
+    struct offers one = NONE; /* the current challenge */
+    bool inside = false;
     struct slice name, text;
     for (;;) {
         switch (challenge_next(&value, &inside, &name, &text)) {
         case CHALLENGE_SCHEME:
-            in_bearer = slice_equal_nocase(name, SLICE("bearer")) && !o.bearer;
-            o.bearer = o.bearer || in_bearer;
-            o.basic = o.basic || slice_equal_nocase(name, SLICE("basic"));
+            add_offer(offers, &one);
+            one = NONE;
+            one.bearer = slice_equal_nocase(name, SLICE("bearer"));
+            one.basic = slice_equal_nocase(name, SLICE("basic"));
             break;
         case CHALLENGE_PARAMETER:
-            if (in_bearer && slice_equal_nocase(name, SLICE("realm")))
-                o.realm = text;
-            else if (in_bearer && slice_equal_nocase(name, SLICE("service")))
-                o.service = text;
+            if (slice_equal_nocase(name, SLICE("realm")))
+                one.realm = text;
+            else if (slice_equal_nocase(name, SLICE("service")))
+                one.service = text;
             break;
-        case CHALLENGE_END: *offers = o; return;
-        case CHALLENGE_BROKEN: return;
+        case CHALLENGE_BROKEN: one = NONE; break;
+        case CHALLENGE_END: add_offer(offers, &one); return;
         }
     }
 }
@@ -165,7 +178,7 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
                              : "the registry wants credentials, and none are known for it");
     if (!o.bearer && !o.basic && !a->pinged)
         return AUTH_PING;
-    if (o.bearer) {
+    if (o.bearer && (o.realm.size || !o.basic)) {
         if (!keep_challenge(a, &o, origin, e) || !realm_check(slice_of(a->realm), config, origin, e))
             return AUTH_DENIED;
         return AUTH_TOKEN;

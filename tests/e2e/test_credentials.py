@@ -353,6 +353,11 @@ CHALLENGES = {
     "behind_another_one": ['Negotiate, Basic realm="x"'],
     "before_another_one": ['Basic realm="x", Digest realm="y", nonce="z"'],
     "in_another_field": ["Negotiate", 'Basic realm="x"'],
+    "without_quotation_marks": ["Basic realm=/"],
+    "with_a_charset_behind_a_semicolon": ['Basic realm="x"; charset=UTF-8'],
+    "behind_one_that_is_broken": ['Digest realm="x"y, nonce="z", Basic realm="x"'],
+    "before_one_that_is_broken": ['Basic realm="x", Bearer realm="y'],
+    "beside_a_bearer_without_a_realm": ['Bearer service="y", Basic realm="x"'],
 }
 
 

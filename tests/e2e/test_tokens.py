@@ -294,6 +294,28 @@ def test_a_realm_may_be(account, serve, shelf, tokens, auth, kind):
     assert query == {**more, "service": SERVICE, "scope": "repository:repo:pull"}
 
 
+UNQUOTED = {
+    "commas": "Bearer realm=http://{auth}/token?account=x,service=here",
+    "semicolons": "Bearer realm=http://{auth}/token?account=x; service=here",
+    "spaces": "Bearer realm=http://{auth}/token?account=x service=here",
+    "another_that_is_broken": 'Basic realm="x"y, Bearer realm=http://{auth}/token?account=x,service=here',
+}
+
+
+@pytest.mark.parametrize("kind", UNQUOTED)
+def test_a_realm_may_be_without_quotation_marks(account, serve, shelf, tokens, auth, kind):
+    server = serve(Gate(shelf, tokens.allows, UNQUOTED[kind].format(auth=auth.host)))
+    tokens.instead = lambda request: tokens.give_whatever()
+
+    result = account("digest", f"{server.host}/repo:old")
+
+    assert result.status == 0, result
+    [asked] = auth.requests
+    assert asked.path == "/token"
+    query = parameters(asked.query)
+    assert query == {"account": "x", "service": "here", "scope": "repository:repo:pull"}
+
+
 @pytest.mark.parametrize("realm", ["/token", "token", "//{host}/token", "?service-of=x"])
 def test_a_realm_may_be_relative(account, serve, shelf, tokens, realm):
     def respond(request):
