@@ -94,7 +94,8 @@ static bool falls_back_to_get(struct login *l)
 {
     struct auth *a = &l->remote->auth;
     unsigned status = l->exchange.response->status;
-    if ((status != 404 && status != 405) || !auth_by_post(a))
+    bool lacks_post = status == 404 || status == 405 || status == 415 || status == 501;
+    if (!lacks_post || !auth_by_post(a))
         return false;
     a->by_get = true;
     ask_for_token(l);

@@ -407,6 +407,21 @@ def test_an_answer_may_say(known, shelf, document, tokens, auth, server, fields,
     assert len(auth.requests) <= 2
 
 
+@pytest.mark.parametrize("name", ["token", "access_token"])
+@pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_a_name_without_a_token_is_as_good_as_none(account, tokens, server, name, nothing, first):
+    def respond(request):
+        body = json.loads(tokens.give_whatever().split(b"\r\n\r\n", 1)[1])
+        other = {"token": "access_token", "access_token": "token"}[name]
+        given = [(name, nothing), (other, body["token"])]
+        return told(dict(given if first else reversed(given)))
+
+    tokens.instead = respond
+
+    assert account("digest", f"{server.host}/repo:old").status == 0
+
+
 @pytest.mark.parametrize("size", [4 * KIB, 16 * KIB])
 def test_a_token_may_be_long(known, tokens, server, size):
     tokens.size = size
@@ -772,7 +787,7 @@ def test_an_identity_token_is_exchanged(account, shelf, document, auth, server, 
     assert not any(identity in (proof or "") for proof in proofs(server))
 
 
-@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("status", [404, 405, 415, 501])
 @pytest.mark.parametrize("source", IDENTITIES, ids=lambda source: source.__name__)
 def test_where_there_is_no_post_get_is_tried(
     account, shelf, tokens, auth, server, identity, source, status
