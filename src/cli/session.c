@@ -40,7 +40,7 @@ bool session_init(const struct options *o, uint64_t deadline, struct error *e)
     network.trace = report_trace;
     network.trace_context = &trace;
     transport = network_begin(&network, REGTAG_CONNECTIONS_MIN);
-    if (!tls_options(&tls, o, deadline, e))
+    if (!proxy_check(&network.asked, &proxies, e) || !tls_options(&tls, o, deadline, e))
         return false;
     tls.trace = report_trace;
     tls.trace_context = &trace;

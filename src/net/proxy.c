@@ -194,19 +194,30 @@ static bool is_exempt(const struct proxy_settings *s, const struct regtag_origin
            no_proxy_names(slice_of(s->no_proxy ? s->no_proxy : s->env_no_proxy), origin);
 }
 
+static bool use(struct proxy *p, struct choice choice, bool on_command_line, struct error *e)
+{
+    const char *problem = parse_url(p, slice_of(choice.url), on_command_line);
+    p->used = !problem;
+    if (problem)
+        error_set(e, REGTAG_E_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
+    return p->used;
+}
+
 bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
                   const struct regtag_origin *origin, struct error *e)
 {
     struct choice choice = choose(settings, origin);
     proxy_wipe(p);
-    if (!is_set(choice.url) || is_exempt(settings, origin))
-        return true;
+    return !is_set(choice.url) || is_exempt(settings, origin) ||
+           use(p, choice, choice.url == settings->proxy, e);
+}
 
-    const char *problem = parse_url(p, slice_of(choice.url), choice.url == settings->proxy);
-    p->used = !problem;
-    if (problem)
-        error_set(e, REGTAG_E_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
-    return p->used;
+bool proxy_check(struct proxy *p, const struct proxy_settings *settings, struct error *e)
+{
+    struct choice choice = {"--proxy", settings->proxy};
+    bool valid = !is_set(choice.url) || use(p, choice, true, e);
+    proxy_wipe(p);
+    return valid;
 }
 
 void proxy_wipe(struct proxy *p)
