@@ -173,7 +173,7 @@ struct regtag_credentials {
 
 /* The longest credentials accepted, in bytes. */
 #define REGTAG_USER_MAX 255
-#define REGTAG_PASSWORD_MAX 4096
+#define REGTAG_PASSWORD_MAX 16384
 #define REGTAG_TOKEN_MAX 16384
 
 enum regtag_scheme {

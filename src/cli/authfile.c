@@ -5,9 +5,6 @@
 #include "base/wipe.h"
 #include "regtag.h"
 
-/* Base64 of USER:PASSWORD, and of the NULs that old versions of Docker append. */
-#define LOGIN64_MAX ((REGTAG_USER_MAX + 1 + REGTAG_PASSWORD_MAX + 8) / 3 * 4 + 4)
-
 /* A key of the file, parsed; or what is searched for. */
 struct place {
     struct slice host; /* HOST[:PORT]; HUB for any of its names */
@@ -165,14 +162,24 @@ static void take_decoded(struct search *s, struct slice decoded)
     bad_secret(s, SECRET_PASSWORD, secret_set(s->c, SECRET_PASSWORD, password));
 }
 
+/* Base64 is often broken into lines; Docker ignores their ends. */
+static struct slice join_lines(char *text, size_t size)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < size; i++)
+        if (text[i] != '\r' && text[i] != '\n')
+            text[kept++] = text[i];
+    return (struct slice){text, kept};
+}
+
 static void take_auth(struct search *s, int value)
 {
-    char text[LOGIN64_MAX];
+    static char text[LOGIN64_MAX]; /* too large for a small stack */
     struct slice decoded;
     struct writer w = writer_to(text, sizeof text);
     if (!document_write(&s->d, value, &w))
         bad_login(s, w.overflow ? "it is too long" : "it has half a character in it");
-    else if (!base64_decode(written(&w), text, sizeof text, &decoded))
+    else if (!base64_decode(join_lines(text, w.used), text, sizeof text, &decoded))
         bad_login(s, "it cannot be decoded");
     else
         take_decoded(s, decoded);

@@ -316,7 +316,8 @@ PASSWORDS = {
     "with_quotes": "\"pass'\\word`$(id)",
     "of_other_letters": "pässwörd 密码 🔑",
     "with_percent_signs": "pass%41word%",
-    "of_4000_bytes": "0123456789" * 400,
+    "of_16_kib": "0123456789abcdef" * 1024,
+    "of_lines": '{\n  "type": "service_account",\r\n\t"key": "a\\nb"\n}\n\n',
 }
 
 
@@ -329,6 +330,23 @@ def test_a_password_may_be(account, serve, shelf, source, kind):
     result = run_with(account, ["digest", f"{server.host}/repo:old"], given)
 
     assert result.status == 0, result
+
+
+@pytest.mark.parametrize("source", [*SOURCES[:4], None], ids=lambda one: one and each(one))
+def test_a_longer_password_is_refused(account, server, source):
+    password = "x" * (16 * 1024 + 1)
+    if source:
+        given = source(account, server.host, USER, password)
+    else:
+        account.helper("test", answering(USER, password))
+        account.docker_config({"credsStore": "test"})
+        given = {}
+
+    result = run_with(account, ["digest", f"{server.host}/repo:old"], given)
+
+    assert result.status == 16, result
+    assert "x" * 9 not in result.complaint("16384")
+    assert server.connections == 0
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=["none", "lf", "crlf"])

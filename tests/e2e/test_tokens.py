@@ -838,6 +838,25 @@ def test_an_identity_token_may_be_long(account, tokens, auth, server, post):
     assert methods(auth) == (["POST"] if post == 200 else ["POST", "GET"])
 
 
+@pytest.mark.parametrize("post", [200, 404], ids=["post", "get"])
+def test_an_identity_token_may_have_spaces(account, tokens, auth, server, post):
+    identity = "an identity & 100%+ more~"
+    tokens.identities[identity] = USER
+    tokens.post = post
+    identity_in_a_file(account, server, identity)
+
+    assert account("digest", f"{server.host}/repo:old").status == 0
+
+
+def test_a_password_for_a_token_server_may_be_long(account, tokens, server):
+    tokens.accounts[USER] = "\n" * (16 * KIB)
+    account.docker_config(auths(server.host, USER, tokens.accounts[USER]))
+
+    result = account("tag", f"{server.host}/repo:old", "new")
+
+    assert (result.status, result.err) == (0, b""), result
+
+
 def test_an_identity_token_does_not_answer_basic(account, serve, shelf, identity):
     server = serve(Gate(shelf, lambda *_: False, 'Basic realm="x"'))
     identity_in_a_file(account, server, identity)
