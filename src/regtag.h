@@ -168,7 +168,9 @@ struct regtag_credentials {
     const char *user, *password;
     const char *identity_token; /* exchanged for access tokens at the token server (OAuth 2) */
     const char *bearer_token;   /* an access token: sent as is, never renewed */
-    void *reserved[4];
+    const char *unavailable;    /* why there are none although there should be: a 401 then ends with
+                                   REGTAG_E_CREDENTIALS and this text */
+    void *reserved[3];
 };
 
 /* The longest credentials accepted, in bytes. */

@@ -35,6 +35,7 @@ static void wipe_text(char *text)
 void credentials_wipe(struct credentials *c)
 {
     wipe_text(c->source);
+    wipe_text(c->unavailable);
     wipe_text(c->user);
     wipe_text(c->password);
     wipe_text(c->identity_token);

@@ -9,8 +9,9 @@
 /* All are NUL-terminated; "" means that there is none. To begin, clear the whole struct. Wiping touches
  * only what was written, so that unused pages cost nothing. */
 struct credentials {
-    char source[SOURCE_MAX + 1];    /* where they come from, for messages */
-    char user[REGTAG_USER_MAX + 1]; /* no colon and no control characters in it */
+    char source[SOURCE_MAX + 1];      /* where they come from, for messages */
+    char unavailable[ERROR_TEXT_MAX]; /* why there are none, although there should be */
+    char user[REGTAG_USER_MAX + 1];   /* no colon and no control characters in it */
 
     /* May be empty, and have line ends and other control characters. */
     char password[REGTAG_PASSWORD_MAX + 1];

@@ -118,6 +118,7 @@ struct regtag_config session_config(uint64_t deadline)
     config.credentials.password = credentials.password;
     config.credentials.identity_token = credentials.identity_token;
     config.credentials.bearer_token = credentials.registry_token;
+    config.credentials.unavailable = credentials.unavailable;
     config.platform = options->platform;
     config.expected = options->no_clobber ? ABSENT : options->expected;
     config.expected_count = options->no_clobber ? 1 : options->expected_count;

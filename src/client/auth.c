@@ -157,9 +157,17 @@ static bool keep_challenge(struct auth *a, const struct offers *o, const struct 
     return true;
 }
 
-static enum auth_step denied(struct error *e, const char *text)
+void auth_denied(const struct auth *a, struct error *e, const char *text)
 {
+    const char *why = a->credentials->unavailable;
+    if (is_set(why))
+        error_set(e, REGTAG_E_CREDENTIALS, "it wants credentials (HTTP 401): %s", why);
     error_set(e, REGTAG_E_DENIED, "%s (HTTP 401)", text);
+}
+
+static enum auth_step denied(const struct auth *a, struct error *e, const char *text)
+{
+    auth_denied(a, e, text);
     return AUTH_DENIED;
 }
 
@@ -171,11 +179,12 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     struct offers o = all_offers(response);
 
     if (is_set(c->bearer_token))
-        return denied(e, "the registry does not take the bearer token that was given");
+        return denied(a, e, "the registry does not take the bearer token that was given");
     if (repeated)
-        return denied(e, is_set(c->user) || is_set(c->identity_token)
-                             ? "the registry does not take these credentials, or they do not allow it"
-                             : "the registry wants credentials, and none are known for it");
+        return denied(a, e,
+                      is_set(c->user) || is_set(c->identity_token)
+                          ? "the registry does not take these credentials, or they do not allow it"
+                          : "the registry wants credentials, and none are known for it");
     if (!o.bearer && !o.basic && !a->pinged)
         return AUTH_PING;
     if (o.bearer && (o.realm.size || !o.basic)) {
@@ -184,9 +193,9 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
         return AUTH_TOKEN;
     }
     if (!o.basic)
-        return denied(e, "the registry wants a kind of authentication that regtag does not know");
+        return denied(a, e, "the registry wants a kind of authentication that regtag does not know");
     if (!is_set(c->user))
-        return denied(e, "the registry wants a user and a password, and none are known for it");
+        return denied(a, e, "the registry wants a user and a password, and none are known for it");
     a->scheme = AUTH_BASIC;
     return AUTH_REPEAT;
 }

@@ -440,6 +440,27 @@ def test_a_token_may_have_all_its_letters(account, tokens, server):
     assert proofs(server)[-1] == f"Bearer {token}"
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_helper_that_cannot_be_run_is_why_there_is_no_token(
+    account, tokens, auth, server, status
+):
+    tokens.instead = lambda request: errors(status, "DENIED", "nobody is not let in")
+    account.docker_config({"credsStore": "absent"})
+
+    result = account("digest", f"{server.host}/repo:old")
+
+    assert result.status == 16, result
+    _, error = result.complaints
+    assert "docker-credential-absent" in error and auth.host in error
+
+
+def test_a_helper_that_cannot_be_run_leaves_what_anybody_may_read(account, server):
+    account.docker_config({"credsStore": "absent"})
+
+    assert account("digest", f"{server.host}/repo:old").status == 0
+    assert account("tag", f"{server.host}/repo:old", "new").status == 16
+
+
 def told(value):
     return answer(200, json.dumps(value).encode(), "Content-Type: application/json")
 

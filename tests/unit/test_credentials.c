@@ -31,6 +31,8 @@
 #define LOGIN(user, password) "{\"username\":\"" user "\",\"password\":\"" password "\"}"
 #define HOST_FILE(host, user, password) "{\"auths\":{\"" host "\":" LOGIN(user, password) "}}"
 
+#define BY_HELPER "{\"credHelpers\":{\"reg.example:5000\":\"x\"}}"
+
 /* ---- A home of its own for every test -------------------------------------------------------- */
 
 static char top[64];
@@ -40,8 +42,9 @@ static struct options o;
 static struct error e;
 static struct reference r;
 
-static const char *const VARIABLES[] = {"REGTAG_USER",        "REGTAG_PASSWORD", "REGTAG_TOKEN",
-                                        "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "DOCKER_CONFIG"};
+static const char *const VARIABLES[] = {"REGTAG_USER",        "REGTAG_PASSWORD",    "REGTAG_TOKEN",
+                                        "DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR",
+                                        "DOCKER_CONFIG"};
 
 /* The path of something in the home; it stays for a while. */
 static const char *at(const char *name)
@@ -198,6 +201,21 @@ static void assert_refused_as(enum regtag_status status, const char *words)
     if (!strstr(e.text, words))
         fail_msg("\"%s\" is not in: %s", words, e.text);
     assert_empty();
+}
+
+/* No credentials, and no others in their place, but a reason. */
+static void assert_unavailable(const char *words)
+{
+    struct credentials reason = {.source = ""};
+    listen_begin();
+    enum regtag_status status = find();
+    assert_non_null(strstr(listen_end(), "; trying without a login"));
+    if (status != REGTAG_OK)
+        fail_msg("%s", e.text);
+    if (!strstr(c.unavailable, words))
+        fail_msg("\"%s\" is not in: %s", words, c.unavailable);
+    memcpy(reason.unavailable, c.unavailable, sizeof c.unavailable);
+    assert_memory_equal(&c, &reason, sizeof c);
 }
 
 static void assert_refused(const char *words)
@@ -570,6 +588,9 @@ static void keys_in_other_letters_are_refused(void **state)
     assert_string_equal(say("{\"Auths\":{}}", "a"), "broken");
     assert_string_equal(say("{\"credhelpers\":{}}", "a"), "broken");
     assert_string_equal(say("{\"credsstore\":\"\"}", "a"), "broken");
+    assert_string_equal(say("{\"credSstore\":\"x\"}", "a"), "none");
+    assert_string_equal(say("{\"credSstore\":\"x\",\"credsStore\":\"y\"}", "a"), "helper y");
+    assert_string_equal(say("{\"credSstore\":\"x\",\"Auths\":{}}", "a"), "broken");
     assert_string_equal(say("{\"auths\":{\"a\":{\"Auth\":\"dTpw\"}}}", "a"), "broken");
     assert_string_equal(say("{\"auths\":{\"b\":{\"Auth\":\"dTpw\"}}}", "a"), "none");
 }
@@ -666,11 +687,52 @@ static void broken_files_are_refused_and_nothing_else_is_tried(void **state)
     put("home/.docker/config.json", HOST_FILE("reg.example:5000", "home", "p7"));
     put("run/containers/auth.json", "{");
     assert_refused("auth.json is not valid JSON at byte 1");
-    put("run/containers/auth.json", "");
-    assert_refused("auth.json is not valid JSON");
     put("run/containers/auth.json", "{\"auths\":{\"reg.example:5000\":{\"auth\":\"canary!\"}}}");
     assert_refused("auth.json: \"auth\" for reg.example:5000");
     assert_null(strstr(e.text, "canary"));
+}
+
+static void a_file_without_text_says_nothing(void **state)
+{
+    static const char *const BLANK[] = {"", "\n", " \t\r\n\n"};
+    (void)state;
+    set("XDG_RUNTIME_DIR", at("run"));
+    put("home/.docker/config.json", HOST_FILE("reg.example:5000", "home", "p7"));
+    for (size_t i = 0; i < COUNT(BLANK); i++) {
+        put("run/containers/auth.json", BLANK[i]);
+        assert_found("home", "p7");
+        o.authfile = at("run/containers/auth.json");
+        assert_nothing();
+        o.authfile = NULL;
+    }
+    put_bytes("run/containers/auth.json", 0600, "\0\0", 2);
+    assert_refused("not valid JSON");
+}
+
+static void a_variable_may_have_the_text_of_a_file(void **state)
+{
+    (void)state;
+    set("DOCKER_AUTH_CONFIG", HOST_FILE("reg.example:5000", "variable", "p8"));
+    listen_begin();
+    assert_found("variable", "p8");
+    assert_string_equal(listen_end(), "");
+    assert_string_equal(c.source, "DOCKER_AUTH_CONFIG");
+    put("home/.docker/config.json", HOST_FILE("other.example", "home", "p7"));
+    assert_found("variable", "p8");
+    put("home/.docker/config.json", HOST_FILE("reg.example:5000", "home", "p7"));
+    assert_found("home", "p7");
+    o.authfile = at("named.json");
+    put("named.json", "{}");
+    assert_nothing();
+    o.authfile = NULL;
+    unlink(at("home/.docker/config.json"));
+    set("DOCKER_AUTH_CONFIG", "{\"auths\"");
+    assert_refused("DOCKER_AUTH_CONFIG is not valid JSON");
+    put_helper("x", "echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
+    set("DOCKER_AUTH_CONFIG", BY_HELPER);
+    assert_found("u", "s");
+    o.anonymous = true;
+    assert_nothing();
 }
 
 static void files_have_64_kib_at_most(void **state)
@@ -753,8 +815,6 @@ static void files_without_secrets_of_the_registry_get_no_warning(void **state)
 
 /* ---- Helpers --------------------------------------------------------------------------------- */
 
-#define BY_HELPER "{\"credHelpers\":{\"reg.example:5000\":\"x\"}}"
-
 static void use_helper(const char *script)
 {
     put("home/.docker/config.json", BY_HELPER);
@@ -810,7 +870,7 @@ static void a_helper_gets_no_secret_of_ours(void **state)
     set("REGTAG_TOKEN", "canary2");
     set("OTHERS", "stay");
     unsetenv("REGTAG_TRANSITIONS"); /* of the tests, and no secret */
-    struct authfile_answer a = {true, "x"};
+    struct authfile_answer a = {"x"};
     static char memory[HELPER_ANSWER_MAX];
     static jsmntok_t tokens[64];
     static struct document_key keys[32];
@@ -980,17 +1040,48 @@ static void a_helper_works_where_children_are_ignored(void **state)
     signal(SIGCHLD, was);
 }
 
-static void a_helper_that_is_missing_matters_where_the_file_names_the_registry(void **state)
+static void a_helper_that_is_missing_never_leads_to_others(void **state)
+{
+    static const char *const FILES[] = {
+        "{\"credsStore\":\"missing\"}",
+        "{\"auths\":{\"other\":{}},\"credsStore\":\"missing\"}",
+        "{\"auths\":{\"reg.example:5000\":{}},\"credsStore\":\"missing\"}",
+        "{\"credHelpers\":{\"reg.example:5000\":\"missing\"}}",
+        "{\"credHelpers\":{\"reg.example:5000\":\"missing\"},\"credsStore\":\"x\"}",
+        "{\"credHelpers\":{\"reg.example:5000\":\"missing\"},"
+        "\"auths\":{\"reg.example:5000\":" LOGIN("u", "p") "}}",
+    };
+    (void)state;
+    put_helper("x", "echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
+    put("home/.docker/config.json", HOST_FILE("reg.example:5000", "home", "p7"));
+    set("DOCKER_AUTH_CONFIG", HOST_FILE("reg.example:5000", "variable", "p8"));
+    set("XDG_RUNTIME_DIR", at("run"));
+    for (size_t i = 0; i < COUNT(FILES); i++) {
+        put("run/containers/auth.json", FILES[i]);
+        assert_unavailable("auth.json: docker-credential-missing, asked for reg.example:5000, is in no "
+                           "directory of PATH");
+    }
+}
+
+static void a_helper_that_cannot_be_run_gets_no_warning_if_quiet(void **state)
 {
     (void)state;
-    put("home/.docker/config.json", "{\"credsStore\":\"missing\"}");
-    assert_nothing();
-    put("home/.docker/config.json", "{\"auths\":{\"other\":{}},\"credsStore\":\"missing\"}");
-    assert_nothing();
-    put("home/.docker/config.json", "{\"auths\":{\"reg.example:5000\":{}},\"credsStore\":\"missing\"}");
-    assert_refused("docker-credential-missing, which is in no directory of PATH");
-    put("home/.docker/config.json", "{\"credHelpers\":{\"reg.example:5000\":\"missing\"}}");
-    assert_refused("docker-credential-missing, which is in no directory of PATH");
+    put("home/.docker/config.json", BY_HELPER);
+    o.quiet = true;
+    listen_begin();
+    find();
+    assert_string_equal(listen_end(), "");
+}
+
+static void a_shell_that_cannot_run_the_helper_is_none(void **state)
+{
+    (void)state;
+    use_helper("exec /nowhere/at/all 2>/dev/null");
+    assert_unavailable("docker-credential-x, asked for reg.example:5000, cannot be run");
+    use_helper("exec /dev/null");
+    assert_unavailable("cannot be run");
+    put_bytes("bin/docker-credential-x", 0700, "#!/nowhere\n", 11);
+    assert_unavailable("cannot be run: No such file or directory");
 }
 
 static void a_helper_that_is_there_but_fails_always_matters(void **state)
@@ -1007,7 +1098,7 @@ static void a_helper_is_run_without_a_shell(void **state)
     const char text[] = "touch $TOP/shell; echo '{\"Username\":\"u\",\"Secret\":\"s\"}'\n";
     put("home/.docker/config.json", BY_HELPER);
     put_bytes("bin/docker-credential-x", 0700, text, sizeof text - 1);
-    assert_refused("Exec format error");
+    assert_unavailable("cannot be run: Exec format error");
     assert_false(exists("shell"));
     put("home/.docker/config.json", "{\"credHelpers\":{\"reg.example:5000\":\"x;touch $TOP/shell\"}}");
     assert_refused("cannot be the name of a credential helper");
@@ -1025,12 +1116,12 @@ static void only_absolute_directories_are_searched_for_helpers(void **state)
     assert_non_null(getcwd(here, sizeof here));
     assert_int_equal(chdir(at("bin")), 0);
     set("PATH", ":.:bin::/usr/bin:/bin");
-    assert_refused("in no directory of PATH");
+    assert_unavailable("in no directory of PATH");
     assert_int_equal(chdir(here), 0);
     set("PATH", "");
-    assert_refused("in no directory of PATH");
+    assert_unavailable("in no directory of PATH");
     unsetenv("PATH");
-    assert_refused("in no directory of PATH");
+    assert_unavailable("in no directory of PATH");
 }
 
 static void only_programs_are_helpers(void **state)
@@ -1038,10 +1129,10 @@ static void only_programs_are_helpers(void **state)
     (void)state;
     put("home/.docker/config.json", BY_HELPER);
     put_bytes("bin/docker-credential-x", 0600, "#!/bin/sh\n", 10);
-    assert_refused("in no directory of PATH");
+    assert_unavailable("in no directory of PATH");
     unlink(at("bin/docker-credential-x"));
     put("bin/docker-credential-x/y", "");
-    assert_refused("in no directory of PATH");
+    assert_unavailable("in no directory of PATH");
 }
 
 static void what_a_helper_says_aside_is_shown_with_verbose_only(void **state)
@@ -1175,7 +1266,8 @@ static void refused_secrets_leave_nothing_either(void **state)
     (void)state;
     if (SANITIZED)
         skip();
-    put_secret_file("{\"auths\":{\"reg.example:5000\":{\"username\":\"u\",\"password\":\"", "\\u0000\"}}}");
+    put_secret_file("{\"auths\":{\"reg.example:5000\":{\"username\":\"u\",\"password\":\"",
+                    "\\u0000\"}}}");
     assert_refused("NUL");
     expect_gone(CANARY, 0);
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"registrytoken\":\"",
@@ -1227,6 +1319,8 @@ int main(void)
         TEST(usual_files_must_be_files),
         TEST(usual_files_must_be_readable),
         TEST(broken_files_are_refused_and_nothing_else_is_tried),
+        TEST(a_file_without_text_says_nothing),
+        TEST(a_variable_may_have_the_text_of_a_file),
         TEST(files_have_64_kib_at_most),
         TEST(long_paths_are_told),
         TEST(files_that_others_can_read_get_a_warning),
@@ -1247,7 +1341,9 @@ int main(void)
         TEST(what_a_helper_leaves_behind_is_not_waited_for),
         TEST(an_answer_may_come_in_pieces),
         TEST(a_helper_works_where_children_are_ignored),
-        TEST(a_helper_that_is_missing_matters_where_the_file_names_the_registry),
+        TEST(a_helper_that_is_missing_never_leads_to_others),
+        TEST(a_helper_that_cannot_be_run_gets_no_warning_if_quiet),
+        TEST(a_shell_that_cannot_run_the_helper_is_none),
         TEST(a_helper_that_is_there_but_fails_always_matters),
         TEST(a_helper_is_run_without_a_shell),
         TEST(only_absolute_directories_are_searched_for_helpers),
