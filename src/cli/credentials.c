@@ -11,6 +11,7 @@
 #include "cli/helper.h"
 #include "cli/output.h"
 #include "net/file.h"
+#include "net/hide.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -152,6 +153,7 @@ static enum verdict try_environment(struct search *s)
                     user ? "it is set without REGTAG_PASSWORD" : "it is set without REGTAG_USER");
     if (!user && !token)
         return NOTHING;
+    hide_memory();
     take_variable(s, "REGTAG_USER", SECRET_USER);
     take_variable(s, "REGTAG_PASSWORD", SECRET_PASSWORD);
     take_variable(s, "REGTAG_TOKEN", SECRET_REGISTRY_TOKEN);
@@ -286,6 +288,7 @@ static enum verdict try_variable(struct search *s)
     const char *text = environment("DOCKER_AUTH_CONFIG");
     if (!text || s->o->authfile)
         return NOTHING;
+    hide_memory();
     return try_text(s, "DOCKER_AUTH_CONFIG", slice_of(text));
 }
 

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/wipe.h"
 #include "http/url.h"
+#include "net/hide.h"
 #include "net/no_proxy.h"
 #include "oci/reference.h"
 
@@ -59,6 +60,7 @@ static const char *set_authorization(struct proxy *p, struct slice userinfo)
     struct writer decoded = writer_to(secret, sizeof secret);
     struct writer w = writer_to(p->authorization, sizeof p->authorization - 1);
 
+    hide_memory();
     const char *problem = decode_secret(&decoded, userinfo);
     if (!problem) {
         write_text(&w, BASIC);

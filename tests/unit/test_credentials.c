@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -1148,6 +1149,60 @@ static void what_a_helper_says_aside_is_shown_with_verbose_only(void **state)
     assert_string_equal(listen_end(), "aside");
 }
 
+/* ---- Nobody looks ---------------------------------------------------------------------------- */
+
+/* Whether others may trace us, and a core may be dumped, once the credentials were searched for. */
+static bool traceable(void)
+{
+    assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+    listen_begin();
+    find();
+    listen_end();
+    return prctl(PR_GET_DUMPABLE) == 1;
+}
+
+static void without_credentials_one_stays_traceable(void **state)
+{
+    (void)state;
+    assert_true(traceable());
+    set("XDG_RUNTIME_DIR", at("nowhere"));
+    set("DOCKER_AUTH_CONFIG", "");
+    set("REGTAG_TOKEN", "");
+    assert_true(traceable());
+    put_everything();
+    o.anonymous = true;
+    o.user = o.password_file = o.authfile = NULL;
+    assert_true(traceable());
+}
+
+static void one_is_hidden_before_a_secret_is_read(void **state)
+{
+    static const char *const VALUES[] = {"good", "not\ngood"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(VALUES); i++) {
+        set("REGTAG_TOKEN", VALUES[i]);
+        assert_false(traceable());
+        unsetenv("REGTAG_TOKEN");
+        set("DOCKER_AUTH_CONFIG", VALUES[i]);
+        assert_false(traceable());
+        unsetenv("DOCKER_AUTH_CONFIG");
+        put("home/.docker/config.json", VALUES[i]);
+        assert_false(traceable());
+        unlink(at("home/.docker/config.json"));
+    }
+    set("REGTAG_USER", "me");
+    set("REGTAG_PASSWORD", "secret");
+    assert_false(traceable());
+    unsetenv("REGTAG_USER");
+    unsetenv("REGTAG_PASSWORD");
+    o.authfile = at("missing");
+    assert_false(traceable());
+    o.authfile = NULL;
+    o.user = "me";
+    o.password_file = at("missing");
+    assert_false(traceable());
+}
+
 /* ---- Nothing is left ------------------------------------------------------------------------- */
 
 #define REGION_MAX (64u * 1024 * 1024)
@@ -1349,6 +1404,8 @@ int main(void)
         TEST(only_absolute_directories_are_searched_for_helpers),
         TEST(only_programs_are_helpers),
         TEST(what_a_helper_says_aside_is_shown_with_verbose_only),
+        TEST(without_credentials_one_stays_traceable),
+        TEST(one_is_hidden_before_a_secret_is_read),
         TEST(secrets_are_in_one_place_and_then_in_none),
         TEST(secrets_in_base64_leave_nothing_either),
         TEST(a_helpers_secret_leaves_nothing_either),

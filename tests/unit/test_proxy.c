@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <sys/prctl.h>
+
 #include "cli/proxy_env.h"
 #include "net/no_proxy.h"
 #include "net/proxy.h"
@@ -431,6 +433,22 @@ static void assert_no_secret(void)
 {
     for (size_t i = 0; i < sizeof proxy.authorization; i++)
         assert_int_equal(proxy.authorization[i], 0);
+}
+
+static void one_is_hidden_before_a_secret_is_read(void **state)
+{
+    static const struct {
+        const char *url;
+        bool hidden;
+    } cases[] = {{NULL, false}, {"http://a:3128", false}, {"http://u:canary@a", true}, {"u@a", true}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+        chosen((struct proxy_settings){.env_https = cases[i].url}, true, "localhost");
+        assert_int_equal(prctl(PR_GET_DUMPABLE), 1);
+        chosen((struct proxy_settings){.env_https = cases[i].url}, true, "b");
+        assert_int_equal(prctl(PR_GET_DUMPABLE), !cases[i].hidden);
+    }
 }
 
 static void a_secret_is_wiped(void **state)
@@ -1019,6 +1037,7 @@ int main(void)
         cmocka_unit_test(a_secret_of_4096_bytes_is_taken_and_no_more),
         cmocka_unit_test(an_option_has_no_secret),
         cmocka_unit_test(an_option_is_checked_wherever_it_is_used),
+        cmocka_unit_test(one_is_hidden_before_a_secret_is_read),
         cmocka_unit_test(a_secret_is_wiped),
         cmocka_unit_test(a_secret_is_recognised),
         cmocka_unit_test_setup(lower_case_wins_and_empty_is_unset, clear_environment),
