@@ -82,7 +82,10 @@ enum regtag_hint {
     REGTAG_HINT_LIST,         /* regtag_list tells which tags there are */
     REGTAG_HINT_CA,           /* a CA that is trusted */
     REGTAG_HINT_CERTIFICATE,  /* a client's certificate and key */
-    REGTAG_HINT_CLOCK         /* the right time, or one that is known to have passed */
+    REGTAG_HINT_CLOCK,        /* the right time, or one that is known to have passed */
+    REGTAG_HINT_ADDRESS,      /* the host's address, from elsewhere than a name server */
+    REGTAG_HINT_HOST /* a host, if the first part of the reference is meant to be one: it was taken
+                                 for a part of a name on Docker Hub. The message begins with the reference */
 };
 
 /* ---- What the caller provides ---------------------------------------------------------------- */
