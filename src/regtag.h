@@ -82,7 +82,10 @@ enum regtag_hint {
     REGTAG_HINT_LIST,         /* regtag_list tells which tags there are */
     REGTAG_HINT_CA,           /* a CA that is trusted */
     REGTAG_HINT_CERTIFICATE,  /* a client's certificate and key */
-    REGTAG_HINT_CLOCK         /* the right time, or one that is known to have passed */
+    REGTAG_HINT_CLOCK,        /* the right time, or one that is known to have passed */
+    REGTAG_HINT_ADDRESS,      /* the host's address, from elsewhere than a name server */
+    REGTAG_HINT_HOST /* a host, if the first part of the reference is meant to be one: it was taken
+                                 for a part of a name on Docker Hub. The message begins with the reference */
 };
 
 /* ---- What the caller provides ---------------------------------------------------------------- */
@@ -168,12 +171,14 @@ struct regtag_credentials {
     const char *user, *password;
     const char *identity_token; /* exchanged for access tokens at the token server (OAuth 2) */
     const char *bearer_token;   /* an access token: sent as is, never renewed */
-    void *reserved[4];
+    const char *unavailable;    /* why there are none although there should be: a 401 then ends with
+                                   REGTAG_E_CREDENTIALS and this text */
+    void *reserved[3];
 };
 
 /* The longest credentials accepted, in bytes. */
 #define REGTAG_USER_MAX 255
-#define REGTAG_PASSWORD_MAX 4096
+#define REGTAG_PASSWORD_MAX 16384
 #define REGTAG_TOKEN_MAX 16384
 
 enum regtag_scheme {

@@ -29,7 +29,7 @@
 
 #define FIELDS_MAX 6144 /* the fields of a request, without URL and token */
 
-/* A request without its body. */
+/* A request without its body; or one with a password of 16 KiB, 22 in Base64, and a URL of 3. */
 #define REQUEST_MAX (URL_MAX + FIELDS_MAX + REGTAG_TOKEN_MAX)
 
 /* The body or the target of a token request. */
@@ -77,6 +77,7 @@
 #define AUTHFILE_MAX 65536      /* a file of credentials */
 #define AUTHFILE_TOKENS 4096    /* JSON values and keys in it, of 24 bytes each; a login takes 4 */
 #define AUTHFILE_HELPER_MAX 128 /* the name of a helper */
+#define LOGIN64_MAX 24576       /* Base64 of USER:PASSWORD in it, with line ends */
 #define AUTHFILE_KEY_MAX 600    /* a key: scheme, host and namespace; on the stack */
 #define HELPER_ANSWER_MAX 40960 /* an answer of a helper; in the memory of AUTHFILE_MAX */
 #define HELPER_PROGRAM_MAX 1024 /* its path, on the stack; longer ones are skipped */

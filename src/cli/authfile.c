@@ -5,9 +5,6 @@
 #include "base/wipe.h"
 #include "regtag.h"
 
-/* Base64 of USER:PASSWORD, and of the NULs that old versions of Docker append. */
-#define LOGIN64_MAX ((REGTAG_USER_MAX + 1 + REGTAG_PASSWORD_MAX + 8) / 3 * 4 + 4)
-
 /* A key of the file, parsed; or what is searched for. */
 struct place {
     struct slice host; /* HOST[:PORT]; HUB for any of its names */
@@ -40,6 +37,14 @@ static bool is_hub(struct slice host)
            slice_equal_nocase(host, SLICE("registry-1.docker.io"));
 }
 
+/* "v1/" or "v2/", alone or at the end: the path of the registry's API, not a namespace. */
+static bool is_api(struct slice path)
+{
+    struct slice end = slice_from(path, path.size < 3 ? 0 : path.size - 3);
+    return (slice_equal(end, SLICE("v1/")) || slice_equal(end, SLICE("v2/"))) &&
+           (path.size == 3 || end.data[-1] == '/');
+}
+
 static struct place place_of(struct slice key)
 {
     struct place p = {.path = {NULL, 0}};
@@ -47,6 +52,7 @@ static struct place place_of(struct slice key)
     p.host = slice_split(&key, '/');
     if (is_hub(p.host))
         p.host = SLICE(HUB);
+    p.url = p.url || is_api(key);
     while (key.size && key.data[key.size - 1] == '/')
         key.size--;
     if (!p.url)
@@ -94,11 +100,19 @@ static int of_type(struct search *s, int value, jsmntype_t type, struct slice na
     return NO_VALUE;
 }
 
+/* "credSstore" is how many switch "credsStore" off. */
+static bool is_switched_off(struct search *s, int object, struct slice name)
+{
+    bool ignored;
+    return slice_equal(name, SLICE("credsStore")) &&
+           document_member(&s->d, object, SLICE("credSstore"), &ignored) != NO_VALUE;
+}
+
 static int member(struct search *s, int object, struct slice name, jsmntype_t type)
 {
     bool alike = false;
     int value = document_member(&s->d, object, name, &alike);
-    if (alike)
+    if (alike && !is_switched_off(s, object, name))
         error_set(s->e, REGTAG_E_CREDENTIALS, "%s: a key differs from \"%.*s\" in nothing but case",
                   s->name, SLICE_ARG(name));
     return of_type(s, value, type, name);
@@ -165,14 +179,24 @@ static void take_decoded(struct search *s, struct slice decoded)
     bad_secret(s, SECRET_PASSWORD, secret_set(s->c, SECRET_PASSWORD, password));
 }
 
+/* Base64 is often broken into lines; Docker ignores their ends. */
+static struct slice join_lines(char *text, size_t size)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < size; i++)
+        if (text[i] != '\r' && text[i] != '\n')
+            text[kept++] = text[i];
+    return (struct slice){text, kept};
+}
+
 static void take_auth(struct search *s, int value)
 {
-    char text[LOGIN64_MAX];
+    static char text[LOGIN64_MAX]; /* too large for a small stack */
     struct slice decoded;
     struct writer w = writer_to(text, sizeof text);
     if (!document_write(&s->d, value, &w))
         bad_login(s, w.overflow ? "it is too long" : "it has half a character in it");
-    else if (!base64_decode(written(&w), text, sizeof text, &decoded))
+    else if (!base64_decode(join_lines(text, w.used), text, sizeof text, &decoded))
         bad_login(s, "it cannot be decoded");
     else
         take_decoded(s, decoded);
@@ -197,7 +221,7 @@ static void take_entry(struct search *s, int entry)
 
 bool helper_name_valid(struct slice s)
 {
-    return slice_is_word(s, "_-");
+    return slice_is_word(s, "_-.") && s.data[0] != '.';
 }
 
 static void take_helper(struct search *s, int value, struct authfile_answer *a)
@@ -206,7 +230,7 @@ static void take_helper(struct search *s, int value, struct authfile_answer *a)
     if (!document_write(&s->d, value, &w) || !helper_name_valid(written(&w)))
         error_set(
             s->e, REGTAG_E_CREDENTIALS,
-            "%s: \"%.*s\" cannot be the name of a credential helper; it takes letters, digits, - and _",
+            "%s: \"%.*s\" cannot be the name of a credential helper; it takes letters, digits, _, - and .",
             s->name, SLICE_ARG(slice_head(document_string(&s->d, value), 100)));
     a->helper[w.used] = '\0';
 }
@@ -235,7 +259,6 @@ static enum authfile_verdict search_document(struct search *s, struct authfile_a
     int helper = place_member(s, helpers, &host, JSMN_STRING);
     int entry = place_member(s, auths, &s->wanted, JSMN_OBJECT);
 
-    a->named = helper != NO_VALUE || entry != NO_VALUE;
     if (helper == NO_VALUE || document_string(&s->d, helper).size == 0) {
         take_entry(s, entry);
         if (credentials_any(s->c))
@@ -248,11 +271,20 @@ static enum authfile_verdict search_document(struct search *s, struct authfile_a
     return AUTHFILE_HELPER;
 }
 
+static bool is_blank(struct slice s)
+{
+    while (s.size && (s.data[0] == ' ' || s.data[0] == '\t' || s.data[0] == '\r' || s.data[0] == '\n'))
+        s = slice_from(s, 1);
+    return s.size == 0;
+}
+
 enum authfile_verdict authfile_find(const struct authfile *f, struct authfile_answer *a,
                                     struct credentials *c, struct error *e)
 {
     struct search s = {.name = f->name, .wanted = place_of(f->query), .c = c, .e = e};
     enum authfile_verdict verdict = AUTHFILE_BROKEN;
+    if (is_blank(f->text))
+        return AUTHFILE_NOTHING;
     if (index_file(&s, f->text, f->memory))
         verdict = search_document(&s, a);
     if (e->status == 0)

@@ -26,10 +26,6 @@ struct authfile {
 };
 
 struct authfile_answer {
-    /* The file has an entry for this registry, so that it is an error if its helper is missing
-     * (CVE-2021-41092). */
-    bool named;
-
     /* With AUTHFILE_HELPER: NAME of docker-credential-NAME. */
     char helper[AUTHFILE_HELPER_MAX + 1];
 };
@@ -38,14 +34,15 @@ struct authfile_answer {
  *
  * A helper for the host in "credHelpers" has precedence; an empty one means that there is none. Next is
  * the member of "auths" that matches best: HOST/NAMESPACE before HOST, the longest of these first, and
- * HOST before https://HOST/... and http://HOST/..., whose paths are ignored. Hosts are compared without
+ * HOST before https://HOST/..., http://HOST/..., HOST/v1/ and HOST/v2/, whose paths are ignored. Hosts are compared without
  * case, and Docker Hub's names and URL are equal. "auth" has precedence over "username" and "password".
- * If there is no secret, the helper in "credsStore" is used. null is as good as a missing member.
+ * If there is no secret, the helper in "credsStore" is used. null is as good as a missing member, and
+ * white space as {}.
  * Entries for other registries are not checked. */
 enum authfile_verdict authfile_find(const struct authfile *f, struct authfile_answer *a,
                                     struct credentials *c, struct error *e);
 
-/* Whether s may be a helper's name: [A-Za-z0-9_-]+. */
+/* Whether s may be a helper's name: [A-Za-z0-9_-][A-Za-z0-9_.-]*. */
 bool helper_name_valid(struct slice s);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cli/helper.h"
 #include "cli/output.h"
 #include "net/file.h"
+#include "net/hide.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -152,6 +153,7 @@ static enum verdict try_environment(struct search *s)
                     user ? "it is set without REGTAG_PASSWORD" : "it is set without REGTAG_USER");
     if (!user && !token)
         return NOTHING;
+    hide_memory();
     take_variable(s, "REGTAG_USER", SECRET_USER);
     take_variable(s, "REGTAG_PASSWORD", SECRET_PASSWORD);
     take_variable(s, "REGTAG_TOKEN", SECRET_REGISTRY_TOKEN);
@@ -159,6 +161,18 @@ static enum verdict try_environment(struct search *s)
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
+
+/* No other credentials take the place of those that the helper has (CVE-2021-41092). */
+static enum verdict go_without(struct search *s, const char *path)
+{
+    struct writer w = writer_to(s->c->unavailable, sizeof s->c->unavailable - 1);
+    write_format(&w, "%s: %s", path, s->e->text);
+    s->c->unavailable[w.used] = '\0';
+    error_clear(s->e);
+    if (!s->o->quiet && !s->o->warned)
+        output_message("%s; trying without a login", s->c->unavailable);
+    return FOUND;
+}
 
 static enum verdict try_helper(struct search *s, const char *path, const struct authfile_answer *a)
 {
@@ -176,23 +190,17 @@ static enum verdict try_helper(struct search *s, const char *path, const struct 
     switch (helper_get(&h, s->c, s->e)) {
     case HELPER_SECRETS: return accept_from(s, program);
     case HELPER_NOTHING: return NOTHING;
-    case HELPER_FAILED: return FAILED;
-    case HELPER_MISSING: break;
+    case HELPER_NOT_RUN: return go_without(s, path);
+    case HELPER_FAILED: break;
     }
-    if (!a->named)
-        return NOTHING;
-    error_set(
-        s->e, REGTAG_E_CREDENTIALS,
-        "%s leaves the login for %.*s to %s, which is in no directory of PATH; --anonymous does without",
-        path, SLICE_ARG(s->r->registry), program);
     return FAILED;
 }
 
-static enum verdict try_text(struct search *s, const char *path)
+static enum verdict try_text(struct search *s, const char *name, struct slice text)
 {
     char query[QUERY_MAX];
     struct writer w = writer_to(query, sizeof query);
-    struct authfile f = {.name = path, .text = {memory.text, memory.used}, .memory = &json};
+    struct authfile f = {.name = name, .text = text, .memory = &json};
     struct authfile_answer a;
 
     write_slice(&w, s->r->registry);
@@ -200,13 +208,13 @@ static enum verdict try_text(struct search *s, const char *path)
     write_repository(&w, s->r);
     f.query = written(&w);
     enum authfile_verdict verdict = authfile_find(&f, &a, s->c, s->e);
+    if (verdict == AUTHFILE_SECRETS && text.data == memory.text)
+        warn_if_shared(s, name);
     wipe_memory();
-    if (verdict == AUTHFILE_SECRETS)
-        warn_if_shared(s, path);
     switch (verdict) {
     case AUTHFILE_NOTHING: return NOTHING;
-    case AUTHFILE_SECRETS: return accept_from(s, path);
-    case AUTHFILE_HELPER: return try_helper(s, path, &a);
+    case AUTHFILE_SECRETS: return accept_from(s, name);
+    case AUTHFILE_HELPER: return try_helper(s, name, &a);
     case AUTHFILE_BROKEN: break;
     }
     return FAILED;
@@ -223,7 +231,7 @@ static enum verdict try_file(struct search *s, const char *path, bool named)
     if (problem)
         error_set(s->e, REGTAG_E_CREDENTIALS, "%s: %s; --anonymous does without", path, problem);
     else
-        verdict = try_text(s, path);
+        verdict = try_text(s, path, (struct slice){memory.text, memory.used});
     wipe_memory();
     return verdict;
 }
@@ -275,10 +283,20 @@ static enum verdict try_files(struct search *s)
     return verdict == NOTHING ? try_docker(s) : verdict;
 }
 
+static enum verdict try_variable(struct search *s)
+{
+    const char *text = environment("DOCKER_AUTH_CONFIG");
+    if (!text || s->o->authfile)
+        return NOTHING;
+    hide_memory();
+    return try_text(s, "DOCKER_AUTH_CONFIG", slice_of(text));
+}
+
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
                                     const struct reference *r, uint64_t deadline, struct error *e)
 {
-    static enum verdict (*const SOURCES[])(struct search *) = {try_user, try_environment, try_files};
+    static enum verdict (*const SOURCES[])(struct search *) = {try_user, try_environment, try_files,
+                                                               try_variable};
     struct search s = {o, r, deadline, c, e, try_file, NULL};
     enum verdict verdict = NOTHING;
 

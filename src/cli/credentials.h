@@ -5,10 +5,12 @@
  *   3. --authfile FILE; those that follow are ignored then
  *   4. podman's file: $REGISTRY_AUTH_FILE, or else $XDG_RUNTIME_DIR/containers/auth.json
  *   5. Docker's file: $DOCKER_CONFIG/config.json, or else $HOME/.docker/config.json
+ *   6. DOCKER_AUTH_CONFIG, the text of such a file
  *
  * --anonymous means none of them. A file that was named, by an option or by REGISTRY_AUTH_FILE, has to
  * exist, and may be a pipe, which is read once. The default files may be missing, but if they exist they
- * have to be regular and readable. */
+ * have to be regular and readable. A helper that cannot be run ends the search: *c then has no login, but
+ * says why. */
 #ifndef REGTAG_CLI_CREDENTIALS_H
 #define REGTAG_CLI_CREDENTIALS_H
 

@@ -19,7 +19,7 @@
 
 #define FILES_MAX 1024     /* no open file of ours has a higher number */
 #define POLL_INTERVAL 20   /* milliseconds between two calls of waitpid */
-#define STATUS_NOT_RUN 127 /* of a child whose exec failed */
+#define STATUS_NOT_RUN 127 /* of a child whose exec failed, and of a shell that found no program */
 
 static const char PATH_DEFAULT[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -191,15 +191,20 @@ static enum helper_verdict fail_with_status(const struct run *run, struct slice 
 {
     char problem[HELPER_MESSAGE_MAX + 64];
     struct writer w = writer_to(problem, sizeof problem - 1);
-    if (WIFEXITED(run->status))
-        write_format(&w, "ended with status %u", (unsigned)WEXITSTATUS(run->status));
+    unsigned status = WIFEXITED(run->status) ? (unsigned)WEXITSTATUS(run->status) : 0;
+    bool not_run = status == STATUS_NOT_RUN || status == STATUS_NOT_RUN - 1;
+    if (not_run)
+        write_text(&w, "cannot be run");
+    else if (status)
+        write_format(&w, "ended with status %u", status);
     else
         write_format(&w, "was ended by signal %u", (unsigned)WTERMSIG(run->status));
     struct slice line = slice_split(&text, '\n');
     if (line.size && line.data[0] != '{')
         write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, HELPER_MESSAGE_MAX)));
     problem[w.used] = '\0';
-    return fail(run->h, e, problem, "");
+    fail(run->h, e, problem, "");
+    return not_run ? HELPER_NOT_RUN : HELPER_FAILED;
 }
 
 static enum helper_verdict take_login(const struct helper *h, const struct document *d,
@@ -247,12 +252,13 @@ enum helper_verdict helper_get(const struct helper *h, struct credentials *c, st
     struct run run = {.h = h, .answer = writer_to(h->memory, HELPER_ANSWER_MAX)};
 
     if (!helper_name_valid(slice_of(h->name)))
-        return fail(h, e, "has a name with other characters than letters, digits, - and _", "");
-    if (!find_program(h->name, path))
-        return HELPER_MISSING;
-    int problem = start(&run, path);
-    if (problem)
-        return fail(h, e, "cannot be started: ", strerror(problem));
+        return fail(h, e, "has a name that no helper can have", "");
+    int problem = find_program(h->name, path) ? start(&run, path) : ENOENT;
+    if (problem) {
+        fail(h, e, problem == ENOENT ? "is in no directory of PATH" : "cannot be started: ",
+             problem == ENOENT ? "" : strerror(problem));
+        return HELPER_NOT_RUN;
+    }
     bool whole = read_answer(&run);
     finish(&run);
     const char *why = run.answer.overflow ? "has too much to say" : "gave no answer in time";

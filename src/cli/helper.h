@@ -7,7 +7,7 @@
 #include "oci/document.h"
 
 struct helper {
-    const char *name;    /* [A-Za-z0-9_-]+ of docker-credential-NAME */
+    const char *name;    /* of docker-credential-NAME */
     struct slice server; /* whose login is wanted, as Docker names it */
     uint64_t deadline;   /* of regtag_clock() */
     bool show_stderr;    /* its standard error is ours; else it is discarded */
@@ -18,8 +18,8 @@ struct helper {
 enum helper_verdict {
     HELPER_SECRETS, /* they were written to the credentials */
     HELPER_NOTHING, /* it has none for this server */
-    HELPER_MISSING, /* there is no such program; e is not set */
-    HELPER_FAILED   /* e says why, with REGTAG_E_CREDENTIALS */
+    HELPER_NOT_RUN, /* there is no such program, or it cannot be run; e says why */
+    HELPER_FAILED   /* it ran; e says what is wrong, with REGTAG_E_CREDENTIALS */
 };
 
 /* Searches the absolute directories of PATH for the program and runs it, with the argument "get" and the

@@ -14,18 +14,36 @@ static const char *const WORDS[] = {
     [REGTAG_HINT_CA] = "; --cacert names one",
     [REGTAG_HINT_CERTIFICATE] = "; see --cert and --key",
     [REGTAG_HINT_CLOCK] = "; set the clock, or tell regtag a time that is over with --time-floor",
+    [REGTAG_HINT_ADDRESS] = "; --resolve HOST:PORT:ADDRESS gives it one",
 };
 
-#define WORDS_MAX 100 /* bytes kept free for them */
+#define NAME_MAX 100  /* how much of a name is shown */
+#define WORDS_MAX 350 /* with two of them */
+
+/* The message begins with the reference. */
+static void write_host_words(struct writer *w, struct slice message)
+{
+    struct slice first = slice_head(slice_split(&message, '/'), NAME_MAX);
+    write_format(
+        w,
+        "; \"%.*s\" was read as a part of a name on Docker Hub, since a host has a '.' or a ':' in "
+        "it: \"%.*s:443/...\" is one",
+        SLICE_ARG(first), SLICE_ARG(first));
+}
 
 const char *hint_message(const char *message, int hint)
 {
     static char text[ERROR_TEXT_MAX];
-    struct writer w = writer_to(text, sizeof text - 1);
-    if (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_CLOCK)
+    char words[WORDS_MAX];
+    struct writer w = writer_to(text, sizeof text - 1), h = writer_to(words, sizeof words);
+    if (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_HOST)
         return message;
-    write_format(&w, "%.*s%s", SLICE_ARG(slice_head(slice_of(message), sizeof text - WORDS_MAX)),
-                 WORDS[hint]);
+    if (hint == REGTAG_HINT_HOST)
+        write_host_words(&h, slice_of(message));
+    else
+        write_text(&h, WORDS[hint]);
+    write_format(&w, "%.*s%.*s", SLICE_ARG(slice_head(slice_of(message), w.size - h.used)),
+                 SLICE_ARG(written(&h)));
     text[w.used] = '\0';
     return text;
 }

@@ -6,21 +6,20 @@
 
 #define TEXT_OF(number) #number
 #define LONGER_THAN(max) "is longer than " TEXT_OF(max) " bytes"
-#define FIELD(name, member, max, token)                                                                 \
+#define FIELD(name, member, max)                                                                        \
     {                                                                                                   \
-        name, offsetof(struct credentials, member), max, LONGER_THAN(max), token                        \
+        name, offsetof(struct credentials, member), max, LONGER_THAN(max)                               \
     }
 
 static const struct field {
     const char *name;
     size_t at, max;
     const char *too_long;
-    bool token; /* sent verbatim */
 } FIELDS[] = {
-    [SECRET_USER] = FIELD("user name", user, REGTAG_USER_MAX, false),
-    [SECRET_PASSWORD] = FIELD("password", password, REGTAG_PASSWORD_MAX, false),
-    [SECRET_IDENTITY_TOKEN] = FIELD("identity token", identity_token, REGTAG_TOKEN_MAX, true),
-    [SECRET_REGISTRY_TOKEN] = FIELD("registry token", registry_token, REGTAG_TOKEN_MAX, true),
+    [SECRET_USER] = FIELD("user name", user, REGTAG_USER_MAX),
+    [SECRET_PASSWORD] = FIELD("password", password, REGTAG_PASSWORD_MAX),
+    [SECRET_IDENTITY_TOKEN] = FIELD("identity token", identity_token, REGTAG_TOKEN_MAX),
+    [SECRET_REGISTRY_TOKEN] = FIELD("registry token", registry_token, REGTAG_TOKEN_MAX),
 };
 
 static char *field_text(struct credentials *c, enum secret which)
@@ -36,6 +35,7 @@ static void wipe_text(char *text)
 void credentials_wipe(struct credentials *c)
 {
     wipe_text(c->source);
+    wipe_text(c->unavailable);
     wipe_text(c->user);
     wipe_text(c->password);
     wipe_text(c->identity_token);
@@ -58,24 +58,28 @@ struct writer secret_begin(struct credentials *c, enum secret which)
     return writer_to(field_text(c, which), FIELDS[which].max);
 }
 
-/* NULL, or why it cannot be sent (RFC 7617, 2; RFC 6750, 2.1). */
-static const char *bad_character(struct slice text, enum secret which)
+/* NULL, or why it cannot be sent (RFC 7617, 2; RFC 6749, A.17; RFC 6750, 2.1). A password may be a whole
+ * file in JSON, line ends included. */
+static const char *bad_character(unsigned char c, enum secret which)
 {
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c < 0x20 || c == 0x7f)
-            return "has a control character in it, a line end perhaps";
-        if (FIELDS[which].token && (c == ' ' || c > 0x7f))
-            return "has a space in it, or a character that is not ASCII";
-        if (which == SECRET_USER && c == ':')
-            return "has a colon in it";
-    }
+    if (c == '\0')
+        return "has a NUL in it";
+    if (which == SECRET_PASSWORD)
+        return NULL;
+    if (c < ' ' || c == 0x7f)
+        return "has a control character in it, a line end perhaps";
+    if (which == SECRET_USER)
+        return c == ':' ? "has a colon in it" : NULL;
+    if (c > 0x7f || (c == ' ' && which == SECRET_REGISTRY_TOKEN))
+        return "has a space in it, or a character that is not ASCII";
     return NULL;
 }
 
 const char *secret_end(enum secret which, const struct writer *w)
 {
-    const char *problem = w->overflow ? FIELDS[which].too_long : bad_character(written(w), which);
+    const char *problem = w->overflow ? FIELDS[which].too_long : NULL;
+    for (size_t i = 0; i < w->used && !problem; i++)
+        problem = bad_character((unsigned char)w->data[i], which);
     if (problem)
         wipe(w->data, w->used);
     else if (w->used)

@@ -9,13 +9,15 @@
 /* All are NUL-terminated; "" means that there is none. To begin, clear the whole struct. Wiping touches
  * only what was written, so that unused pages cost nothing. */
 struct credentials {
-    char source[SOURCE_MAX + 1];    /* where they come from, for messages */
-    char user[REGTAG_USER_MAX + 1]; /* no colon and no control characters in it */
+    char source[SOURCE_MAX + 1];      /* where they come from, for messages */
+    char unavailable[ERROR_TEXT_MAX]; /* why there are none, although there should be */
+    char user[REGTAG_USER_MAX + 1];   /* no colon and no control characters in it */
 
-    /* May be empty. No control characters. */
+    /* May be empty, and have line ends and other control characters. */
     char password[REGTAG_PASSWORD_MAX + 1];
 
-    /* For a token server, a refresh token; and for the registry, a bearer token. Visible ASCII only. */
+    /* For a token server, a refresh token; and for the registry, a bearer token. ASCII without control
+     * characters; spaces only in the former. */
     char identity_token[REGTAG_TOKEN_MAX + 1];
     char registry_token[REGTAG_TOKEN_MAX + 1];
 };

@@ -40,7 +40,7 @@ bool session_init(const struct options *o, uint64_t deadline, struct error *e)
     network.trace = report_trace;
     network.trace_context = &trace;
     transport = network_begin(&network, (unsigned)options->jobs + 1);
-    if (!tls_options(&tls, o, deadline, e))
+    if (!proxy_check(&network.asked, &proxies, e) || !tls_options(&tls, o, deadline, e))
         return false;
     tls.trace = report_trace;
     tls.trace_context = &trace;
@@ -119,6 +119,7 @@ struct regtag_config session_config(uint64_t deadline)
     config.credentials.password = credentials.password;
     config.credentials.identity_token = credentials.identity_token;
     config.credentials.bearer_token = credentials.registry_token;
+    config.credentials.unavailable = credentials.unavailable;
     config.platform = options->platform;
     config.expected = options->no_clobber ? ABSENT : options->expected;
     config.expected_count = options->no_clobber ? 1 : options->expected_count;

@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/calendar.h"
 #include "net/file.h"
+#include "net/hide.h"
 
 /* ---- Dates ----------------------------------------------------------------------------------- */
 
@@ -61,6 +62,8 @@ static bool set_authorities(struct tls_settings *t, const struct option_values *
 /* What is wrong with the others is found when TLS needs them. */
 static bool keep_pipe(const char *path, enum regtag_status status, uint64_t deadline, struct error *e)
 {
+    if (path && status == REGTAG_E_CREDENTIALS)
+        hide_memory();
     const char *problem = path ? file_keep(path, deadline) : NULL;
     if (problem)
         error_set(e, (int)status, "%s: %s", path, problem);

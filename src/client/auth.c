@@ -86,27 +86,40 @@ struct offers {
     struct slice realm, service; /* of the first Bearer challenge; still escaped */
 };
 
-/* Collects the offers of one WWW-Authenticate field; a malformed field is ignored as a whole. */
+/* Adds a challenge to the offers. A Bearer challenge without a realm leads nowhere. */
+static void add_offer(struct offers *o, const struct offers *one)
+{
+    o->basic = o->basic || one->basic;
+    if (o->realm.size || !one->bearer)
+        return;
+    o->bearer = true;
+    o->realm = one->realm;
+    o->service = one->service;
+}
+
+/* Collects the offers of one WWW-Authenticate field; malformed challenges are ignored. */
 static void collect_offers(struct offers *offers, struct slice value)
 {
-    struct offers o = *offers;
-    bool inside = false, in_bearer = false;
+    static const struct offers NONE;
+    struct offers one = NONE; /* the current challenge */
+    bool inside = false;
     struct slice name, text;
     for (;;) {
         switch (challenge_next(&value, &inside, &name, &text)) {
         case CHALLENGE_SCHEME:
-            in_bearer = slice_equal_nocase(name, SLICE("bearer")) && !o.bearer;
-            o.bearer = o.bearer || in_bearer;
-            o.basic = o.basic || slice_equal_nocase(name, SLICE("basic"));
+            add_offer(offers, &one);
+            one = NONE;
+            one.bearer = slice_equal_nocase(name, SLICE("bearer"));
+            one.basic = slice_equal_nocase(name, SLICE("basic"));
             break;
         case CHALLENGE_PARAMETER:
-            if (in_bearer && slice_equal_nocase(name, SLICE("realm")))
-                o.realm = text;
-            else if (in_bearer && slice_equal_nocase(name, SLICE("service")))
-                o.service = text;
+            if (slice_equal_nocase(name, SLICE("realm")))
+                one.realm = text;
+            else if (slice_equal_nocase(name, SLICE("service")))
+                one.service = text;
             break;
-        case CHALLENGE_END: *offers = o; return;
-        case CHALLENGE_BROKEN: return;
+        case CHALLENGE_BROKEN: one = NONE; break;
+        case CHALLENGE_END: add_offer(offers, &one); return;
         }
     }
 }
@@ -144,9 +157,17 @@ static bool keep_challenge(struct auth *a, const struct offers *o, const struct 
     return true;
 }
 
-static enum auth_step denied(struct error *e, const char *text)
+void auth_denied(const struct auth *a, struct error *e, const char *text)
 {
+    const char *why = a->credentials->unavailable;
+    if (is_set(why))
+        error_set(e, REGTAG_E_CREDENTIALS, "it wants credentials (HTTP 401): %s", why);
     error_set(e, REGTAG_E_DENIED, "%s (HTTP 401)", text);
+}
+
+static enum auth_step denied(const struct auth *a, struct error *e, const char *text)
+{
+    auth_denied(a, e, text);
     return AUTH_DENIED;
 }
 
@@ -158,22 +179,23 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     struct offers o = all_offers(response);
 
     if (is_set(c->bearer_token))
-        return denied(e, "the registry does not take the bearer token that was given");
+        return denied(a, e, "the registry does not take the bearer token that was given");
     if (repeated)
-        return denied(e, is_set(c->user) || is_set(c->identity_token)
-                             ? "the registry does not take these credentials, or they do not allow it"
-                             : "the registry wants credentials, and none are known for it");
+        return denied(a, e,
+                      is_set(c->user) || is_set(c->identity_token)
+                          ? "the registry does not take these credentials, or they do not allow it"
+                          : "the registry wants credentials, and none are known for it");
     if (!o.bearer && !o.basic && !a->pinged)
         return AUTH_PING;
-    if (o.bearer) {
+    if (o.bearer && (o.realm.size || !o.basic)) {
         if (!keep_challenge(a, &o, origin, e) || !realm_check(slice_of(a->realm), config, origin, e))
             return AUTH_DENIED;
         return AUTH_TOKEN;
     }
     if (!o.basic)
-        return denied(e, "the registry wants a kind of authentication that regtag does not know");
+        return denied(a, e, "the registry wants a kind of authentication that regtag does not know");
     if (!is_set(c->user))
-        return denied(e, "the registry wants a user and a password, and none are known for it");
+        return denied(a, e, "the registry wants a user and a password, and none are known for it");
     a->scheme = AUTH_BASIC;
     a->logins++;
     return AUTH_REPEAT;

@@ -55,6 +55,10 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
                                const struct regtag_origin *origin, const struct http_response *response,
                                bool repeated, struct error *e);
 
+/* Sets the error after a 401: REGTAG_E_DENIED and the text; or why there are no credentials, if the caller
+ * knows. */
+void auth_denied(const struct auth *a, struct error *e, const char *text);
+
 /* Whether to expect a 401: there are credentials, but the scheme is not known yet. */
 bool auth_expects_challenge(const struct auth *a);
 

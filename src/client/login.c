@@ -94,7 +94,8 @@ static bool falls_back_to_get(struct login *l)
 {
     struct auth *a = &l->remote->auth;
     unsigned status = l->exchange.response->status;
-    if ((status != 404 && status != 405) || !auth_by_post(a))
+    bool lacks_post = status == 404 || status == 405 || status == 415 || status == 501;
+    if (!lacks_post || !auth_by_post(a))
         return false;
     a->by_get = true;
     ask_for_token(l);
@@ -105,8 +106,11 @@ static enum login_event on_token_answer(struct login *l)
 {
     struct auth *a = &l->remote->auth;
     struct error *e = &l->remote->context->error;
+    const char *why = a->credentials->unavailable;
     if (l->exchange.response->status != 200) {
         exchange_explain(&l->exchange, e);
+        if (e->status == REGTAG_E_DENIED && l->exchange.response->status != 407 && why && *why)
+            return token_failed(l, REGTAG_E_CREDENTIALS, 0, why);
         return token_failed(l, e->status, e->hint, e->text);
     }
     if (!token_answer_end(&a->answer))
@@ -177,8 +181,7 @@ static enum login_event step_ping(struct login *l)
     case EXCHANGE_END: return on_ping_answer(l);
     case EXCHANGE_FAILED: /* the original 401 stands */
         error_clear(&c->error);
-        error_set(&c->error, REGTAG_E_DENIED,
-                  "not authenticated, and the registry does not say how (HTTP 401)");
+        auth_denied(&l->remote->auth, &c->error, "not authenticated, and the registry does not say how");
         return over(l, LOGIN_FAILED);
     default: return LOGIN_WAIT;
     }

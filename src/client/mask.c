@@ -44,7 +44,9 @@ static void mask_basic(const char *user, const char *secret, char *text, size_t 
 void mask_credentials(const struct regtag_credentials *credentials, char *text, size_t size)
 {
     const char *user = is_set(credentials->user) ? credentials->user : "<token>";
-    mask(slice_of(credentials->password), text, size);
+    struct slice lines = slice_of(credentials->password); /* an answer may repeat just one */
+    while (lines.data)
+        mask(slice_split(&lines, '\n'), text, size);
     mask(slice_of(credentials->identity_token), text, size);
     mask(slice_of(credentials->bearer_token), text, size);
     if (is_set(credentials->password))

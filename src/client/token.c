@@ -29,13 +29,15 @@ static bool end_key(struct token_answer *t)
     t->had_access_token = t->had_access_token || access;
     t->in_expiry = slice_equal(key, SLICE("expires_in"));
     t->wanted = better || (access && !t->found);
-    if (t->wanted)
-        t->size = 0;
+    t->begun = false;
     return true;
 }
 
 static bool keep_token(struct token_answer *t, struct slice text)
 {
+    if (!t->begun) /* replaces the other one only now, as this one might have been null or empty */
+        t->size = 0;
+    t->begun = true;
     if (text.size > TOKEN_MAX - t->size)
         return broken(t, "its token is longer than 16 KiB");
     memcpy(t->token + t->size, text.data, text.size);
@@ -62,9 +64,9 @@ static bool other_value(struct token_answer *t, enum json_event event)
         return true;
     if (event == JSON_STRING && t->json.in_key)
         return end_key(t);
-    if (t->wanted && event != JSON_STRING)
+    if (t->wanted && event != JSON_STRING && !(event == JSON_SCALAR && t->json.scalar == 'n'))
         return broken(t, "its token is not a text");
-    t->found = t->found || (t->wanted && t->size > 0);
+    t->found = t->found || (t->wanted && t->begun);
     t->wanted = false;
     return true;
 }

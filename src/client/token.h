@@ -13,6 +13,7 @@ struct token_answer {
     bool found;          /* has a token; "token" wins over "access_token" */
     bool had_token, had_access_token;
     bool wanted;         /* the current value is the token */
+    bool begun;          /* ... and some of its text was stored */
     bool in_expiry;      /* the next value is that of expires_in */
     bool in_number;      /* the current value is that of expires_in, and a number */
     uint32_t expires_in; /* seconds; 0: not given */

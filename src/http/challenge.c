@@ -13,11 +13,21 @@ void write_unquoted(struct writer *w, struct slice value)
     }
 }
 
-/* Whether an element of the list ends here. */
-static bool at_end(struct slice s)
+static bool is_separator(char c)
 {
-    skip_spaces(&s);
-    return s.size == 0 || s.data[0] == ',';
+    return c == ' ' || c == '\t' || c == ',' || c == ';';
+}
+
+/* Some registries forget the quotes around a URL, or separate parameters by semicolons or spaces. */
+static bool take_unquoted(struct slice *in, struct slice *value)
+{
+    size_t n = 0;
+    for (; n < in->size && !is_separator(in->data[n]); n++)
+        if (!is_quotable(in->data[n]))
+            return false;
+    *value = slice_head(*in, n);
+    *in = slice_from(*in, n);
+    return true;
 }
 
 /* "= VALUE"; takes nothing if it is anything else. */
@@ -28,15 +38,9 @@ static bool take_value(struct slice *in, struct slice *value)
     if (!skip_char(&s, '='))
         return false;
     skip_spaces(&s);
-    if (s.size && s.data[0] == '"') {
-        if (!take_quoted(&s, value))
-            return false;
-    } else {
-        *value = take_token(&s);
-        if (value->size == 0)
-            return false;
-    }
-    if (!at_end(s))
+    bool quoted = s.size && s.data[0] == '"';
+    if (!(quoted ? take_quoted(&s, value) : take_unquoted(&s, value)) ||
+        (s.size && !is_separator(s.data[0])))
         return false;
     *in = s;
     return true;
@@ -52,26 +56,34 @@ static void skip_token68(struct slice *in)
         s = slice_from(s, 1);
     while (skip_char(&s, '='))
         ;
-    if (at_end(s))
+    skip_spaces(&s);
+    if (s.size == 0 || s.data[0] == ',')
         *in = s;
+}
+
+/* Skips to the next comma outside quotes. */
+static enum challenge_part skip_broken(struct slice *in, bool *inside)
+{
+    bool quoted = false;
+    for (; in->size && (quoted || in->data[0] != ','); *in = slice_from(*in, 1))
+        quoted ^= in->data[0] == '"';
+    *inside = false;
+    return CHALLENGE_BROKEN;
 }
 
 enum challenge_part challenge_next(struct slice *in, bool *inside, struct slice *name,
                                    struct slice *value)
 {
-    do
-        skip_spaces(in);
-    while (skip_char(in, ','));
+    while (in->size && is_separator(in->data[0]))
+        *in = slice_from(*in, 1);
     if (in->size == 0)
         return CHALLENGE_END;
 
     *name = take_token(in);
-    if (name->size == 0)
-        return CHALLENGE_BROKEN;
-    if (take_value(in, value))
-        return *inside ? CHALLENGE_PARAMETER : CHALLENGE_BROKEN;
-    if (in->size && in->data[0] != ' ' && in->data[0] != '\t' && in->data[0] != ',')
-        return CHALLENGE_BROKEN;
+    if (name->size && *inside && take_value(in, value))
+        return CHALLENGE_PARAMETER;
+    if (name->size == 0 || (in->size && !is_separator(in->data[0])))
+        return skip_broken(in, inside);
     *inside = true;
     skip_token68(in);
     return CHALLENGE_SCHEME;

@@ -9,10 +9,11 @@ enum challenge_part {
     CHALLENGE_END,
     CHALLENGE_SCHEME,    /* `name` is the scheme of a new challenge */
     CHALLENGE_PARAMETER, /* `name` and `value` are a parameter of it */
-    CHALLENGE_BROKEN     /* malformed from here on */
+    CHALLENGE_BROKEN     /* malformed: ignore this challenge up to the next scheme */
 };
 
-/* Takes the next part off the header's value. *value comes without its quotes, but with its escapes. A
+/* Takes the next part off the header's value. *value comes without its quotes, but with its escapes. An
+ * unquoted value may have any characters up to a comma, a semicolon or a space, which all separate. A
  * token68 after a scheme is skipped. *inside must be false at first, and is kept between calls. */
 enum challenge_part challenge_next(struct slice *in, bool *inside, struct slice *name,
                                    struct slice *value);

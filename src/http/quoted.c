@@ -26,8 +26,7 @@ struct slice take_token(struct slice *s)
     return token;
 }
 
-/* Visible characters, spaces, tabs, and bytes beyond ASCII may be quoted. */
-static bool is_quotable(char c)
+bool is_quotable(char c)
 {
     unsigned char byte = (unsigned char)c;
     return byte == '\t' || (byte >= 0x20 && byte != 0x7f);

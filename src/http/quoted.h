@@ -13,6 +13,9 @@ bool skip_char(struct slice *s, char c);
 /* Takes a token off the front; it may be empty. */
 struct slice take_token(struct slice *s);
 
+/* Visible characters, spaces, tabs, and bytes beyond ASCII may be quoted. */
+bool is_quotable(char c);
+
 /* Takes a quoted string off the front. *text comes without its quotes, but with its escapes. False if it
  * is malformed. */
 bool take_quoted(struct slice *s, struct slice *text);

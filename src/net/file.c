@@ -9,6 +9,7 @@
 
 #include "base/sizes.h"
 #include "base/wipe.h"
+#include "net/hide.h"
 #include "regtag_sockets.h"
 
 static const char TOO_LARGE[] = "it is too large";
@@ -121,6 +122,7 @@ void file_wipe(void)
 const char *file_read(const char *path, struct writer *w, uint64_t deadline)
 {
     struct slice text;
+    hide_memory();
     if (!path)
         return read_all(STDIN_FILENO, w, deadline);
     const char *problem = file_keep(path, deadline);

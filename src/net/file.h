@@ -11,7 +11,7 @@
 /* Opens for reading; a FIFO without waiting for its writer. -1: errno says why. */
 int file_open(const char *path);
 
-/* Reads all of a file, or of standard input if path is NULL. `w` must be empty, and its memory one byte
+/* Reads all of a file that may have secrets in it, or of standard input if path is NULL. `w` must be empty, and its memory one byte
  * larger than its size, so that a larger file is noticed. The deadline is of regtag_clock(); 0: only a
  * regular file will do. Returns NULL, or what is wrong. */
 const char *file_read(const char *path, struct writer *w, uint64_t deadline);

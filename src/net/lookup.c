@@ -140,13 +140,12 @@ const char *lookup_timeout_text(void)
 static ptrdiff_t on_failure(struct lookup *l, int result, struct error *e)
 {
     l->unknown = result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
+    error_hint(e, REGTAG_HINT_ADDRESS);
     if (result == EAI_AGAIN)
-        error_set(e, REGTAG_E_NO_CONNECTION,
-                  "no name server tells its address%s; --resolve HOST:PORT:ADDRESS does without one",
+        error_set(e, REGTAG_E_NO_CONNECTION, "no name server tells its address%s",
                   has_resolv_conf() ? "" : ", and " RESOLV_CONF " cannot be read");
     else
-        error_set(e, REGTAG_E_NO_CONNECTION,
-                  "no host of this name is known; --resolve HOST:PORT:ADDRESS gives it an address");
+        error_set(e, REGTAG_E_NO_CONNECTION, "no host of this name is known");
     return REGTAG_IO_FAILED;
 }
 

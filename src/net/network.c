@@ -13,6 +13,7 @@ static void describe(const struct error *e, struct regtag_failure *f)
 {
     f->status = (enum regtag_status)e->status;
     f->text = e->text;
+    f->hint = (enum regtag_hint)e->hint;
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */

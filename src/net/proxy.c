@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/wipe.h"
 #include "http/url.h"
+#include "net/hide.h"
 #include "net/no_proxy.h"
 #include "oci/reference.h"
 
@@ -59,6 +60,7 @@ static const char *set_authorization(struct proxy *p, struct slice userinfo)
     struct writer decoded = writer_to(secret, sizeof secret);
     struct writer w = writer_to(p->authorization, sizeof p->authorization - 1);
 
+    hide_memory();
     const char *problem = decode_secret(&decoded, userinfo);
     if (!problem) {
         write_text(&w, BASIC);
@@ -194,19 +196,30 @@ static bool is_exempt(const struct proxy_settings *s, const struct regtag_origin
            no_proxy_names(slice_of(s->no_proxy ? s->no_proxy : s->env_no_proxy), origin);
 }
 
+static bool use(struct proxy *p, struct choice choice, bool on_command_line, struct error *e)
+{
+    const char *problem = parse_url(p, slice_of(choice.url), on_command_line);
+    p->used = !problem;
+    if (problem)
+        error_set(e, REGTAG_E_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
+    return p->used;
+}
+
 bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
                   const struct regtag_origin *origin, struct error *e)
 {
     struct choice choice = choose(settings, origin);
     proxy_wipe(p);
-    if (!is_set(choice.url) || is_exempt(settings, origin))
-        return true;
+    return !is_set(choice.url) || is_exempt(settings, origin) ||
+           use(p, choice, choice.url == settings->proxy, e);
+}
 
-    const char *problem = parse_url(p, slice_of(choice.url), choice.url == settings->proxy);
-    p->used = !problem;
-    if (problem)
-        error_set(e, REGTAG_E_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
-    return p->used;
+bool proxy_check(struct proxy *p, const struct proxy_settings *settings, struct error *e)
+{
+    struct choice choice = {"--proxy", settings->proxy};
+    bool valid = !is_set(choice.url) || use(p, choice, true, e);
+    proxy_wipe(p);
+    return valid;
 }
 
 void proxy_wipe(struct proxy *p)

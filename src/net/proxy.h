@@ -38,6 +38,9 @@ struct proxy {
 bool proxy_choose(struct proxy *p, const struct proxy_settings *settings,
                   const struct regtag_origin *origin, struct error *e);
 
+/* Whether --proxy can be used, wherever it may be. False, and e set as above, if not. *p is only memory. */
+bool proxy_check(struct proxy *p, const struct proxy_settings *settings, struct error *e);
+
 /* Wipes the secret, if there was one, and leaves no proxy. */
 void proxy_wipe(struct proxy *p);
 

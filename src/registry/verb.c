@@ -71,6 +71,16 @@ enum regtag_event verb_failed(struct regtag *r, const struct error *problem)
     return verb_done(r);
 }
 
+/* What would help if the request failed, or was refused, because it went to Docker Hub by mistake. */
+static int hint_of(const struct reference *f, const struct error *problem)
+{
+    bool has_host = f->repository.data != f->name.data;
+    bool may_be_lost =
+        problem->status >= REGTAG_E_NOT_FOUND && problem->status <= REGTAG_E_NO_CONNECTION;
+    bool replaceable = problem->hint <= REGTAG_HINT_STALL || problem->hint == REGTAG_HINT_ADDRESS;
+    return !has_host && !f->library && may_be_lost && replaceable ? REGTAG_HINT_HOST : problem->hint;
+}
+
 void verb_describe(struct regtag *r, const char *tag, const struct error *problem, struct error *whole)
 {
     const struct reference *f = &r->reference;
@@ -83,7 +93,7 @@ void verb_describe(struct regtag *r, const char *tag, const struct error *proble
     error_clear(whole);
     error_set(whole, problem->status, "%.*s%s%.*s: %s", SLICE_ARG(f->name), separator,
               SLICE_ARG(reference), problem->text);
-    whole->hint = problem->hint;
+    whole->hint = hint_of(f, problem);
     remote_mask(&r->client.remote, whole->text, strlen(whole->text));
 }
 
@@ -100,7 +110,7 @@ enum regtag_event verb_settle(struct regtag *r, enum regtag_outcome outcome, con
         verb_describe(r, tag, problem, &r->result_error);
         r->result.status = (enum regtag_status)problem->status;
         r->result.error = r->result_error.text;
-        r->result.hint = (enum regtag_hint)problem->hint;
+        r->result.hint = (enum regtag_hint)r->result_error.hint;
         if (r->error.status == REGTAG_OK)
             r->error = r->result_error;
     }

@@ -6,7 +6,13 @@ import pytest
 from accounts import Account
 
 FOR_TESTS = "REGTAG_TRANSITIONS"
-NOT_OURS = ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"]
+NOT_OURS = [
+    "DOCKER_AUTH_CONFIG",
+    "DOCKER_CONFIG",
+    "REGISTRY_AUTH_FILE",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+]
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """Secrets are looked for everywhere, and found nowhere but where they belong."""
 
 import base64
+import json
+import os
 import re
 import resource
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,8 @@ from accounts import answering, auths
 from authority import LOOPBACK
 from fake import answer, errors
 from fronts import needs_tls
-from proxies import Proxy
+from program import Program
+from proxies import NOBODY, Proxy
 from token_server import (
     Gate,
     Tokens,
@@ -458,6 +463,29 @@ def test_a_registry_that_repeats_what_it_is_told(
     assert server.requests[-1].value("Authorization")
 
 
+@pytest.mark.parametrize("options", [[], ["-v"], ["--json"]], ids=["plain", "verbose", "json"])
+@pytest.mark.parametrize("how", ["words", "json_words"])
+def test_a_registry_that_repeats_a_key_of_several_lines(
+    canary, account, serve, password, how, options
+):
+    key = f'{{\n  "type": "service_account",\n  "private_key": "{password}\\n"\n}}\n'
+
+    def repeat(request):
+        said = f"not {user_and_password(request.value('Authorization'))[1]}".replace("\n", " ")
+        if how == "json_words":
+            return errors(403, "DENIED", json.dumps(said)[1:-1])
+        return answer(403, said.encode(), "Content-Type: text/plain")
+
+    server = serve(password_gate(repeat, USER, key))
+    canary.give(password, server)
+    account.docker_config(auths(server.host, USER, key))
+
+    result = canary.run("tag", *options, f"{server.host}/repo:old", "new", servers=[server])
+
+    assert result.status == 4, result
+    assert b"***" in result.err + result.out
+
+
 @pytest.mark.parametrize("options", [[], ["-v"]], ids=["plain", "verbose"])
 @pytest.mark.parametrize("kind", ["password", "identity"])
 def test_a_token_server_that_repeats_what_it_is_told(
@@ -502,7 +530,7 @@ BROKEN = {
     "half": '{{"auths":{{"{host}":{{"auth":"{}',
     "no_base64": '{{"auths":{{"{host}":{{"auth":"*{}"}}}}}}',
     "no_colon": '{{"auths":{{"{host}":{{"auth":"{}"}}}}}}',
-    "a_token_with_a_space": '{{"auths":{{"{host}":{{"identitytoken":"{} x"}}}}}}',
+    "a_token_with_a_space": '{{"auths":{{"{host}":{{"registrytoken":"{} x"}}}}}}',
     "twice": '{{"auths":{{"{host}":{{"auth":"{}","auth":"{}"}}}}}}',
 }
 
@@ -518,7 +546,7 @@ def test_a_file_that_cannot_be_understood(canary, account, serve, shelf, kind):
     assert result.status == 16, result
 
 
-@pytest.mark.parametrize("text", ["{}\nmore", "{}\x01", "{}\0", "{}" + "x" * 5000], ids=range(4))
+@pytest.mark.parametrize("text", ["{}\0", "{}\0more", "{}" + "x" * 17000, "x" * 17000 + "{}"], ids=range(4))
 def test_a_password_that_cannot_be_used(canary, account, serve, shelf, password, text):
     server = serve(password_gate(shelf, USER, password))
     path = account.write("password", text.format(password))
@@ -532,7 +560,7 @@ HELPERS = {
     "fails_with_an_answer": answering(USER, "{}") + "; exit 1",
     "answers_half": 'printf \'{{"Username":"somebody","Secret":"{}"\'',
     "answers_a_list": "echo '[\"{}\"]'",
-    "answers_with_a_line_end": 'printf \'%s\' \'{{"Username":"a","Secret":"{}\\n"}}\'',
+    "answers_with_a_nul": 'printf \'%s\' \'{{"Username":"a","Secret":"{}\\u0000"}}\'',
     "talks_without_end": "while echo {}; do :; done",
 }
 
@@ -588,3 +616,68 @@ def test_no_core_is_left(canary, account, serve, shelf, password):
     assert result.status == 0, result
     assert len(limits) == 1
     assert re.search(r"^Max core file size +0 ", limits[0], re.MULTILINE), limits
+
+
+@pytest.fixture
+def plain_user(account):
+    """Runs the program as somebody who is not root, in an empty home; the home, and who that is."""
+    root = os.geteuid() == 0
+    home = Path(tempfile.mkdtemp())
+    regtag = Program(shutil.copy(account.path, home / "regtag"))
+    home.chmod(0o755)
+
+    def run(*args, **env):
+        who = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if root else {}
+        return regtag(*args, env={"HOME": str(home), **env}, cwd=home, **who)
+
+    run.home = home
+    run.user = NOBODY if root else os.geteuid()
+    yield run
+    shutil.rmtree(home)
+
+
+def nothing_to_hide(home, host):
+    return [], {}
+
+
+def nothing_for_the_user(home, host):
+    return ["--anonymous"], {"REGTAG_TOKEN": "a-token", "DOCKER_AUTH_CONFIG": "{}"}
+
+
+def a_token(home, host):
+    return [], {"REGTAG_TOKEN": "a-token"}
+
+
+def a_variable(home, host):
+    return [], {"DOCKER_AUTH_CONFIG": json.dumps(auths(host, USER, "a-password"))}
+
+
+def a_file(home, host):
+    file = home / "config.json"
+    file.write_text(json.dumps(auths(host, USER, "a-password")))
+    return ["--authfile", file], {}
+
+
+def a_key(home, host):
+    return ["--cert", home / "certificate"], {}
+
+
+@pytest.mark.parametrize("hidden", [nothing_to_hide, nothing_for_the_user, a_token, a_variable, a_file, a_key])
+def test_only_who_has_secrets_cannot_be_traced(plain_user, serve, shelf, hidden):
+    """What cannot be traced, and leaves no core to anybody, has its files in /proc owned by root."""
+    owners = []
+
+    def look(request):
+        for pid, text in processes("cmdline"):
+            if text.startswith(bytes(plain_user.home)) and server.host.encode() in text:
+                owners.append(os.stat(f"/proc/{pid}/environ").st_uid)
+        return shelf(request)
+
+    server = serve(look)
+    args, env = hidden(plain_user.home, server.host)
+
+    result = plain_user("digest", f"{server.host}/repo:old", *args, **env)
+
+    assert result.status == 0, result
+    root_owns_it = hidden not in (nothing_to_hide, nothing_for_the_user)
+    assert owners == [0 if root_owns_it else plain_user.user]

@@ -82,6 +82,10 @@ def from_the_home(account, host, user, password):
     return {}
 
 
+def from_a_variable(account, host, user, password):
+    return {"env": {"DOCKER_AUTH_CONFIG": json.dumps(auths(host, user, password))}}
+
+
 SOURCES = [
     from_stdin,
     from_a_password_file,
@@ -91,6 +95,7 @@ SOURCES = [
     from_podmans_file,
     from_docker_config,
     from_the_home,
+    from_a_variable,
 ]
 BY_ORDER = [SOURCES[:2], *([one] for one in SOURCES[2:])]
 
@@ -316,7 +321,8 @@ PASSWORDS = {
     "with_quotes": "\"pass'\\word`$(id)",
     "of_other_letters": "pässwörd 密码 🔑",
     "with_percent_signs": "pass%41word%",
-    "of_4000_bytes": "0123456789" * 400,
+    "of_16_kib": "0123456789abcdef" * 1024,
+    "of_lines": '{\n  "type": "service_account",\r\n\t"key": "a\\nb"\n}\n\n',
 }
 
 
@@ -329,6 +335,23 @@ def test_a_password_may_be(account, serve, shelf, source, kind):
     result = run_with(account, ["digest", f"{server.host}/repo:old"], given)
 
     assert result.status == 0, result
+
+
+@pytest.mark.parametrize("source", [*SOURCES[:4], None], ids=lambda one: one and each(one))
+def test_a_longer_password_is_refused(account, server, source):
+    password = "x" * (16 * 1024 + 1)
+    if source:
+        given = source(account, server.host, USER, password)
+    else:
+        account.helper("test", answering(USER, password))
+        account.docker_config({"credsStore": "test"})
+        given = {}
+
+    result = run_with(account, ["digest", f"{server.host}/repo:old"], given)
+
+    assert result.status == 16, result
+    assert "x" * 9 not in result.complaint("16384")
+    assert server.connections == 0
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=["none", "lf", "crlf"])
@@ -353,6 +376,11 @@ CHALLENGES = {
     "behind_another_one": ['Negotiate, Basic realm="x"'],
     "before_another_one": ['Basic realm="x", Digest realm="y", nonce="z"'],
     "in_another_field": ["Negotiate", 'Basic realm="x"'],
+    "without_quotation_marks": ["Basic realm=/"],
+    "with_a_charset_behind_a_semicolon": ['Basic realm="x"; charset=UTF-8'],
+    "behind_one_that_is_broken": ['Digest realm="x"y, nonce="z", Basic realm="x"'],
+    "before_one_that_is_broken": ['Basic realm="x", Bearer realm="y'],
+    "beside_a_bearer_without_a_realm": ['Bearer service="y", Basic realm="x"'],
 }
 
 
@@ -713,43 +741,125 @@ def test_what_a_helper_leaves_behind_does_not_hold_up(helped, account, password)
     assert time.monotonic() - start < ENDS_WITHIN
 
 
-def test_a_missing_helper_of_the_host_is_an_error(account, server):
-    for config in (
-        {"credHelpers": {server.host: "absent"}},
-        {"credHelpers": {server.host: "absent"}, "auths": {server.host: entry(USER, "x")}},
-        {"credsStore": "absent", "auths": {server.host: {}}},
-    ):
-        account.docker_config(config)
-
-        result = account("digest", f"{server.host}/repo:old")
-
-        assert (result.status, result.out) == (16, b""), (config, result)
-        result.complaint("docker-credential-absent")
-        assert set(proofs(server)) <= {None}
+def leave_out(account, host):
+    return "is in no directory of PATH"
 
 
-def test_a_missing_store_without_an_entry_for_the_host_means_nobody(account, server):
-    account.docker_config({"credsStore": "absent", "auths": {"elsewhere.test": {}}})
-
-    result = account("digest", f"{server.host}/repo:old")
-
-    assert result.status == 4, result
-    assert set(proofs(server)) == {None}
-
-
-def test_a_helper_that_cannot_be_run_is_an_error(account, server):
-    account.docker_config({"credHelpers": {server.host: "test"}})
+def make_it_no_program(account, host):
     path = account.bin / "docker-credential-test"
     path.write_text("#!/bin/sh\n")
     path.chmod(0o600)
-    for env in ({}, {"PATH": ""}, {"PATH": str(account.home)}):
-        result = account("digest", f"{server.host}/repo:old", env=env)
+    return "is in no directory of PATH"
 
-        assert result.status == 16, (env, result)
+
+def make_it_one_of_windows(account, host):
+    path = account.bin / "docker-credential-test"
+    path.write_bytes(b"MZ\x90\0not for this machine")
     path.chmod(0o700)
-    path.write_text("#!/nowhere/at/all\n")
+    return "cannot be run: Exec format error"
 
+
+def make_it_run_by_nothing(account, host):
+    path = account.bin / "docker-credential-test"
+    path.write_text("#!/nowhere/at/all\n")
+    path.chmod(0o700)
+    return "cannot be run: No such file"
+
+
+def make_it_run_something_missing(account, host):
+    account.helper("test", "exec docker-credential-elsewhere")
+    return "cannot be run"
+
+
+NOT_RUN = [
+    leave_out,
+    make_it_no_program,
+    make_it_one_of_windows,
+    make_it_run_by_nothing,
+    make_it_run_something_missing,
+]
+
+
+def named_by_the_host(host):
+    return {"credHelpers": {host: "test"}}
+
+
+def named_beside_an_entry(host):
+    return {"credHelpers": {host: "test"}, "auths": {host: entry(USER, "x")}}
+
+
+def named_for_an_entry(host):
+    return {"credsStore": "test", "auths": {host: {}}}
+
+
+def named_for_all(host):
+    return {"credsStore": "test"}
+
+
+NAMED = [named_by_the_host, named_beside_an_entry, named_for_an_entry, named_for_all]
+
+
+@pytest.mark.parametrize("config", NAMED, ids=each)
+@pytest.mark.parametrize("break_it", NOT_RUN, ids=each)
+def test_a_helper_that_cannot_be_run_leads_to_no_other_login(
+    account, server, password, config, break_it
+):
+    words = break_it(account, server.host)
+    podman = account.write("run/containers/auth.json", config(server.host))
+    account.docker_config(auths(server.host, USER, password))
+    env = {"XDG_RUNTIME_DIR": str(podman.parent.parent)}
+
+    result = account("digest", f"{server.host}/repo:old", env=env)
+
+    assert (result.status, result.out) == (16, b""), result
+    warning, error = result.complaints
+    assert "trying without a login" in warning
+    for line in warning, error:
+        assert f"{podman}: docker-credential-test" in line and words in line, line
+    assert "401" in error
+    assert set(proofs(server)) == {None}
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["loud", "quiet"])
+def test_a_helper_that_cannot_be_run_does_not_matter_where_none_is_needed(
+    account, serve, shelf, quiet
+):
+    server = serve(shelf)
+    account.docker_config({"credsStore": "absent"})
+
+    result = account("tag", f"{server.host}/repo:old", "new", *quiet)
+
+    assert result.status == 0, result
+    if quiet:
+        assert result.err == b""
+    else:
+        result.complaint("docker-credential-absent", "trying without a login")
+
+
+def test_a_helper_that_cannot_be_run_is_why_each_name_failed(account, server):
+    account.docker_config({"credsStore": "absent"})
+
+    result = account("tag", "--json", f"{server.host}/repo:old", "one", "two")
+
+    assert result.status == 16, result
+    for row in result.objects:
+        assert row["status"] == 16 and "docker-credential-absent" in row["error"], row
+
+
+def test_a_refusal_that_is_not_401_is_not_the_helpers_fault(account, serve):
+    server = serve(lambda request: errors(403, "DENIED", "no"))
+    account.docker_config({"credsStore": "absent"})
+
+    assert account("manifest", f"{server.host}/repo:old").status == 4
+
+
+def test_a_helper_that_was_not_found_may_come_later(account, server, password):
+    account.docker_config({"credsStore": "late"})
     assert account("digest", f"{server.host}/repo:old").status == 16
+
+    account.helper("late", answering(USER, password))
+
+    assert account("digest", f"{server.host}/repo:old").status == 0
 
 
 @pytest.mark.parametrize(

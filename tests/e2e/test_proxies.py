@@ -221,6 +221,18 @@ def test_a_password_on_the_command_line_is_refused(plain, guarded_proxy, passwor
     assert guarded_proxy.connections == 0
 
 
+@pytest.mark.parametrize("kind", UNUSABLE)
+@pytest.mark.parametrize("exempt", [[], ["--no-proxy", "*"]], ids=["here", "no_proxy"])
+def test_an_unusable_option_is_refused_where_none_is_needed(account, server, proxy, kind, exempt):
+    url = UNUSABLE[kind].format(host=proxy.host, port=proxy.port)
+
+    result = account("digest", f"{server.host}/repo:old", "--proxy", url, *exempt)
+
+    assert (result.status, result.out) == (2, b""), result
+    result.complaint("--proxy")
+    assert server.connections == 0
+
+
 def test_an_unusable_proxy_does_not_matter_where_none_is_needed(account, server):
     result = account("digest", f"{server.host}/repo:old", env={"http_proxy": "ftp://nonsense"})
 

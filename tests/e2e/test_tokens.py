@@ -294,6 +294,28 @@ def test_a_realm_may_be(account, serve, shelf, tokens, auth, kind):
     assert query == {**more, "service": SERVICE, "scope": "repository:repo:pull"}
 
 
+UNQUOTED = {
+    "commas": "Bearer realm=http://{auth}/token?account=x,service=here",
+    "semicolons": "Bearer realm=http://{auth}/token?account=x; service=here",
+    "spaces": "Bearer realm=http://{auth}/token?account=x service=here",
+    "another_that_is_broken": 'Basic realm="x"y, Bearer realm=http://{auth}/token?account=x,service=here',
+}
+
+
+@pytest.mark.parametrize("kind", UNQUOTED)
+def test_a_realm_may_be_without_quotation_marks(account, serve, shelf, tokens, auth, kind):
+    server = serve(Gate(shelf, tokens.allows, UNQUOTED[kind].format(auth=auth.host)))
+    tokens.instead = lambda request: tokens.give_whatever()
+
+    result = account("digest", f"{server.host}/repo:old")
+
+    assert result.status == 0, result
+    [asked] = auth.requests
+    assert asked.path == "/token"
+    query = parameters(asked.query)
+    assert query == {"account": "x", "service": "here", "scope": "repository:repo:pull"}
+
+
 @pytest.mark.parametrize("realm", ["/token", "token", "//{host}/token", "?service-of=x"])
 def test_a_realm_may_be_relative(account, serve, shelf, tokens, realm):
     def respond(request):
@@ -385,6 +407,21 @@ def test_an_answer_may_say(known, shelf, document, tokens, auth, server, fields,
     assert len(auth.requests) <= 2
 
 
+@pytest.mark.parametrize("name", ["token", "access_token"])
+@pytest.mark.parametrize("nothing", [None, ""], ids=["null", "empty"])
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_a_name_without_a_token_is_as_good_as_none(account, tokens, server, name, nothing, first):
+    def respond(request):
+        body = json.loads(tokens.give_whatever().split(b"\r\n\r\n", 1)[1])
+        other = {"token": "access_token", "access_token": "token"}[name]
+        given = [(name, nothing), (other, body["token"])]
+        return told(dict(given if first else reversed(given)))
+
+    tokens.instead = respond
+
+    assert account("digest", f"{server.host}/repo:old").status == 0
+
+
 @pytest.mark.parametrize("size", [4 * KIB, 16 * KIB])
 def test_a_token_may_be_long(known, tokens, server, size):
     tokens.size = size
@@ -401,6 +438,27 @@ def test_a_token_may_have_all_its_letters(account, tokens, server):
 
     assert account("digest", f"{server.host}/repo:old").status == 0
     assert proofs(server)[-1] == f"Bearer {token}"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_helper_that_cannot_be_run_is_why_there_is_no_token(
+    account, tokens, auth, server, status
+):
+    tokens.instead = lambda request: errors(status, "DENIED", "nobody is not let in")
+    account.docker_config({"credsStore": "absent"})
+
+    result = account("digest", f"{server.host}/repo:old")
+
+    assert result.status == 16, result
+    _, error = result.complaints
+    assert "docker-credential-absent" in error and auth.host in error
+
+
+def test_a_helper_that_cannot_be_run_leaves_what_anybody_may_read(account, server):
+    account.docker_config({"credsStore": "absent"})
+
+    assert account("digest", f"{server.host}/repo:old").status == 0
+    assert account("tag", f"{server.host}/repo:old", "new").status == 16
 
 
 def told(value):
@@ -751,7 +809,7 @@ def test_an_identity_token_is_exchanged(account, shelf, document, auth, server, 
     assert not any(identity in (proof or "") for proof in proofs(server))
 
 
-@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("status", [404, 405, 415, 501])
 @pytest.mark.parametrize("source", IDENTITIES, ids=lambda source: source.__name__)
 def test_where_there_is_no_post_get_is_tried(
     account, shelf, tokens, auth, server, identity, source, status
@@ -800,6 +858,25 @@ def test_an_identity_token_may_be_long(account, tokens, auth, server, post):
 
     assert result.status == 0, result
     assert methods(auth) == (["POST"] if post == 200 else ["POST", "GET"])
+
+
+@pytest.mark.parametrize("post", [200, 404], ids=["post", "get"])
+def test_an_identity_token_may_have_spaces(account, tokens, auth, server, post):
+    identity = "an identity & 100%+ more~"
+    tokens.identities[identity] = USER
+    tokens.post = post
+    identity_in_a_file(account, server, identity)
+
+    assert account("digest", f"{server.host}/repo:old").status == 0
+
+
+def test_a_password_for_a_token_server_may_be_long(account, tokens, server):
+    tokens.accounts[USER] = "\n" * (16 * KIB)
+    account.docker_config(auths(server.host, USER, tokens.accounts[USER]))
+
+    result = account("tag", f"{server.host}/repo:old", "new")
+
+    assert (result.status, result.err) == (0, b""), result
 
 
 def test_an_identity_token_does_not_answer_basic(account, serve, shelf, identity):

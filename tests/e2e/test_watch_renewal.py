@@ -268,7 +268,7 @@ def test_a_password_that_is_of_no_use_for_a_while(account, watch, serve, shelf, 
     watcher = watch(image, *OPEN, "-v", *options, env={**account.env, **variables})
     watcher.err.next(ASKED)
 
-    folder.put(login="")
+    folder.put(login="\0")
     (told,) = complaints(poll(watcher))
     assert "login" in told or ".json" in told
     folder.put(login=content(password))

@@ -5,6 +5,7 @@ import re
 import pytest
 from fake import answer, errors
 from images import OCI_MANIFEST, digest_of
+from proxies import Proxy
 
 PRINTABLE_LINES = re.compile(rb"([\x20-\x7e]*\n)*")
 NASTY = r"first\u001b[31mred\u0007\r\nsecond\u009b caf\u00e9 \u202e"
@@ -118,6 +119,56 @@ def test_an_error_body_of_any_kind_makes_one_printable_line(regtag, serve, body,
     assert len(last) < 2000
     if not options:
         result.complaint()
+
+
+def challenged(request):
+    return errors(401, "UNAUTHORIZED", "", 'WWW-Authenticate: Basic realm="x"')
+
+
+def refused(request):
+    return errors(403, "DENIED", "no")
+
+
+MISTYPED = {
+    "tag": ["myhost/busybox", "new"],
+    "ls": ["myhost/busybox"],
+    "manifest": ["myhost/busybox"],
+    "digest": ["myhost/busybox"],
+    "delete": ["myhost/busybox:old"],
+}
+
+
+@pytest.mark.parametrize("respond", [challenged, refused])
+@pytest.mark.parametrize("verb", MISTYPED)
+def test_a_host_that_was_refused_by_docker_hub_is_told(regtag, verb, respond):
+    """A proxy answers, so that nothing really goes there."""
+    with Proxy(instead=respond) as proxy:
+        result = regtag(verb, "--plain-http", "--proxy", proxy.url, *MISTYPED[verb])
+
+    assert result.status == 4, result
+    result.complaint("myhost/busybox", '"myhost" was read as', "Docker Hub", '"myhost:443/..."')
+    assert proxy.requests[0].target.startswith("http://registry-1.docker.io/v2/myhost/busybox/")
+
+
+@pytest.mark.parametrize("verb", MISTYPED)
+def test_a_host_is_told_if_docker_hub_is_not_reached(regtag, dead_port, verb):
+    proxy = f"http://127.0.0.1:{dead_port}"
+
+    result = regtag(verb, "--plain-http", "--proxy", proxy, *MISTYPED[verb])
+
+    assert result.status == 5, result
+    told = result.complaint("myhost/busybox", '"myhost" was read as', '"myhost:443/..."')
+    assert "--resolve" not in told
+
+
+@pytest.mark.parametrize("image", ["busybox", "docker.io/some/body", "my.host/busybox"])
+def test_nothing_is_told_of_docker_hub_where_it_is_meant(regtag, dead_port, image):
+    proxy = f"http://127.0.0.1:{dead_port}"
+
+    result = regtag("digest", "--plain-http", "--proxy", proxy, image)
+
+    assert result.status == 5, result
+    assert "Docker Hub" not in result.complaint()
 
 
 def test_an_error_is_quoted_in_json(regtag, serve, shelf):

@@ -112,7 +112,7 @@ class Tokens:
         self.expires_in = 300  # None: it does not say
         self.lifetime = 300  # seconds, that a signed token really lives
         self.size = 0  # bytes that a token is made long
-        self.post = 200  # or 404, 405
+        self.post = 200  # or 404, 405, 415, 501
         self.service = SERVICE  # what it wants to be called; None: nothing at all
         self.grant = lambda user, actions: actions if user else actions & {"pull"}
         self.instead = None  # a function from a request to an answer

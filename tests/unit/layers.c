@@ -200,20 +200,24 @@ static int run_link(const struct layer_case *c)
 
 /* ---- challenge, token ------------------------------------------------------------------------ */
 
-/* Writes the lines of one WWW-Authenticate value. */
-static bool write_challenges(struct writer *w, struct slice value)
+/* Writes the lines of one WWW-Authenticate value, without those of malformed challenges. */
+static void write_challenges(struct writer *w, struct slice value)
 {
     struct slice name, text;
     bool inside = false;
+    size_t good = w->used; /* before the current challenge */
     for (;;) {
         switch (challenge_next(&value, &inside, &name, &text)) {
-        case CHALLENGE_SCHEME: write_format(w, "%s%.*s", w->used ? "\n" : "", SLICE_ARG(name)); break;
+        case CHALLENGE_SCHEME:
+            good = w->used;
+            write_format(w, "%s%.*s", w->used ? "\n" : "", SLICE_ARG(name));
+            break;
         case CHALLENGE_PARAMETER:
             write_format(w, "\n%.*s=", SLICE_ARG(name));
             write_unquoted(w, text);
             break;
-        case CHALLENGE_END: return true;
-        default: return false;
+        case CHALLENGE_BROKEN: w->used = good; break;
+        case CHALLENGE_END: return;
         }
     }
 }
@@ -223,8 +227,7 @@ static int run_challenge(const struct layer_case *c)
     struct slice rest = c->input;
     struct writer w = writer_to(c->out, c->out_size - 1);
     while (rest.data)
-        if (!write_challenges(&w, slice_split(&rest, '\n')))
-            return reject(c);
+        write_challenges(&w, slice_split(&rest, '\n'));
     c->out[w.used] = '\0';
     return w.used && !w.overflow ? LAYER_ACCEPTED : reject(c);
 }

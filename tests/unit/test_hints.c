@@ -301,7 +301,8 @@ static void a_guard_that_cannot_be_checked_says_what_would_help(void **state)
 static void the_hints_of_the_transport_are_passed_on(void **state)
 {
     static const enum regtag_hint hints[] = {REGTAG_HINT_SCHEME_PLAIN, REGTAG_HINT_CA,
-                                             REGTAG_HINT_CERTIFICATE, REGTAG_HINT_CLOCK};
+                                             REGTAG_HINT_CERTIFICATE, REGTAG_HINT_CLOCK,
+                                             REGTAG_HINT_ADDRESS};
     (void)state;
     for (size_t i = 0; i < COUNT(hints); i++)
         for (unsigned never = 0; never < 2; never++) {
@@ -317,13 +318,45 @@ static void the_hints_of_the_transport_are_passed_on(void **state)
         }
 }
 
+static void a_first_part_that_is_no_host_may_be_meant_as_one(void **state)
+{
+    static const struct {
+        const char *image;
+        enum regtag_status status;
+        enum regtag_hint hint, expected;
+    } cases[] = {
+        {"myhost/a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_ADDRESS, REGTAG_HINT_HOST},
+        {"myhost/a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_NONE, REGTAG_HINT_HOST},
+        {"myhost/a/b:c", REGTAG_E_NO_CONNECTION, REGTAG_HINT_NONE, REGTAG_HINT_HOST},
+        {"myhost/a", REGTAG_E_UNTRUSTED, REGTAG_HINT_CA, REGTAG_HINT_CA},
+        {"myhost/a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_SCHEME_TLS, REGTAG_HINT_SCHEME_TLS},
+        {"a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_ADDRESS, REGTAG_HINT_ADDRESS},
+        {"docker.io/a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_ADDRESS, REGTAG_HINT_ADDRESS},
+        {"docker.io/a/b", REGTAG_E_NO_CONNECTION, REGTAG_HINT_ADDRESS, REGTAG_HINT_ADDRESS},
+        {"my.host/a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_ADDRESS, REGTAG_HINT_ADDRESS},
+        {"myhost:443/a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_ADDRESS, REGTAG_HINT_ADDRESS},
+        {"localhost/a", REGTAG_E_NO_CONNECTION, REGTAG_HINT_NONE, REGTAG_HINT_NONE},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        run.wire.refused = true;
+        run.wire.failure =
+            (struct regtag_failure){.status = cases[i].status, .text = "why", .hint = cases[i].hint};
+        ask_digest(&run, cases[i].image);
+        expect_hint(&run, cases[i].status, cases[i].expected);
+        finish(&run);
+    }
+}
+
 /* ---- The command ----------------------------------------------------------------------------- */
 
 static void each_hint_has_words(void **state)
 {
     (void)state;
     assert_string_equal(hint_message("why", REGTAG_HINT_NONE), "why");
-    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CLOCK; hint++) {
+    for (int hint = REGTAG_HINT_NONE + 1; hint < REGTAG_HINT_HOST; hint++) {
         const char *text = hint_message("why", hint);
         assert_memory_equal(text, "why; ", 5);
         assert_true(strstr(text, "--") || strstr(text, "\"regtag "));
@@ -334,7 +367,7 @@ static void each_hint_has_words(void **state)
 static void a_hint_of_a_later_library_has_no_words(void **state)
 {
     (void)state;
-    assert_string_equal(hint_message("why", REGTAG_HINT_CLOCK + 1), "why");
+    assert_string_equal(hint_message("why", REGTAG_HINT_HOST + 1), "why");
     assert_string_equal(hint_message("why", 1000), "why");
     assert_string_equal(hint_message("why", -1), "why");
 }
@@ -345,7 +378,7 @@ static void a_long_message_is_cut_and_not_its_hint(void **state)
     (void)state;
     memset(message, 'x', sizeof message - 1);
     message[sizeof message - 1] = '\0';
-    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CLOCK; hint++) {
+    for (int hint = REGTAG_HINT_NONE + 1; hint < REGTAG_HINT_HOST; hint++) {
         char words[ERROR_TEXT_MAX];
         snprintf(words, sizeof words, "%s", hint_message("", hint));
         const char *text = hint_message(message, hint);
@@ -354,9 +387,26 @@ static void a_long_message_is_cut_and_not_its_hint(void **state)
     }
 }
 
+static void a_host_is_named_and_so_is_how_to_write_it(void **state)
+{
+    char message[ERROR_TEXT_MAX];
+    (void)state;
+    assert_string_equal(
+        hint_message("myhost/a/b:c: why", REGTAG_HINT_HOST),
+        "myhost/a/b:c: why; \"myhost\" was read as a part of a name on Docker Hub, since a "
+        "host has a '.' or a ':' in it: \"myhost:443/...\" is one");
+    memset(message, 'x', sizeof message - 1);
+    message[sizeof message - 1] = '\0';
+    const char *text = hint_message(message, REGTAG_HINT_HOST);
+    assert_int_equal(strlen(text), ERROR_TEXT_MAX - 1);
+    assert_non_null(strstr(text, ":443/...\" is one"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_host_is_named_and_so_is_how_to_write_it),
+        cmocka_unit_test(a_first_part_that_is_no_host_may_be_meant_as_one),
         cmocka_unit_test(success_needs_no_help),
         cmocka_unit_test(most_errors_have_no_hint),
         cmocka_unit_test(more_time_would_help),

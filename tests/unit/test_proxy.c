@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <sys/prctl.h>
+
 #include "cli/proxy_env.h"
 #include "net/no_proxy.h"
 #include "net/proxy.h"
@@ -406,11 +408,47 @@ static void an_option_has_no_secret(void **state)
     assert_chosen((struct proxy_settings){.proxy = "http://a:3128"}, true, "a");
 }
 
+static void an_option_is_checked_wherever_it_is_used(void **state)
+{
+    static const struct {
+        const char *url;
+        bool valid;
+    } cases[] = {
+        {NULL, true},          {"", true},           {"http://a:3128", true}, {"a", true},
+        {"socks5://a", false}, {"https://a", false}, {"http://", false},      {"u:canary@a", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct proxy_settings s = {.proxy = cases[i].url, .no_proxy = "*", .env_all = "socks5://a"};
+        struct error e = {.status = 0};
+        assert_int_equal(proxy_check(&proxy, &s, &e), cases[i].valid);
+        assert_int_equal(e.status, cases[i].valid ? 0 : REGTAG_E_USAGE);
+        assert_false(proxy.used);
+        assert_null(strstr(e.text, "canary"));
+    }
+}
+
 /* Asserts that nothing is left of it. */
 static void assert_no_secret(void)
 {
     for (size_t i = 0; i < sizeof proxy.authorization; i++)
         assert_int_equal(proxy.authorization[i], 0);
+}
+
+static void one_is_hidden_before_a_secret_is_read(void **state)
+{
+    static const struct {
+        const char *url;
+        bool hidden;
+    } cases[] = {{NULL, false}, {"http://a:3128", false}, {"http://u:canary@a", true}, {"u@a", true}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
+        chosen((struct proxy_settings){.env_https = cases[i].url}, true, "localhost");
+        assert_int_equal(prctl(PR_GET_DUMPABLE), 1);
+        chosen((struct proxy_settings){.env_https = cases[i].url}, true, "b");
+        assert_int_equal(prctl(PR_GET_DUMPABLE), !cases[i].hidden);
+    }
 }
 
 static void a_secret_is_wiped(void **state)
@@ -998,6 +1036,8 @@ int main(void)
         cmocka_unit_test(a_host_that_is_too_long_is_refused),
         cmocka_unit_test(a_secret_of_4096_bytes_is_taken_and_no_more),
         cmocka_unit_test(an_option_has_no_secret),
+        cmocka_unit_test(an_option_is_checked_wherever_it_is_used),
+        cmocka_unit_test(one_is_hidden_before_a_secret_is_read),
         cmocka_unit_test(a_secret_is_wiped),
         cmocka_unit_test(a_secret_is_recognised),
         cmocka_unit_test_setup(lower_case_wins_and_empty_is_unset, clear_environment),
