@@ -148,9 +148,10 @@ static enum tunnel_progress take(struct tunnel *t, struct slice in, struct error
             break;
         case HTTP_END: return fail_refused(t, e);
         case HTTP_BROKEN:
-            return t->refused ? fail_refused(t, e)
-                              : fail(t, e, REGTAG_E_PROTOCOL,
-                                     "does not answer as a proxy does: ", t->response.problem);
+            return t->response.status >= 300
+                       ? fail_refused(t, e)
+                       : fail(t, e, REGTAG_E_PROTOCOL,
+                              "does not answer as a proxy does: ", t->response.problem);
         }
     }
     return progress;
@@ -168,6 +169,7 @@ static enum tunnel_progress await_answer(struct tunnel *t)
 {
     tunnel_end(t);
     http_response_start(&t->response, false, t->memory);
+    t->response.connect_request = true;
     return TUNNEL_READ;
 }
 

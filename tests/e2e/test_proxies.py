@@ -539,8 +539,15 @@ def test_interim_answers_of_a_proxy_are_passed_over(tls, proxy):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nVia: 1.1 somewhere\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X-Filler: " + b"x" * 8000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
-    ids=["http_1_0", "no_reason", "a_coding", "a_length", "long_fields"],
+    ids=[
+        *["http_1_0", "no_reason", "a_coding", "a_length", "long_fields", "a_length_and_a_coding"],
+        *["identity", "an_empty_length", "a_coding_in_http_1_0"],
+    ],
 )
 def test_a_tunnel_begins_behind_the_head(tls, monkeypatch, proxy, established):
     monkeypatch.setattr("proxies.ESTABLISHED", established)

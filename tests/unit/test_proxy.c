@@ -683,6 +683,10 @@ static void any_2xx_opens_the_tunnel_and_has_no_body(void **state)
         "HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\n",
         "HTTP/1.1 299 Odd\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 204 No Content\r\nContent-Type: text/plain\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
     };
     (void)state;
@@ -787,6 +791,11 @@ static void a_refusal_is_told_in_the_proxys_words(void **state)
          "the proxy a:1 refuses to connect: 403 Forbidden: cut"},
         {"http://a:1", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n",
          5, "the proxy a:1 refuses to connect: 403 Forbidden"},
+        {"http://a:1",
+         "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", 5,
+         "the proxy a:1 refuses to connect: 403 Forbidden"},
+        {"http://a:1", "HTTP/1.0 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n", 5,
+         "the proxy a:1 refuses to connect: 502 Bad Gateway"},
     };
     (void)state;
     check_refusals(cases, COUNT(cases));
