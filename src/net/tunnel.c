@@ -6,6 +6,7 @@
 
 #include "base/sizes.h"
 #include "base/wipe.h"
+#include "http/challenge.h"
 #include "http/request.h"
 #include "regtag_sockets.h"
 
@@ -69,6 +70,9 @@ static const char *refusal_text(const struct tunnel *t)
 {
     if (t->response.status != 407)
         return "refuses to connect: ";
+    if (proxy_lacks_basic(http_response_fields(&t->response)))
+        return "takes no user and password, only logins that regtag does not support (NTLM, Negotiate, "
+               "...); one on this machine, such as cntlm, can log in to it: ";
     return t->proxy->authorization[0] ? "does not accept the user and password in its URL: "
                                       : "wants a user and password (http_proxy and https_proxy take "
                                         "http://USER:PASSWORD@HOST:PORT): ";
