@@ -129,9 +129,7 @@ static const struct meaning SPEAKS_TLS = {400,
 /* Whoever is asked, a 407 is a proxy's. */
 static const struct meaning PROXY_LOGIN[] = {
     {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy wants a user and a password, or others"},
-    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0,
-     "the proxy takes no user and password, only logins that are not supported (NTLM, Negotiate, ...); "
-     "one on this machine, such as cntlm, can log in to it"},
+    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, PROXY_LACKS_BASIC},
 };
 
 /* Terminates: the last entry of ANSWER_MEANINGS matches everything. */

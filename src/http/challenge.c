@@ -93,6 +93,10 @@ static bool may_offer_basic(struct slice value, bool *any)
     return false;
 }
 
+const char PROXY_LACKS_BASIC[] =
+    "the proxy takes no user and password, only logins that are not supported (NTLM, Negotiate, ...); "
+    "one on this machine, such as cntlm, can log in to it";
+
 bool proxy_lacks_basic(struct slice section)
 {
     struct slice field, value;

@@ -21,6 +21,9 @@ enum challenge_part challenge_next(struct slice *in, bool *inside, struct slice 
  * False if one is malformed. */
 bool proxy_lacks_basic(struct slice section);
 
+/* What to say then; begins with "the proxy ". */
+extern const char PROXY_LACKS_BASIC[];
+
 /* Writes a value without its escapes. */
 void write_unquoted(struct writer *w, struct slice value);
 

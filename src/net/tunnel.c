@@ -69,13 +69,12 @@ static enum tunnel_progress fail(struct tunnel *t, struct error *e, int status, 
 static const char *refusal_text(const struct tunnel *t)
 {
     if (t->response.status != 407)
-        return "refuses to connect: ";
+        return "refuses to connect";
     if (proxy_lacks_basic(http_response_fields(&t->response)))
-        return "takes no user and password, only logins that regtag does not support (NTLM, Negotiate, "
-               "...); one on this machine, such as cntlm, can log in to it: ";
-    return t->proxy->authorization[0] ? "does not accept the user and password in its URL: "
+        return PROXY_LACKS_BASIC + sizeof "the proxy " - 1;
+    return t->proxy->authorization[0] ? "does not accept the user and password in its URL"
                                       : "wants a user and password (http_proxy and https_proxy take "
-                                        "http://USER:PASSWORD@HOST:PORT): ";
+                                        "http://USER:PASSWORD@HOST:PORT)";
 }
 
 /* Adds text from the proxy, unless it contains our secret. */
@@ -93,6 +92,7 @@ static enum tunnel_progress fail_refused(struct tunnel *t, struct error *e)
 {
     char text[2 * TUNNEL_REASON_MAX + 32];
     struct writer w = writer_to(text, sizeof text - 1);
+    write_text(&w, ": ");
     write_number(&w, t->response.status);
     add_text(&w, t->proxy, " ", slice_from(http_response_status_line(&t->response), 12));
     add_text(&w, t->proxy, ": ", written(&t->reason));

@@ -817,7 +817,7 @@ static void a_proxy_that_wants_credentials_says_so(void **state)
 
 #define WHO "HTTP/1.1 407 Who?\r\n"
 #define OTHER_LOGINS                                                                                    \
-    "takes no user and password, only logins that regtag does not support (NTLM, Negotiate, ...); "     \
+    "takes no user and password, only logins that are not supported (NTLM, Negotiate, ...); "           \
     "one on this machine, such as cntlm, can log in to it: 407 Who?"
 #define A_PASSWORD                                                                                      \
     "wants a user and password (http_proxy and https_proxy take http://USER:PASSWORD@HOST:PORT): "      \
