@@ -176,8 +176,8 @@ unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_reader outage \
                 output process proxy_env report schedule undo_index) \
-                $(patsubst %,src/net/%.c,address child file hide no_proxy proxy tunnel) \
-                $(patsubst %,src/embed/regtag_%.c,address sockets connect)
+                $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tunnel) \
+                $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect)
 
 # ---- Programs --------------------------------------------------------------------------------
 
@@ -211,6 +211,9 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 
 # Counts comparisons.
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
+
+# Answers instead of name servers.
+$(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
 
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(rsa_unused))
@@ -368,11 +371,12 @@ toolchain: | packages
 check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
-# A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space.
+# A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
+# way of looking names up.
 check-small:
 	+$(MAKE) --no-print-directory TARGET=$(shell uname -m)-linux-musl MANIFEST_MAX=262144 CONNECTIONS_MAX=3 OUT=$(OUT)/small
 	BUILD=$(OUT) TLS=$(TLS) REGTAG=$(OUT)/small/regtag REGTAG_SMALL=$(OUT)/small/regtag PYTHONDONTWRITEBYTECODE=1 \
-	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py tests/e2e/test_names.py
 
 # How much of src/embed the tests of the command run.
 coverage:
