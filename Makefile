@@ -163,7 +163,7 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
-rsa_unused     := third_party/regtag_rsa_unused.c
+ours           := third_party/regtag_rsa_unused.c third_party/regtag_x509.c
 endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
@@ -213,7 +213,7 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
 
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
-$(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(rsa_unused))
+$(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(ours))
 %.a:
 	echo '  AR  $@'
 	rm -f $@
@@ -273,6 +273,10 @@ $(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1
 # Nobody encrypts or decrypts with an RSA key.
 $(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
+
+# Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
+$(OBJ)/mbedtls/x509.o: CPPFLAGS += -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
+$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: CPPFLAGS += -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
 
 # The clock of a device is not believed when it is before this.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)

@@ -13,6 +13,7 @@
 #include "net/tls_platform.h"
 #include "net/tls_trust.h"
 #include "regtag_tls_mbedtls.h"
+#include "regtag_x509.h"
 
 #define DATES ((uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE))
 
@@ -31,47 +32,90 @@ static struct regtag_mbedtls tls;
 
 /* ---- Trust ----------------------------------------------------------------------------------- */
 
-struct candidates {
+static struct slice slice_of_raw(const mbedtls_x509_crt *certificate)
+{
+    return (struct slice){(const char *)certificate->raw.p, certificate->raw.len};
+}
+
+/* How well a CA fits a certificate that names it as its issuer. */
+enum fit { NOT_ISSUER, ISSUER_OUT_OF_DATE, ISSUER };
+
+struct candidate {
     struct peer *peer;
     const mbedtls_x509_crt *child;
-    mbedtls_x509_crt *list;
-    bool failed;
+    mbedtls_x509_crt *best; /* or NULL */
 };
 
-/* A trusted certificate whose subject is the issuer. */
+static void release_certificate(mbedtls_x509_crt *certificate)
+{
+    if (certificate)
+        mbedtls_x509_crt_free(certificate);
+    mbedtls_free(certificate);
+}
+
+/* NULL: it cannot be parsed, or there is no memory. */
+static mbedtls_x509_crt *parse_certificate(struct slice der)
+{
+    mbedtls_x509_crt *certificate = mbedtls_calloc(1, sizeof *certificate);
+    if (!certificate)
+        return NULL;
+    mbedtls_x509_crt_init(certificate);
+    if (regtag_x509_parse(certificate, (const unsigned char *)der.data, der.size, 1) == 0)
+        return certificate;
+    release_certificate(certificate);
+    return NULL;
+}
+
+static enum fit fit(const mbedtls_x509_crt *child, mbedtls_x509_crt *issuer)
+{
+    mbedtls_x509_crt alone = *child;
+    uint32_t flags;
+    alone.next = NULL; /* not by way of others that the server sends */
+    mbedtls_x509_crt_verify(&alone, issuer, NULL, NULL, &flags, NULL, NULL);
+    if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
+        return NOT_ISSUER;
+    return flags & DATES ? ISSUER_OUT_OF_DATE : ISSUER;
+}
+
+/* A trusted certificate whose subject is the issuer. Several may have that name, so keep only the best one: memory
+ * must not depend on how many there are. */
 static bool add_candidate(void *context, struct slice der, bool own)
 {
-    struct candidates *c = context;
-    struct slice child = {(const char *)c->child->raw.p, c->child->raw.len};
-    if (own && slice_equal(der, child))
+    struct candidate *c = context;
+    enum fit best = NOT_ISSUER;
+    if (own && slice_equal(der, slice_of_raw(c->child)))
         c->peer->named = c->child;
-    if (!c->list) {
-        c->list = mbedtls_calloc(1, sizeof *c->list);
-        c->failed = c->list == NULL;
-        if (c->failed)
-            return false;
-        mbedtls_x509_crt_init(c->list);
+    if (c->best && slice_equal(der, slice_of_raw(c->best)))
+        return true;
+    if (c->best)
+        best = fit(c->child, c->best);
+    if (best == ISSUER)
+        return false;
+    if (best == NOT_ISSUER) {
+        release_certificate(c->best);
+        c->best = parse_certificate(der);
+        return true;
     }
-    /* One that cannot be parsed is skipped. */
-    mbedtls_x509_crt_parse_der(c->list, (const unsigned char *)der.data, der.size);
+    mbedtls_x509_crt *other = parse_certificate(der);
+    if (other && fit(c->child, other) == ISSUER) {
+        mbedtls_x509_crt *late = c->best;
+        c->best = other;
+        other = late;
+    }
+    release_certificate(other);
     return true;
 }
 
-/* Loads only the certificates that may have signed this one, so that memory does not grow with the
- * number of CAs. */
+/* Loads only the certificate that may have signed this one, so that memory does not grow with the number
+ * of CAs. */
 static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x509_crt **found)
 {
     struct peer *p = context;
     struct slice issuer = {(const char *)child->issuer_raw.p, child->issuer_raw.len};
-    struct candidates c = {p, child, NULL, false};
+    struct candidate c = {p, child, NULL};
     tls_trust_find(settings, p->origin, issuer, add_candidate, &c);
-    if (c.list && c.list->raw.p == NULL) {
-        mbedtls_x509_crt_free(c.list);
-        mbedtls_free(c.list);
-        c.list = NULL;
-    }
-    *found = c.list;
-    return c.failed ? MBEDTLS_ERR_X509_ALLOC_FAILED : 0;
+    *found = c.best;
+    return 0;
 }
 
 /* ---- Pins ------------------------------------------------------------------------------------ */

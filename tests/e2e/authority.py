@@ -181,7 +181,7 @@ _CLIENT = {"purposes": "clientAuth"}
 
 def _new_key(kind):
     """For `openssl req`."""
-    if kind.startswith("rsa:"):
+    if kind == "ed25519" or kind.startswith("rsa:"):
         return ["-newkey", kind]
     return ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
 

@@ -102,16 +102,68 @@ def test_an_authority_of_the_same_name_does_no_harm(
     assert trusted(run(regtag, site, "--cacert", file), document)
 
 
-def test_more_authorities_of_the_same_name_than_there_is_memory_for(
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_sixty_copies_of_the_authority_need_no_more_memory_than_one(
+    regtag, serve_tls, document, workshop, tmp_path, place
+):
+    top = workshop.root(key=workshop.key("rsa:4096", "authority"))
+    site = serve_tls(workshop.server(top))
+    namesake = workshop.root(key=workshop.key("rsa:4096", "server"))
+    copies = [top] * 60 + [namesake] * 60
+    file = bundle(tmp_path / "bundle.crt", *(copies if place == "first" else copies[::-1]))
+
+    assert trusted(run(regtag, site, "--cacert", file), document)
+
+
+def test_many_authorities_of_the_same_name_of_which_none_is_it(
     regtag, site, workshop, tmp_path
 ):
-    """All of them may have signed it. That another one might help, which a message about trust adds, is not so."""
-    file = bundle(tmp_path / "bundle.crt", *[workshop.root()] * 300)
+    file = bundle(tmp_path / "bundle.crt", *[workshop.root(), workshop.root()] * 60)
 
-    result = run(regtag, site, "--cacert", file)
+    not_trusted(run(regtag, site, "--cacert", file), site, str(file))
 
-    assert result.status == 1, result
-    assert result.err.endswith(b" bytes of memory for TLS are not enough for this server's certificates\n"), result
+
+RENEWED = {"old_one_first": [0, 1], "old_one_last": [1, 0], "another_key_between": [0, 2, 1]}
+
+
+@pytest.mark.parametrize("order", RENEWED)
+def test_an_authority_that_was_renewed_with_the_same_key(
+    regtag, serve_tls, document, workshop, tmp_path, order
+):
+    old = workshop.root(days=(-40, -3))
+    new = workshop.root(key=old.key)
+    site = serve_tls(workshop.server(new))
+    both = [(old, new, workshop.root())[number] for number in RENEWED[order]]
+    file = bundle(tmp_path / "bundle.crt", *both)
+
+    assert trusted(run(regtag, site, "--cacert", file), document)
+
+
+ANCHORS = {
+    "rsa_with_sha_1": {"key": "rsa:2048", "digest": "sha1"},
+    "rsa_with_md5": {"key": "rsa:2048", "digest": "md5"},
+    "p_256_with_sha_1": {"key": "P-256", "digest": "sha1"},
+}
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("how", ANCHORS)
+def test_the_signature_of_a_trusted_authority_does_not_matter(
+    regtag, serve_tls, document, workshop, how, version
+):
+    top = workshop.root(**ANCHORS[how])
+    site = serve_tls(workshop.server(top), version=version)
+
+    assert trusted(run(regtag, site, "--cacert", top.file), document)
+
+
+def test_an_authority_between_may_be_trusted_whoever_signed_it(
+    regtag, serve_tls, document, workshop
+):
+    between = workshop.intermediate(workshop.root(key="ed25519"))
+    site = serve_tls(workshop.server(between))
+
+    assert trusted(run(regtag, site, "--cacert", between.file), document)
 
 
 def fill(folder, root, strangers):
