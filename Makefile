@@ -176,7 +176,7 @@ unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_reader outage \
                 output process proxy_env report schedule undo_index) \
-                $(patsubst %,src/net/%.c,address child file no_proxy proxy tunnel) \
+                $(patsubst %,src/net/%.c,address child file no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address sockets connect)
 
 # ---- Programs --------------------------------------------------------------------------------

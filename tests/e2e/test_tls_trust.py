@@ -1,6 +1,7 @@
 """Whom the program trusts, and where it looks for those who say so."""
 
 import os
+import re
 
 import pytest
 from authority import CERTIFICATES, LOOPBACK, NAME, bundle, openssl
@@ -50,6 +51,11 @@ def other_objects(text):
     return key + text + "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"
 
 
+def one_line(text):
+    """The Base64 of each."""
+    return re.sub("([^-])\n(?!-)", r"\1", text)
+
+
 FORMS = {
     "plain": lambda text: text,
     "crlf": crlf,
@@ -62,6 +68,13 @@ FORMS = {
     "a_torn_one_before": lambda text: text[: len(text) // 2] + "\n" + text,
     "a_spoilt_one_before": lambda text: text.replace("MII", "!!!", 1) + text,
     "a_cut_one_behind": lambda text: text + text[: len(text) // 2],
+    "one_line": one_line,
+    "one_line_crlf": lambda text: crlf(one_line(text)),
+    "lines_of_eleven": lambda text: one_line(text).replace(
+        (body := one_line(text).splitlines()[1]), "\n".join(re.findall(".{1,11}", body))
+    ),
+    "a_mark_of_byte_order": lambda text: "\ufeff" + text,
+    "a_zero_first": lambda text: "0 is the first character\n" + text,
     "one_long_line_before": lambda text: "# " + "x" * 100_000 + "\n" + text,
 }
 
@@ -236,6 +249,7 @@ NO_AUTHORITY = {
     "half_of_it": lambda path, root: path.write_text(root.pem[:300]),
     "a_bit_changed": lambda path, root: path.write_text(root.pem.replace("MII", "MIJ", 1)),
     "a_key": lambda path, root: path.write_bytes(root.key.read_bytes()),
+    "a_directory_without": lambda path, root: (path.mkdir(), (path / "key").write_bytes(root.key.read_bytes())),
 }
 
 
@@ -244,7 +258,10 @@ def test_a_place_without_an_authority_is_told(regtag, site, root, tmp_path, what
     path = tmp_path / "authority.pem"
     NO_AUTHORITY[what](path, root)
 
-    not_trusted(run(regtag, site, "--cacert", path), site, str(path))
+    result = run(regtag, site, "--cacert", path)
+    assert (result.status, result.out) == (2, b""), result
+    result.complaint(str(path), "no certificate")
+    assert site.is_untouched
     not_trusted(run(regtag, site, SSL_CERT_FILE=str(path)), site, str(path))
 
 
@@ -257,6 +274,29 @@ def test_a_place_that_is_not_there_is_told(regtag, site, root, tmp_path):
     assert site.is_untouched
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         not_trusted(run(regtag, site, **{name: str(path)}), site, str(path))
+
+
+def test_a_file_that_is_too_large_is_told(regtag, site, root, tmp_path):
+    """One that was silently cut would lack CAs."""
+    path = tmp_path / "authority.pem"
+    path.write_text(root.pem + "#\n" * (9 * 1024 * 1024))
+
+    result = run(regtag, site, "--cacert", path)
+
+    assert (result.status, result.out) == (2, b""), result
+    result.complaint(str(path), "larger than 16 MiB")
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_told(strace, site, root, strangers, tmp_path):
+    path = bundle(tmp_path / "authority.pem", root, *strangers[:20])
+
+    result, _ = strace(
+        ["-P", str(path), "-e", "inject=read:error=EIO:when=2"],
+        ["digest", "--cacert", path, *site.options, site.image],
+    )
+
+    assert (result.status, result.out) == (2, b""), result
+    result.complaint(str(path), "Input/output error")
 
 
 def test_an_endless_file_ends(regtag, site):
