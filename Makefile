@@ -154,7 +154,7 @@ tls            := src/net/tls_none.c
 mbedtls_config := regtag_mbedtls.h
 mbedtls        := sha256 platform_util
 else
-tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c)) src/embed/regtag_tls_mbedtls.c
+tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c)) $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain)
 mbedtls_config := regtag_mbedtls_tls.h
 mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod bignum_mod_raw chacha20 \
     chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm md oid pem pk \
@@ -170,14 +170,15 @@ heap    := $(if $(TARGET),,src/cli/heap.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
            $(filter-out $(heap),$(wildcard src/cli/*.c))
 
-tests        := $(wildcard tests/unit/test_*.c)
-test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
+tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
+test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_reader outage \
                 output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child file no_proxy proxy tls_pem tunnel) \
-                $(patsubst %,src/embed/regtag_%.c,address sockets connect)
+                $(patsubst %,src/embed/regtag_%.c,address sockets connect $(if $(filter 0,$(TLS)),,chain)) \
+                $(if $(filter 0,$(TLS)),,src/net/tls_arena.c)
 
 # ---- Programs --------------------------------------------------------------------------------
 
@@ -243,7 +244,7 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
 examples := $(OUT)/examples/agent $(OUT)/examples/once
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
-            src/examples/tls_mbedtls.c src/embed/regtag_tls_mbedtls.c src/examples/platform.c src/net/tls_arena.c)
+            src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
 $(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedded)) $(OUT)/libregtag-posix.a \
              $(OUT)/libregtag.a $(OUT)/mbedtls.a

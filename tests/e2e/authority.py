@@ -24,6 +24,7 @@ unique_subject = no
 rand_serial = yes
 policy = names
 [names]
+organizationName = optional
 commonName = supplied
 [req]
 distinguished_name = asked
