@@ -60,7 +60,7 @@ static const struct option OPTIONS[] = {
     {"once", "", FLAG, AT(once), VERB_ID_WATCH, 0, "end after the first change"},
     {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "one JSON object a line"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
-    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_TAG | VERB_ID_LS, JOBS_MAX,
+    {"jobs", "N", NUMBER, AT(jobs), CHANGING | VERB_ID_LS, JOBS_MAX,
      "connections to the registry, for many tags (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "how long all of it, or one ask of watch, may take (60)"},
