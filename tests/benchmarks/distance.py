@@ -32,9 +32,9 @@ class Distance:
             columns,
             rows,
             "Through a relay that delays every byte, and each new connection by a round trip. The "
-            f"least of {ROUNDS} runs, of 100 tags of 2, at {2000 * FAR:.0f} ms of one. A program that "
-            "takes one tag at a time (~) is run 4 times, and the result multiplied by 25. crane's "
-            "attempt to speak TLS is part of its time.",
+            f"least of {ROUNDS} runs, of 100 tags of 2{f', at {2000 * FAR:.0f} ms of one' if far else ''}. A program that takes "
+            "one tag at a time (~) is run for 4 tags, and the result multiplied by 25. crane's attempt to "
+            "speak TLS is part of its time.",
         )
 
     def hundred(self, quick, count, delay, four):

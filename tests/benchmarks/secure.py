@@ -59,7 +59,8 @@ class SecureFigures:
         self.variables = variables
         self.documents = documents
         self.stack = stack
-        self.folder = Path(tempfile.mkdtemp(dir=folder))
+        self.folder = Path(folder) / "tls"
+        self.folder.mkdir()
         workshop = self.folder / "workshop"
         workshop.mkdir()
         self.workshop = stack.enter_context(Workshop(workshop))
