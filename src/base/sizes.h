@@ -41,6 +41,7 @@
 #define ANSWER_WORDS_MAX 2048  /* how much of an error's body is parsed */
 #define REPOSITORY_MAX 255     /* the name of a repository, with "library/" */
 #define TAG_MAX 128            /* a tag */
+#define TAGS_AT_ONCE 64u       /* under way, or waiting for their turn to be reported */
 #define VERB_MEMORY 126976u    /* the data of a verb; a tag alone needs some 4 KB of it */
 #define PLATFORM_TEXT_MAX 200  /* a platform of an index; longer ones match nothing; on the stack */
 #define PLATFORMS_TEXT_MAX 500 /* a message's list of platforms; twice on the stack */
@@ -96,9 +97,5 @@
 #define LINE_BYTES_MAX 5120     /* a line on standard error, on the stack; longer ones are cut */
 #define ROW_MAX 8192            /* a line on standard output; an error in it may be escaped */
 #define HEAP_SIZE 8192u         /* the heap of a static program, for its C library */
-
-/* Tags that are being moved at a time. The journal gets no final line for the others if they fail, so
- * undo looks where they point. */
-#define PENDING_MAX 64
 
 #endif

@@ -61,7 +61,7 @@ static const struct option OPTIONS[] = {
     {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "one JSON object a line"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
     {"jobs", "N", NUMBER, AT(jobs), VERB_ID_TAG | VERB_ID_LS | VERB_ID_DELETE, JOBS_MAX,
-     "connections to the registry, for many tags (4)"},
+     "connections to the registry (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "how long all of it, or one ask of watch, may take (60)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,

@@ -133,7 +133,7 @@ static bool add_pending(struct tag_runner *t, const char *name)
     for (size_t i = 0; i < t->pending_count; i++)
         if (t->pending[i] == name)
             return false;
-    if (t->pending_count < PENDING_MAX)
+    if (t->pending_count < TAGS_AT_ONCE)
         t->pending[t->pending_count++] = name;
     return true;
 }

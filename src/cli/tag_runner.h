@@ -32,7 +32,7 @@ struct tag_runner {
 
     /* Tags that the journal says are being moved. */
     size_t pending_count;
-    const char *pending[PENDING_MAX];
+    const char *pending[TAGS_AT_ONCE];
 };
 
 /* Opens the journal that --journal names, if it does and this is no dry run. *j needs to be closed in

@@ -5,6 +5,9 @@
 /* Reads that may bring nothing but empty lines; beyond that, they count as unsolicited data. */
 #define EMPTY_READS_MAX 4u
 
+#define OUT_ENOUGH                                                                                      \
+    4096u /* bytes of headers that are written ahead; memory that is not used costs nothing */
+
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
 void connection_open(struct connection *c)
@@ -182,7 +185,7 @@ static bool write_next_header(struct connection *c)
 {
     struct in_flight *f = &c->queue[c->written];
     size_t before = c->out.used;
-    if (c->written == c->count || has_body_left(c))
+    if (c->written == c->count || has_body_left(c) || before >= OUT_ENOUGH)
         return false;
     f->transfer->write_header(f->transfer->sender, &c->out);
     write_text(&c->out, "\r\n");

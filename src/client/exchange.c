@@ -35,9 +35,8 @@ static struct connection *connection_of(const struct exchange *x)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
     bool spread = x->request.pipelined && !auth_is_unproven(&x->remote->auth);
-    return spread && remote_is_home(x->remote, origin)
-               ? remote_least_busy(x->remote)
-               : remote_connection(x->remote, origin);
+    return spread && remote_is_home(x->remote, origin) ? remote_least_busy(x->remote)
+                                                       : remote_connection(x->remote, origin);
 }
 
 static void write_header(void *sender, struct writer *w)
@@ -324,15 +323,6 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     return worth_it && retry(x, &c->error, 0) ? AGAIN : over(x, EXCHANGE_FAILED);
 }
 
-/* The registry asks to slow down: that goes for all requests, if there is time to wait. */
-static void hold_back(const struct exchange *x)
-{
-    const struct context *c = x->remote->context;
-    uint64_t wait = http_retry_after(x->response);
-    if (c->now < c->deadline && wait < c->deadline - c->now)
-        x->remote->hold = c->now + wait;
-}
-
 static enum exchange_event on_head(struct exchange *x, struct connection *c)
 {
     unsigned status = c->response.status;
@@ -343,10 +333,8 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         connection_reject(&x->transfer, "the answer is not one to this request");
         return on_failure(x, false);
     }
-    retry_note_pace(x->remote, x->response);
+    retry_note_pace(x->remote, x->response, exchange_is_home(x));
     x->remote->auth.proven = x->remote->auth.proven || (status != 401 && exchange_is_home(x));
-    if (status == 429 && exchange_is_home(x))
-        hold_back(x);
     if (!x->remote->answer_time && x->timed)
         x->remote->answer_time = (unsigned)(x->remote->context->now - x->moved);
     x->use = use_of(x, status);

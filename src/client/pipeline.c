@@ -5,7 +5,7 @@
 bool pipeline_takes(const struct remote *r, const struct connection *c,
                     const struct regtag_origin *origin)
 {
-    bool tried = !auth_is_unproven(&r->auth) || c->count < 2;
+    bool tried = c->count < 2 || !auth_is_unproven(&r->auth);
     return remote_pipelines(r) && tried && (c->used || !r->careful) &&
            connection_can_pipeline(c, origin);
 }

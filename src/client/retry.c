@@ -30,10 +30,13 @@ static uint64_t pace(struct remote *r, const struct http_response *response)
     return remaining < before || remaining == 0 ? window * 1000 / (remaining + 1) : 0;
 }
 
-void retry_note_pace(struct remote *r, const struct http_response *response)
+void retry_note_pace(struct remote *r, const struct http_response *response, bool home)
 {
+    const struct context *c = r->context;
     uint64_t by_rate = pace(r, response), by_request = http_retry_after(response);
     r->pause = by_request > by_rate ? by_request : by_rate;
+    if (home && response->status == 429 && c->now < c->deadline && by_request < c->deadline - c->now)
+        r->hold = c->now + by_request;
 }
 
 /* Exponential backoff with full jitter, so that many devices do not retry in lockstep. Without random

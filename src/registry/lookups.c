@@ -4,7 +4,7 @@
 
 static struct lookup *at(struct lookups *l, unsigned index)
 {
-    return &l->ring[(l->first + index) % LOOKUPS_MAX];
+    return &l->ring[(l->first + index) % TAGS_AT_ONCE];
 }
 
 static void fail(struct lookup *k, const struct error *problem)
@@ -21,7 +21,7 @@ void lookups_begin(struct lookups *l)
 
 bool lookups_have_room(const struct lookups *l)
 {
-    return l->count < LOOKUPS_MAX;
+    return l->count < TAGS_AT_ONCE;
 }
 
 void lookups_add(struct regtag *r, struct lookups *l, const char *name, bool aside)
@@ -67,7 +67,7 @@ const struct lookup *lookups_first(const struct lookups *l)
 
 void lookups_drop(struct lookups *l)
 {
-    l->first = (l->first + 1) % LOOKUPS_MAX;
+    l->first = (l->first + 1) % TAGS_AT_ONCE;
     l->count--;
 }
 

@@ -4,8 +4,6 @@
 
 #include "registry/resolve.h"
 
-#define LOOKUPS_MAX 64u /* tags that are being looked up, or wait for their turn to be reported */
-
 struct lookup {
     bool over;
     char name[TAG_MAX + 1];
@@ -18,7 +16,7 @@ struct lookup {
 struct lookups {
     unsigned first, count; /* a ring */
     struct error abort;    /* nothing can be looked up any more */
-    struct lookup ring[LOOKUPS_MAX];
+    struct lookup ring[TAGS_AT_ONCE];
 };
 
 void lookups_begin(struct lookups *l);

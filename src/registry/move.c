@@ -255,7 +255,7 @@ static enum regtag_event on_upload_failure(struct regtag *r, struct move *m)
 static enum regtag_event on_void_answer(struct regtag *r, struct move *m)
 {
     struct error *problem = verb_problem(r);
-    error_set(problem, REGTAG_E_PROTOCOL, "the answers do not match the requests");
+    error_set(problem, REGTAG_E_PROTOCOL, "the answer is not one to this request");
     change_leave_open(&m->change, problem, true);
     return look_again(r, m, REASON_NO_ANSWER);
 }

@@ -25,9 +25,14 @@ union alignment {
     void *pointer;
 };
 
+/* If the block begins on a page, so do the connections: what a small operation touches of them, and of what
+ * follows them, then lies on the fewest pages. */
+#define PAGE 4096u
+#define STATE_SIZE ((sizeof(union alignment) + PAGE - 1) / PAGE * PAGE)
+
 /* Fail to compile if REGTAG_SIZE is too small; it leaves some room for what later versions need. */
 #define ROOM 1024u
-typedef char state_fits[sizeof(union alignment) + ROOM <= REGTAG_STATE_MAX ? 1 : -1];
+typedef char state_fits[STATE_SIZE + ROOM <= REGTAG_STATE_MAX ? 1 : -1];
 typedef char connection_fits[sizeof(struct connection) + ROOM <= REGTAG_CONNECTION_SIZE_MAX ? 1 : -1];
 typedef char index_fits[DOCUMENT_MEMORY_SIZE(2) <= 2 * 24 ? 1 : -1];
 
@@ -58,7 +63,7 @@ size_t regtag_size(const struct regtag_config *config)
 {
     if (!is_usable(config))
         return 0;
-    return sizeof(union alignment) + connections(config) * sizeof(struct connection) +
+    return STATE_SIZE + connections(config) * sizeof(struct connection) +
            DOCUMENT_MEMORY_SIZE(tokens_max(config)) + manifest_max(config);
 }
 
@@ -74,7 +79,7 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
         return NULL;
 
     struct regtag *r = memory;
-    struct connection *first = (struct connection *)(void *)((char *)memory + sizeof(union alignment));
+    struct connection *first = (struct connection *)(void *)((char *)memory + STATE_SIZE);
     memset(r, 0, offsetof(struct regtag, result_error));
     error_clear(&r->result_error);
     error_clear(&r->error);

@@ -6,8 +6,6 @@
 #include "registry/manifest_fetch.h"
 #include "registry/move.h"
 
-#define MOVES_MAX 64u /* under way, or waiting to be reported */
-
 enum tag_state {
     TAG_START,
     TAG_FETCH, /* the manifest; meanwhile the first tags are resolved */
@@ -25,7 +23,7 @@ struct tag_verb {
     struct attempts attempts; /* of the fetch */
     struct manifest_fetch fetch;
     struct error abort_error; /* fails all names that were not touched yet */
-    struct move moves[MOVES_MAX];
+    struct move moves[TAGS_AT_ONCE];
 };
 
 /* Bytes at the start of the struct that must be zeroed. */
@@ -40,7 +38,7 @@ static struct tag_verb *tag_of(struct regtag *r)
 
 static struct move *move_at(struct tag_verb *v, unsigned index)
 {
-    return &v->moves[(v->first + index) % MOVES_MAX];
+    return &v->moves[(v->first + index) % TAGS_AT_ONCE];
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -64,14 +62,14 @@ static bool is_under_way(struct tag_verb *v, const char *name)
 
 static void add_first_moves(struct regtag *r, struct tag_verb *v)
 {
-    for (; v->count < MOVES_MAX && v->next < v->names.count; v->next++)
+    for (; v->count < TAGS_AT_ONCE && v->next < v->names.count; v->next++)
         if (!is_under_way(v, v->names.list[v->next]))
             add_move(r, v, v->names.list[v->next]);
 }
 
 static void add_moves(struct regtag *r, struct tag_verb *v)
 {
-    for (; v->count < MOVES_MAX && v->next < v->names.count; v->next++)
+    for (; v->count < TAGS_AT_ONCE && v->next < v->names.count; v->next++)
         if (names_is_first(&v->names, v->next))
             add_move(r, v, v->names.list[v->next]);
 }
@@ -189,9 +187,14 @@ static enum regtag_event step_moves(struct regtag *r, struct tag_verb *v)
 static enum regtag_event report(struct regtag *r, struct tag_verb *v)
 {
     move_show(r, move_at(v, 0));
-    v->first = (v->first + 1) % MOVES_MAX;
+    v->first = (v->first + 1) % TAGS_AT_ONCE;
     v->count--;
     return REGTAG_SETTLED;
+}
+
+static enum regtag_event over_without_names(struct regtag *r, const struct tag_verb *v)
+{
+    return v->abort_error.status ? verb_failed(r, &v->abort_error) : verb_done(r);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -211,8 +214,10 @@ static enum regtag_event step(struct regtag *r)
         return REGTAG_UPLOAD;
     if (v->count)
         return move_at(v, 0)->state == MOVE_OVER ? GO_ON : REGTAG_WAIT;
+    if (v->state == TAG_FETCH)
+        return REGTAG_WAIT;
     ENTER("tag", v->state, TAG_OVER);
-    return verb_done(r);
+    return v->names.count ? verb_done(r) : over_without_names(r, v);
 }
 
 static void decline(struct regtag *r, const struct error *reason)
