@@ -180,6 +180,7 @@ static bool send(struct exchange *x)
     }
     if (x->request.fresh && c->used)
         connection_close(c);
+    remote_unclaim(x->remote, &x->transfer); /* it may have waited for another connection */
     connection_send(c, origin, &x->transfer);
     ENTER("exchange", x->state, EXCHANGE_SENT);
     if (!x->transfer.pipelined)
