@@ -348,6 +348,7 @@ void connection_give_up(struct transfer *t, int hint, const char *waiting, const
 {
     struct connection *c = t->connection;
     t->failed = true;
+    connection_doubt(c);
     if (c->up || c->want_open)
         connection_fail(c, REGTAG_E_TIMEOUT, hint, waiting, why);
     else if (connection_read(c) == REGTAG_IO_FAILED) /* just as the time ran out: report why */
