@@ -287,7 +287,7 @@ void regtag_end(struct regtag *r);
 enum regtag_event {
     REGTAG_WAIT, /* do what `want` says, then call again */
     /* tag, delete: the next step may change the tag. regtag_result() says which one, and where it
-     * points now. To leave it alone, stop stepping. */
+     * points now. To leave it alone, call regtag_decline. */
     REGTAG_UPLOAD,
     REGTAG_SETTLED, /* tag, delete: one tag succeeded or failed; see regtag_result() */
     /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
@@ -314,6 +314,11 @@ struct regtag_want {
  * `close` may be set with any event, the others only with REGTAG_WAIT. Calling early is harmless; after
  * REGTAG_DONE or REGTAG_ERROR, the same event is returned again. */
 enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count);
+
+/* After REGTAG_UPLOAD: leaves the tag alone, and all others that were not announced yet. They fail with
+ * REGTAG_E_OTHER and this reason, which is copied. What happens to tags that were announced before is still
+ * found out and reported, so keep stepping. */
+void regtag_decline(struct regtag *r, const char *reason);
 
 /* After REGTAG_WAIT: the time by which regtag_step must be called again, on the same clock. */
 uint64_t regtag_until(const struct regtag *r);

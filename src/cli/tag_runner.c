@@ -35,33 +35,24 @@ static void report_tag(struct tag_runner *t, const struct regtag_result *result)
 
 /* The library settles tags in the order of their names, and a repeated name once. So the first
  * `reported` distinct names are done, and the others are reported in the same order. */
-static void fail_rest(struct tag_runner *t, const struct regtag_result *failure)
-{
-    static uint32_t table[NAMES_SLOTS];
-    struct names names;
-    names_begin(&names, t->names, t->count, '\0', table, sizeof table);
-    for (size_t i = 0, distinct = 0, reported = t->reported; i < t->count; i++) {
-        struct regtag_result result = *failure;
-        if (!names_is_first(&names, i) || distinct++ < reported)
-            continue;
-        result.name = t->names[i];
-        if (!failure->name || strcmp(failure->name, result.name) != 0) {
-            result.previous = "";
-            result.before = REGTAG_PREVIOUS_UNKNOWN;
-        }
-        report_tag(t, &result);
-    }
-}
-
 void tag_runner_fail(struct tag_runner *t, const struct error *problem)
 {
+    static uint32_t table[NAMES_SLOTS];
+    size_t reported = t->reported;
+    struct names names;
     struct regtag_result failure = {.digest = "",
                                     .previous = "",
                                     .outcome = REGTAG_TAG_FAILED,
                                     .status = (enum regtag_status)problem->status,
                                     .error = problem->text,
                                     .hint = (enum regtag_hint)problem->hint};
-    fail_rest(t, &failure);
+    names_begin(&names, t->names, t->count, '\0', table, sizeof table);
+    for (size_t i = 0, distinct = 0; i < t->count; i++) {
+        if (!names_is_first(&names, i) || distinct++ < reported)
+            continue;
+        failure.name = t->names[i];
+        report_tag(t, &failure);
+    }
 }
 
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline)
@@ -161,20 +152,17 @@ static bool remove_pending(struct tag_runner *t, const char *name)
 /* ---- Events ---------------------------------------------------------------------------------- */
 
 /* The tag is about to be touched. */
-static void on_upload(struct tag_runner *t, const struct regtag_result *result)
+static void on_upload(struct tag_runner *t, struct regtag *r)
 {
+    const struct regtag_result *result = regtag_result(r);
     if (!t->journal || !add_pending(t, result->name))
         return;
     const char *problem = write_journal(t, result, REGTAG_TAG_PENDING);
     if (!problem)
         return;
-    struct regtag_result failure = *result;
+    remove_pending(t, result->name);
     set_journal_error(t, &t->journal_error, problem, "no tag is touched without it");
-    failure.outcome = REGTAG_TAG_FAILED;
-    failure.hint = REGTAG_HINT_NONE;
-    failure.status = REGTAG_E_OTHER;
-    failure.error = t->journal_error.text;
-    fail_rest(t, &failure);
+    regtag_decline(r, t->journal_error.text);
 }
 
 /* A tag that was never pending was not touched, so the journal need not mention it. But an undo that
@@ -249,10 +237,10 @@ static void on_end(struct tag_runner *t, struct regtag *r)
 void tag_runner_run(struct tag_runner *t, struct regtag *r)
 {
     enum regtag_event event = REGTAG_WAIT;
-    while (event != REGTAG_DONE && event != REGTAG_ERROR && !t->journal_error.status) {
+    while (event != REGTAG_DONE && event != REGTAG_ERROR) {
         event = session_step(r);
         if (event == REGTAG_UPLOAD)
-            on_upload(t, regtag_result(r));
+            on_upload(t, r);
         else if (event == REGTAG_SETTLED)
             on_settled(t, *regtag_result(r));
         else if (event == REGTAG_LISTED)

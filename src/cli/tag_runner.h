@@ -46,7 +46,7 @@ void tag_runner_next(struct tag_runner *t, const char *image, const char *const 
 /* Finds the credentials for it. False: it cannot be run, and all its tags were reported as failed. */
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline);
 
-/* Steps the operation to its end, or until the journal cannot be written. Each tag is reported. */
+/* Steps the operation to its end. Each tag is reported. */
 void tag_runner_run(struct tag_runner *t, struct regtag *r);
 
 /* Reports that all tags of the operation that were not reported yet have failed. */

@@ -139,6 +139,14 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
     return event;
 }
 
+void regtag_decline(struct regtag *r, const char *reason)
+{
+    if (!r->over && r->verb && r->verb->decline) {
+        error_set(verb_problem(r), REGTAG_E_OTHER, "%s", reason);
+        r->verb->decline(r, &r->problem);
+    }
+}
+
 uint64_t regtag_until(const struct regtag *r)
 {
     return r->client.context.wake;

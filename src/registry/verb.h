@@ -22,6 +22,9 @@ struct verb {
     /* Runs the current state. Returns an event to report to the caller, REGTAG_WAIT if it has to wait,
      * or GO_ON to be called again at once. */
     enum regtag_event (*step)(struct regtag *r);
+    /* NULL if it never returns REGTAG_UPLOAD. Tags that were not announced yet fail for this reason, and so
+     * does the one that was just announced. */
+    void (*decline)(struct regtag *r, const struct error *reason);
 };
 
 /* Where tags must point for them to be touched (guard.h). */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "registry/change.h"
+#include "registry/lookups.h"
 #include "registry/tag_pages.h"
 
 enum delete_state {
@@ -12,19 +13,20 @@ enum delete_state {
     DELETE_REQUEST,   /* DELETE of the tag, or of the manifest */
     DELETE_VERIFY,    /* is it gone? */
     DELETE_LIST,      /* list all tags of the repository */
-    DELETE_SIBLING,   /* does the next one point at the same manifest? */
-    DELETE_LISTED,    /* it does: REGTAG_LISTED was returned */
+    DELETE_SIBLINGS,  /* which of them point at the same manifest? REGTAG_LISTED is returned for each */
     DELETE_OVER
 };
 
 struct delete_verb {
     enum delete_state state;
     bool by_digest; /* delete the manifest, and all its tags with it */
+    size_t listed;  /* tags of the repository */
     size_t sibling; /* offset of the next name in r->manifest, which holds all of them */
     char tag[TAG_MAX + 1];
     struct resolve resolve;
     struct change change;
     struct tag_pages pages;
+    struct lookups lookups;
 };
 
 VERB_FITS(delete_verb);
@@ -133,8 +135,9 @@ static enum regtag_event step_resolve(struct regtag *r, struct delete_verb *v)
 
 static enum regtag_event on_announced(struct regtag *r, struct delete_verb *v)
 {
+    const struct error *declined = &v->change.cause;
     REQUIRE(!v->change.requested && !r->config.dry_run && r->result.outcome == REGTAG_TAG_PENDING);
-    return request(r, v);
+    return declined->status ? settle(r, v, REGTAG_TAG_FAILED, declined) : request(r, v);
 }
 
 /* ---- Siblings: the tags that point at the same manifest -------------------------------------- */
@@ -145,7 +148,7 @@ static enum regtag_event list_siblings(struct regtag *r, struct delete_verb *v)
     v->by_digest = true;
     v->change.attempts.failed = 0;
     r->manifest_size = 0;
-    v->sibling = 0;
+    v->listed = v->sibling = 0;
     ENTER("delete", v->state, DELETE_LIST);
     pages_begin(r, &v->pages, 0, &v->change.attempts);
     return GO_ON;
@@ -158,6 +161,7 @@ static bool keep_name(struct regtag *r, const char *name)
         return false;
     memcpy(r->manifest + r->manifest_size, name, size);
     r->manifest_size += size;
+    delete_of(r)->listed++;
     return true;
 }
 
@@ -173,23 +177,14 @@ static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *
     return settle(r, v, REGTAG_TAG_FAILED, &whole);
 }
 
-static enum regtag_event next_sibling(struct regtag *r, struct delete_verb *v)
+/* Everything listed is looked up, except the tag itself. */
+static enum regtag_event look_at_siblings(struct regtag *r, struct delete_verb *v)
 {
-    REQUIRE(v->by_digest && *v->change.previous && v->sibling <= r->manifest_size);
-    while (v->sibling < r->manifest_size) {
-        const char *name = r->manifest + v->sibling;
-        v->sibling += strlen(name) + 1;
-        if (strcmp(name, v->tag) == 0)
-            continue;
-        r->result.name = name;
-        v->change.attempts.failed = 0;
-        ENTER("delete", v->state, DELETE_SIBLING);
-        resolve_tag(r, v, name, 0);
-        return GO_ON;
-    }
-    r->result.name = v->tag;
-    v->change.attempts.failed = 0;
-    return request(r, v);
+    lookups_begin(&v->lookups);
+    if (v->listed > CONNECTION_QUEUE)
+        remote_widen(&r->client.remote);
+    ENTER("delete", v->state, DELETE_SIBLINGS);
+    return GO_ON;
 }
 
 static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
@@ -204,22 +199,45 @@ static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
         client_cancel(&r->client, &v->pages.exchange);
         error_set(problem, REGTAG_E_PROTOCOL, "there are too many tags for this memory");
         return siblings_unknown(r, v, problem);
-    case PAGES_END: return next_sibling(r, v);
+    case PAGES_END: return look_at_siblings(r, v);
     default: return siblings_unknown(r, v, problem);
     }
 }
 
-static enum regtag_event step_sibling(struct regtag *r, struct delete_verb *v)
+static void add_lookups(struct regtag *r, struct delete_verb *v)
 {
-    REQUIRE(v->by_digest && v->resolve.tag == r->result.name && v->resolve.tag != v->tag);
-    if (!resolve_step(r, &v->resolve))
-        return REGTAG_WAIT;
-    if (v->resolve.sight == SIGHT_UNKNOWN)
-        return siblings_unknown(r, v, &r->unknown);
-    if (!resolve_found(&v->resolve, v->change.previous))
-        return next_sibling(r, v);
-    ENTER("delete", v->state, DELETE_LISTED);
-    return REGTAG_LISTED;
+    while (lookups_have_room(&v->lookups) && v->sibling < r->manifest_size) {
+        const char *name = r->manifest + v->sibling;
+        v->sibling += strlen(name) + 1;
+        if (strcmp(name, v->tag) != 0)
+            lookups_add(r, &v->lookups, name, false);
+    }
+}
+
+static enum regtag_event on_sibling(struct regtag *r, struct delete_verb *v, const struct lookup *k)
+{
+    lookups_drop(&v->lookups);
+    r->result.name = k->name;
+    if (k->error.status) {
+        lookups_cancel(r, &v->lookups);
+        return siblings_unknown(r, v, &k->error);
+    }
+    return resolve_found(&k->resolve, v->change.previous) ? REGTAG_LISTED : GO_ON;
+}
+
+static enum regtag_event step_siblings(struct regtag *r, struct delete_verb *v)
+{
+    REQUIRE(v->by_digest && *v->change.previous && v->sibling <= r->manifest_size);
+    const struct lookup *first = lookups_first(&v->lookups);
+    if (first)
+        return on_sibling(r, v, first);
+    add_lookups(r, v);
+    lookups_step(r, &v->lookups);
+    if (v->lookups.count)
+        return lookups_first(&v->lookups) ? GO_ON : REGTAG_WAIT;
+    r->result.name = v->tag;
+    v->change.attempts.failed = 0;
+    return request(r, v);
 }
 
 /* ---- DELETE ---------------------------------------------------------------------------------- */
@@ -315,14 +333,18 @@ static enum regtag_event step(struct regtag *r)
     case DELETE_REQUEST: return step_request(r, v);
     case DELETE_VERIFY: return step_verify(r, v);
     case DELETE_LIST: return step_list(r, v);
-    case DELETE_SIBLING: return step_sibling(r, v);
-    case DELETE_LISTED: return next_sibling(r, v);
+    case DELETE_SIBLINGS: return step_siblings(r, v);
     case DELETE_OVER: break;
     }
     return verb_done(r);
 }
 
-static const struct verb DELETE = {.actions = "pull,push,delete", .step = step};
+static void decline(struct regtag *r, const struct error *reason)
+{
+    delete_of(r)->change.cause = *reason;
+}
+
+static const struct verb DELETE = {.actions = "pull,push,delete", .step = step, .decline = decline};
 
 enum regtag_status regtag_delete(struct regtag *r, const char *image)
 {

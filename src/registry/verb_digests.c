@@ -2,32 +2,20 @@
  * as many as a connection takes, while their list is read. */
 #include <string.h>
 
-#include "registry/resolve.h"
+#include "registry/lookups.h"
 #include "registry/tag_pages.h"
 
-#define LOOKUPS_MAX 64u /* tags that are being looked up, or wait to be reported */
-
 enum digests_state { DIGESTS_START, DIGESTS_PAGES, DIGESTS_REST, DIGESTS_OVER };
-
-struct lookup {
-    bool over;
-    char name[TAG_MAX + 1];
-    struct attempts attempts;
-    struct resolve resolve;
-    struct error error; /* why it could not be looked up */
-};
 
 struct digests_verb {
     enum digests_state state;
     uint64_t limit, listed;  /* tags wanted, 0 for all; tags read from the list */
-    unsigned first, count;   /* of the lookups, a ring in the order of the list */
     size_t read, written;    /* names that wait in r->manifest, each with its NUL */
     enum pages_event ending; /* of the list */
-    bool aborted;            /* nothing can be looked up any more: `abort_error` */
     struct attempts attempts;
     struct tag_pages pages;
-    struct error pages_error, abort_error;
-    struct lookup lookups[LOOKUPS_MAX];
+    struct error pages_error;
+    struct lookups lookups;
 };
 
 VERB_FITS(digests_verb);
@@ -35,11 +23,6 @@ VERB_FITS(digests_verb);
 static struct digests_verb *digests_of(struct regtag *r)
 {
     return (struct digests_verb *)(void *)r->verb_memory.bytes;
-}
-
-static struct lookup *lookup_at(struct digests_verb *v, unsigned index)
-{
-    return &v->lookups[(v->first + index) % LOOKUPS_MAX];
 }
 
 /* ---- The list -------------------------------------------------------------------------------- */
@@ -86,72 +69,25 @@ static void read_list(struct regtag *r, struct digests_verb *v)
 
 /* ---- Lookups --------------------------------------------------------------------------------- */
 
-static void fail_lookup(struct lookup *l, const struct error *problem)
-{
-    l->error = *problem;
-    l->over = true;
-}
-
 /* If the memory is full in the middle of a page, its connection has to wait for the lookups. */
-static void begin_lookup(struct regtag *r, struct digests_verb *v, struct lookup *l, const char *name)
+static void add_lookups(struct regtag *r, struct digests_verb *v)
 {
-    struct resolve_options options = {.certain = true,
-                                      .pipelined = true,
-                                      .aside = v->state == DIGESTS_PAGES && !has_room(r, v),
-                                      .attempts = &l->attempts};
-    memset(l, 0, offsetof(struct lookup, error));
-    error_clear(&l->error);
-    memcpy(l->name, name, strlen(name) + 1);
-    if (v->aborted)
-        fail_lookup(l, &v->abort_error);
-    else
-        resolve_begin(r, &l->resolve, l->name, &options);
-}
-
-static void begin_lookups(struct regtag *r, struct digests_verb *v)
-{
-    while (v->count < LOOKUPS_MAX && v->read < v->written) {
+    bool aside = v->state == DIGESTS_PAGES && !has_room(r, v);
+    while (lookups_have_room(&v->lookups) && v->read < v->written) {
         const char *name = r->manifest + v->read;
         v->read += strlen(name) + 1;
-        begin_lookup(r, v, lookup_at(v, v->count), name);
-        v->count++;
-    }
-}
-
-static void on_resolved(struct regtag *r, struct digests_verb *v, struct lookup *l)
-{
-    l->over = true;
-    if (l->resolve.sight != SIGHT_UNKNOWN)
-        return;
-    fail_lookup(l, &r->unknown);
-    if (!v->aborted && verb_cannot_go_on(r, &v->abort_error))
-        v->aborted = true;
-}
-
-static void step_lookups(struct regtag *r, struct digests_verb *v)
-{
-    for (unsigned i = 0; i < v->count; i++) {
-        struct lookup *l = lookup_at(v, i);
-        if (l->over)
-            continue;
-        if (v->aborted) {
-            client_cancel(&r->client, &l->resolve.exchange);
-            fail_lookup(l, &v->abort_error);
-        } else if (resolve_step(r, &l->resolve))
-            on_resolved(r, v, l);
+        lookups_add(r, &v->lookups, name, aside);
     }
 }
 
 /* ---- Reporting ------------------------------------------------------------------------------- */
 
-static enum regtag_event report(struct regtag *r, struct digests_verb *v)
+static enum regtag_event report(struct regtag *r, struct digests_verb *v, const struct lookup *k)
 {
-    const struct lookup *l = lookup_at(v, 0);
-    v->first = (v->first + 1) % LOOKUPS_MAX;
-    v->count--;
-    verb_begin_result(r, l->name, l->resolve.sight == SIGHT_DIGEST ? l->resolve.digest : "");
-    if (l->error.status)
-        verb_settle(r, REGTAG_TAG_FAILED, l->name, &l->error);
+    lookups_drop(&v->lookups);
+    verb_begin_result(r, k->name, k->resolve.sight == SIGHT_DIGEST ? k->resolve.digest : "");
+    if (k->error.status)
+        verb_settle(r, REGTAG_TAG_FAILED, k->name, &k->error);
     return REGTAG_LISTED;
 }
 
@@ -172,13 +108,14 @@ static enum regtag_event step(struct regtag *r)
 {
     struct digests_verb *v = digests_of(r);
     REQUIRE(v->state == DIGESTS_PAGES || v->state == DIGESTS_REST);
-    if (v->count && lookup_at(v, 0)->over)
-        return report(r, v);
+    const struct lookup *first = lookups_first(&v->lookups);
+    if (first)
+        return report(r, v, first);
     read_list(r, v);
-    begin_lookups(r, v);
-    step_lookups(r, v);
-    if (v->count)
-        return lookup_at(v, 0)->over ? GO_ON : REGTAG_WAIT;
+    add_lookups(r, v);
+    lookups_step(r, &v->lookups);
+    if (v->lookups.count)
+        return lookups_first(&v->lookups) ? GO_ON : REGTAG_WAIT;
     return v->state == DIGESTS_REST ? finish(r, v) : REGTAG_WAIT;
 }
 
@@ -193,7 +130,7 @@ enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint
     if (r->reference.tag.size || r->reference.digest.size)
         return VERB_USAGE(r, "%s: a repository is listed, without tag and digest", repository);
     error_clear(&v->pages_error);
-    error_clear(&v->abort_error);
+    lookups_begin(&v->lookups);
     v->limit = limit;
     ENTER("digests", v->state, DIGESTS_PAGES);
     v->pages.pipelined = true;

@@ -19,7 +19,7 @@ struct tag_verb {
     enum tag_state state;
     size_t next;           /* index of the next name to begin with */
     unsigned first, count; /* of the moves: a ring */
-    bool no_manifest;      /* the fetch failed: abort_error is about the image, not about a tag */
+    bool of_image;         /* abort_error is about the image, or all of it, not about a tag */
     struct move *guarded;  /* the one that has a connection for itself, or NULL */
     struct names names;
     struct attempts attempts; /* of the fetch */
@@ -50,7 +50,7 @@ static void add_move(struct regtag *r, struct tag_verb *v, const char *name)
     struct move *m = move_at(v, v->count++);
     move_begin(r, m, name, guard_exists(r, name));
     if (v->abort_error.status)
-        move_fail(r, m, &v->abort_error, v->no_manifest);
+        move_fail(r, m, &v->abort_error, v->of_image);
 }
 
 /* Before the manifest is there, there is no memory for an index of the names. */
@@ -106,7 +106,7 @@ static void step_fetch(struct regtag *r, struct tag_verb *v)
     enum fetch_event event = fetch_step(r, &v->fetch, &v->abort_error);
     if (event == FETCH_WAIT)
         return;
-    v->no_manifest = event == FETCH_FAILED;
+    v->of_image = event == FETCH_FAILED;
     index_names(r, v);
     ENTER("tag", v->state, TAG_MOVES);
 }
@@ -159,7 +159,7 @@ static bool may_look(const struct regtag *r, const struct tag_verb *v, const str
 static void look(struct regtag *r, struct tag_verb *v, struct move *m)
 {
     if (v->abort_error.status && is_untouched(m)) {
-        move_fail(r, m, &v->abort_error, v->no_manifest);
+        move_fail(r, m, &v->abort_error, v->of_image);
         leave(r, v, m);
     } else if (!may_look(r, v, m))
         remote_unclaim(&r->client.remote, &m->resolve.exchange.transfer);
@@ -215,7 +215,14 @@ static enum regtag_event step(struct regtag *r)
     return verb_done(r);
 }
 
-static const struct verb TAG = {.actions = "pull,push", .step = step};
+static void decline(struct regtag *r, const struct error *reason)
+{
+    struct tag_verb *v = tag_of(r);
+    v->abort_error = *reason;
+    v->of_image = true;
+}
+
+static const struct verb TAG = {.actions = "pull,push", .step = step, .decline = decline};
 
 static bool are_tags(struct regtag *r, const char *const *names, size_t count)
 {

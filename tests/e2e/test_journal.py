@@ -328,7 +328,7 @@ def test_a_line_that_cannot_be_written_stops_the_move(
     strace, undo, server, shelf, journal, old, fault
 ):
     """What is told of the two tags, when it is the first line, the second, ... that cannot be."""
-    told = [["failed", "failed"], ["moved", "created"], ["moved", "failed"], ["moved", "created"]]
+    told = [["failed", "failed"], ["moved", "failed"], ["moved", "created"], ["moved", "created"]]
     args = ["tag", "--journal", journal.path, f"{server.host}/repo:old", "new", "fresh"]
     journal.path.write_text("\n")
     result, trace = strace(["-y", "-e", f"trace={fault}"], args)

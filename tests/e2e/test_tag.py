@@ -92,11 +92,13 @@ def test_many_tags_take_two_requests_each_and_one_for_all(regtag, registry, reco
     result = regtag("tag", f"{recorder.host}/{repository}:old", *names)
 
     assert result.status == 0, result
-    assert recorder.connections == 1
-    assert recorder.request_lines == [
-        f"GET /v2/{repository}/manifests/old",
-        *(f"{way} /v2/{repository}/manifests/{name}" for name in names for way in LOOK_AND_PUT),
-    ]
+    assert recorder.connections == 4
+    assert sorted(recorder.request_lines) == sorted(
+        [
+            f"GET /v2/{repository}/manifests/old",
+            *(f"{way} /v2/{repository}/manifests/{name}" for name in names for way in LOOK_AND_PUT),
+        ]
+    )
     digest = registry.digest(repository, "old")
     assert result.rows == [
         (f"{recorder.host}/{repository}:{name}", digest, "created", "-") for name in names
@@ -111,7 +113,7 @@ def test_a_name_given_twice_is_set_once(regtag, recorder, repository):
     assert [row[0] for row in result.rows] == [
         f"{recorder.host}/{repository}:{name}" for name in ("one", "two")
     ]
-    assert [request.method for request in recorder.requests] == ["GET", *LOOK_AND_PUT * 2]
+    assert [request.method for request in recorder.requests] == ["GET", "HEAD", "HEAD", "PUT", "PUT"]
 
 
 def test_an_image_without_a_tag_is_latest(regtag, registry, recorder, repository):

@@ -1,0 +1,79 @@
+#include "registry/lookups.h"
+
+#include <string.h>
+
+static struct lookup *at(struct lookups *l, unsigned index)
+{
+    return &l->ring[(l->first + index) % LOOKUPS_MAX];
+}
+
+static void fail(struct lookup *k, const struct error *problem)
+{
+    k->error = *problem;
+    k->over = true;
+}
+
+void lookups_begin(struct lookups *l)
+{
+    l->first = l->count = 0;
+    error_clear(&l->abort);
+}
+
+bool lookups_have_room(const struct lookups *l)
+{
+    return l->count < LOOKUPS_MAX;
+}
+
+void lookups_add(struct regtag *r, struct lookups *l, const char *name, bool aside)
+{
+    struct lookup *k = at(l, l->count++);
+    struct resolve_options options = {
+        .certain = true, .pipelined = true, .aside = aside, .attempts = &k->attempts};
+    memset(k, 0, offsetof(struct lookup, error));
+    error_clear(&k->error);
+    memcpy(k->name, name, strlen(name) + 1);
+    if (l->abort.status)
+        fail(k, &l->abort);
+    else
+        resolve_begin(r, &k->resolve, k->name, &options);
+}
+
+static void step(struct regtag *r, struct lookups *l, struct lookup *k)
+{
+    if (l->abort.status) {
+        client_cancel(&r->client, &k->resolve.exchange);
+        fail(k, &l->abort);
+    } else if (resolve_step(r, &k->resolve)) {
+        k->over = true;
+        if (k->resolve.sight == SIGHT_UNKNOWN) {
+            fail(k, &r->unknown);
+            verb_cannot_go_on(r, &l->abort);
+        }
+    }
+}
+
+void lookups_step(struct regtag *r, struct lookups *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        if (!at(l, i)->over)
+            step(r, l, at(l, i));
+}
+
+const struct lookup *lookups_first(const struct lookups *l)
+{
+    const struct lookup *k = &l->ring[l->first];
+    return l->count && k->over ? k : NULL;
+}
+
+void lookups_drop(struct lookups *l)
+{
+    l->first = (l->first + 1) % LOOKUPS_MAX;
+    l->count--;
+}
+
+void lookups_cancel(struct regtag *r, struct lookups *l)
+{
+    for (unsigned i = 0; i < l->count; i++)
+        client_cancel(&r->client, &at(l, i)->resolve.exchange);
+    l->count = 0;
+}
