@@ -34,8 +34,9 @@ static struct connection *connection_of(const struct exchange *x)
     if (x->request.aside)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
-    return x->request.pipelined && remote_is_home(x->remote, origin)
-               ? remote_least_busy(x->remote)
+    bool any = x->request.pipelined || (x->remote->reserved && !x->request.guarded);
+    return any && remote_is_home(x->remote, origin)
+               ? remote_least_busy(x->remote, &x->transfer)
                : remote_connection(x->remote, origin);
 }
 

@@ -30,7 +30,7 @@ struct resolve_options {
      * tags that exist. */
     bool certain;
     bool optional;         /* nice to have: don't spend much time on it */
-    bool pipelined, aside; /* as in struct request */
+    bool pipelined, guarded, aside; /* as in struct request */
     struct attempts *attempts;
     uint64_t not_before;
 };

@@ -122,6 +122,7 @@ static bool may_go_on(struct regtag *r, struct tag_verb *v, struct move *m)
         return false;
     v->guarded = m;
     r->client.remote.reserved = true;
+    remote_unclaim(&r->client.remote, NULL); /* others wait for other connections now */
     return true;
 }
 
