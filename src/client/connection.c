@@ -49,15 +49,18 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
         connection_open(c);
     t->connection = t->last = c;
     t->pipelined = c->count > 0;
-    if (c->count)
+    if (c->count) {
         c->joined++;
-    else {
+        if (c->queue[0].transfer)
+            c->queue[0].transfer->followers++;
+    } else {
         c->batch++;
         c->joined = 0;
         c->draining = false;
     }
     t->batch = c->batch;
     t->follower = false;
+    t->followers = 0;
     c->claim = NULL;
     t->sent = t->answered = t->early = t->failed = t->stale = t->cut = false;
     c->queue[c->count] = (struct in_flight){.transfer = t, .head_request = t->head_request};

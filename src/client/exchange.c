@@ -313,6 +313,13 @@ static void explain_loss(const struct exchange *x)
               SLICE_ARG(written(&where)));
 }
 
+/* Without an answer, and not alone. A manifest and one lookup are no pipeline that needs to be spared. */
+static bool broke_pipeline(const struct exchange *x)
+{
+    const struct transfer *t = &x->transfer;
+    return !t->answered && (t->pipelined || (t->followers > 1 && t->sent));
+}
+
 static enum exchange_event on_failure(struct exchange *x, bool lost)
 {
     const struct context *c = x->remote->context;
@@ -321,10 +328,11 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     REQUIRE(!lost || t->pipelined);
     if (t->answered && x->use != USE_CONTENT) /* status and header are all we need */
         return on_end(x);
-    if (t->pipelined && !t->answered)
+    if (broke_pipeline(x)) {
         pipeline_broke(x->remote, t->last, lost);
-    if (t->pipelined && !t->answered && (freely || !t->sent))
-        return send_again(x);
+        if (freely || !t->sent)
+            return send_again(x);
+    }
     if (lost)
         explain_loss(x);
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
@@ -486,7 +494,7 @@ bool exchange_is_transient(const struct exchange *x)
 
 bool exchange_met_end(const struct exchange *x)
 {
-    return x->transfer.stale || (x->request.pipelined && x->transfer.pipelined && !x->transfer.answered);
+    return x->transfer.stale || (x->request.pipelined && broke_pipeline(x));
 }
 
 uint64_t exchange_retry_after(const struct exchange *x)
