@@ -404,15 +404,17 @@ static void answer_token(struct wire *w)
 }
 
 /* Whether the token that is shown is the last one that was given, and still good. */
-static bool is_allowed(const struct wire *w)
+static bool is_allowed(struct wire *w)
 {
     char expected[80];
     uint64_t life = w->manners.token_life;
     unsigned uses = w->manners.token_uses;
     snprintf(expected, sizeof expected, "Bearer t%u", w->tokens);
-    return !w->manners.realm || (w->tokens && strcmp(w->authorization, expected) == 0 &&
+    bool allowed = !w->manners.realm || (w->tokens && strcmp(w->authorization, expected) == 0 &&
                                  (life == 0 || w->now - w->token_since < life) &&
                                  (uses == 0 || w->token_used < uses));
+    w->token_used += allowed;
+    return allowed;
 }
 
 static void answer_challenge(struct wire *w)
@@ -537,7 +539,7 @@ static void note_taken(struct wire *w, const struct request *q, const char *refe
     if (w->taken_count == WIRE_ASKED_MAX)
         return;
     struct wire_asked *a = &w->taken[w->taken_count++];
-    *a = (struct wire_asked){.connection = (unsigned)(c - w->line), .at = w->now, .pipelined = pipelined};
+    *a = (struct wire_asked){.connection = (unsigned)(c - w->line), .at = w->now, .first = !c->last, .pipelined = pipelined};
     snprintf(a->method, sizeof a->method, "%.7s", q->method);
     snprintf(a->reference, sizeof a->reference, "%.71s", reference);
     if (pipelined)
@@ -695,7 +697,6 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         answer_delete(w, reference);
     else
         answer_manifest(w, reference);
-    w->token_used++;
     w->c->ended = w->c->ended || w->manners.close_after_each || w->manners.close_silently ||
                   (w->c->first && w->manners.close_first);
     w->c->stale = w->manners.close_late;
@@ -717,6 +718,12 @@ static void say_swapped(struct wire_line *c)
     c->swapped.size = 0;
 }
 
+static void note_pipelined(struct wire *w)
+{
+    w->pipelined = true;
+    w->pipelined_at = w->now;
+}
+
 /* A request that comes before the answer to the last one has been read. False if it is answered as any
  * other. */
 static bool answer_pipelined(struct wire *w)
@@ -727,6 +734,7 @@ static bool answer_pipelined(struct wire *w)
     const struct wire_manners *m = &w->manners;
     if (w->c->out_at == w->c->out.size)
         return false;
+    note_pipelined(w);
     if (m->refuses_pipelined)
         add_text(&w->c->out, "%.*s", (int)sizeof refusal - 1, refusal);
     if (m->resets_pipelined) {
@@ -779,6 +787,8 @@ static void serve(struct wire *w)
             answer(w, &q);
         take(&w->c->in, q.head + q.body);
     }
+    if (w->c->ended && w->c->in.size)
+        note_pipelined(w);
     say_swapped(w->c);
 }
 
@@ -805,7 +815,7 @@ static ptrdiff_t strike(struct wire *w, bool writing, uint64_t moved, size_t *si
     if (w->c->dead)
         return REGTAG_IO_FAILED;
     if (!f->armed || f->writing != writing ||
-        (f->connection && f->connection - 1 != (unsigned)(w->c - w->line)))
+        (w->fault_on && w->fault_on - 1 != (unsigned)(w->c - w->line)))
         return 0;
     if (moved < f->at) {
         *size = *size < f->at - moved ? *size : (size_t)(f->at - moved);
@@ -855,7 +865,7 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
     size_t there = audible(w);
     if (there > size)
         there = size;
-    ptrdiff_t struck = strike(w, false, w->fault.connection ? w->c->received : w->received, &there);
+    ptrdiff_t struck = strike(w, false, w->fault_on ? w->c->received : w->received, &there);
     if (struck)
         return struck;
     if (there == 0)
@@ -944,7 +954,7 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
         note_lost(w, bytes, size);
     if (w->c->ended)
         return w->c->dead ? REGTAG_IO_FAILED : (ptrdiff_t)size; /* sent into the void */
-    ptrdiff_t struck = strike(w, true, w->fault.connection ? w->c->sent : w->sent, &size);
+    ptrdiff_t struck = strike(w, true, w->fault_on ? w->c->sent : w->sent, &size);
     if (struck)
         return struck;
     size = portion(w, size);

@@ -100,7 +100,6 @@ struct wire_fault {
     uint64_t at;  /* so many bytes still come through */
     bool orderly; /* reading: REGTAG_IO_CLOSED; else REGTAG_IO_FAILED */
     bool lasting; /* no connection succeeds after that */
-    unsigned connection; /* 0, or counted in the bytes of connection `connection - 1` alone */
 };
 
 /* Someone else, who moves a tag, or deletes it, right before a request. */
@@ -150,6 +149,7 @@ struct wire_asked {
     char method[8], reference[72];
     unsigned connection;
     uint64_t at;
+    bool first;               /* on its connection since that was opened */
     bool pipelined, followed; /* before the answer to the last one, or to this one, was read */
 };
 
@@ -180,6 +180,7 @@ struct wire_line {
 struct wire {
     struct wire_manners manners;
     struct wire_fault fault;
+    unsigned fault_on; /* 0, or counted in the bytes of connection `fault_on - 1` alone */
     struct wire_rival rival;
     struct wire_quirk quirk[WIRE_QUIRKS];
     struct wire_early early;
@@ -200,6 +201,8 @@ struct wire {
     uint64_t asked_at[WIRE_LOOKED_MAX]; /* and when */
     struct wire_asked taken[WIRE_ASKED_MAX]; /* the first of them */
     unsigned taken_count;
+    uint64_t pipelined_at; /* when a request came last before the answer to another was read, or */
+    bool pipelined;        /* never */
     uint64_t hold_until; /* a Retry-After that the client has read says so */
     unsigned rushed;     /* calls that sent something to the registry before that */
     unsigned token_used; /* how often the last token was good */
