@@ -24,8 +24,8 @@ const struct cli_verb cli_verb_ls = {
     .arguments = "REPOSITORY",
     .summary = "lists tags, one a line",
     .details =
-        "Lists the tags of REPOSITORY in the order in which the registry names them; with --digests, each line\n"
-        "has a tag, a tab, and the digest that it points at, \"-\" where there is none.\n",
+        "Lists the tags of REPOSITORY in the order in which the registry names them; with --digests, each is\n"
+        "followed by a tab and the digest that it points at, or \"-\".\n",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

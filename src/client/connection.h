@@ -161,6 +161,9 @@ void connection_withdraw(struct transfer *t);
 /* Withdraws all followers; their senders get CONNECTION_LOST. */
 void connection_withdraw_followers(struct connection *c);
 
+/* After CONNECTION_LOST: sets the context's error. Whatever happened, it happened to another request. */
+void connection_explain_loss(struct connection *c);
+
 /* Closes the connection because the response makes no sense; `problem` becomes the error. */
 void connection_reject(struct transfer *t, const char *problem);
 

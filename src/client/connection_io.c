@@ -52,8 +52,7 @@ void connection_close(struct connection *c)
 
 /* ---- Failing --------------------------------------------------------------------------------- */
 
-/* Closes the connection and fails the request at the front. */
-void connection_fail(struct connection *c, int status, int hint, const char *problem, const char *more)
+static void explain(struct connection *c, int status, int hint, const char *problem, const char *more)
 {
     char where[HOST_PORT_MAX];
     struct writer w = writer_to(where, sizeof where);
@@ -64,6 +63,12 @@ void connection_fail(struct connection *c, int status, int hint, const char *pro
     context->error.hint = hint;
     context->permanent = false;
     context->unreachable = !c->up;
+}
+
+/* Closes the connection and fails the request at the front. */
+void connection_fail(struct connection *c, int status, int hint, const char *problem, const char *more)
+{
+    explain(c, status, hint, problem, more);
     if (c->count && c->queue[0].transfer)
         c->queue[0].transfer->failed = true;
     connection_close(c);
@@ -92,9 +97,16 @@ void connection_fail_transport(struct connection *c, int hint, const char *more)
     c->context->permanent = f.lasting;
 }
 
+static const char CLOSED[] = "the connection was closed before an answer came";
+
 void connection_fail_closed(struct connection *c)
 {
-    connection_fail(c, REGTAG_E_NO_CONNECTION, 0, "the connection was closed before an answer came", "");
+    connection_fail(c, REGTAG_E_NO_CONNECTION, 0, CLOSED, "");
+}
+
+void connection_explain_loss(struct connection *c)
+{
+    explain(c, REGTAG_E_NO_CONNECTION, 0, CLOSED, "");
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */

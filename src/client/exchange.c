@@ -212,11 +212,14 @@ static bool is_stalled(const struct exchange *x, uint64_t limit)
     return false;
 }
 
-/* Nothing comes for a pipelined request: perhaps nothing ever will. */
-static bool is_silent(const struct exchange *x)
+/* How long to wait while nothing comes, 0 being forever. For a pipelined request, perhaps nothing ever will. */
+static uint64_t patience(const struct exchange *x)
 {
-    return x->request.pipelined && x->transfer.pipelined && !x->transfer.answered &&
-           is_stalled(x, pipeline_patience(x->remote));
+    uint64_t stall = x->remote->context->config->stall;
+    if (!x->request.pipelined || !x->transfer.pipelined || x->transfer.answered)
+        return stall;
+    uint64_t limit = pipeline_patience(x->remote);
+    return stall && stall < limit ? stall : limit;
 }
 
 /* Steps the transfer and enforces `timeout` and `stall`. A pipelined request's clock starts when it
@@ -224,11 +227,11 @@ static bool is_silent(const struct exchange *x)
 static enum connection_event step_in_time(struct exchange *x, struct slice *part)
 {
     struct context *context = x->remote->context;
-    const struct regtag_config *config = context->config;
     struct connection *c = x->transfer.connection;
     REQUIRE(x->state == EXCHANGE_SENT);
     if (x->timed && context->now >= x->until)
-        return give_up(x, REGTAG_HINT_TIMEOUT, "no complete answer came", "within", config->timeout);
+        return give_up(x, REGTAG_HINT_TIMEOUT, "no complete answer came", "within",
+                       context->config->timeout);
     enum connection_event event = connection_step(&x->transfer, part);
     if (event != CONNECTION_WAIT)
         return event;
@@ -239,11 +242,9 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
         x->moved = context->now;
     }
     wake_at(context, x->timed ? x->until : context->deadline);
-    if (x->timed && config->stall && is_stalled(x, config->stall))
-        return give_up(x, REGTAG_HINT_STALL, "the answer has stalled", "for", config->stall);
-    if (x->timed && is_silent(x))
-        return give_up(x, REGTAG_HINT_STALL, "no answer came to requests sent together", "for",
-                       pipeline_patience(x->remote));
+    uint64_t limit = patience(x);
+    if (x->timed && limit && is_stalled(x, limit))
+        return give_up(x, REGTAG_HINT_STALL, "the answer has stalled", "for", limit);
     return event;
 }
 
@@ -300,19 +301,6 @@ static enum exchange_event send_again(struct exchange *x)
 
 static enum exchange_event on_end(struct exchange *x);
 
-/* Whatever happened, it happened to another request. */
-static void explain_loss(const struct exchange *x)
-{
-    struct context *c = x->remote->context;
-    char text[HOST_PORT_MAX];
-    struct writer where = writer_to(text, sizeof text);
-    write_host_port(&where, &x->remote->origin);
-    error_clear(&c->error);
-    c->permanent = false;
-    error_set(&c->error, REGTAG_E_NO_CONNECTION, "%.*s: the connection was lost before an answer came",
-              SLICE_ARG(written(&where)));
-}
-
 /* Without an answer, and not alone. A manifest and one lookup are no pipeline that needs to be spared. */
 static bool broke_pipeline(const struct exchange *x)
 {
@@ -334,7 +322,7 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
             return send_again(x);
     }
     if (lost)
-        explain_loss(x);
+        connection_explain_loss(t->last);
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
         remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: sending again");
         x->sent_again = true;

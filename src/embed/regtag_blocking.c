@@ -96,6 +96,11 @@ enum regtag_status regtag_call_list(struct regtag_call *call, const char *reposi
     return begin(call) ? go(call, regtag_list(call->operation, repository, limit)) : REGTAG_E_OTHER;
 }
 
+enum regtag_status regtag_call_digests(struct regtag_call *call, const char *repository, uint64_t limit)
+{
+    return begin(call) ? go(call, regtag_digests(call->operation, repository, limit)) : REGTAG_E_OTHER;
+}
+
 enum regtag_status regtag_call_digest(struct regtag_call *call, const char *image, const char **digest)
 {
     *digest = "";

@@ -26,7 +26,8 @@ struct regtag_call {
     struct regtag_sockets *sockets;
     /* May be NULL. Called for REGTAG_UPLOAD, REGTAG_SETTLED and REGTAG_LISTED, with the result. If it
      * returns false, the operation is abandoned there, and the call returns REGTAG_OK unless something has
-     * failed before. */
+     * failed before. What became of tags that were announced before is not found out then: to leave only
+     * this one and the next ones alone, call regtag_decline and return true. */
     bool (*on_event)(void *context, enum regtag_event event, const struct regtag_result *result);
     void *event_context;
 
@@ -44,6 +45,7 @@ enum regtag_status regtag_call_tag(struct regtag_call *call, const char *image, 
                                    size_t count);
 enum regtag_status regtag_call_delete(struct regtag_call *call, const char *image);
 enum regtag_status regtag_call_list(struct regtag_call *call, const char *repository, uint64_t limit);
+enum regtag_status regtag_call_digests(struct regtag_call *call, const char *repository, uint64_t limit);
 
 /* *digest is owned by the operation, and valid for as long as `error`; "" if it is unknown. */
 enum regtag_status regtag_call_digest(struct regtag_call *call, const char *image, const char **digest);

@@ -135,7 +135,7 @@ static void a_fault_at_any_byte_is_told_truly_of_each(void **state)
             set_out(&run, at % 2);
             run.config.retries = retries;
             begin_again(&run);
-            run.wire.fault = (struct wire_fault){true, writing, at, orderly, lasting, 0};
+            run.wire.fault = (struct wire_fault){true, writing, at, orderly, lasting};
             run.wire.seed = at % 3;
             snprintf(when, sizeof when, "%s %s %s at byte %llu, %u retries",
                      writing ? "writing" : "reading", orderly ? "ends" : "fails",

@@ -8,7 +8,6 @@
 
 #define NAMES 24
 #define DELAY 10 /* milliseconds until an answer comes: what is asked meanwhile is in flight with it */
-#define HOME 0   /* the connections to the registry: 0 and those from 2 on */
 #define REALM "http://127.0.0.1/token"
 #define OWN_REALM "http://localhost/token"
 
@@ -190,8 +189,7 @@ static void expect_bounded(const struct scene *s, unsigned requests, unsigned co
 
 struct course {
     unsigned requests, answers[WIRE_LINES]; /* per connection */
-    uint64_t sent[WIRE_LINES], received[WIRE_LINES], now;
-    size_t ends[WIRE_LINES][WIRE_ASKED_MAX];
+    uint64_t now;
 };
 
 static void take_course(size_t connections, struct course *course)
@@ -206,10 +204,6 @@ static void take_course(size_t connections, struct course *course)
     course->now = s.run.wire.now;
     for (unsigned i = 0; i < s.run.wire.taken_count; i++)
         course->answers[s.run.wire.taken[i].connection]++;
-    for (size_t i = 0; i < WIRE_LINES; i++) {
-        course->sent[i] = s.run.wire.line[i].sent;
-        course->received[i] = s.run.wire.line[i].received;
-    }
     finish(&s.run);
 }
 
@@ -691,7 +685,7 @@ static void the_deadline_holds(void **state)
             s.run.wire.manners = one->manners;
             s.run.wire.manners.delay = DELAY;
         }
-        s.run.config.timeout = 1 + choice / 10 * 7;
+        s.run.config.timeout = (uint64_t)(1 + choice / 10 * 7);
         begin_again(&s.run);
         snprintf(when, sizeof when, "a timeout of %u ms, %zu connections, a server that %s",
                  1 + choice / 10 * 7, connections, one ? one->label : "can cope");
@@ -731,7 +725,7 @@ static void whatever_happens_is_told_truly(void **state)
         static struct scene s;
         char when[160];
         chance_state = seed;
-        set_out(&s, 2 + chance(5), 8 + chance(17));
+        set_out(&s, 2 + chance(5), (size_t)(8 + chance(17)));
         struct wire *w = &s.run.wire;
         w->seed = chance(2) ? seed : 0;
         s.run.impatient = chance(3) == 0;
@@ -768,17 +762,142 @@ static void many_names_are_in_flight_together(void **state)
     for (size_t w = 0; w < COUNT(widths); w++) {
         struct course course;
         take_course(widths[w], &course);
-        for (int i = 0; i < WIRE_LINES; i++)
-            printf("w %zu line %d: %u answers, %llu sent %llu received\n", widths[w], i,
-                   course.answers[i], (unsigned long long)course.sent[i],
-                   (unsigned long long)course.received[i]);
-        printf("%u requests %llu ms\n", course.requests, (unsigned long long)course.now);
+        assert_int_equal(course.requests, 1 + NAMES + NAMES - NAMES / 3);
+        assert_int_equal(course.now, widths[w] == 2 ? 3 * DELAY : 2 * DELAY);
+        for (size_t i = 0; i < WIRE_LINES; i++)
+            assert_int_equal(course.answers[i] > 0, i < widths[w] && i != 1);
     }
+}
+
+/* ---- The digests of all tags ----------------------------------------------------------------- */
+
+#define TAGS 40 /* two thirds of them are there; and "base" and "new" */
+
+static char listed[COUNT(names)][72];
+
+/* Runs it, and keeps the digests; each tag is listed once, in the order of the registry's list. */
+static size_t list_digests(struct scene *s, const char *when)
+{
+    struct run *run = &s->run;
+    size_t count = 0;
+    if (getenv("LOUD"))
+        fprintf(stderr, "%s\n", when);
+    assert_int_equal(regtag_digests(run->regtag, "localhost/a", 0), REGTAG_OK);
+    while (step(run)) {
+        const struct regtag_result *result = regtag_result(run->regtag);
+        if (run->end != REGTAG_LISTED)
+            continue;
+        assert_true(count < COUNT(listed));
+        snprintf(listed[count], sizeof listed[0], "%s",
+                 result->status ? "failed" : *result->digest ? result->digest : "absent");
+        count++;
+    }
+    return count;
+}
+
+static void expect_digests(const struct scene *s, size_t count, bool some_fail, const char *when)
+{
+    const struct wire *w = &s->run.wire;
+    if (count != w->tag_count)
+        fail_msg("%s: %zu tags are listed instead of %zu", when, count, w->tag_count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(s->run.name[i], w->tags[i].name) != 0)
+            fail_msg("%s: %s is listed instead of %s", when, s->run.name[i], w->tags[i].name);
+        if (strcmp(listed[i], w->tags[i].digest) != 0 && !(some_fail && strcmp(listed[i], "failed") == 0))
+            fail_msg("%s: %s is listed at %s", when, w->tags[i].name, listed[i]);
+    }
+    if (w->now > TIMEOUT)
+        fail_msg("%s: it took %llu ms", when, (unsigned long long)w->now);
+}
+
+static void list_oddly(size_t connections, unsigned connection, unsigned at, const struct oddity *oddity,
+                       unsigned page)
+{
+    static struct scene s;
+    char when[160];
+    set_out(&s, connections, TAGS);
+    s.run.wire.manners.page = page;
+    if (oddity) {
+        s.run.wire.quirk[0] = oddity->quirk;
+        s.run.wire.quirk[0].request = "HEAD";
+        s.run.wire.quirk[0].after = at;
+        s.run.wire.quirk[0].connection = 1 + connection;
+    }
+    snprintf(when, sizeof when, "listed, pages of %u, HEAD %u on connection %u of %zu %s", page, at,
+             connection, connections, oddity ? oddity->label : "is as it should be");
+    size_t count = list_digests(&s, when);
+    expect_digests(&s, count, false, when);
+    finish(&s.run);
+}
+
+static void digests_are_those_of_their_tags(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT(widths); w++)
+        for (unsigned page = 0; page <= 20; page += 5) {
+            list_oddly(widths[w], 0, 0, NULL, page);
+            for (size_t o = 0; o < COUNT(oddities); o++)
+                for (unsigned at = (unsigned)o % 5; at < 24 / homes(widths[w]); at += 5)
+                    for (unsigned c = 0; c < widths[w]; c++)
+                        if (oddities[o].license == NOTHING_LOST && c != 1 && page != 5)
+                            list_oddly(widths[w], c, at, &oddities[o], page);
+        }
+}
+
+static void digests_survive_failures_and_tokens(void **state)
+{
+    (void)state;
+    for (unsigned choice = 0; choice < 2 * 2 * 3 * 30; choice++) {
+        static struct scene s;
+        char when[160];
+        size_t connections = widths[choice % 2];
+        unsigned status = choice / 4 % 3 == 0 ? 0 : choice / 4 % 3 == 1 ? 503 : 429;
+        set_out(&s, connections, TAGS);
+        s.run.wire.manners.fail = 1 + choice % 3;
+        s.run.wire.manners.fail_after = choice / 12;
+        s.run.wire.manners.fail_status = status;
+        s.run.wire.manners.fail_fields = status == 429 ? "Retry-After: 5\r\n" : NULL;
+        s.run.wire.manners.realm = choice / 2 % 2 ? REALM : NULL;
+        s.run.wire.manners.token_uses = choice / 2 % 2 ? 3 + choice / 12 : 0;
+        snprintf(when, sizeof when, "%u to request %u, %zu connections%s", status, choice / 12,
+                 connections, choice / 2 % 2 ? ", tokens" : "");
+        size_t count = list_digests(&s, when);
+        expect_digests(&s, count, false, when);
+        if (s.run.wire.rushed)
+            fail_msg("%s: %u calls send something before the time", when, s.run.wire.rushed);
+        finish(&s.run);
+    }
+}
+
+/* A tag that has vanished has no digest; one that cannot be looked up has failed. */
+static void tags_that_vanish_are_no_failure(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT(widths); w++)
+        for (unsigned refused = 0; refused < 2; refused++) {
+            static struct scene s;
+            set_out(&s, widths[w], TAGS);
+            s.run.wire.rival = (struct wire_rival){.at = refused ? 0 : 2, .tag = "t021"};
+            s.run.wire.manners.only_tag = refused ? "t021" : NULL;
+            s.run.wire.manners.head_status = s.run.wire.manners.get_status = refused ? 403 : 0;
+            size_t count = list_digests(&s, "one is not there");
+            assert_int_equal(count, 2 + 27);
+            for (size_t i = 0; i < count; i++)
+                assert_string_equal(listed[i],
+                                    strcmp(s.run.name[i], "t021") == 0 ? refused ? "failed" : "absent"
+                                    : strcmp(s.run.name[i], "base") == 0 ||
+                                            (*s.run.name[i] == 't' && index_of(s.run.name[i]) % 3 == THERE)
+                                        ? digest_of_new()
+                                        : digest_of_old());
+            expect_end(&s.run, refused ? REGTAG_E_DENIED : REGTAG_OK);
+            finish(&s.run);
+        }
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_names_are_in_flight_together),
         cmocka_unit_test(what_breaks_at_any_byte_is_told_truly),
         cmocka_unit_test(odd_answers_are_told_from_others),
         cmocka_unit_test(a_failure_of_any_request_is_got_over),
@@ -789,8 +908,10 @@ int main(void)
         cmocka_unit_test(guarded_names_are_set_as_they_were_seen),
         cmocka_unit_test(only_so_many_names_are_under_way),
         cmocka_unit_test(the_deadline_holds),
+        cmocka_unit_test(digests_are_those_of_their_tags),
+        cmocka_unit_test(digests_survive_failures_and_tokens),
+        cmocka_unit_test(tags_that_vanish_are_no_failure),
         cmocka_unit_test(whatever_happens_is_told_truly),
-        cmocka_unit_test(many_names_are_in_flight_together),
     };
     make_names();
     if (getenv("ONLY"))
