@@ -297,9 +297,10 @@ void connection_withdraw(struct transfer *t)
     if (at >= c->written) {
         c->count--;
         memmove(c->queue + at, c->queue + at + 1, (c->count - at) * sizeof c->queue[0]);
-    } else if (begun || t->body->size)
+    } else if (begun || t->body->size) {
+        connection_doubt(c); /* it may be withdrawn because its answer is another's */
         connection_close(c);
-    else {
+    } else {
         c->queue[at].transfer = NULL;
         c->drop_at = c->context->now + DROP_PATIENCE;
     }
