@@ -35,9 +35,8 @@ static struct connection *connection_of(const struct exchange *x)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
     bool any = x->request.pipelined || (x->remote->reserved && !x->request.guarded);
-    return any && remote_is_home(x->remote, origin)
-               ? remote_least_busy(x->remote, &x->transfer)
-               : remote_connection(x->remote, origin);
+    return any && remote_is_home(x->remote, origin) ? remote_least_busy(x->remote, &x->transfer)
+                                                    : remote_connection(x->remote, origin);
 }
 
 static void write_header(void *sender, struct writer *w)

@@ -1,10 +1,6 @@
 /* Many requests in flight on several connections: whatever becomes of the connections and of the answers, each
  * name gets what has happened to it. */
 #include "run.h"
-#ifdef COLLECT
-#undef fail_msg
-#define fail_msg(...) (fprintf(stderr, "F: "), fprintf(stderr, __VA_ARGS__), fprintf(stderr, "\n"))
-#endif
 
 #define NAMES 24
 #define DELAY 10 /* milliseconds until an answer comes: what is asked meanwhile is in flight with it */
@@ -88,8 +84,6 @@ static void tag_all(struct scene *s, const char *when)
 {
     struct run *run = &s->run;
     bool more = true;
-    if (getenv("LOUD"))
-        fprintf(stderr, "%s\n", when);
     assert_int_equal(regtag_tag(run->regtag, "localhost/a:base", names, s->count), REGTAG_OK);
     while (more) {
         more = step(run);
@@ -123,8 +117,10 @@ static bool check_good(const struct run *run, size_t i, enum license license, co
         fail_msg("%s: %s is said to be set: %d", when, names[i], outcome);
     if (!told)
         fail_msg("%s: %s, %s before, is said to be %d, from \"%s\"", when, names[i],
-                 past == ELSEWHERE ? "elsewhere" : past == THERE ? "there" : "absent", outcome,
-                 run->previous[i]);
+                 past == ELSEWHERE ? "elsewhere"
+                 : past == THERE   ? "there"
+                                   : "absent",
+                 outcome, run->previous[i]);
     return true;
 }
 
@@ -207,7 +203,6 @@ static void take_course(size_t connections, struct course *course)
     finish(&s.run);
 }
 
-
 /* Requests are bounded by one more for each in flight, and what is asked to be sure. */
 static void expect_recovery(const struct scene *s, const struct course *course, enum license license,
                             const char *when)
@@ -227,6 +222,7 @@ struct break_at {
     size_t step;
 };
 
+/* Whether it has come to that. */
 static bool break_once(const struct break_at *b, const struct course *course)
 {
     static struct scene s;
@@ -235,10 +231,8 @@ static bool break_once(const struct break_at *b, const struct course *course)
     s.run.config.retries = b->retries;
     begin_again(&s.run);
     s.run.wire.step = b->step;
-    s.run.wire.fault = (struct wire_fault){.armed = true,
-                                           .writing = b->writing,
-                                           .orderly = b->orderly,
-                                           .at = b->at};
+    s.run.wire.fault =
+        (struct wire_fault){.armed = true, .writing = b->writing, .orderly = b->orderly, .at = b->at};
     s.run.wire.fault_on = 1 + b->connection;
     snprintf(when, sizeof when, "%s %s at byte %llu of connection %u of %zu, %u retries, step %zu",
              b->writing ? "writing" : "reading", b->orderly ? "ends" : "fails",
@@ -269,10 +263,9 @@ static void what_breaks_at_any_byte_is_told_truly(void **state)
         for (unsigned kind = 0; kind < 3; kind++) {
             struct break_at b = {
                 .connections = widths[w], .writing = kind == 2, .orderly = kind == 1, .retries = 3};
-            break_everywhere(&b, kind == 2 ? 61 : 29);
+            break_everywhere(&b, kind == 2 ? 101 : 47);
         }
 }
-
 
 /* ---- Answers that are not as they should be -------------------------------------------------- */
 
@@ -300,9 +293,13 @@ static const struct oddity {
     {"is left out", {.instead = ""}, NOTHING_LOST},
     {"is left out, though all is done", {.instead = "", .done = true}, NOTHING_LOST},
     {"is the end", {.instead = "", .ending = WIRE_CLOSES}, NOTHING_LOST},
-    {"is the end, though all is done", {.instead = "", .done = true, .ending = WIRE_CLOSES}, NOTHING_LOST},
+    {"is the end, though all is done",
+     {.instead = "", .done = true, .ending = WIRE_CLOSES},
+     NOTHING_LOST},
     {"is a reset", {.instead = "", .ending = WIRE_RESETS}, NOTHING_LOST},
-    {"is a reset, though all is done", {.instead = "", .done = true, .ending = WIRE_RESETS}, NOTHING_LOST},
+    {"is a reset, though all is done",
+     {.instead = "", .done = true, .ending = WIRE_RESETS},
+     NOTHING_LOST},
     {"has a 404 in front", {.before = FORGED_404}, NOTHING_LOST},
     {"has a 404 behind it", {.behind = FORGED_404}, NOTHING_LOST},
     {"has a 404 behind it, later", {.behind = FORGED_404, .late = true}, NOTHING_LOST},
@@ -354,7 +351,6 @@ static void odd_answers_are_told_from_others(void **state)
         }
     }
 }
-
 
 /* ---- Failures -------------------------------------------------------------------------------- */
 
@@ -461,13 +457,13 @@ static void cope_with(const struct incapable *one, size_t connections, uint64_t 
     expect_each_told_truly(&s, NOTHING_LOST, when);
     uint64_t patience = 4 * delay > 2000 ? 4 * delay : 2000;
     uint64_t rounds = 1 + 40 / homes(connections) + (40 % homes(connections) > 0);
-    uint64_t most = (rounds + 2 + (homes(connections) > 1 ? 6 : 0)) * delay + (one->silent ? patience : 0);
+    uint64_t most =
+        (rounds + 2 + (homes(connections) > 1 ? 6 : 0)) * delay + (one->silent ? patience : 0);
     if (s.run.wire.now > most)
         fail_msg("%s: it took %llu ms instead of %llu", when, (unsigned long long)s.run.wire.now,
                  (unsigned long long)most);
     if (!s.run.wire.pipelined || s.run.wire.pipelined_at > 0)
-        fail_msg("%s: it was tried again at %llu ms", when,
-                 (unsigned long long)s.run.wire.pipelined_at);
+        fail_msg("%s: it was tried again at %llu ms", when, (unsigned long long)s.run.wire.pipelined_at);
     finish(&s.run);
 }
 
@@ -528,7 +524,7 @@ static char guard_texts[8][100];
 static const struct {
     unsigned name;
     bool absent, holds;
-} guards[] = {{3, false, true},  {6, false, true}, {2, true, true},  {11, true, true},
+} guards[] = {{3, false, true}, {6, false, true},  {2, true, true},  {11, true, true},
               {9, true, false}, {5, false, false}, {4, false, false}};
 
 static void guard_names(struct scene *s)
@@ -551,7 +547,8 @@ static void expect_guarded(const struct scene *s, size_t name, const char *when)
     const struct wire_asked *last = NULL;
     for (unsigned i = 0; i < w->taken_count; i++) {
         const struct wire_asked *a = &w->taken[i];
-        if (a->connection == 0 && strcmp(a->method, "PUT") == 0 && strcmp(a->reference, names[name]) == 0 &&
+        if (a->connection == 0 && strcmp(a->method, "PUT") == 0 &&
+            strcmp(a->reference, names[name]) == 0 &&
             (!last || strcmp(last->reference, names[name]) != 0 || strcmp(last->method, "PUT") == 0))
             fail_msg("%s: %s is set behind %s %s", when, names[name], last ? last->method : "nothing",
                      last ? last->reference : "");
@@ -572,11 +569,11 @@ static void expect_guards(struct scene *s, enum license license, const char *whe
         if (guards[i].holds)
             continue;
         if (run->status[name] != REGTAG_E_GUARD && license != NAMES_LOST)
-            fail_msg("%s: %s is %d, status %d", when, names[name], run->outcome[name], run->status[name]);
+            fail_msg("%s: %s is %d, status %d", when, names[name], run->outcome[name],
+                     run->status[name]);
         if (is_good(run->outcome[name]))
             fail_msg("%s: %s is set", when, names[name]);
     }
-    (void)license;
 }
 
 static void guard_oddly(size_t connections, unsigned connection, unsigned at,
@@ -609,7 +606,7 @@ static void guarded_names_go_alone(void **state)
     for (size_t w = 0; w < COUNT(widths); w++) {
         guard_oddly(widths[w], 0, 0, NULL);
         for (size_t o = 0; o < COUNT(oddities); o++)
-            for (unsigned at = o % 3; at < 30; at += 3)
+            for (unsigned at = (unsigned)o % 3; at < 30; at += 3)
                 if (oddities[o].license == NOTHING_LOST && !oddities[o].quirk.late)
                     guard_oddly(widths[w], 0, at, &oddities[o]);
     }
@@ -720,8 +717,7 @@ static const struct oddity *any_honest_oddity(void)
 static void whatever_happens_is_told_truly(void **state)
 {
     (void)state;
-    unsigned first = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 1;
-    for (unsigned seed = first; seed <= 1500; seed++) {
+    for (unsigned seed = 1; seed <= 1000; seed++) {
         static struct scene s;
         char when[160];
         chance_state = seed;
@@ -776,12 +772,10 @@ static void many_names_are_in_flight_together(void **state)
 static char listed[COUNT(names)][72];
 
 /* Runs it, and keeps the digests; each tag is listed once, in the order of the registry's list. */
-static size_t list_digests(struct scene *s, const char *when)
+static size_t list_digests(struct scene *s)
 {
     struct run *run = &s->run;
     size_t count = 0;
-    if (getenv("LOUD"))
-        fprintf(stderr, "%s\n", when);
     assert_int_equal(regtag_digests(run->regtag, "localhost/a", 0), REGTAG_OK);
     while (step(run)) {
         const struct regtag_result *result = regtag_result(run->regtag);
@@ -789,7 +783,9 @@ static size_t list_digests(struct scene *s, const char *when)
             continue;
         assert_true(count < COUNT(listed));
         snprintf(listed[count], sizeof listed[0], "%s",
-                 result->status ? "failed" : *result->digest ? result->digest : "absent");
+                 result->status    ? "failed"
+                 : *result->digest ? result->digest
+                                   : "absent");
         count++;
     }
     return count;
@@ -803,7 +799,8 @@ static void expect_digests(const struct scene *s, size_t count, bool some_fail, 
     for (size_t i = 0; i < count; i++) {
         if (strcmp(s->run.name[i], w->tags[i].name) != 0)
             fail_msg("%s: %s is listed instead of %s", when, s->run.name[i], w->tags[i].name);
-        if (strcmp(listed[i], w->tags[i].digest) != 0 && !(some_fail && strcmp(listed[i], "failed") == 0))
+        if (strcmp(listed[i], w->tags[i].digest) != 0 &&
+            !(some_fail && strcmp(listed[i], "failed") == 0))
             fail_msg("%s: %s is listed at %s", when, w->tags[i].name, listed[i]);
     }
     if (w->now > TIMEOUT)
@@ -825,7 +822,7 @@ static void list_oddly(size_t connections, unsigned connection, unsigned at, con
     }
     snprintf(when, sizeof when, "listed, pages of %u, HEAD %u on connection %u of %zu %s", page, at,
              connection, connections, oddity ? oddity->label : "is as it should be");
-    size_t count = list_digests(&s, when);
+    size_t count = list_digests(&s);
     expect_digests(&s, count, false, when);
     finish(&s.run);
 }
@@ -839,7 +836,8 @@ static void digests_are_those_of_their_tags(void **state)
             for (size_t o = 0; o < COUNT(oddities); o++)
                 for (unsigned at = (unsigned)o % 5; at < 24 / homes(widths[w]); at += 5)
                     for (unsigned c = 0; c < widths[w]; c++)
-                        if (oddities[o].license == NOTHING_LOST && c != 1 && page != 5)
+                        if (oddities[o].license == NOTHING_LOST && !oddities[o].quirk.late && c != 1 &&
+                            page != 5)
                             list_oddly(widths[w], c, at, &oddities[o], page);
         }
 }
@@ -861,7 +859,7 @@ static void digests_survive_failures_and_tokens(void **state)
         s.run.wire.manners.token_uses = choice / 2 % 2 ? 3 + choice / 12 : 0;
         snprintf(when, sizeof when, "%u to request %u, %zu connections%s", status, choice / 12,
                  connections, choice / 2 % 2 ? ", tokens" : "");
-        size_t count = list_digests(&s, when);
+        size_t count = list_digests(&s);
         expect_digests(&s, count, false, when);
         if (s.run.wire.rushed)
             fail_msg("%s: %u calls send something before the time", when, s.run.wire.rushed);
@@ -880,15 +878,15 @@ static void tags_that_vanish_are_no_failure(void **state)
             s.run.wire.rival = (struct wire_rival){.at = refused ? 0 : 2, .tag = "t021"};
             s.run.wire.manners.only_tag = refused ? "t021" : NULL;
             s.run.wire.manners.head_status = s.run.wire.manners.get_status = refused ? 403 : 0;
-            size_t count = list_digests(&s, "one is not there");
+            size_t count = list_digests(&s);
             assert_int_equal(count, 2 + 27);
             for (size_t i = 0; i < count; i++)
-                assert_string_equal(listed[i],
-                                    strcmp(s.run.name[i], "t021") == 0 ? refused ? "failed" : "absent"
-                                    : strcmp(s.run.name[i], "base") == 0 ||
-                                            (*s.run.name[i] == 't' && index_of(s.run.name[i]) % 3 == THERE)
-                                        ? digest_of_new()
-                                        : digest_of_old());
+                assert_string_equal(
+                    listed[i], strcmp(s.run.name[i], "t021") == 0 ? refused ? "failed" : "absent"
+                               : strcmp(s.run.name[i], "base") == 0 ||
+                                       (*s.run.name[i] == 't' && index_of(s.run.name[i]) % 3 == THERE)
+                                   ? digest_of_new()
+                                   : digest_of_old());
             expect_end(&s.run, refused ? REGTAG_E_DENIED : REGTAG_OK);
             finish(&s.run);
         }

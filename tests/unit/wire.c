@@ -411,8 +411,8 @@ static bool is_allowed(struct wire *w)
     unsigned uses = w->manners.token_uses;
     snprintf(expected, sizeof expected, "Bearer t%u", w->tokens);
     bool allowed = !w->manners.realm || (w->tokens && strcmp(w->authorization, expected) == 0 &&
-                                 (life == 0 || w->now - w->token_since < life) &&
-                                 (uses == 0 || w->token_used < uses));
+                                         (life == 0 || w->now - w->token_since < life) &&
+                                         (uses == 0 || w->token_used < uses));
     w->token_used += allowed;
     return allowed;
 }
@@ -539,7 +539,8 @@ static void note_taken(struct wire *w, const struct request *q, const char *refe
     if (w->taken_count == WIRE_ASKED_MAX)
         return;
     struct wire_asked *a = &w->taken[w->taken_count++];
-    *a = (struct wire_asked){.connection = (unsigned)(c - w->line), .at = w->now, .first = !c->last, .pipelined = pipelined};
+    *a = (struct wire_asked){
+        .connection = (unsigned)(c - w->line), .at = w->now, .first = !c->last, .pipelined = pipelined};
     snprintf(a->method, sizeof a->method, "%.7s", q->method);
     snprintf(a->reference, sizeof a->reference, "%.71s", reference);
     if (pipelined)
@@ -1064,7 +1065,8 @@ static uint64_t line_ready(const struct wire *w, const struct wire_line *c, bool
         return w->now;
     if (!read || silent)
         return WIRE_NEVER;
-    uint64_t speaks = c->out_at == c->pause_at && c->pause_until > c->speak_at ? c->pause_until : c->speak_at;
+    uint64_t speaks =
+        c->out_at == c->pause_at && c->pause_until > c->speak_at ? c->pause_until : c->speak_at;
     return speaks > w->now ? speaks : w->now;
 }
 

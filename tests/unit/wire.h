@@ -166,10 +166,10 @@ struct wire_line {
     struct wire_bytes swapped;
     size_t pause_at; /* where in `out` something begins that comes at `pause_until` */
     uint64_t pause_until;
-    size_t hold_at; /* where in `out` a Retry-After ends, or SIZE_MAX, */
-    uint64_t hold;  /* and how many milliseconds it says */
+    size_t hold_at;          /* where in `out` a Retry-After ends, or SIZE_MAX, */
+    uint64_t hold;           /* and how many milliseconds it says */
     uint64_t sent, received; /* bytes, of the client, since the beginning */
-    unsigned last;  /* in `taken`: 1 + the last request here since it was opened, or 0 */
+    unsigned last;           /* in `taken`: 1 + the last request here since it was opened, or 0 */
     char host[256];
     uint64_t up_at, speak_at;
     struct wire_bytes in, out;
@@ -197,16 +197,16 @@ struct wire {
 
     /* What has happened. */
     unsigned connections, requests, puts, gets, heads, deletes, tokens;
-    struct wire_bytes asked;            /* "METHOD REFERENCE\n" of each request that was taken */
-    uint64_t asked_at[WIRE_LOOKED_MAX]; /* and when */
+    struct wire_bytes asked;                 /* "METHOD REFERENCE\n" of each request that was taken */
+    uint64_t asked_at[WIRE_LOOKED_MAX];      /* and when */
     struct wire_asked taken[WIRE_ASKED_MAX]; /* the first of them */
     unsigned taken_count;
-    uint64_t pipelined_at; /* when a request came last before the answer to another was read, or */
-    bool pipelined;        /* never */
-    uint64_t hold_until; /* a Retry-After that the client has read says so */
-    unsigned rushed;     /* calls that sent something to the registry before that */
-    unsigned token_used; /* how often the last token was good */
-    unsigned refused_tokens; /* 401 */
+    uint64_t pipelined_at;     /* when a request came last before the answer to another was read, or */
+    bool pipelined;            /* never */
+    uint64_t hold_until;       /* a Retry-After that the client has read says so */
+    unsigned rushed;           /* calls that sent something to the registry before that */
+    unsigned token_used;       /* how often the last token was good */
+    unsigned refused_tokens;   /* 401 */
     struct wire_bytes history; /* as `asked`, and "lost METHOD REFERENCE\n" where nobody was listening */
     /* Calls that sent something where what had been read should have ended the connection. */
     unsigned spoiled;
