@@ -178,7 +178,8 @@ static bool send(struct exchange *x)
         x->remote->context->queued = true;
         return false;
     }
-    if (x->request.fresh && c->used)
+    /* Others may have used the connection since this was lost on it. */
+    if ((x->request.fresh || x->sent_again) && c->used && c->count == 0)
         connection_close(c);
     remote_unclaim(x->remote, &x->transfer); /* it may have waited for another connection */
     connection_send(c, origin, &x->transfer);
