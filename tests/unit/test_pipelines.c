@@ -477,6 +477,26 @@ static void a_server_that_cannot_cope_is_noticed_once(void **state)
                 cope_with(&incapables[i], widths[w], delays[d]);
 }
 
+/* A connection that has ended looks well until something is sent on it: that is sent again, also when there are
+ * no retries, and however often others have used the next connection before. */
+static void idle_connections_that_have_ended_are_no_failures(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT(widths); w++)
+        for (unsigned alone = 0; alone < 2; alone++) {
+            static struct scene s;
+            const char *when = alone ? "one at a time" : "together";
+            set_out(&s, widths[w], NAMES);
+            s.run.wire.manners.close_late = true;
+            s.run.wire.manners.refuses_pipelined = alone;
+            s.run.config.retries = 0;
+            begin_again(&s.run);
+            tag_all(&s, when);
+            expect_each_told_truly(&s, NOTHING_LOST, when);
+            finish(&s.run);
+        }
+}
+
 /* The rest of what was in flight on the connection is lost. */
 static void lose_behind(size_t connections, unsigned at, enum wire_ending ending)
 {
@@ -901,6 +921,7 @@ int main(void)
         cmocka_unit_test(a_failure_of_any_request_is_got_over),
         cmocka_unit_test(a_token_is_renewed_once_for_all),
         cmocka_unit_test(a_server_that_cannot_cope_is_noticed_once),
+        cmocka_unit_test(idle_connections_that_have_ended_are_no_failures),
         cmocka_unit_test(after_a_break_the_first_request_goes_alone),
         cmocka_unit_test(guarded_names_go_alone),
         cmocka_unit_test(guarded_names_are_set_as_they_were_seen),
