@@ -399,6 +399,9 @@ static void use_tokens(size_t connections, unsigned uses, const char *realm, boo
     set_out(&s, connections, NAMES);
     s.run.wire.manners.realm = realm;
     s.run.wire.manners.token_uses = uses;
+    /* Some refusals come when there is a new token. */
+    s.run.wire.quirk[0] = (struct wire_quirk){
+        .request = "", .connection = homes(connections) > 1 ? 3 : 1, .after = uses / 2, .delay = 60};
     if (posts)
         s.run.config.credentials.identity_token = "identity";
     begin_again(&s.run);
