@@ -117,7 +117,8 @@ struct regtag_origin {
 };
 
 /* How many connections an operation may have: at least two, one to the registry and one to any other
- * server that it refers to (a token server, the target of a redirect), and at most this many. */
+ * server that it refers to (a token server, the target of a redirect), and at most this many. More than two
+ * are used only for more than 16 tags at a time, all but one of them to the registry. */
 #ifndef REGTAG_CONNECTIONS_MAX
 #define REGTAG_CONNECTIONS_MAX 18
 #endif

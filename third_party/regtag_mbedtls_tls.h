@@ -90,10 +90,15 @@ void tls_arena_free(void *memory);
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_SHA512_SMALLER
 
-/* TLS 1.3 is written on top of PSA; its keys live in a few slots, and nobody shares memory with us. */
+/* TLS 1.3 is written on top of PSA, and nobody shares memory with us. A handshake holds its ephemeral key in a slot;
+ * a few more are for one key schedule at a time. */
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_CRYPTO_CONFIG
 #define MBEDTLS_PSA_CRYPTO_CONFIG_FILE "regtag_psa.h"
 #define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG
-#define MBEDTLS_PSA_KEY_SLOT_COUNT 16
+#ifdef REGTAG_CONNECTIONS_MAX
+#define MBEDTLS_PSA_KEY_SLOT_COUNT (REGTAG_CONNECTIONS_MAX + 6)
+#else
+#define MBEDTLS_PSA_KEY_SLOT_COUNT 24 /* for the 18 of regtag.h */
+#endif

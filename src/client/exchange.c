@@ -34,9 +34,11 @@ static struct connection *connection_of(const struct exchange *x)
     if (x->request.aside)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
-    bool any = x->request.pipelined || (x->remote->reserved && !x->request.guarded);
-    return any && remote_is_home(x->remote, origin) ? remote_least_busy(x->remote, &x->transfer)
-                                                    : remote_connection(x->remote, origin);
+    bool spread = x->request.pipelined && !auth_is_unproven(&x->remote->auth);
+    bool evades = x->remote->reserved && !x->request.guarded;
+    return (spread || evades) && remote_is_home(x->remote, origin)
+               ? remote_least_busy(x->remote, &x->transfer)
+               : remote_connection(x->remote, origin);
 }
 
 static void write_header(void *sender, struct writer *w)
@@ -353,6 +355,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         return on_failure(x, false);
     }
     retry_note_pace(x->remote, x->response);
+    x->remote->auth.proven = x->remote->auth.proven || (status != 401 && exchange_is_home(x));
     if (status == 429 && exchange_is_home(x))
         hold_back(x);
     if (!x->remote->answer_time && x->timed)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import measure
 from authority import Workshop, bundle
+from distance import Distance
 from fake import CLOSE, Fake, Shelf
 from fronts import SecureRegistry
 from images import DOCKER_MANIFEST
 from measure import attempt
 from recorder import Recorder
-from slow_relay import SlowRelay
 from tables import TIME_COLUMNS, kilobytes, number, show, times
 from tls_server import Front, server_context
 from token_server import Gate, Tokens, bearer_challenge
@@ -51,7 +51,9 @@ class Forgetful(Shelf):
 class SecureFigures:
     """`documents` by tag: "small" and "layers", which is a large one."""
 
-    def __init__(self, program, tools, variables, documents, folder, stack):
+    def __init__(self, program, tools, variables, documents, folder, stack, registry_binary, memory):
+        self.registry_binary = registry_binary
+        self.memory = memory
         self.program = program
         self.tools = tools
         self.variables = variables
@@ -99,13 +101,17 @@ class SecureFigures:
         server = self.stack.enter_context(Fake(respond))
         return f"127.0.0.1:{self.stack.enter_context(Front(server.port, context)).port}"
 
-    def start_registry(self, chain, memory):
-        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(dir=memory)))
-        binary = self.registry_binary
-        registry = SecureRegistry(binary, folder, chain.shown, chain.root)
+    def start_registry(self, chain):
+        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(dir=self.memory)))
+        registry = SecureRegistry(self.registry_binary, folder, chain.shown, chain.root)
         registry = self.stack.enter_context(registry)
         registry.push_image(REPOSITORY, "small", DOCKER_MANIFEST, self.documents["small"])
         return registry
+
+    def registry_with(self, kind):
+        """A docker-registry with a chain of this kind, and the options that reach it."""
+        chain = self.chains[kind]
+        return self.start_registry(chain), ["--tls", "--cacert", str(chain.root.file)]
 
     def trusting(self, file):
         """Where nothing but this file tells whom to trust."""
@@ -133,19 +139,18 @@ class SecureFigures:
 
     # -- beside other programs
 
-    def beside(self, registry_binary, memory, rounds, delay):
+    def beside(self, rounds, quick):
         """`rounds` of one tag and of a hundred."""
-        self.registry_binary = registry_binary
         chain = self.chains["EC, P-256"]
-        registry = self.start_registry(chain, memory)
+        registry = self.start_registry(chain)
         variables = self.trusting(chain.root.file)
         self.wire(registry, variables)
         self.time(registry, variables, ONE, rounds[0], "EC, P-256")
         self.time(registry, variables, HUNDRED, rounds[1], "EC, P-256")
-        self.distant(registry, variables, delay)
+        Distance(self.tools, variables, registry, True).show("TLS: time", quick, False)
 
         chain = self.chains["RSA-2048"]
-        registry = self.start_registry(chain, memory)
+        registry = self.start_registry(chain)
         variables = self.trusting(chain.root.file)
         self.time(registry, variables, ONE, rounds[0], "RSA-2048")
 
@@ -190,22 +195,6 @@ class SecureFigures:
             f"{count} rounds, in each of them every program once, to a docker-registry on this machine "
             f"with TLS 1.3 and a certificate of {kind}; one more before, not counted. CPU is user and "
             "system time of the programs alone, elapsed contains the work of the registry.",
-        )
-
-    def distant(self, registry, variables, delay):
-        with SlowRelay(registry.port, delay) as relay:
-            tasks = self.tasks(relay.host, ONE)
-            found = measure.rounds(tasks, 3, variables, lambda: registry.forget(REPOSITORY, ONE))
-        rows = []
-        for name, costs in found.items():
-            seconds = [cost.seconds for cost in costs]
-            rows.append([name, f"{min(seconds):.2f}" if seconds else "-"])
-        show(
-            f"TLS: time with a round trip of {2000 * delay:.0f} ms",
-            ["seconds", "1 tag"],
-            rows,
-            f"Through a relay that holds every byte for {1000 * delay:.0f} ms each way, and each new "
-            "connection for a round trip. The least of 3.",
         )
 
     # -- by certificate

@@ -19,6 +19,7 @@ PEERS = ("crane", "oras")  # in Debian's forky; older releases have none or only
 # What they do: from the tag of an image they make new ones.
 REPOSITORY = "figures/image"
 ONE = ["new"]
+FOUR = [f"few-{number}" for number in range(4)]
 HUNDRED = [f"new-{number:03}" for number in range(100)]
 
 
@@ -27,6 +28,7 @@ class Tool(NamedTuple):
     path: str
     tag: Callable  # from (host, repository, old tag, names, whether by TLS) to a task
     ls: Callable = None  # from (host, repository) to a task
+    digest: Callable = None  # from (host, repository, tag) to a command
 
 
 def regtag(path):
@@ -64,6 +66,7 @@ def crane(path):
             [path, "tag", f"{host}/{repository}:{old}", name] for name in names
         ],
         lambda host, repository: [[path, "ls", f"{host}/{repository}"]],
+        lambda host, repository, tag: [path, "digest", f"{host}/{repository}:{tag}"],
     )
 
 
@@ -77,6 +80,7 @@ def oras(path):
         path,
         tag,
         lambda host, repository: [[path, "repo", "tags", "--plain-http", f"{host}/{repository}"]],
+        lambda host, repository, tag: [path, "resolve", "--plain-http", f"{host}/{repository}:{tag}"],
     )
 
 

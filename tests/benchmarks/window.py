@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import time
+from collections import Counter
 
 from images import DOCKER_MANIFEST, compact, digest_of, docker_manifest
 from races import contestant, held_up, push_contestants
@@ -19,6 +20,8 @@ CONTESTANTS = 50
 ALONE = 20  # runs without anybody else
 SECONDS = 60
 REPOSITORY = "figures/window"
+NAMES = [f"stable-{number}" for number in range(32)]
+DONE = {b"created", b"moved", b"set"}
 
 # As careful as a script can be: it looks, and uploads only over what it expects.
 RECIPE = """
@@ -31,19 +34,21 @@ STARTING_GUN = 'cat >/dev/null; exec "$@"'  # stdin ends for all of them at the 
 
 
 class Timed(Recorder):
-    """A relay for one client that notes when a look was answered and when the upload came."""
+    """A relay for one client that notes how long after an answer each upload came, in milliseconds.
+
+    Of several names, each has a guard: there is nothing between the look at one and its upload.
+    """
 
     def __init__(self, port):
         super().__init__(port)
-        self.answered = self.uploaded = None
+        self.answered = None
+        self.windows = []
 
     def _passes(self, data, by_client):
-        if self.uploaded is not None:
-            return
         if not by_client:
             self.answered = time.perf_counter()
-        elif data.startswith(b"PUT "):
-            self.uploaded = time.perf_counter()
+        elif data.startswith(b"PUT ") and self.answered:
+            self.windows.append(1000 * (time.perf_counter() - self.answered))
 
 
 class Window:
@@ -66,17 +71,18 @@ class Window:
         words = [api, self.digests[number], self.before, self.files[number], DOCKER_MANIFEST]
         return ["sh", "-c", RECIPE, "recipe", *words]
 
-    def regtag(self, host, number, *options):
+    def regtag(self, host, number, *options, names=("stable",)):
         image = f"{host}/{REPOSITORY}@{self.digests[number]}"
-        return [self.program, "tag", "--expect", self.before, *options, image, "stable"]
+        return [self.program, "tag", "--expect", self.before, *options, image, *names]
 
     def confirming(self, host, number):
         return self.regtag(host, number, "--confirm")
 
-    def put_back(self):
+    def put_back(self, names=("stable",)):
         document = compact(docker_manifest())
         assert digest_of(document) == self.before
-        self.registry.push(REPOSITORY, "stable", DOCKER_MANIFEST, document)
+        for name in names:
+            self.registry.push(REPOSITORY, name, DOCKER_MANIFEST, document)
 
     def after_an_outage(self, make):
         """The same with a registry that answers nobody until all of them have asked."""
@@ -90,37 +96,77 @@ class Window:
     def at_once(self, make):
         """How they ended, each with its status."""
         self.put_back()
+        return [process.wait(SECONDS) for process in self.start_together(make)]
+
+    def start_together(self, make, stdout=subprocess.DEVNULL):
         reader, writer = os.pipe()
         processes = []
         try:
             for number in range(CONTESTANTS):
                 command = ["sh", "-c", STARTING_GUN, "sh", *make(self.registry.host, number)]
-                processes.append(self.start(command, reader))
+                processes.append(self.start(command, reader, stdout))
             os.close(reader)
             time.sleep(0.5)  # until all of them wait
         finally:
             os.close(writer)
-        return [process.wait(SECONDS) for process in processes]
+        return processes
 
-    def start(self, command, stdin=subprocess.DEVNULL):
+    def start(self, command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
         return subprocess.Popen(
             command,
             stdin=stdin,
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
             env=self.variables,
         )
 
-    def alone(self, make):
+    def alone(self, make, names=("stable",)):
         """The milliseconds between look and upload, of one that nobody disturbs."""
         found = []
-        for _ in range(ALONE):
-            self.put_back()
+        for _ in range(ALONE // len(names) or 1):
+            self.put_back(names)
             with Timed(self.registry.port) as relay:
                 self.start(make(relay.host, 0)).wait(SECONDS)
-            if relay.answered and relay.uploaded:
-                found.append(1000 * (relay.uploaded - relay.answered))
+            found += relay.windows
         return found
+
+    # -- several names
+
+    def regtag_many(self, host, number):
+        return self.regtag(host, number, "--timeout", str(SECONDS), names=NAMES)
+
+    def confirming_many(self, host, number):
+        return self.regtag(host, number, "--confirm", "--timeout", str(SECONDS), names=NAMES)
+
+    def successes(self, make):
+        """For each name, how many have been told that they moved it."""
+        self.put_back(NAMES)
+        found = Counter({name: 0 for name in NAMES})
+        for process in self.start_together(make, subprocess.PIPE):
+            out, _ = process.communicate(timeout=2 * SECONDS)
+            for reference, _, outcome, _ in (line.split(b"\t") for line in out.splitlines()):
+                if outcome in DONE:
+                    found[reference.decode().rpartition(":")[2]] += 1
+        return [found[name] for name in NAMES]
+
+    def show_many(self, rounds):
+        rows = []
+        for name, make in {
+            "regtag --expect": self.regtag_many,
+            "regtag --expect --confirm": self.confirming_many,
+        }.items():
+            window = self.alone(make, NAMES)
+            through = [count for _ in range(rounds) for count in self.successes(make)]
+            rows.append([name, f"{statistics.median(window):.2f}" if window else "-"])
+            rows[-1] += [f"{statistics.median(through):.0f}", f"{min(through)} to {max(through)}"]
+        show(
+            f"From the look to the upload, {len(NAMES)} names",
+            ["", "window,\nms", "at once:\nmoved it", "least\nto most"],
+            rows,
+            f"The same at once, but each of the {CONTESTANTS} processes moves {len(NAMES)} tags, each with "
+            "a guard. Moved it: how many have been told of one name that they moved it, by name, "
+            f"{rounds} round{'s' if rounds > 1 else ''}.",
+        )
 
     def show(self, rounds):
         kinds = {

@@ -126,3 +126,14 @@ def test_verbose_shows_the_same_over_tls(regtag, root, host):
     assert (result.status, result.lines) == (0, [digest_of(SMALL)])
     said = result.err.decode()
     assert "/v2/repo/manifests/old" in said and " 200 " in said
+
+
+@pytest.mark.parametrize("jobs", [4, 17])
+def test_many_handshakes_at_once(run, host, jobs):
+    """Each name is looked up: it is not `set` for want of memory on one of the connections."""
+    names = [f"{jobs}-{host.rpartition(':')[2]}-{number}" for number in range(100)]
+
+    result = run("tag", "repo:old", *names, "--jobs", jobs)
+
+    digest = digest_of(SMALL)
+    assert result.rows == [(f"{host}/repo:{name}", digest, "created", "-") for name in names]

@@ -1,0 +1,116 @@
+/* Several tags at a time: those that are declined, and answers of which one came twice. */
+#include "run.h"
+
+static const char *const two_names[] = {"new", "newer"};
+
+static void decline(struct run *run)
+{
+    run->refuses_upload = true;
+    run_on(run);
+    assert_int_equal(run->end, REGTAG_UPLOAD);
+    regtag_decline(run->regtag, "the disk is full");
+    run->refuses_upload = false;
+    run_on(run);
+    expect_end(run, REGTAG_E_OTHER);
+    const char *text = "";
+    regtag_error(run->regtag, &text);
+    assert_non_null(strstr(text, "the disk is full"));
+}
+
+static void a_declined_deletion_deletes_nothing(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_delete(run.regtag, "localhost/a:new"), REGTAG_OK);
+    decline(&run);
+    expect_outcome(&run, REGTAG_TAG_FAILED);
+    expect_asked(&run, "HEAD new\n");
+    assert_true(IS_OLD(&run, "new"));
+    finish(&run);
+}
+
+static void a_declined_tag_is_left_alone_and_so_are_those_after_it(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", two_names, COUNT(two_names)), REGTAG_OK);
+    decline(&run);
+    assert_int_equal(run.settled, COUNT(two_names));
+    for (size_t i = 0; i < run.settled; i++) {
+        assert_string_equal(run.name[i], two_names[i]);
+        assert_int_equal(run.outcome[i], REGTAG_TAG_FAILED);
+    }
+    assert_int_equal(run.wire.puts, 0);
+    assert_true(IS_OLD(&run, "new"));
+    assert_null(wire_find(&run.wire, "newer"));
+    finish(&run);
+}
+
+/* ---- Digests --------------------------------------------------------------------------------- */
+
+#define TAGS 40u /* more than are in flight together */
+
+/* Odd ones are at OLD, even ones at RIVAL. */
+static void push_tags(struct run *run)
+{
+    char name[8];
+    for (unsigned i = 0; i < TAGS; i++) {
+        const char *manifest = i % 2 ? OLD : RIVAL;
+        snprintf(name, sizeof name, "v%02u", i);
+        wire_push(&run->wire, name, OCI, manifest, strlen(manifest));
+    }
+}
+
+static const char *expected_digest(const char *name)
+{
+    if (*name == 'v')
+        return name[2] % 2 ? digest_of_old() : digest_of_rival();
+    return strcmp(name, "base") == 0 ? digest_of_new() : digest_of_old();
+}
+
+static void expect_digests(struct run *run)
+{
+    size_t count = 0;
+    while (step(run)) {
+        const struct regtag_result *result = regtag_result(run->regtag);
+        if (run->end != REGTAG_LISTED)
+            continue;
+        assert_string_equal(result->digest, expected_digest(result->name));
+        count++;
+    }
+    expect_end(run, REGTAG_OK);
+    assert_int_equal(count, TAGS + 2);
+}
+
+/* An answer that came twice shifts those after it. One HEAD is refused, so that a GET is in flight among the
+ * others, the last of them or the first. */
+static void lookups_are_made_again_if_an_answer_came_twice(void **state)
+{
+    static const char *const refused[] = {"v03", "v13"};
+    (void)state;
+    for (unsigned i = 0; i < TAGS * COUNT(refused); i++) {
+        struct run run;
+        begin(&run);
+        push_tags(&run);
+        run.wire.manners.delay = 10; /* else none is in flight for long */
+        run.wire.manners.head_status = 405;
+        run.wire.manners.only_tag = refused[i / TAGS];
+        run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD v", .after = i % TAGS, .twice = true};
+        assert_int_equal(regtag_digests(run.regtag, "localhost/a", 0), REGTAG_OK);
+        expect_digests(&run);
+        assert_int_equal(run.wire.quirks, 1);
+        finish(&run);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_declined_deletion_deletes_nothing),
+        cmocka_unit_test(a_declined_tag_is_left_alone_and_so_are_those_after_it),
+        cmocka_unit_test(lookups_are_made_again_if_an_answer_came_twice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
