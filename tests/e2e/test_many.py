@@ -149,7 +149,8 @@ def test_lines_come_as_soon_as_they_are_in_turn(regtag, serve, many):
         stack.callback(process.kill)
         line = process.stdout.readline()
         told.set()
-        out, err = process.communicate(timeout=60)
+        out, err = process.stdout.read(), process.stderr.read()
+        process.wait(60)
 
     assert line.startswith(f"{server.host}/repo:v000\t".encode())
     assert (process.returncode, err, len(out.splitlines())) == (0, b"", 99)
