@@ -49,15 +49,18 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
         connection_open(c);
     t->connection = t->last = c;
     t->pipelined = c->count > 0;
-    if (c->count)
+    if (c->count) {
         c->joined++;
-    else {
+        if (c->queue[0].transfer)
+            c->queue[0].transfer->followers++;
+    } else {
         c->batch++;
         c->joined = 0;
         c->draining = false;
     }
     t->batch = c->batch;
     t->follower = false;
+    t->followers = 0;
     c->claim = NULL;
     t->sent = t->answered = t->early = t->failed = t->stale = t->cut = false;
     c->queue[c->count] = (struct in_flight){.transfer = t, .head_request = t->head_request};
@@ -99,6 +102,9 @@ static void pop(struct connection *c)
     c->count--;
     c->written -= c->written > 0;
     connection_make_room(c);
+    if (c->count &&
+        c->input.size) /* the next answer is here, and its transfer may have been stepped before */
+        c->context->wake = c->context->now;
     memmove(c->queue, c->queue + 1, c->count * sizeof c->queue[0]);
 }
 
@@ -292,9 +298,10 @@ void connection_withdraw(struct transfer *t)
     if (at >= c->written) {
         c->count--;
         memmove(c->queue + at, c->queue + at + 1, (c->count - at) * sizeof c->queue[0]);
-    } else if (begun || t->body->size)
+    } else if (begun || t->body->size) {
+        connection_doubt(c); /* it may be withdrawn because its answer is another's */
         connection_close(c);
-    else {
+    } else {
         c->queue[at].transfer = NULL;
         c->drop_at = c->context->now + DROP_PATIENCE;
     }
@@ -346,6 +353,7 @@ void connection_give_up(struct transfer *t, int hint, const char *waiting, const
 {
     struct connection *c = t->connection;
     t->failed = true;
+    connection_doubt(c);
     if (c->up || c->want_open)
         connection_fail(c, REGTAG_E_TIMEOUT, hint, waiting, why);
     else if (connection_read(c) == REGTAG_IO_FAILED) /* just as the time ran out: report why */

@@ -57,6 +57,7 @@ struct transfer {
     struct connection *connection; /* while in flight; else NULL */
     struct connection *last;       /* the one that it was sent on last */
     bool pipelined;                /* queued while another request was in flight */
+    unsigned followers;            /* requests that were queued while this was at the front */
     uint64_t batch;                /* of requests on that connection that it belongs to */
     bool follower;                 /* pipelined ahead of time: nobody steps it yet */
     bool sent;                     /* handed over completely: the server may have acted on it */

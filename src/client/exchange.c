@@ -35,8 +35,10 @@ static struct connection *connection_of(const struct exchange *x)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
     bool spread = x->request.pipelined && !auth_is_unproven(&x->remote->auth);
-    return spread && remote_is_home(x->remote, origin) ? remote_least_busy(x->remote)
-                                                       : remote_connection(x->remote, origin);
+    bool evades = x->remote->reserved && !x->request.guarded;
+    return (spread || evades) && remote_is_home(x->remote, origin)
+               ? remote_least_busy(x->remote, &x->transfer)
+               : remote_connection(x->remote, origin);
 }
 
 static void write_header(void *sender, struct writer *w)
@@ -178,8 +180,10 @@ static bool send(struct exchange *x)
         x->remote->context->queued = true;
         return false;
     }
-    if (x->request.fresh && c->used)
+    /* Others may have used the connection since this was lost on it. */
+    if ((x->request.fresh || x->sent_again) && c->used && c->count == 0)
         connection_close(c);
+    remote_unclaim(x->remote, &x->transfer); /* it may have waited for another connection */
     connection_send(c, origin, &x->transfer);
     ENTER("exchange", x->state, EXCHANGE_SENT);
     if (!x->transfer.pipelined)
@@ -299,6 +303,13 @@ static enum exchange_event send_again(struct exchange *x)
 
 static enum exchange_event on_end(struct exchange *x);
 
+/* Without an answer, and not alone. A manifest and one lookup are no pipeline that needs to be spared. */
+static bool broke_pipeline(const struct exchange *x)
+{
+    const struct transfer *t = &x->transfer;
+    return !t->answered && (t->pipelined || (t->followers > 1 && t->sent));
+}
+
 static enum exchange_event on_failure(struct exchange *x, bool lost)
 {
     const struct context *c = x->remote->context;
@@ -307,10 +318,11 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     REQUIRE(!lost || t->pipelined);
     if (t->answered && x->use != USE_CONTENT) /* status and header are all we need */
         return on_end(x);
-    if (t->pipelined && !t->answered)
+    if (broke_pipeline(x)) {
         pipeline_broke(x->remote, t->last, lost);
-    if (t->pipelined && !t->answered && (freely || !t->sent))
-        return send_again(x);
+        if (freely || !t->sent)
+            return send_again(x);
+    }
     if (lost)
         connection_explain_loss(t->last);
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
@@ -462,7 +474,7 @@ bool exchange_is_transient(const struct exchange *x)
 
 bool exchange_met_end(const struct exchange *x)
 {
-    return x->transfer.stale || (x->request.pipelined && x->transfer.pipelined && !x->transfer.answered);
+    return x->transfer.stale || (x->request.pipelined && broke_pipeline(x));
 }
 
 uint64_t exchange_retry_after(const struct exchange *x)

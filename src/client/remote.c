@@ -24,12 +24,23 @@ void remote_widen(struct remote *r)
         connection_init(&r->home[r->in_use], r->context, r->in_use);
 }
 
-struct connection *remote_least_busy(struct remote *r)
+static bool is_less_busy(const struct connection *c, const struct connection *than)
 {
-    struct connection *best = r->reserved ? NULL : r->home;
-    for (unsigned i = REGTAG_CONNECTIONS_MIN; i < r->in_use; i++)
-        if (!best || best->claim || r->home[i].count < best->count)
-            best = &r->home[i];
+    return !than || (!c->claim == !than->claim ? c->count < than->count : !c->claim);
+}
+
+struct connection *remote_least_busy(struct remote *r, const struct transfer *t)
+{
+    struct connection *best = NULL;
+    for (unsigned i = r->reserved; i < r->in_use; i++) {
+        struct connection *c = &r->home[i];
+        if (c == r->away)
+            continue;
+        if (c->claim == t)
+            return c;
+        if (is_less_busy(c, best))
+            best = c;
+    }
     return best;
 }
 

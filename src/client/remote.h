@@ -44,8 +44,9 @@ bool remote_is_home(const struct remote *r, const struct regtag_origin *origin);
 /* Lets requests that are in flight together go out on all connections, from now on. */
 void remote_widen(struct remote *r);
 
-/* The connection to the registry with the fewest requests in flight; NULL if the only one is reserved. */
-struct connection *remote_least_busy(struct remote *r);
+/* The connection to the registry that the transfer waits for, or else the one with the fewest requests in
+ * flight; NULL if the only one is reserved. */
+struct connection *remote_least_busy(struct remote *r, const struct transfer *t);
 
 /* The connection to use for an origin. */
 struct connection *remote_connection(struct remote *r, const struct regtag_origin *origin);

@@ -42,6 +42,7 @@ struct request {
     bool optional;          /* may fail: at most a quarter of the time left, no retry after a timeout */
     bool fresh;             /* needs a new connection, because a reused one ended without a response */
     bool pipelined;         /* may be in flight together with others; its sender steps all of them */
+    bool guarded;           /* the reserved connection is for it */
     bool aside; /* not on the connection to the registry, which an unfinished answer occupies */
 
     const struct meaning *meanings; /* of error responses; see answer.h */

@@ -48,6 +48,7 @@ static void begin_resolve(struct regtag *r, struct move *m, bool certain, uint64
                                                  r->config.certain_absence,
                                       .optional = !certain && !m->guarded,
                                       .pipelined = !m->guarded,
+                                      .guarded = m->guarded,
                                       .attempts = &m->change.attempts,
                                       .not_before = not_before};
     resolve_begin(r, &m->resolve, m->name, &options);
@@ -83,7 +84,8 @@ static enum regtag_event begin_upload(struct regtag *r, struct move *m)
                         .meanings = UPLOAD_MEANINGS,
                         .attempts = &m->change.attempts,
                         .fresh = m->change.fresh,
-                        .pipelined = !m->guarded && !m->change.fresh};
+                        .pipelined = !m->guarded && !m->change.fresh,
+                        .guarded = m->guarded};
     ENTER("move", m->state, MOVE_UPLOAD);
     client_begin(&r->client, &m->change.exchange, &q);
     m->change.requested = true;

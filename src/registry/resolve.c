@@ -156,10 +156,11 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
     return found(z, SIGHT_ABSENT, SLICE(""));
 }
 
-/* There is one hash for all. */
+/* There is one hash for all. Whoever waits for a connection gives it up, or another one that has the
+ * connection would wait for the hash. */
 static bool takes_turn(struct regtag *r, struct resolve *z)
 {
-    if (!r->hashing)
+    if (!r->hashing || !exchange_is_in_flight(&r->hashing->exchange))
         r->hashing = z;
     return r->hashing == z;
 }
@@ -243,6 +244,7 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                         .content = by_get,
                         .optional = options->optional,
                         .pipelined = options->pipelined,
+                        .guarded = options->guarded,
                         .aside = options->aside,
                         .meanings = MANIFEST_MEANINGS,
                         .attempts = options->attempts,

@@ -29,8 +29,8 @@ struct resolve_options {
     /* A decision depends on absence: confirm it by GET, since some registries answer HEAD with 404 for
      * tags that exist. */
     bool certain;
-    bool optional;         /* nice to have: don't spend much time on it */
-    bool pipelined, aside; /* as in struct request */
+    bool optional;                  /* nice to have: don't spend much time on it */
+    bool pipelined, guarded, aside; /* as in struct request */
     struct attempts *attempts;
     uint64_t not_before;
 };

@@ -38,7 +38,6 @@ static void ask_for_page(struct regtag *r, struct tag_pages *p)
                         .target = page_target(p),
                         .content = true,
                         .meanings = LIST_MEANINGS,
-                        .pipelined = p->pipelined,
                         .attempts = p->attempts};
     client_begin(&r->client, &p->exchange, &q);
 }

@@ -20,7 +20,6 @@ enum pages_state { PAGES_START, PAGES_READ, PAGES_OVER };
 struct tag_pages {
     enum pages_state state;
     struct attempts *attempts;
-    bool pipelined;
     uint64_t first, mark;      /* hashes of the first page and of the marked one, to detect loops */
     uint64_t pages, next_mark; /* pages so far; page at which the mark moves */
     unsigned empty;            /* consecutive pages without tags */
@@ -35,8 +34,7 @@ struct tag_pages {
 /* Bytes at the start of the struct that must be zeroed before first use. */
 #define TAG_PAGES_CLEARED offsetof(struct tag_pages, url)
 
-/* Begins with the first page. `size` is the maximum number of tags on a page, 0 for the default. Set
- * p->pipelined before if other requests are in flight meanwhile. */
+/* Begins with the first page. `size` is the maximum number of tags on a page, 0 for the default. */
 void pages_begin(struct regtag *r, struct tag_pages *p, uint64_t size, struct attempts *attempts);
 
 enum pages_event pages_step(struct regtag *r, struct tag_pages *p, struct error *problem);

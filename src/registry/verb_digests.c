@@ -133,7 +133,6 @@ enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint
     lookups_begin(&v->lookups);
     v->limit = limit;
     ENTER("digests", v->state, DIGESTS_PAGES);
-    v->pages.pipelined = true;
     pages_begin(r, &v->pages, limit, &v->attempts);
     return REGTAG_OK;
 }

@@ -120,6 +120,7 @@ static bool may_go_on(struct regtag *r, struct tag_verb *v, struct move *m)
         return false;
     v->guarded = m;
     r->client.remote.reserved = true;
+    remote_unclaim(&r->client.remote, NULL); /* others wait for other connections now */
     return true;
 }
 
@@ -151,6 +152,7 @@ static bool may_look(const struct regtag *r, const struct tag_verb *v, const str
 {
     bool index = slice_of(r->config.platform).size && v->fetch.state != FETCH_CHILD;
     return v->state != TAG_FETCH || exchange_is_in_flight(&m->resolve.exchange) ||
+           r->client.logging_in == &m->resolve.exchange || /* all wait for that */
            (!index && exchange_is_in_flight(&v->fetch.exchange));
 }
 

@@ -44,6 +44,14 @@ void begin(struct run *run)
     begin_again(run);
 }
 
+void widen(struct run *run, size_t connections)
+{
+    guard_free(&run->block);
+    run->config.connections = connections;
+    make_block(run);
+    begin_again(run);
+}
+
 void finish(struct run *run)
 {
     for (const char *p = run->block.map + 4096; p < run->block.data; p++)

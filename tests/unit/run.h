@@ -64,6 +64,9 @@ void begin(struct run *run);
 /* The same after the configuration was changed, or for another operation. */
 void begin_again(struct run *run);
 
+/* The same with so many connections, of which the second is not for the registry. */
+void widen(struct run *run, size_t connections);
+
 /* Also checks that nothing but the operation's block was written to. */
 void finish(struct run *run);
 

@@ -65,6 +65,8 @@ void wire_free(struct wire *w)
         drop(&w->line[i].out);
         drop(&w->line[i].log);
         drop(&w->line[i].held);
+        drop(&w->line[i].echo);
+        drop(&w->line[i].swapped);
     }
     drop(&w->asked);
     drop(&w->history);
@@ -190,6 +192,16 @@ static void end_answer(struct wire *w, const char *body, size_t size)
     w->c->ended = w->c->ended || m->until_close;
 }
 
+/* Where the client has read so far, it knows that it has to wait. */
+static void note_hold(struct wire *w, const char *fields)
+{
+    const char *field = fields ? strstr(fields, "Retry-After: ") : NULL;
+    if (field && w->c->hold_at == SIZE_MAX) {
+        w->c->hold_at = w->c->out.size;
+        w->c->hold = 1000 * strtoul(field + 13, NULL, 10);
+    }
+}
+
 static void answer_error_with(struct wire *w, unsigned status, const char *code, const char *fields)
 {
     char body[256];
@@ -198,6 +210,7 @@ static void answer_error_with(struct wire *w, unsigned status, const char *code,
     begin_answer(w, status);
     add_text(&w->c->out, "Content-Type: application/json\r\n%s", fields ? fields : "");
     end_answer(w, body, (size_t)size);
+    note_hold(w, fields);
 }
 
 static void answer_error(struct wire *w, unsigned status, const char *code)
@@ -350,6 +363,12 @@ static void answer_delete(struct wire *w, const char *reference)
     }
 }
 
+/* Whether it leads to the registry, not to any other server. */
+static bool is_home(const struct wire *w)
+{
+    return w->c != &w->line[1];
+}
+
 /* ---- Tokens ---------------------------------------------------------------------------------- */
 
 static void refuse_token(struct wire *w)
@@ -377,6 +396,7 @@ static void answer_token(struct wire *w)
     }
     w->token_refused = false;
     w->token_since = w->now;
+    w->token_used = 0;
     int size = snprintf(body, sizeof body, "{\"token\":\"t%u\"%s}", ++w->tokens,
                         w->manners.token_says ? w->manners.token_says : "");
     begin_answer(w, 200);
@@ -384,18 +404,23 @@ static void answer_token(struct wire *w)
 }
 
 /* Whether the token that is shown is the last one that was given, and still good. */
-static bool is_allowed(const struct wire *w)
+static bool is_allowed(struct wire *w)
 {
     char expected[80];
     uint64_t life = w->manners.token_life;
+    unsigned uses = w->manners.token_uses;
     snprintf(expected, sizeof expected, "Bearer t%u", w->tokens);
-    return !w->manners.realm || (w->tokens && strcmp(w->authorization, expected) == 0 &&
-                                 (life == 0 || w->now - w->token_since < life));
+    bool allowed = !w->manners.realm || (w->tokens && strcmp(w->authorization, expected) == 0 &&
+                                         (life == 0 || w->now - w->token_since < life) &&
+                                         (uses == 0 || w->token_used < uses));
+    w->token_used += allowed;
+    return allowed;
 }
 
 static void answer_challenge(struct wire *w)
 {
     char field[256];
+    w->refused_tokens++;
     snprintf(field, sizeof field, "WWW-Authenticate: Bearer realm=\"%s\",service=\"s\"\r\n",
              w->manners.realm);
     answer_error_with(w, 401, "UNAUTHORIZED", field);
@@ -506,8 +531,26 @@ static bool answer_specially(struct wire *w, const struct request *q, const char
     return true;
 }
 
+/* Before the answer to the last request has been read, they are in flight together. */
+static void note_taken(struct wire *w, const struct request *q, const char *reference)
+{
+    struct wire_line *c = w->c;
+    bool pipelined = c->last && c->out_at < c->out.size;
+    if (w->taken_count == WIRE_ASKED_MAX)
+        return;
+    struct wire_asked *a = &w->taken[w->taken_count++];
+    *a = (struct wire_asked){
+        .connection = (unsigned)(c - w->line), .at = w->now, .first = !c->last, .pipelined = pipelined};
+    snprintf(a->method, sizeof a->method, "%.7s", q->method);
+    snprintf(a->reference, sizeof a->reference, "%.71s", reference);
+    if (pipelined)
+        w->taken[c->last - 1].followed = true;
+    c->last = w->taken_count;
+}
+
 static void count(struct wire *w, const struct request *q, const char *reference)
 {
+    note_taken(w, q, reference);
     if (w->requests < WIRE_LOOKED_MAX)
         w->asked_at[w->requests] = w->now;
     add_text(&w->asked, "%s ", q->method);
@@ -547,6 +590,8 @@ static struct wire_quirk *find_quirk(struct wire *w, const struct request *q, co
     for (size_t i = 0; i < WIRE_QUIRKS; i++) {
         struct wire_quirk *quirk = &w->quirk[i];
         unsigned times = quirk->times ? quirk->times : 1;
+        if (quirk->connection && quirk->connection - 1 != (unsigned)(w->c - w->line))
+            continue;
         if (!quirk->request || strncmp(request, quirk->request, strlen(quirk->request)) != 0)
             continue;
         quirk->seen++;
@@ -583,6 +628,19 @@ static void twist_answer(struct wire *w, const struct wire_quirk *quirk, size_t 
     w->quirks++;
     add(&own, c->out.data + start, c->out.size - start);
     c->out.size = start;
+    if (quirk->delay) {
+        c->pause_at = start;
+        c->pause_until = w->now + quirk->delay;
+    }
+    if (quirk->echo) {
+        add(&c->echo, own.data, own.size);
+        c->echo_behind = quirk->echo + 1;
+    }
+    if (quirk->swapped) {
+        add(&c->swapped, own.data, own.size);
+        drop(&own);
+        return;
+    }
     if (quirk->before)
         say_part(c, quirk, &parts, quirk->before, strlen(quirk->before), is_surplus(quirk->before));
     if (!quirk->instead)
@@ -627,9 +685,9 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         return;
     if (w->manners.realm && strcspn(q->target, "?") == 6 && strncmp(q->target, "/token", 6) == 0)
         answer_token(w);
-    else if (w->c == w->line && !is_allowed(w))
+    else if (is_home(w) && !is_allowed(w))
         answer_challenge(w);
-    else if (w->c == w->line && w->manners.location && strcmp(q->method, "GET") == 0 &&
+    else if (is_home(w) && w->manners.location && strcmp(q->method, "GET") == 0 &&
              strcmp(reference, "base") == 0)
         answer_redirection(w);
     else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
@@ -643,6 +701,49 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
     w->c->ended = w->c->ended || w->manners.close_after_each || w->manners.close_silently ||
                   (w->c->first && w->manners.close_first);
     w->c->stale = w->manners.close_late;
+}
+
+static void say_again(struct wire_line *c)
+{
+    if (c->echo_behind && --c->echo_behind == 0) {
+        if (c->surplus_at == SIZE_MAX)
+            c->surplus_at = c->out.size;
+        add(&c->out, c->echo.data, c->echo.size);
+    }
+}
+
+static void say_swapped(struct wire_line *c)
+{
+    if (c->swapped.size)
+        add(&c->out, c->swapped.data, c->swapped.size);
+    c->swapped.size = 0;
+}
+
+static void note_pipelined(struct wire *w)
+{
+    w->pipelined = true;
+    w->pipelined_at = w->now;
+}
+
+/* A request that comes before the answer to the last one has been read. False if it is answered as any
+ * other. */
+static bool answer_pipelined(struct wire *w)
+{
+    static const char refusal[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+                                  "Content-Type: text/html\r\nContent-Length: 15\r\n\r\n"
+                                  "<h1>Bad</h1>\r\n\n";
+    const struct wire_manners *m = &w->manners;
+    if (w->c->out_at == w->c->out.size)
+        return false;
+    note_pipelined(w);
+    if (m->refuses_pipelined)
+        add_text(&w->c->out, "%.*s", (int)sizeof refusal - 1, refusal);
+    if (m->resets_pipelined) {
+        w->c->out_at = w->c->out.size;
+        w->c->dead = true;
+    }
+    w->c->ended = w->c->ended || m->refuses_pipelined || m->resets_pipelined || m->closes_pipelined;
+    return m->ignores_pipelined || w->c->ended;
 }
 
 static void answer(struct wire *w, const struct request *q)
@@ -661,8 +762,12 @@ static void answer(struct wire *w, const struct request *q)
     struct wire_quirk *quirk = find_quirk(w, q, reference);
     if (!quirk || !quirk->instead || quirk->done)
         answer_as_usual(w, q, reference);
+    bool waits = w->c->swapped.size > 0;
     if (quirk)
         twist_answer(w, quirk, start);
+    if (waits || w->c->swapped.size == 0)
+        say_swapped(w->c);
+    say_again(w->c);
 }
 
 /* The registry reads what has come. */
@@ -679,10 +784,13 @@ static void serve(struct wire *w)
         }
         if (w->c->in.size < q.head + q.body)
             return;
-        if (!w->manners.ignores_pipelined || w->c->out_at == w->c->out.size)
+        if (!answer_pipelined(w))
             answer(w, &q);
         take(&w->c->in, q.head + q.body);
     }
+    if (w->c->ended && w->c->in.size)
+        note_pipelined(w);
+    say_swapped(w->c);
 }
 
 /* ---- The connection -------------------------------------------------------------------------- */
@@ -707,7 +815,8 @@ static ptrdiff_t strike(struct wire *w, bool writing, uint64_t moved, size_t *si
     struct wire_fault *f = &w->fault;
     if (w->c->dead)
         return REGTAG_IO_FAILED;
-    if (!f->armed || f->writing != writing)
+    if (!f->armed || f->writing != writing ||
+        (w->fault_on && w->fault_on - 1 != (unsigned)(w->c - w->line)))
         return 0;
     if (moved < f->at) {
         *size = *size < f->at - moved ? *size : (size_t)(f->at - moved);
@@ -738,6 +847,8 @@ static size_t audible(const struct wire *w)
     size_t size = w->c->out.size - w->c->out_at;
     if (w->now < w->c->speak_at)
         return 0;
+    if (w->now < w->c->pause_until && w->c->out.size > w->c->pause_at)
+        size = w->c->pause_at > w->c->out_at ? w->c->pause_at - w->c->out_at : 0;
     if (w->manners.pace && size > 1)
         return 1;
     return size;
@@ -755,7 +866,7 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
     size_t there = audible(w);
     if (there > size)
         there = size;
-    ptrdiff_t struck = strike(w, false, w->received, &there);
+    ptrdiff_t struck = strike(w, false, w->fault_on ? w->c->received : w->received, &there);
     if (struck)
         return struck;
     if (there == 0)
@@ -767,6 +878,11 @@ static ptrdiff_t wire_read(void *context, unsigned connection, void *bytes, size
     w->c->out_at += there;
     w->c->blocked = w->c->blocked && w->c->out_at < w->c->out.size;
     w->received += there;
+    w->c->received += there;
+    if (w->c->out_at >= w->c->hold_at) {
+        w->c->hold_at = SIZE_MAX;
+        w->hold_until = w->now + w->c->hold;
+    }
     if (w->manners.pace)
         w->c->speak_at = w->now + w->manners.pace;
     return (ptrdiff_t)there;
@@ -839,7 +955,7 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
         note_lost(w, bytes, size);
     if (w->c->ended)
         return w->c->dead ? REGTAG_IO_FAILED : (ptrdiff_t)size; /* sent into the void */
-    ptrdiff_t struck = strike(w, true, w->sent, &size);
+    ptrdiff_t struck = strike(w, true, w->fault_on ? w->c->sent : w->sent, &size);
     if (struck)
         return struck;
     size = portion(w, size);
@@ -851,6 +967,8 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
     add(&w->log, bytes, size);
     add(&w->c->log, bytes, size);
     w->sent += size;
+    w->c->sent += size;
+    w->rushed += w->now < w->hold_until && is_home(w);
     answer_early(w);
     serve(w);
     return (ptrdiff_t)size;
@@ -911,6 +1029,11 @@ static void connect_anew(struct wire *w, const struct regtag_origin *origin)
     w->c->blocked = false;
     w->c->hasty = false;
     w->c->surplus_at = SIZE_MAX;
+    w->c->hold_at = SIZE_MAX;
+    w->c->echo.size = w->c->swapped.size = 0;
+    w->c->echo_behind = 0;
+    w->c->pause_until = 0;
+    w->c->last = 0;
     greet(w);
 }
 
@@ -942,7 +1065,9 @@ static uint64_t line_ready(const struct wire *w, const struct wire_line *c, bool
         return w->now;
     if (!read || silent)
         return WIRE_NEVER;
-    return c->speak_at > w->now ? c->speak_at : w->now;
+    uint64_t speaks =
+        c->out_at == c->pause_at && c->pause_until > c->speak_at ? c->pause_until : c->speak_at;
+    return speaks > w->now ? speaks : w->now;
 }
 
 uint64_t wire_ready(const struct wire *w, const struct regtag_want *want)

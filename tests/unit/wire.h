@@ -85,6 +85,12 @@ struct wire_manners {
     bool deletes_whole;     /* a tag alone: 405. A manifest, by its digest, with all its tags */
     unsigned token_refusal; /* of tokens beyond tokens_max: a status, WIRE_CUT or WIRE_GARBAGE; 0: 403 */
     unsigned refusals;      /* so often; 0: for good */
+    unsigned token_uses;    /* requests of the registry that it takes a token for; 0: any number */
+
+    /* What becomes of a request that comes before the answer to the last one has been read. */
+    bool resets_pipelined;  /* the connection is reset, and what was not read yet is lost */
+    bool refuses_pipelined; /* 400, by a proxy that knows nothing of registries, and the end */
+    bool closes_pipelined;  /* the connection ends behind the last answer */
 };
 
 /* Where the way breaks, once; counted in bytes of all connections together. */
@@ -115,6 +121,10 @@ struct wire_quirk {
     bool twice;            /* the answer is repeated */
     const char *behind;    /* NULL, or bytes behind it */
     bool late;             /* all but the first of these comes when the client has sent more */
+    unsigned connection;   /* 0, or only on connection `connection - 1` */
+    unsigned echo;         /* 0, or the answer comes again behind so many others */
+    bool swapped;          /* the answer comes behind the next one, if that is asked for already */
+    uint64_t delay;        /* milliseconds before it begins */
     enum wire_ending ending;
     unsigned seen;
 };
@@ -130,8 +140,18 @@ struct wire_early {
 };
 
 #define WIRE_QUIRKS 4
-#define WIRE_LINES 2
+#define WIRE_LINES 6
 #define WIRE_LOOKED_MAX 256
+#define WIRE_ASKED_MAX 1024
+
+/* A request that was taken. */
+struct wire_asked {
+    char method[8], reference[72];
+    unsigned connection;
+    uint64_t at;
+    bool first;               /* on its connection since that was opened */
+    bool pipelined, followed; /* before the answer to the last one, or to this one, was read */
+};
 
 /* One connection. */
 struct wire_line {
@@ -141,6 +161,15 @@ struct wire_line {
     bool hasty;             /* has given an early answer */
     size_t surplus_at;      /* where in `out` something begins that nobody asked for, or SIZE_MAX */
     struct wire_bytes held; /* comes when the client has sent more */
+    struct wire_bytes echo; /* comes behind so many more answers */
+    unsigned echo_behind;
+    struct wire_bytes swapped;
+    size_t pause_at; /* where in `out` something begins that comes at `pause_until` */
+    uint64_t pause_until;
+    size_t hold_at;          /* where in `out` a Retry-After ends, or SIZE_MAX, */
+    uint64_t hold;           /* and how many milliseconds it says */
+    uint64_t sent, received; /* bytes, of the client, since the beginning */
+    unsigned last;           /* in `taken`: 1 + the last request here since it was opened, or 0 */
     char host[256];
     uint64_t up_at, speak_at;
     struct wire_bytes in, out;
@@ -151,6 +180,7 @@ struct wire_line {
 struct wire {
     struct wire_manners manners;
     struct wire_fault fault;
+    unsigned fault_on; /* 0, or counted in the bytes of connection `fault_on - 1` alone */
     struct wire_rival rival;
     struct wire_quirk quirk[WIRE_QUIRKS];
     struct wire_early early;
@@ -167,8 +197,16 @@ struct wire {
 
     /* What has happened. */
     unsigned connections, requests, puts, gets, heads, deletes, tokens;
-    struct wire_bytes asked;            /* "METHOD REFERENCE\n" of each request that was taken */
-    uint64_t asked_at[WIRE_LOOKED_MAX]; /* and when */
+    struct wire_bytes asked;                 /* "METHOD REFERENCE\n" of each request that was taken */
+    uint64_t asked_at[WIRE_LOOKED_MAX];      /* and when */
+    struct wire_asked taken[WIRE_ASKED_MAX]; /* the first of them */
+    unsigned taken_count;
+    uint64_t pipelined_at;     /* when a request came last before the answer to another was read, or */
+    bool pipelined;            /* never */
+    uint64_t hold_until;       /* a Retry-After that the client has read says so */
+    unsigned rushed;           /* calls that sent something to the registry before that */
+    unsigned token_used;       /* how often the last token was good */
+    unsigned refused_tokens;   /* 401 */
     struct wire_bytes history; /* as `asked`, and "lost METHOD REFERENCE\n" where nobody was listening */
     /* Calls that sent something where what had been read should have ended the connection. */
     unsigned spoiled;
