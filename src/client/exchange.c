@@ -342,7 +342,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         connection_reject(&x->transfer, "the answer is not one to this request");
         return on_failure(x, false);
     }
-    retry_note_pace(x->remote, x->response);
+    retry_note_pace(x->remote, x->response, !x->request.to_token_server);
     if (status == 429 && exchange_is_home(x))
         hold_back(x);
     if (!x->remote->answer_time && x->timed)

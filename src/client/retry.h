@@ -17,8 +17,8 @@ bool status_is_transient(unsigned http);
  * response. */
 bool failure_is_transient(const struct context *c, bool cut);
 
-/* Sets r->pause from the response's Retry-After and rate limit. */
-void retry_note_pace(struct remote *r, const struct http_response *response);
+/* Sets r->pause from the response's Retry-After, and from its rate limit unless that is a token server's. */
+void retry_note_pace(struct remote *r, const struct http_response *response, bool rated);
 
 /* Counts an attempt that failed with `problem`, and sets *resume to the time of the next one, at least
  * `least` milliseconds from now. False if there are no retries left or the deadline is too near. */

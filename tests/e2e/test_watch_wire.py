@@ -3,7 +3,7 @@
 import pytest
 from accounts import auths
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
-from fake import CLOSE, answer, bodiless
+from fake import CLOSE, answer, bodiless, with_fields
 from guarded import PasswordRegistry, TokenRegistry
 from images import DOCKER_MANIFEST, OCI_MANIFEST, compact, digest_of, docker_manifest
 from recorder import Recorder
@@ -358,6 +358,62 @@ def test_a_rate_that_is_not_used_up_slows_nothing_down(serve, shelf, watch):
         watcher.ask_now()
 
     assert seconds(line) == 10
+
+
+def rated(shelf, left):
+    """A function that answers as usual and says what is left of a rate."""
+    field = "RateLimit-Remaining: {count};w=21600"
+    return lambda request: with_fields(shelf.usual(request), [field.format(**left)])
+
+
+def test_a_rate_that_is_used_up_does_not_stop_free_requests(serve, shelf, watch):
+    """Somebody else behind the same address has used it up, or does so meanwhile."""
+    left = {"count": 0}
+    shelf.instead["HEAD"] = rated(shelf, left)
+    server = serve(shelf)
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY)
+    for count in [0, 0, 0, 3, 3, 3, 2, 2, 0, 0]:
+        left["count"] = count
+        watcher.err.next("* asks")
+        assert seconds(watcher.err.next("asks again in")) == 10
+        watcher.ask_now()
+
+    assert not [line for line in watcher.err.seen if "next check" in line]
+
+
+def test_a_rate_is_obeyed_once_a_request_is_refused(serve, shelf, watch):
+    left = {"count": 0}
+    free = shelf.instead["HEAD"] = rated(shelf, left)
+    server = serve(shelf)
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY, "--retries", "0")
+    assert seconds(watcher.err.next("asks again in")) == 10
+    refusal = answer(429, b"", "RateLimit-Remaining: 0;w=21600")
+    shelf.instead["HEAD"] = lambda request: bodiless(refusal)
+    watcher.ask_now()
+    watcher.err.next("next check is in 6 h")
+    shelf.instead["HEAD"] = free
+    watcher.ask_now()
+
+    assert seconds(watcher.err.next("* asks again in 10 s")) == 10
+
+
+def test_a_rate_of_the_token_server_is_not_the_registrys(serve, shelf, tokens, watch):
+    counts = iter(range(100, 0, -1))
+
+    def metered(request):
+        return with_fields(tokens(request), [f"RateLimit-Remaining: {next(counts)};w=21600"])
+
+    auth = serve(metered)
+    shelf.instead["HEAD"] = rated(shelf, {"count": 50})
+    server = serve(token_gate(shelf, tokens, auth))
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY)
+    for _ in range(3):
+        watcher.err.next("* asks")
+        assert seconds(watcher.err.next("asks again in")) == 10
+        tokens.forget()
+        watcher.ask_now()
+
+    assert len(auth.requests) >= 3
 
 
 def test_jitter_is_jitter(server, image, watch):
