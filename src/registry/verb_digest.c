@@ -46,12 +46,6 @@ static enum regtag_event over(struct regtag *r, struct digest_verb *v, const str
     return problem->status ? verb_failed(r, problem) : verb_done(r);
 }
 
-/* 304: the digest has not changed. */
-static void keep_known(struct regtag *r, const struct digest_verb *v)
-{
-    memcpy(r->digest, v->known, sizeof v->known);
-}
-
 /* After a GET: decide whether HEAD is worth trying the next time. */
 static void note_head(struct digest_verb *v, bool found)
 {
@@ -69,8 +63,6 @@ static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
     enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
-    if (event == FETCH_UNCHANGED)
-        keep_known(r, v);
     note_head(v, event != FETCH_FAILED);
     return over(r, v, problem);
 }
@@ -90,17 +82,6 @@ static void begin_head(struct regtag *r, struct digest_verb *v)
     client_begin(&r->client, &v->exchange, &q);
 }
 
-static void check_stated(struct regtag *r, struct slice stated, struct error *problem)
-{
-    if (r->reference.digest.size && !slice_equal(stated, r->reference.digest)) {
-        error_set(problem, REGTAG_E_REFUSED, "the registry states another digest, %.*s",
-                  SLICE_ARG(stated));
-        return;
-    }
-    memcpy(r->digest, stated.data, stated.size);
-    r->digest[stated.size] = '\0';
-}
-
 /* If the GET is refused, too, its body explains why; a HEAD has none. */
 static enum regtag_event check_by_get(struct regtag *r, struct digest_verb *v)
 {
@@ -115,7 +96,7 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
     struct slice stated;
 
     if (response->status == 304 && *v->known)
-        keep_known(r, v);
+        fetch_take_unchanged(r, response, v->known, problem);
     else if (response->status == 404 || head_is_refused(response->status))
         return check_by_get(r, v);
     else if (response->status != 200)
@@ -126,7 +107,7 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
         return begin_fetch(r, v);
     else {
         v->contradictions = 0;
-        check_stated(r, stated, problem);
+        fetch_take_stated(r, stated, problem);
     }
     return over(r, v, problem);
 }
@@ -180,8 +161,8 @@ void regtag_again(struct regtag *r, const char *known)
     struct slice digest = slice_of(known);
     if (r->verb != &DIGEST || v->state == DIGEST_START)
         return;
-    if (!digest_is_sha256(digest) || !digest_valid(digest))
-        digest = SLICE("");
+    if (v->platform.size || !digest_is_sha256(digest) || !digest_valid(digest))
+        digest = SLICE(""); /* with a platform it is that of a child, and no condition for the index */
     if (digest.size)
         memcpy(v->known, digest.data, digest.size);
     v->known[digest.size] = '\0';

@@ -58,6 +58,27 @@ def test_a_real_registry_need_not_repeat_itself(registry, recorder, repository, 
     assert {request.connection for request in recorder.requests} == {1}
 
 
+@pytest.mark.parametrize("field", ['ETag: "{}"', 'ETag: W/"{}"', "Docker-Content-Digest: {}"])
+def test_a_304_that_names_another_digest_is_a_move(server, shelf, image, watch, field):
+    """As something between may answer that takes every condition for met."""
+    watcher = watch(image, *RARELY)
+    watcher.err.next("watching")
+    told = shelf.instead["HEAD"] = lambda request: bodiless(answer(304, b"", field.format(NEW)))
+    watcher.ask_now()
+    watcher.out.next(f"{OLD}\t{NEW}")
+    watcher.ask_now()
+    until(lambda: len(server.requests) == 3, "the third ask")
+    shelf.instead["HEAD"] = lambda request: told(request).replace(NEW.encode(), OLD.encode())
+    watcher.ask_now()
+    watcher.out.next(f"{NEW}\t{OLD}")
+
+    watcher.end()
+
+    assert len(watcher.out.all()) == 2
+    conditions = [request.value("If-None-Match") for request in server.requests]
+    assert conditions == [None, f'"{OLD}"', f'"{NEW}"', f'"{NEW}"']
+
+
 def test_a_connection_that_was_closed_meanwhile_is_no_failure(serve, shelf, watch):
     shelf.instead["HEAD"] = lambda request: [shelf.usual(request), CLOSE]
     server = serve(shelf)

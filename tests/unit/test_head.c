@@ -494,6 +494,94 @@ static void a_tag_that_get_does_not_tell_of_is_not_called_absent(void **state)
     }
 }
 
+/* A 304 to If-None-Match that names a digest: the one that is known, or another. */
+static const struct still_case {
+    const char *fields; /* with the digest of NEW for %s */
+    bool moved;
+} stills[] = {
+    {"", false},
+    {"ETag: \"%s\"\r\n", true},
+    {"ETag: W/\"%s\"\r\n", true},
+    {"ETag: %s\r\n", true},
+    {"Docker-Content-Digest: %s\r\n", true},
+    {"Docker-Content-Digest: %s\r\nETag: \"%s\"\r\n", true},
+    {"Docker-Content-Digest: %s\r\nETag: \"a\"\r\n", true},
+    {"ETag: \"a\"\r\n", false},
+    {"ETag: \"\r\n", false},
+    {"ETag: \"%.12s\"\r\n", false},
+};
+
+/* `first` is answered with OLD; the next answer is a 304. */
+static void say_still(struct run *run, const char *first, const struct still_case *c, char raw[2048])
+{
+    char fields[400];
+    snprintf(fields, sizeof fields, c->fields, digest_of_new(), digest_of_new());
+    run->wire.manners.raw_size =
+        (size_t)snprintf(raw, 2048, "%s\xffHTTP/1.1 304 Not Modified\r\n%s\r\n", first, fields);
+    run->wire.manners.raw = raw;
+}
+
+static void expect_still(struct run *run, const struct still_case *c, const char *asked)
+{
+    ask_again(run, digest_of_old());
+    expect_end(run, REGTAG_OK);
+    assert_string_equal(run->digest, c->moved ? digest_of_new() : digest_of_old());
+    expect_asked(run, asked);
+}
+
+static void a_304_that_names_another_digest_is_a_move(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(stills); i++) {
+        for (unsigned by_get = 0; by_get < 2; by_get++) {
+            struct run run;
+            char raw[2048], first[1024];
+            begin(&run);
+            keep(&run);
+            if (by_get)
+                snprintf(first, sizeof first,
+                         "HTTP/1.1 405 No\r\n\r\n\xffHTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+                         "Content-Length: %zu\r\n\r\n%s",
+                         OCI, sizeof OLD - 1, OLD);
+            else
+                snprintf(first, sizeof first, "HTTP/1.1 200 OK\r\nDocker-Content-Digest: %s\r\n\r\n",
+                         digest_of_old());
+            say_still(&run, first, &stills[i], raw);
+            ask_for_digest(&run, "localhost/a:new");
+            assert_string_equal(run.digest, digest_of_old());
+            expect_still(&run, &stills[i], by_get ? "GET new\n" : "HEAD new\n");
+            finish(&run);
+        }
+    }
+}
+
+static void a_304_that_names_no_digest_or_not_the_pinned_one_is_refused(void **state)
+{
+    static const struct {
+        bool pinned;
+        const char *fields;
+        enum regtag_status status;
+    } cases[] = {{false, "Docker-Content-Digest: sha256:1\r\n", REGTAG_E_PROTOCOL},
+                 {true, "ETag: \"%s\"\r\n", REGTAG_E_REFUSED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        char raw[2048], first[256], image[128];
+        const struct still_case still = {cases[i].fields, false};
+        begin(&run);
+        keep(&run);
+        snprintf(image, sizeof image, "localhost/a%s%s", cases[i].pinned ? "@" : ":",
+                 cases[i].pinned ? digest_of_old() : "new");
+        snprintf(first, sizeof first, "HTTP/1.1 200 OK\r\nDocker-Content-Digest: %s\r\n\r\n",
+                 digest_of_old());
+        say_still(&run, first, &still, raw);
+        ask_for_digest(&run, image);
+        ask_again(&run, digest_of_old());
+        expect_end(&run, cases[i].status);
+        finish(&run);
+    }
+}
+
 /* ---- Deleting -------------------------------------------------------------------------------- */
 
 static void a_tag_that_head_denies_is_deleted(void **state)
@@ -640,6 +728,8 @@ int main(void)
         cmocka_unit_test(what_is_known_need_not_be_repeated_where_head_denies_it),
         cmocka_unit_test(a_tag_that_get_does_not_find_either_is_absent),
         cmocka_unit_test(a_tag_that_get_does_not_tell_of_is_not_called_absent),
+        cmocka_unit_test(a_304_that_names_another_digest_is_a_move),
+        cmocka_unit_test(a_304_that_names_no_digest_or_not_the_pinned_one_is_refused),
         cmocka_unit_test(a_tag_that_head_denies_is_deleted),
         cmocka_unit_test(a_tag_that_get_does_not_find_either_cannot_be_deleted),
         cmocka_unit_test(a_deletion_without_effect_is_not_taken_for_one),
