@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define BY_GET_MAX 8u /* lookups until HEAD is tried again */
+
 /* ---- The result ------------------------------------------------------------------------------ */
 
 static void begin_again(struct regtag *r, struct resolve *z)
@@ -141,7 +143,8 @@ static bool on_manifest(struct regtag *r, struct resolve *z)
         return unknown_because(r, z, "what came is not what the registry says that it sent");
     if (media_type->kind == MANIFEST_UNSTATED && !(single && stated.size))
         return unknown_because(r, z, "the registry states neither a digest nor a manifest's media type");
-    r->resolve_by_get = r->resolve_by_get || z->head;
+    if (z->head)
+        r->resolve_by_get = BY_GET_MAX;
     return found(z, SIGHT_DIGEST, slice_of(digest));
 }
 
@@ -152,7 +155,8 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
         return on_manifest(r, z);
     if (status != 404 && status != 410)
         return unexplained(r, z);
-    r->resolve_by_get = r->resolve_by_get || head_is_unsupported(z->head);
+    if (head_is_unsupported(z->head))
+        r->resolve_by_get = BY_GET_MAX;
     return found(z, SIGHT_ABSENT, SLICE(""));
 }
 
@@ -215,7 +219,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
         return unknown_because(r, z, "the registry states a digest that is none, or no SHA-256");
     if (digest.size)
         return found(z, SIGHT_DIGEST, digest);
-    r->resolve_by_get = true;
+    z->head = response->status;
     return begin_get(r, z);
 }
 
@@ -235,7 +239,7 @@ static bool step_head(struct regtag *r, struct resolve *z, bool *waiting)
 void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                    const struct resolve_options *options)
 {
-    bool by_get = r->resolve_by_get;
+    bool by_get = r->resolve_by_get > 0;
     struct request q = {.method = by_get ? METHOD_GET : METHOD_HEAD,
                         .place = PLACE_MANIFESTS,
                         .target = slice_of(tag),
@@ -252,6 +256,7 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
     z->head = 0;
     z->sight = SIGHT_UNKNOWN;
     z->state = RESOLVE_START;
+    r->resolve_by_get -= by_get;
     client_begin(&r->client, &z->exchange, &q);
     if (by_get)
         ENTER("resolve", z->state, RESOLVE_GET);

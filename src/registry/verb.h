@@ -39,7 +39,7 @@ struct regtag {
     bool over;
     uint64_t deadline;
     const struct resolve *hashing; /* the only one that computes a digest, or NULL */
-    bool resolve_by_get;           /* HEAD is of no use at this registry */
+    unsigned resolve_by_get;       /* look up so many tags without a HEAD, which was of no use */
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;

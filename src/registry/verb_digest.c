@@ -5,15 +5,15 @@
 #include "registry/resolve.h"
 
 /* HEAD says 404, GET finds the tag: once, it may just have been created between the two. Twice in a
- * row, HEAD cannot be trusted here, and skipping it saves every other request. */
+ * row, HEAD cannot be trusted here. */
 #define CONTRADICTIONS_MAX 2u
 
 enum digest_state { DIGEST_START, DIGEST_HEAD, DIGEST_FETCH, DIGEST_OVER };
 
 struct digest_verb {
     enum digest_state state;
-    bool by_get;             /* skip HEAD: of no use here */
-    unsigned head;           /* 0, or the status of the HEAD that the GET double-checks */
+    bool by_get;   /* HEAD was of no use: the next check does without, the one after it tries again */
+    unsigned head; /* 0, or the status of the HEAD that the GET follows */
     unsigned contradictions; /* consecutive HEADs that denied a tag which GET then found */
     struct attempts attempts;
     char known[DIGEST_SHA256_SIZE + 1]; /* the digest passed to regtag_again */
@@ -46,14 +46,15 @@ static enum regtag_event over(struct regtag *r, struct digest_verb *v, const str
     return problem->status ? verb_failed(r, problem) : verb_done(r);
 }
 
-/* After a GET: decide whether HEAD is worth trying the next time. */
+/* After a GET that followed a HEAD: decide whether the next check can do without the HEAD. Never for longer,
+ * since one odd answer says little, and a GET counts as a pull where a HEAD is free. */
 static void note_head(struct digest_verb *v, bool found)
 {
     bool denied = v->head == 403 || v->head == 404 || v->head == 410;
     if (denied && found)
         v->by_get = ++v->contradictions >= CONTRADICTIONS_MAX;
     else if (!denied)
-        v->by_get = v->by_get || found || head_is_unsupported(v->head);
+        v->by_get = found || head_is_unsupported(v->head);
 }
 
 static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
@@ -63,7 +64,8 @@ static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
     enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
-    note_head(v, event != FETCH_FAILED);
+    if (v->head)
+        note_head(v, event != FETCH_FAILED);
     return over(r, v, problem);
 }
 
@@ -95,16 +97,17 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
     struct error *problem = verb_problem(r);
     struct slice stated;
 
-    if (response->status == 304 && *v->known)
+    if (response->status == 304 && *v->known) {
+        v->contradictions = 0;
         fetch_take_unchanged(r, response, v->known, problem);
-    else if (response->status == 404 || head_is_refused(response->status))
+    } else if (response->status == 404 || head_is_refused(response->status))
         return check_by_get(r, v);
     else if (response->status != 200)
         exchange_explain(&v->exchange, problem);
     else if (!answer_digest(response, &stated))
         error_set(problem, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
     else if (stated.size == 0)
-        return begin_fetch(r, v);
+        return check_by_get(r, v);
     else {
         v->contradictions = 0;
         fetch_take_stated(r, stated, problem);
@@ -136,9 +139,11 @@ static const struct verb DIGEST = {.actions = "pull", .step = step};
 
 static void ask(struct regtag *r, struct digest_verb *v)
 {
+    bool by_get = v->platform.size || v->by_get;
     v->state = DIGEST_START;
     v->head = 0;
-    if (v->platform.size || v->by_get)
+    v->by_get = false;
+    if (by_get)
         begin_fetch(r, v);
     else
         begin_head(r, v);
