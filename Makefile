@@ -154,7 +154,7 @@ tls            := src/net/tls_none.c
 mbedtls_config := regtag_mbedtls.h
 mbedtls        := sha256 platform_util
 else
-tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c)) src/embed/regtag_tls_mbedtls.c
+tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c)) $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain)
 mbedtls_config := regtag_mbedtls_tls.h
 mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod bignum_mod_raw chacha20 \
     chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm md oid pem pk \
@@ -163,21 +163,22 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
-rsa_unused     := third_party/regtag_rsa_unused.c
+ours           := third_party/regtag_rsa_unused.c third_party/regtag_x509.c
 endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
            $(filter-out $(heap),$(wildcard src/cli/*.c))
 
-tests        := $(wildcard tests/unit/test_*.c)
-test_helpers := $(filter-out tests/unit/probe.c $(tests),$(wildcard tests/unit/*.c))
+tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
+test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_reader outage \
                 output process proxy_env report schedule undo_index) \
-                $(patsubst %,src/net/%.c,address child file hide no_proxy proxy tunnel) \
-                $(patsubst %,src/embed/regtag_%.c,address sockets connect)
+                $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
+                $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \
+                $(if $(filter 0,$(TLS)),,chain)) $(if $(filter 0,$(TLS)),,src/net/tls_arena.c)
 
 # ---- Programs --------------------------------------------------------------------------------
 
@@ -212,8 +213,11 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 # Counts comparisons.
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
 
+# Answers instead of name servers.
+$(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
+
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
-$(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(rsa_unused))
+$(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(ours))
 %.a:
 	echo '  AR  $@'
 	rm -f $@
@@ -243,7 +247,7 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
 examples := $(OUT)/examples/agent $(OUT)/examples/once
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
-            src/examples/tls_mbedtls.c src/embed/regtag_tls_mbedtls.c src/examples/platform.c src/net/tls_arena.c)
+            src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
 $(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedded)) $(OUT)/libregtag-posix.a \
              $(OUT)/libregtag.a $(OUT)/mbedtls.a
@@ -273,6 +277,10 @@ $(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1
 # Nobody encrypts or decrypts with an RSA key.
 $(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
+
+# Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
+$(OBJ)/mbedtls/x509.o: CPPFLAGS += -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
+$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: CPPFLAGS += -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
 
 # The clock of a device is not believed when it is before this.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
@@ -368,11 +376,12 @@ toolchain: | packages
 check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
-# A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space.
+# A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
+# way of looking names up.
 check-small:
 	+$(MAKE) --no-print-directory TARGET=$(shell uname -m)-linux-musl MANIFEST_MAX=262144 CONNECTIONS_MAX=3 OUT=$(OUT)/small
 	BUILD=$(OUT) TLS=$(TLS) REGTAG=$(OUT)/small/regtag REGTAG_SMALL=$(OUT)/small/regtag PYTHONDONTWRITEBYTECODE=1 \
-	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py tests/e2e/test_names.py
 
 # How much of src/embed the tests of the command run.
 coverage:

@@ -63,7 +63,7 @@
 
 #define TLS_CERTIFICATE_MAX 8192         /* a CA's certificate; larger ones are not trusted */
 #define TLS_READ_MAX 4096                /* read from a file of certificates at a time */
-#define TLS_LINE_MAX 128                 /* a line of it; lines of Base64 have 64 or 76 */
+#define TLS_LINE_MAX 128                 /* a line of it, or digits of Base64: a multiple of 4 */
 #define TLS_FILE_MAX (16u * 1024 * 1024) /* how much of it is read: a device file has no end */
 #define CLIENT_FILE_MAX 16384            /* the file of a client certificate or key; in the program */
 #define PATH_TEXT_MAX 1024               /* a path; 2 to 4 on the stack */

@@ -1,6 +1,6 @@
 /* The heap of a static program: a few fixed kilobytes instead of musl's malloc, which would be 5 KB of
- * code and takes its memory from the kernel. regtag itself calls none of this. getaddrinfo does, once,
- * in the child process that looks up a name, and opendir does, for one directory at a time. */
+ * code and takes its memory from the kernel. regtag itself calls none of this. getaddrinfo does,
+ * in the child processes that look up a name, and opendir does, for one directory at a time. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -52,6 +52,8 @@ static bool set_authorities(struct tls_settings *t, const struct option_values *
     for (unsigned i = 0; i < files->count; i++) {
         const char *path = files->list[i];
         const char *problem = access(path, R_OK) != 0 ? strerror(errno) : file_keep(path, deadline);
+        if (!problem)
+            problem = tls_check_authority(path);
         if (problem)
             return options_bad_value(e, "cacert", path, problem);
         t->authority[t->authorities++] = path;

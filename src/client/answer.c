@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "http/challenge.h"
 #include "http/quoted.h"
 #include "oci/digest.h"
 #include "oci/json.h"
@@ -128,7 +129,6 @@ const struct meaning ANSWER_MEANINGS[] = {
     {400, 400, REGTAG_E_OTHER, CODE_ANY, 0, "the registry does not understand the request"},
     {401, 401, REGTAG_E_DENIED, CODE_ANY, 0, "not authenticated"},
     {403, 403, REGTAG_E_DENIED, CODE_ANY, 0, "the registry does not allow it"},
-    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy wants a user and a password, or others"},
     {408, 408, REGTAG_E_TIMEOUT, CODE_ANY, 0, "the registry waited too long for the request"},
     {429, 429, REGTAG_E_SLOW_DOWN, CODE_ANY, 0, "the registry asks to slow down; try again later"},
     {500, 999, REGTAG_E_SERVER_FAILED, CODE_ANY, 0, "the registry failed; try again later"},
@@ -150,11 +150,21 @@ static const struct meaning SPEAKS_TLS = {400,
                                           REGTAG_HINT_SCHEME_TLS,
                                           "this port speaks TLS, not plain HTTP"};
 
+/* Whoever is asked, a 407 is a proxy's. */
+static const struct meaning PROXY_LOGIN[] = {
+    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy wants a user and a password, or others"},
+    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, PROXY_LACKS_BASIC},
+};
+
 /* Terminates: the last entry of ANSWER_MEANINGS matches everything. */
-static const struct meaning *meaning_of(const struct meaning *table, unsigned http, struct slice code,
+static const struct meaning *meaning_of(const struct meaning *table,
+                                        const struct http_response *response, struct slice code,
                                         struct slice body)
 {
     const struct meaning *m = table;
+    unsigned http = response->status;
+    if (http == 407)
+        return &PROXY_LOGIN[proxy_lacks_basic(http_response_fields(response))];
     if (http == 400 && slice_contains(body, SLICE("HTTPS")))
         return &SPEAKS_TLS;
     while (m->text && !matches(m, http, code))
@@ -176,7 +186,7 @@ int answer_error(const struct meaning *table, const struct http_response *respon
 
     read_first_error(&f, body);
     write_words(&w, &f, body);
-    const struct meaning *m = meaning_of(table, response->status, written(&f.code), body);
+    const struct meaning *m = meaning_of(table, response, written(&f.code), body);
     return error_set(error_hint(e, m->hint), m->status, "%.*s%s (HTTP %u%.*s)", SLICE_ARG(who), m->text,
                      response->status, SLICE_ARG(written(&w)));
 }

@@ -241,6 +241,11 @@ bool auth_by_post(const struct auth *a)
     return is_set(a->credentials->identity_token) && !a->by_get;
 }
 
+bool auth_is_unproven(const struct auth *a)
+{
+    return a->scheme == AUTH_BASIC && !a->proven;
+}
+
 bool auth_has_expired(const struct auth *a, uint64_t now)
 {
     return a->scheme == AUTH_BEARER && now >= a->expires;

@@ -34,7 +34,8 @@ static struct connection *connection_of(const struct exchange *x)
     if (x->request.aside)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
-    return x->request.pipelined && remote_is_home(x->remote, origin)
+    bool spread = x->request.pipelined && !auth_is_unproven(&x->remote->auth);
+    return spread && remote_is_home(x->remote, origin)
                ? remote_least_busy(x->remote)
                : remote_connection(x->remote, origin);
 }
@@ -343,6 +344,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         return on_failure(x, false);
     }
     retry_note_pace(x->remote, x->response, !x->request.to_token_server);
+    x->remote->auth.proven = x->remote->auth.proven || (status != 401 && exchange_is_home(x));
     if (status == 429 && exchange_is_home(x))
         hold_back(x);
     if (!x->remote->answer_time && x->timed)

@@ -12,7 +12,6 @@ static const struct slice FORM_TYPE = SLICE_INIT("application/x-www-form-urlenco
 /* Meanings of a token server's error responses. */
 static const struct meaning TOKEN_MEANINGS[] = {
     {404, 404, REGTAG_E_PROTOCOL, CODE_ANY, 0, "there is no token server at that address"},
-    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy wants a user and a password, or others"},
     {429, 429, REGTAG_E_SLOW_DOWN, CODE_ANY, 0, "it asks to slow down; try again later"},
     {400, 403, REGTAG_E_DENIED, CODE_ANY, 0, "it does not take these credentials"},
     {500, 999, REGTAG_E_SERVER_FAILED, CODE_ANY, 0, "it failed; try again later"},

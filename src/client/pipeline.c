@@ -5,7 +5,9 @@
 bool pipeline_takes(const struct remote *r, const struct connection *c,
                     const struct regtag_origin *origin)
 {
-    return remote_pipelines(r) && (c->used || !r->careful) && connection_can_pipeline(c, origin);
+    bool tried = !auth_is_unproven(&r->auth) || c->count < 2;
+    return remote_pipelines(r) && tried && (c->used || !r->careful) &&
+           connection_can_pipeline(c, origin);
 }
 
 /* A connection that has carried some answers of a pipeline may have ended for other reasons. */

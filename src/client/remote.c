@@ -52,9 +52,13 @@ struct connection *remote_connection(struct remote *r, const struct regtag_origi
 
 void remote_unclaim(struct remote *r, const struct transfer *t)
 {
-    for (unsigned i = 0; i < r->in_use; i++)
-        if (!t || r->home[i].claim == t)
-            r->home[i].claim = NULL;
+    for (unsigned i = 0; i < r->in_use; i++) {
+        struct connection *c = &r->home[i];
+        if (!c->claim || (t && c->claim != t))
+            continue;
+        c->claim = NULL;
+        r->context->wake = r->context->now; /* another one may wait for it */
+    }
 }
 
 bool remote_pipelines(const struct remote *r)

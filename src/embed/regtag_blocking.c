@@ -24,8 +24,12 @@ static ptrdiff_t resolve(void *context, unsigned connection, const struct regtag
     (void)f;
     memset(&hints, 0, sizeof hints);
     hints.ai_socktype = SOCK_STREAM;
-    if (getaddrinfo(origin->host, NULL, &hints, &found) != 0)
-        return 0;
+    /* musl's fails for both families if a name server fails for one, which is IPv6 then. */
+    if (getaddrinfo(origin->host, NULL, &hints, &found) != 0) {
+        hints.ai_family = AF_INET;
+        if (getaddrinfo(origin->host, NULL, &hints, &found) != 0)
+            return 0;
+    }
     for (const struct addrinfo *a = found; a && count < room; a = a->ai_next)
         count += regtag_address_set(&list[count], a->ai_addr, a->ai_addrlen);
     freeaddrinfo(found);

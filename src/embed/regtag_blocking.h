@@ -60,7 +60,7 @@ enum regtag_status regtag_call_manifest(struct regtag_call *call, const char *im
 enum regtag_status regtag_call_run(struct regtag_call *call);
 
 /* Looks names up by the C library's getaddrinfo, which allocates, and may block for many seconds, even past
- * the operation's timeout. */
+ * the operation's timeout. Where it finds nothing, it looks for IPv4 addresses alone. */
 struct regtag_resolver regtag_blocking_resolver(void);
 
 #ifdef __cplusplus

@@ -9,17 +9,21 @@
 
 #include "regtag_tls_mbedtls.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #include <mbedtls/oid.h>
 #include <mbedtls/x509_crt.h>
 
+#include "regtag_address.h"
+#include "regtag_chain.h"
 #include "regtag_connect.h"
 
 #define CONNECTION_LOST (-0x0050) /* what mbedTLS's own sockets return for it */
 #define DATES ((uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE))
+#define WEAK_KEY ((uint32_t)(MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY))
+#define NAMES_SHOWN_MAX 5u
+#define NAME_SHOWN_MAX 64u
 #define READS_PER_CALL 64u /* then the caller looks at the clock, however fast the peer sends */
 
 /* ---- What mbedTLS reads from and writes to --------------------------------------------------- */
@@ -61,38 +65,144 @@ static int receive_bytes(void *context, unsigned char *bytes, size_t size)
 
 /* ---- Verification ---------------------------------------------------------------------------- */
 
-/* Parses a numeric address into 4 or 16 bytes, and returns how many; 0: it is a name. */
-static size_t address_bytes(const char *host, unsigned char bytes[16])
+static void append(struct regtag_mbedtls_session *s, const char *more)
 {
-    if (inet_pton(AF_INET, host, bytes) == 1)
-        return 4;
-    return inet_pton(AF_INET6, host, bytes) == 1 ? 16 : 0;
+    regtag_text_add(s->text, sizeof s->text, more);
 }
 
-/* mbedTLS falls back to the common name if there are no alternative names. It has compared names;
- * addresses are compared here. */
-static bool is_for_host(const mbedtls_x509_crt *certificate, const char *host)
+/* Text from a certificate. */
+static void append_bytes(struct regtag_mbedtls_session *s, const mbedtls_x509_buf *bytes)
 {
-    unsigned char address[16];
-    size_t size = address_bytes(host, address);
-    if (!mbedtls_x509_crt_has_ext_type(certificate, MBEDTLS_X509_EXT_SUBJECT_ALT_NAME))
+    for (size_t i = 0; i < bytes->len && i < NAME_SHOWN_MAX; i++) {
+        char c[2] = {bytes->p[i] ? (char)bytes->p[i] : '?', '\0'};
+        append(s, c);
+    }
+    if (bytes->len > NAME_SHOWN_MAX)
+        append(s, "...");
+}
+
+/* Its common name, or else the last part of its subject. */
+static void append_certificate(struct regtag_mbedtls_session *s, const mbedtls_x509_crt *certificate,
+                               int depth)
+{
+    const mbedtls_x509_name *name = &certificate->subject;
+    if (depth == 0) {
+        append(s, "its certificate");
+        return;
+    }
+    while (name->next && MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) != 0)
+        name = name->next;
+    append(s, "the CA certificate \"");
+    append_bytes(s, &name->val);
+    append(s, "\"");
+}
+
+/* The more serious a flaw, the later it comes here. */
+enum { DATED = 1, WEAK, MISUSED, CONSTRAINED, MISNAMED, UNVERIFIABLE };
+
+/* Tells about a flaw: what stands before and after the name of a certificate. False: there is a worse
+ * one. */
+static bool tell(struct regtag_mbedtls_session *s, unsigned seriousness, const char *before,
+                 const mbedtls_x509_crt *certificate, int depth, const char *after)
+{
+    if (s->seriousness >= seriousness)
         return false;
-    if (size == 0)
-        return true;
-    for (const mbedtls_x509_sequence *n = &certificate->subject_alt_names; n; n = n->next)
-        if ((n->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS &&
-            n->buf.len == size && memcmp(n->buf.p, address, size) == 0)
-            return true;
-    return false;
+    s->seriousness = seriousness;
+    s->text[0] = '\0';
+    append(s, before);
+    append_certificate(s, certificate, depth);
+    append(s, after);
+    return true;
 }
 
-/* mbedTLS checks this too, but only after the callback that decides. */
-static bool is_for_servers(const mbedtls_x509_crt *certificate)
+static void tell_dates(struct regtag_mbedtls_session *s, const mbedtls_x509_crt *certificate, int depth)
 {
-    static const char SERVER_AUTH[] = MBEDTLS_OID_SERVER_AUTH;
-    return mbedtls_x509_crt_check_extended_key_usage(certificate, SERVER_AUTH, sizeof SERVER_AUTH - 1) ==
-               0 &&
-           mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0;
+    if (!tell(s, DATED, "nothing but the dates of ", certificate, depth, " is wrong"))
+        return;
+    s->from = certificate->valid_from;
+    s->to = certificate->valid_to;
+    s->dated = depth == 0 ? REGTAG_MBEDTLS_SERVER
+               : s->count ? REGTAG_MBEDTLS_BETWEEN
+                          : REGTAG_MBEDTLS_ROOT;
+}
+
+static void append_address(struct regtag_mbedtls_session *s, const mbedtls_x509_buf *bytes)
+{
+    struct regtag_address a;
+    char text[REGTAG_ADDRESS_TEXT_MAX];
+    a.socket.any.sa_family = bytes->len == 4 ? AF_INET : AF_INET6;
+    memcpy(bytes->len == 4 ? (void *)&a.socket.v4.sin_addr : &a.socket.v6.sin6_addr, bytes->p,
+           bytes->len);
+    regtag_address_text(&a, text);
+    append(s, text);
+}
+
+static void tell_names(struct regtag_mbedtls_session *s, const mbedtls_x509_crt *certificate)
+{
+    unsigned shown = 0;
+    if (!tell(s, MISNAMED, "", certificate, 0, " is not for "))
+        return;
+    append(s, s->origin->host);
+    for (const mbedtls_x509_sequence *n = &certificate->subject_alt_names; n; n = n->next) {
+        unsigned kind = (unsigned)n->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK;
+        bool address = kind == MBEDTLS_X509_SAN_IP_ADDRESS && (n->buf.len == 4 || n->buf.len == 16);
+        if (!address && kind != MBEDTLS_X509_SAN_DNS_NAME)
+            continue;
+        append(s, shown == NAMES_SHOWN_MAX ? " and others" : shown ? ", " : ", but for ");
+        if (shown++ == NAMES_SHOWN_MAX)
+            return;
+        if (address)
+            append_address(s, &n->buf);
+        else
+            append_bytes(s, &n->buf);
+    }
+    append(s, shown ? "" : ": it has no alternative names of hosts");
+}
+
+static bool is_self_issued(const mbedtls_x509_crt *c)
+{
+    return c->issuer_raw.len == c->subject_raw.len &&
+           memcmp(c->issuer_raw.p, c->subject_raw.p, c->issuer_raw.len) == 0;
+}
+
+/* Checks the name constraints of those above it. */
+static void inspect_names(struct regtag_mbedtls_session *s, const mbedtls_x509_crt *certificate,
+                          int depth)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        if (regtag_chain_permits(s->above[i], certificate))
+            continue;
+        s->flags |= REGTAG_BADCERT_CONSTRAINTS;
+        if (tell(s, CONSTRAINED, "the name constraints of ", s->above[i], 1, " forbid a name of "))
+            append_certificate(s, certificate, depth);
+    }
+}
+
+/* What is wrong with one certificate. */
+static void inspect(struct regtag_mbedtls_session *s, const mbedtls_x509_crt *certificate, int depth,
+                    uint32_t flags)
+{
+    bool self_issued = is_self_issued(certificate);
+    s->flags |= flags;
+    if (flags & DATES)
+        tell_dates(s, certificate, depth);
+    if (flags & WEAK_KEY)
+        tell(s, WEAK, "", certificate, depth, " has a key, or is signed with one, that is too weak");
+    /* How a root is signed that the server sends along is not why it is not trusted. */
+    if ((flags & MBEDTLS_X509_BADCERT_BAD_MD) && !self_issued)
+        tell(s, UNVERIFIABLE, "", certificate, depth,
+             " is signed with SHA-1 or in another way that is not accepted");
+    if (!regtag_chain_is_for_servers(certificate, depth > 0)) {
+        s->flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+        tell(s, MISUSED, "", certificate, depth, " is not one for servers");
+    }
+    /* A CA that has issued a new certificate to itself is exempt (RFC 5280, 6.1.3). */
+    if (depth == 0 || !self_issued)
+        inspect_names(s, certificate, depth);
+    if (depth == 0 && !regtag_chain_is_for_host(certificate, s->origin->host)) {
+        s->flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+        tell_names(s, certificate);
+    }
 }
 
 /* mbedTLS calls it for each certificate, from the root to the server's own (depth 0), which decides. */
@@ -100,18 +210,13 @@ static int verify(void *context, mbedtls_x509_crt *certificate, int depth, uint3
 {
     struct regtag_mbedtls_session *s = context;
     const struct regtag_mbedtls *m = s->owner;
-    if ((*flags & DATES) && !(s->flags & DATES)) {
-        s->from = certificate->valid_from;
-        s->to = certificate->valid_to;
-    }
-    s->flags |= *flags;
+    inspect(s, certificate, depth, *flags);
     *flags = 0;
-    if (depth > 0)
+    if (depth > 0) {
+        if (s->count < sizeof s->above / sizeof s->above[0])
+            s->above[s->count++] = certificate;
         return 0;
-    if (!is_for_host(certificate, s->origin->host))
-        s->flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
-    if (!is_for_servers(certificate))
-        s->flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+    }
     if (m->judge)
         s->flags = m->judge(m->context, s->number, certificate);
     s->verified = true;
@@ -137,36 +242,18 @@ static struct regtag_failure untrusted(const char *text)
     return failure(REGTAG_E_UNTRUSTED, text, REGTAG_HINT_NONE);
 }
 
-static void append(struct regtag_mbedtls_session *s, const char *more)
-{
-    regtag_text_add(s->text, sizeof s->text, more);
-}
-
-static struct regtag_failure failure_by_name(struct regtag_mbedtls_session *s)
-{
-    s->text[0] = '\0';
-    append(s, "its certificate is for other names, not for ");
-    append(s, s->origin->host);
-    return untrusted(s->text);
-}
-
 /* The most serious one. */
 static struct regtag_failure failure_by_flags(struct regtag_mbedtls_session *s)
 {
     uint32_t flags = s->flags;
     if (flags & MBEDTLS_X509_BADCERT_OTHER)
         return untrusted("its key is not the pinned one");
-    if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
+    if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) && s->seriousness < UNVERIFIABLE)
         return failure(REGTAG_E_UNTRUSTED, "its certificate is not signed by a CA that is trusted here",
                        REGTAG_HINT_CA);
-    if (flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
-        return failure_by_name(s);
-    if (flags & MBEDTLS_X509_BADCERT_EXT_KEY_USAGE)
-        return untrusted("its certificate is not one for servers");
     if ((flags & ~DATES) == 0)
-        return failure(REGTAG_E_BAD_DATES, "nothing but the dates of its certificate is wrong",
-                       REGTAG_HINT_CLOCK);
-    return untrusted("its certificates use a key or a hash that is too weak");
+        return failure(REGTAG_E_BAD_DATES, s->text, REGTAG_HINT_CLOCK);
+    return untrusted(s->text);
 }
 
 static const struct {
@@ -175,7 +262,7 @@ static const struct {
     const char *text;
 } ALERTS[] = {
     {MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE, REGTAG_HINT_CERTIFICATE,
-     "it knows no way to speak that is safe enough, or wants a client's certificate"},
+     "it has no cipher or kind of key that is accepted here, or wants a client's certificate"},
     {MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION, REGTAG_HINT_NONE, "it speaks neither TLS 1.2 nor 1.3"},
     {MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED, REGTAG_HINT_CERTIFICATE, "it wants a client's certificate"},
     {MBEDTLS_SSL_ALERT_MSG_BAD_CERT, REGTAG_HINT_CERTIFICATE,
@@ -209,19 +296,32 @@ static struct regtag_failure failure_by_alert(struct regtag_mbedtls_session *s)
     return f;
 }
 
+const char *regtag_mbedtls_unusable(int error)
+{
+    if (error == MBEDTLS_ERR_X509_FEATURE_UNAVAILABLE ||
+        error == MBEDTLS_ERR_X509_INVALID_EXTENSIONS + MBEDTLS_ERR_ASN1_UNEXPECTED_TAG)
+        return "has a critical extension that is not supported";
+    if (-error >> 12 == 3) /* an error of PK */
+        return "has a kind of key that is not supported: RSA with up to 4096 bits, P-256 and P-384 are";
+    return (error <= -0x2080 && error >= -0x2980) || error == MBEDTLS_ERR_SSL_BAD_CERTIFICATE
+               ? "cannot be understood"
+               : NULL;
+}
+
 /* An error without a text of its own, written as in mbedTLS's documentation. */
 static struct regtag_failure failure_by_number(struct regtag_mbedtls_session *s, int error)
 {
     static const char HEX[] = "0123456789ABCDEF";
-    bool certificate =
-        (error <= -0x2080 && error >= -0x2980) || error == MBEDTLS_ERR_SSL_BAD_CERTIFICATE;
+    const char *certificate = regtag_mbedtls_unusable(error);
     unsigned number = (unsigned)-error;
     const char digits[5] = {HEX[number >> 12 & 15], HEX[number >> 8 & 15], HEX[number >> 4 & 15],
                             HEX[number & 15]};
     s->text[0] = '\0';
-    append(s, certificate ? "its certificate cannot be understood" : "TLS failed");
-    append(s, ", with mbedTLS's error -0x");
+    append(s, certificate ? "its certificate " : "TLS failed");
+    append(s, certificate ? certificate : "");
+    append(s, " (mbedTLS error -0x");
     append(s, digits);
+    append(s, ")");
     return untrusted(s->text);
 }
 
@@ -245,8 +345,16 @@ static struct regtag_failure failure_by_error(struct regtag_mbedtls_session *s, 
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return failure_by_alert(s);
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
         return untrusted("the server speaks neither TLS 1.2 nor 1.3");
+    case MBEDTLS_ERR_SSL_BAD_INPUT_DATA:
+        return untrusted("a message in its handshake is larger than 16 KiB: "
+                         "it sends too many certificates, or one that is too large");
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
+        /* mbedTLS 3.6 cannot change keys or authenticate anew on a connection, which TLS 1.3 allows. */
+        if (s->up)
+            return failure(REGTAG_E_NO_CONNECTION,
+                           "the server wants to change keys in the middle of a connection",
+                           REGTAG_HINT_NONE);
         return failure(REGTAG_E_PROTOCOL, "the server does not speak TLS as it should",
                        REGTAG_HINT_SCHEME_PLAIN);
     default: return failure_by_number(s, error);
@@ -284,7 +392,8 @@ static int set_up(struct regtag_mbedtls_session *s, const mbedtls_ssl_config *co
     int error = mbedtls_ssl_setup(&s->ssl, config);
     mbedtls_ssl_set_bio(&s->ssl, s, send_bytes, receive_bytes, NULL);
     mbedtls_ssl_set_verify(&s->ssl, verify, s);
-    return error ? error : mbedtls_ssl_set_hostname(&s->ssl, address_bytes(host, address) ? NULL : host);
+    return error ? error
+                 : mbedtls_ssl_set_hostname(&s->ssl, regtag_chain_address(host, address) ? NULL : host);
 }
 
 static int open_session(void *context, unsigned connection, int fd, const struct regtag_origin *origin,

@@ -5,8 +5,9 @@
  * here: PSA, the allocator, randomness, the clock and the trusted certificates are the program's.
  *
  * A peer has to prove that it is the host that was asked for. Only the subject's alternative names count
- * (RFC 9525), and the certificate has to be one for servers. A failed verification is a failed handshake:
- * no byte is sent to a peer that is not trusted, whatever the configuration's authmode. */
+ * (RFC 9525), the certificate has to be one for servers, and the CAs above it must be allowed to issue it.
+ * A failed verification is a failed handshake: no byte is sent to a peer that is not trusted, whatever the
+ * configuration's authmode. */
 #ifndef REGTAG_TLS_MBEDTLS_H
 #define REGTAG_TLS_MBEDTLS_H
 
@@ -18,11 +19,18 @@
 extern "C" {
 #endif
 
+/* In addition to MBEDTLS_X509_BADCERT_*: a CA's name constraints do not allow a name below it. */
+#define REGTAG_BADCERT_CONSTRAINTS 0x40000000u
+
+/* Which certificate has wrong dates, and so who can replace it. */
+enum regtag_mbedtls_which { REGTAG_MBEDTLS_SERVER, REGTAG_MBEDTLS_BETWEEN, REGTAG_MBEDTLS_ROOT };
+
 /* A session. For the hooks below: */
 struct regtag_mbedtls_session {
     const struct regtag_origin *origin;
     uint32_t flags;             /* what is wrong with the certificates, MBEDTLS_X509_BADCERT_* */
     mbedtls_x509_time from, to; /* of the certificate with wrong dates that is nearest to the root */
+    enum regtag_mbedtls_which dated; /* that one */
 
     /* Private. */
     mbedtls_ssl_context ssl;
@@ -33,6 +41,10 @@ struct regtag_mbedtls_session {
     bool up;       /* the handshake is over */
     bool verified; /* the peer's certificate was looked at */
     unsigned reads_left;
+    unsigned seriousness; /* of what `text` says is wrong with the certificates; 0: nothing yet */
+    unsigned count;       /* of `above` */
+    /* While a chain is verified: from the root down. */
+    const mbedtls_x509_crt *above[MBEDTLS_X509_MAX_INTERMEDIATE_CA + 2];
     char text[320]; /* of a failure that has no sentence of its own */
 };
 
@@ -60,6 +72,10 @@ struct regtag_mbedtls {
      * session->flags. */
     void (*explain)(void *context, unsigned connection, int error, struct regtag_failure *f);
 };
+
+/* What is wrong with a certificate that mbedTLS could not parse, as words that follow its name; NULL: the
+ * error is not one of those. */
+const char *regtag_mbedtls_unusable(int error);
 
 /* What struct regtag_sockets wants as `tls`. *m must stay where it is as long as that is used. mbedTLS
  * allocates when a connection is opened, and frees when it is closed: regtag_sockets_close. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "http/fields.h"
 #include "http/quoted.h"
 
 void write_unquoted(struct writer *w, struct slice value)
@@ -87,4 +88,33 @@ enum challenge_part challenge_next(struct slice *in, bool *inside, struct slice 
     *inside = true;
     skip_token68(in);
     return CHALLENGE_SCHEME;
+}
+
+/* Whether a value offers Basic, or may, since it is malformed. *any: it offers something. */
+static bool may_offer_basic(struct slice value, bool *any)
+{
+    bool inside = false;
+    struct slice name, text;
+    enum challenge_part part;
+    while ((part = challenge_next(&value, &inside, &name, &text)) != CHALLENGE_END) {
+        *any = true;
+        if (part == CHALLENGE_BROKEN ||
+            (part == CHALLENGE_SCHEME && slice_equal_nocase(name, SLICE("basic"))))
+            return true;
+    }
+    return false;
+}
+
+const char PROXY_LACKS_BASIC[] =
+    "the proxy takes no user and password, only logins that are not supported (NTLM, Negotiate, ...); "
+    "one on this machine, such as cntlm, can log in to it";
+
+bool proxy_lacks_basic(struct slice section)
+{
+    struct slice field, value;
+    bool any = false;
+    while (http_field_next(&section, &field, &value))
+        if (slice_equal_nocase(field, SLICE("proxy-authenticate")) && may_offer_basic(value, &any))
+            return false;
+    return any;
 }

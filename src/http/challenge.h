@@ -1,4 +1,4 @@
-/* Parses WWW-Authenticate (RFC 9110, 11.6.1): one or more challenges, each a scheme with parameters, all
+/* Parses WWW-Authenticate and Proxy-Authenticate (RFC 9110, 11.6.1): one or more challenges, each a scheme with parameters, all
  * separated by commas. */
 #ifndef REGTAG_HTTP_CHALLENGE_H
 #define REGTAG_HTTP_CHALLENGE_H
@@ -17,6 +17,13 @@ enum challenge_part {
  * token68 after a scheme is skipped. *inside must be false at first, and is kept between calls. */
 enum challenge_part challenge_next(struct slice *in, bool *inside, struct slice *name,
                                    struct slice *value);
+
+/* Whether the Proxy-Authenticate fields of a header section offer logins, but none by user and password.
+ * False if one is malformed. */
+bool proxy_lacks_basic(struct slice section);
+
+/* What to say then; begins with "the proxy ". */
+extern const char PROXY_LACKS_BASIC[];
 
 /* Writes a value without its escapes. */
 void write_unquoted(struct writer *w, struct slice value);

@@ -187,11 +187,13 @@ static const char *collect_framing(const struct http_response *r, struct framing
 static const char *decide_framing(struct http_response *r)
 {
     struct framing_fields f = {.length = 0};
-    const char *problem = collect_framing(r, &f);
+    /* Whatever a proxy says of its length (RFC 9110, 9.3.6). */
+    bool tunnel = r->connect_request && r->status < 300;
+    const char *problem = tunnel ? NULL : collect_framing(r, &f);
     if (problem)
         return problem;
 
-    if (r->head_request || r->status == 204 || r->status == 304)
+    if (r->head_request || tunnel || r->status == 204 || r->status == 304)
         r->framing = HTTP_NO_BODY;
     else if (f.has_coding)
         r->framing = HTTP_CHUNKED;
@@ -214,7 +216,8 @@ static enum http_event on_head_end(struct http_response *r)
     if (problem)
         return broken(r, problem);
     if (r->status < 200) {
-        http_response_start(r, r->head_request, r->head);
+        *r = (struct http_response){
+            .head_request = r->head_request, .connect_request = r->connect_request, .head = r->head};
         return HTTP_MORE;
     }
     r->state = BODY;

@@ -25,6 +25,7 @@ struct http_response {
     const char *problem;       /* NULL, or what is wrong */
 
     bool head_request;
+    bool connect_request; /* set after http_response_start: a 2xx opens a tunnel, and has no body */
     bool http_1_0;
     unsigned char state;
     char *head;       /* the caller's HTTP_HEAD_MAX bytes */

@@ -10,6 +10,7 @@
 
 #include "net/address.h"
 #include "net/child.h"
+#include "net/families.h"
 
 /* ---- --resolve ------------------------------------------------------------------------------- */
 
@@ -72,32 +73,12 @@ static size_t find_override(const struct overrides *o, const struct regtag_origi
 
 /* ---- The child ------------------------------------------------------------------------------- */
 
-/* Small enough for a pipe to take it in one write. */
-struct child_answer {
-    int result; /* getaddrinfo's */
-    size_t count;
-    struct regtag_address list[REGTAG_ADDRESSES_MAX];
-};
-
-static void call_getaddrinfo(const struct regtag_origin *origin, struct child_answer *answer)
-{
-    struct addrinfo hints, *found = NULL;
-    memset(&hints, 0, sizeof hints);
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    answer->result = getaddrinfo(origin->host, NULL, &hints, &found);
-    struct addrinfo *i = answer->result == 0 ? found : NULL;
-    for (; i && answer->count < REGTAG_ADDRESSES_MAX; i = i->ai_next)
-        answer->count += regtag_address_set(&answer->list[answer->count], i->ai_addr, i->ai_addrlen);
-}
-
 static void run_child(const struct regtag_origin *origin, int fd)
 {
-    struct child_answer answer;
-    memset(&answer, 0, sizeof answer);
-    call_getaddrinfo(origin, &answer);
-    ssize_t n = write(fd, &answer, sizeof answer);
-    _exit(n == (ssize_t)sizeof answer ? 0 : 1);
+    struct found_addresses found;
+    families_find(origin->host, &found);
+    ssize_t n = write(fd, &found, sizeof found);
+    _exit(n == (ssize_t)sizeof found ? 0 : 1);
 }
 
 static ptrdiff_t start_child(struct lookup *l, const struct regtag_origin *origin, struct error *e)
@@ -171,19 +152,19 @@ static ptrdiff_t begin(struct lookup *l, const struct overrides *overrides,
 
 static ptrdiff_t go_on(struct lookup *l, struct regtag_address *list, size_t room, struct error *e)
 {
-    struct child_answer answer;
+    struct found_addresses found;
     struct pollfd ready = {l->fd, POLLIN, 0};
     if (poll(&ready, 1, 0) <= 0)
         return REGTAG_IO_AGAIN;
-    memset(&answer, 0, sizeof answer);
-    ssize_t n = read(l->fd, &answer, sizeof answer);
+    memset(&found, 0, sizeof found);
+    ssize_t n = read(l->fd, &found, sizeof found);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return REGTAG_IO_AGAIN;
     lookup_end(l);
-    if (n != (ssize_t)sizeof answer || answer.result != 0 || answer.count == 0)
-        return on_failure(l, answer.result, e);
-    size_t count = answer.count < room ? answer.count : room;
-    memcpy(list, answer.list, count * sizeof *list);
+    if (n != (ssize_t)sizeof found || found.count == 0)
+        return on_failure(l, found.result, e);
+    size_t count = found.count < room ? found.count : room;
+    memcpy(list, found.list, count * sizeof *list);
     return (ptrdiff_t)count;
 }
 

@@ -1,5 +1,5 @@
 /* Looks up a host's addresses. Numeric addresses and names from --resolve need no look-up. All others
- * are looked up by the C library, in a child process, since getaddrinfo cannot be interrupted. */
+ * are looked up by the C library, in child processes, since getaddrinfo cannot be interrupted. */
 #ifndef REGTAG_NET_LOOKUP_H
 #define REGTAG_NET_LOOKUP_H
 

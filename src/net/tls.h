@@ -27,6 +27,10 @@ struct tls_settings {
  * --cert, --key and --insecure apply only to the registry. */
 struct regtag_tls tls_hooks(const struct tls_settings *settings, unsigned connections);
 
+/* Reads a file or directory of --cacert. Returns NULL, or what is wrong: it cannot be read in full, or there
+ * is no certificate in it. A build without TLS does not look. */
+const char *tls_check_authority(const char *path);
+
 /* Adds all files that the settings name, and those for hosts and of the system, to *stamp, as file_stamp
  * does. */
 void tls_stamp(const struct tls_settings *settings, uint64_t *stamp);

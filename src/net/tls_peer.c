@@ -13,6 +13,7 @@
 #include "net/tls_platform.h"
 #include "net/tls_trust.h"
 #include "regtag_tls_mbedtls.h"
+#include "regtag_x509.h"
 
 #define DATES ((uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE))
 
@@ -20,6 +21,8 @@ struct peer {
     const struct regtag_origin *origin;
     /* The peer's certificate, if the user trusts it by itself, CA or not. */
     const mbedtls_x509_crt *named;
+    /* Why a CA that has the issuer's name could not be used: an error of mbedTLS, or 0. */
+    int unusable;
     mbedtls_ssl_config config;
     struct error error;
 };
@@ -31,47 +34,92 @@ static struct regtag_mbedtls tls;
 
 /* ---- Trust ----------------------------------------------------------------------------------- */
 
-struct candidates {
+static struct slice slice_of_raw(const mbedtls_x509_crt *certificate)
+{
+    return (struct slice){(const char *)certificate->raw.p, certificate->raw.len};
+}
+
+/* How well a CA fits a certificate that names it as its issuer. */
+enum fit { NOT_ISSUER, ISSUER_OUT_OF_DATE, ISSUER };
+
+struct candidate {
     struct peer *peer;
     const mbedtls_x509_crt *child;
-    mbedtls_x509_crt *list;
-    bool failed;
+    mbedtls_x509_crt *best; /* or NULL */
 };
 
-/* A trusted certificate whose subject is the issuer. */
+static void release_certificate(mbedtls_x509_crt *certificate)
+{
+    if (certificate)
+        mbedtls_x509_crt_free(certificate);
+    mbedtls_free(certificate);
+}
+
+/* NULL: it cannot be parsed, or there is no memory. */
+static mbedtls_x509_crt *parse_certificate(struct peer *p, struct slice der)
+{
+    mbedtls_x509_crt *certificate = mbedtls_calloc(1, sizeof *certificate);
+    if (!certificate)
+        return NULL;
+    mbedtls_x509_crt_init(certificate);
+    int error = regtag_x509_parse(certificate, (const unsigned char *)der.data, der.size, 1);
+    if (error == 0)
+        return certificate;
+    p->unusable = error;
+    release_certificate(certificate);
+    return NULL;
+}
+
+static enum fit fit(const mbedtls_x509_crt *child, mbedtls_x509_crt *issuer)
+{
+    mbedtls_x509_crt alone = *child;
+    uint32_t flags;
+    alone.next = NULL; /* not by way of others that the server sends */
+    mbedtls_x509_crt_verify(&alone, issuer, NULL, NULL, &flags, NULL, NULL);
+    if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
+        return NOT_ISSUER;
+    return flags & DATES ? ISSUER_OUT_OF_DATE : ISSUER;
+}
+
+/* A trusted certificate whose subject is the issuer. Several may have that name, so keep only the best one:
+ * memory must not depend on how many there are. */
 static bool add_candidate(void *context, struct slice der, bool own)
 {
-    struct candidates *c = context;
-    struct slice child = {(const char *)c->child->raw.p, c->child->raw.len};
-    if (own && slice_equal(der, child))
+    struct candidate *c = context;
+    enum fit best = NOT_ISSUER;
+    if (own && slice_equal(der, slice_of_raw(c->child)))
         c->peer->named = c->child;
-    if (!c->list) {
-        c->list = mbedtls_calloc(1, sizeof *c->list);
-        c->failed = c->list == NULL;
-        if (c->failed)
-            return false;
-        mbedtls_x509_crt_init(c->list);
+    if (c->best && slice_equal(der, slice_of_raw(c->best)))
+        return true;
+    if (c->best)
+        best = fit(c->child, c->best);
+    if (best == ISSUER)
+        return false;
+    if (best == NOT_ISSUER) {
+        release_certificate(c->best);
+        c->best = parse_certificate(c->peer, der);
+        return true;
     }
-    /* One that cannot be parsed is skipped. */
-    mbedtls_x509_crt_parse_der(c->list, (const unsigned char *)der.data, der.size);
+    mbedtls_x509_crt *other = parse_certificate(c->peer, der);
+    if (other && fit(c->child, other) == ISSUER) {
+        mbedtls_x509_crt *late = c->best;
+        c->best = other;
+        other = late;
+    }
+    release_certificate(other);
     return true;
 }
 
-/* Loads only the certificates that may have signed this one, so that memory does not grow with the
- * number of CAs. */
+/* Loads only the certificate that may have signed this one, so that memory does not grow with the number
+ * of CAs. */
 static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x509_crt **found)
 {
     struct peer *p = context;
     struct slice issuer = {(const char *)child->issuer_raw.p, child->issuer_raw.len};
-    struct candidates c = {p, child, NULL, false};
+    struct candidate c = {p, child, NULL};
     tls_trust_find(settings, p->origin, issuer, add_candidate, &c);
-    if (c.list && c.list->raw.p == NULL) {
-        mbedtls_x509_crt_free(c.list);
-        mbedtls_free(c.list);
-        c.list = NULL;
-    }
-    *found = c.list;
-    return c.failed ? MBEDTLS_ERR_X509_ALLOC_FAILED : 0;
+    *found = c.best;
+    return 0;
 }
 
 /* ---- Pins ------------------------------------------------------------------------------------ */
@@ -114,7 +162,7 @@ static uint32_t judge(void *context, unsigned connection, const mbedtls_x509_crt
     (void)context;
     /* Only if it is the server's own, not one that it merely sends along. */
     if (p->named == certificate)
-        flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+        flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_NOT_TRUSTED | MBEDTLS_X509_BADCERT_BAD_MD);
     flags = apply_settings(p, flags, pinned);
     return has_pins(p) && !pinned ? flags | MBEDTLS_X509_BADCERT_OTHER : flags;
 }
@@ -142,6 +190,11 @@ static void write_validity(struct writer *w, const struct regtag_mbedtls_session
 static void explain_dates(struct peer *p, const struct regtag_mbedtls_session *s,
                           struct regtag_failure *f)
 {
+    static const char *const REMEDIES[] = {
+        [REGTAG_MBEDTLS_SERVER] = "; the registry needs a new one",
+        [REGTAG_MBEDTLS_BETWEEN] = "; the registry has to send a new one along with its own",
+        [REGTAG_MBEDTLS_ROOT] = "; it is trusted here, where it needs to be replaced",
+    };
     char text[160];
     struct writer w = writer_to(text, sizeof text - 1);
     bool floored, future = s->flags & MBEDTLS_X509_BADCERT_FUTURE;
@@ -151,18 +204,32 @@ static void explain_dates(struct peer *p, const struct regtag_mbedtls_session *s
     write_moment(&w, now);
     text[w.used] = '\0';
     error_set(&p->error, REGTAG_E_BAD_DATES, "%s: %s%s%s", f->text, text,
-              future ? "" : "; the registry needs a new one",
+              future ? "" : REMEDIES[s->dated],
               floored && !future ? ", unless that time floor is wrong" : "");
     f->hint = future ? REGTAG_HINT_CLOCK : REGTAG_HINT_NONE;
 }
 
+/* Tells about a certificate that might have made the difference, if it could be used. */
+static void explain_unusable(struct writer *w, int unusable)
+{
+    const struct regtag_x509_skipped *s = &regtag_x509_skipped;
+    const char *words = regtag_mbedtls_unusable(s->number ? s->error : unusable);
+    if (s->number)
+        write_format(w, "; certificate %u of those that it sends %s", s->number, words ? words : "");
+    else if (unusable)
+        write_format(w, "; the CA of that name which is trusted here %s", words ? words : "");
+}
+
 static void explain_untrusted(struct peer *p, const struct regtag_failure *f)
 {
-    char places[400];
+    char places[400], unusable[160];
     struct writer w = writer_to(places, sizeof places - 1);
     tls_trust_any(settings, p->origin, &w);
     places[w.used] = '\0';
-    error_set(&p->error, REGTAG_E_UNTRUSTED, "%s (looked in %s)", f->text, places);
+    w = writer_to(unusable, sizeof unusable - 1);
+    explain_unusable(&w, p->unusable);
+    unusable[w.used] = '\0';
+    error_set(&p->error, REGTAG_E_UNTRUSTED, "%s (looked in %s)%s", f->text, places, unusable);
 }
 
 /* Whether it is not the peer's fault: mbedTLS reports a lack of memory or randomness under other errors,
@@ -253,6 +320,7 @@ static const mbedtls_ssl_config *configure(void *context, unsigned connection,
     struct peer *p = &peers[connection];
     p->origin = origin;
     p->named = NULL;
+    p->unusable = 0;
     error_clear(&p->error);
     if (tls_platform_start(settings, &p->error) && check_trust(p, f)) {
         if (set_up(p))

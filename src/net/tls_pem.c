@@ -9,14 +9,23 @@
 
 /* ---- The file, byte by byte ------------------------------------------------------------------ */
 
+/* A byte order mark, as editors on Windows write it. */
+static void skip_mark(struct tls_pem *p)
+{
+    if (slice_starts((struct slice){p->data, p->size}, SLICE("\xef\xbb\xbf")))
+        p->used = 3;
+}
+
 bool tls_pem_open(struct tls_pem *p, const char *path)
 {
     struct slice text;
     p->used = p->size = p->total = 0;
     p->fd = -1;
+    p->problem = NULL;
     if (file_kept(path, &text)) {
         p->data = text.data;
         p->size = text.size;
+        skip_mark(p);
         return true;
     }
     p->data = p->buffer;
@@ -32,6 +41,7 @@ bool tls_pem_open(struct tls_pem *p, const char *path)
         return false;
     }
     p->size = (size_t)n;
+    skip_mark(p);
     return true;
 }
 
@@ -41,23 +51,33 @@ void tls_pem_close(struct tls_pem *p)
         close(p->fd);
 }
 
+/* Reads more, up to TLS_FILE_MAX. False at the end, or p->problem says why not. */
+static bool fill(struct tls_pem *p)
+{
+    ssize_t n;
+    if (p->fd < 0)
+        return false;
+    if (p->total >= TLS_FILE_MAX) {
+        p->problem = "it is larger than 16 MiB";
+        return false;
+    }
+    do
+        n = read(p->fd, p->buffer, sizeof p->buffer);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        p->problem = strerror(errno);
+    if (n <= 0)
+        return false;
+    p->used = 0;
+    p->size = (size_t)n;
+    p->total += (size_t)n;
+    return true;
+}
+
 /* The next byte, or -1. */
 static int next_byte(struct tls_pem *p)
 {
-    if (p->used == p->size) {
-        ssize_t n;
-        if (p->fd < 0 || p->total >= TLS_FILE_MAX)
-            return -1;
-        do
-            n = read(p->fd, p->buffer, sizeof p->buffer);
-        while (n < 0 && errno == EINTR);
-        if (n <= 0)
-            return -1;
-        p->used = 0;
-        p->size = (size_t)n;
-        p->total += (size_t)n;
-    }
-    return (unsigned char)p->data[p->used++];
+    return p->used == p->size && !fill(p) ? -1 : (unsigned char)p->data[p->used++];
 }
 
 /* The next line, without white space at its end; a long one is cut. False at the end of the file. */
@@ -78,29 +98,44 @@ static bool next_line(struct tls_pem *p, struct slice *line)
 
 /* ---- Certificates ---------------------------------------------------------------------------- */
 
-/* Not "TRUSTED CERTIFICATE", OpenSSL's own format, which has more data after the certificate. */
+/* Of a line, without its first dash. Not "TRUSTED CERTIFICATE", OpenSSL's own format, which has more data
+ * after the certificate. */
 static bool is_begin(struct slice line)
 {
-    return slice_equal(line, SLICE("-----BEGIN CERTIFICATE-----")) ||
-           slice_equal(line, SLICE("-----BEGIN X509 CERTIFICATE-----"));
+    return slice_equal(line, SLICE("----BEGIN CERTIFICATE-----")) ||
+           slice_equal(line, SLICE("----BEGIN X509 CERTIFICATE-----"));
 }
 
-/* Decodes the lines up to "-----END". False if they are not valid. Each line is decoded on its own, so
- * only the last one may have a length that is not a multiple of four. */
+/* Decodes what was collected in p->line and appends it to p->der. */
+static bool decode(struct tls_pem *p, size_t digits, size_t *size)
+{
+    struct slice part;
+    if (!base64_decode((struct slice){p->line, digits}, p->der + *size, sizeof p->der - *size, &part))
+        return false;
+    *size += part.size;
+    return true;
+}
+
+/* Decodes up to "-----END", whatever the length of the lines: a buffer of digits at a time, so only the
+ * last one may have a number that is not a multiple of four. False if they are not valid. */
 static bool read_body(struct tls_pem *p, struct slice *der)
 {
-    struct slice line, part;
-    size_t size = 0;
-    while (next_line(p, &line)) {
-        if (is_begin(line))
-            size = 0; /* the previous certificate has no end */
-        else if (slice_starts(line, SLICE("-----"))) {
+    struct slice line = SLICE("");
+    size_t size = 0, digits = 0;
+    for (int c = next_byte(p); c >= 0; c = next_byte(p)) {
+        if (c == '-') {
+            bool decoded = decode(p, digits, &size);
             *der = (struct slice){p->der, size};
-            return size > 0 && slice_starts(line, SLICE("-----END "));
-        } else if (!base64_decode(line, p->der + size, sizeof p->der - size, &part))
-            return false;
-        else
-            size += part.size;
+            if (!next_line(p, &line) || !is_begin(line))
+                return decoded && size > 0 && slice_starts(line, SLICE("----END "));
+            size = digits = 0; /* the previous certificate has no end */
+        } else if (c != '\n' && c != '\r' && c != ' ' && c != '\t')
+            p->line[digits++] = (char)c;
+        if (digits == sizeof p->line) {
+            if (!decode(p, digits, &size))
+                return false;
+            digits = 0;
+        }
     }
     return false;
 }
@@ -120,11 +155,11 @@ static bool read_der(struct tls_pem *p, struct slice *der)
 bool tls_pem_next(struct tls_pem *p, struct slice *der)
 {
     struct slice line;
-    /* The tag of an ASN.1 sequence: the file is in DER. */
-    if (p->used == 0 && p->size && p->data[0] == 0x30)
+    /* An ASN.1 sequence that is longer than 127 bytes, which no text begins like: the file is in DER. */
+    if (p->used == 0 && p->size > 1 && p->data[0] == 0x30 && (p->data[1] & 0x80))
         return read_der(p, der);
     while (next_line(p, &line))
-        if (is_begin(line) && read_body(p, der))
+        if (slice_starts(line, SLICE("-")) && is_begin(slice_from(line, 1)) && read_body(p, der))
             return true;
     return false;
 }

@@ -1,5 +1,5 @@
 /* Reads the certificates of a file one by one, in constant memory. The file is PEM (RFC 7468), with any
- * text between the certificates, or one certificate in DER. */
+ * text between the certificates and lines of any length, or one certificate in DER. */
 #ifndef REGTAG_NET_TLS_PEM_H
 #define REGTAG_NET_TLS_PEM_H
 
@@ -7,10 +7,11 @@
 #include "base/slice.h"
 
 struct tls_pem {
-    int fd;            /* -1: the data is what a pipe has given */
-    const char *data;  /* that, or the buffer */
-    size_t used, size; /* of the data */
-    size_t total;      /* of the file, so far */
+    int fd;              /* -1: the data is what a pipe has given */
+    const char *data;    /* that, or the buffer */
+    size_t used, size;   /* of the data */
+    size_t total;        /* of the file, so far */
+    const char *problem; /* why the file was not read to its end, or NULL */
     char buffer[TLS_READ_MAX];
     char line[TLS_LINE_MAX];
     char der[TLS_CERTIFICATE_MAX];

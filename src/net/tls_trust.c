@@ -1,6 +1,7 @@
 #include "net/tls_trust.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,7 +59,7 @@ static bool ends_with(const char *name, const char *ending)
 /* ---- Searching ------------------------------------------------------------------------------- */
 
 struct search {
-    struct slice subject;
+    struct slice subject; /* without data: any */
     tls_trust_visit *visit;
     void *context;
     bool own; /* the user chose the place */
@@ -71,12 +72,14 @@ static struct tls_pem pem;
 /* Returns whether the file could be read. */
 static bool search_file(struct search *s, const char *path)
 {
-    struct slice der;
+    struct slice der, subject;
     if (!tls_pem_open(&pem, path))
         return false;
-    while (!s->over && tls_pem_next(&pem, &der))
-        if (slice_equal(tls_certificate_subject(der), s->subject))
+    while (!s->over && tls_pem_next(&pem, &der)) {
+        subject = tls_certificate_subject(der);
+        if (s->subject.data ? slice_equal(subject, s->subject) : subject.size > 0)
             s->over = !s->visit(s->context, der, s->own);
+    }
     tls_pem_close(&pem);
     return true;
 }
@@ -142,6 +145,26 @@ static bool search_all(struct search *s, const struct tls_settings *settings,
         if (search_place(s, SYSTEM[i]))
             return true;
     return any;
+}
+
+/* Goes on, so that the file is read to its end. */
+static bool note_any(void *context, struct slice der, bool own)
+{
+    (void)der, (void)own;
+    *(bool *)context = true;
+    return true;
+}
+
+const char *tls_check_authority(const char *path)
+{
+    bool any = false;
+    struct search s = {{NULL, 0}, note_any, &any, true, false};
+    if (search_file(&s, path)) {
+        if (pem.problem)
+            return pem.problem;
+    } else if (errno != EISDIR || !search_directory(&s, path, ""))
+        return strerror(errno);
+    return any ? NULL : "there is no certificate in it";
 }
 
 void tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,

@@ -6,6 +6,7 @@
 
 #include "base/sizes.h"
 #include "base/wipe.h"
+#include "http/challenge.h"
 #include "http/request.h"
 #include "regtag_sockets.h"
 
@@ -68,10 +69,12 @@ static enum tunnel_progress fail(struct tunnel *t, struct error *e, int status, 
 static const char *refusal_text(const struct tunnel *t)
 {
     if (t->response.status != 407)
-        return "refuses to connect: ";
-    return t->proxy->authorization[0] ? "does not accept the user and password in its URL: "
+        return "refuses to connect";
+    if (proxy_lacks_basic(http_response_fields(&t->response)))
+        return PROXY_LACKS_BASIC + sizeof "the proxy " - 1;
+    return t->proxy->authorization[0] ? "does not accept the user and password in its URL"
                                       : "wants a user and password (http_proxy and https_proxy take "
-                                        "http://USER:PASSWORD@HOST:PORT): ";
+                                        "http://USER:PASSWORD@HOST:PORT)";
 }
 
 /* Adds text from the proxy, unless it contains our secret. */
@@ -89,6 +92,7 @@ static enum tunnel_progress fail_refused(struct tunnel *t, struct error *e)
 {
     char text[2 * TUNNEL_REASON_MAX + 32];
     struct writer w = writer_to(text, sizeof text - 1);
+    write_text(&w, ": ");
     write_number(&w, t->response.status);
     add_text(&w, t->proxy, " ", slice_from(http_response_status_line(&t->response), 12));
     add_text(&w, t->proxy, ": ", written(&t->reason));
@@ -148,9 +152,10 @@ static enum tunnel_progress take(struct tunnel *t, struct slice in, struct error
             break;
         case HTTP_END: return fail_refused(t, e);
         case HTTP_BROKEN:
-            return t->refused ? fail_refused(t, e)
-                              : fail(t, e, REGTAG_E_PROTOCOL,
-                                     "does not answer as a proxy does: ", t->response.problem);
+            return t->response.status >= 300
+                       ? fail_refused(t, e)
+                       : fail(t, e, REGTAG_E_PROTOCOL,
+                              "does not answer as a proxy does: ", t->response.problem);
         }
     }
     return progress;
@@ -168,6 +173,7 @@ static enum tunnel_progress await_answer(struct tunnel *t)
 {
     tunnel_end(t);
     http_response_start(&t->response, false, t->memory);
+    t->response.connect_request = true;
     return TUNNEL_READ;
 }
 

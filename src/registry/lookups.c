@@ -38,7 +38,7 @@ void lookups_add(struct regtag *r, struct lookups *l, const char *name, bool asi
         resolve_begin(r, &k->resolve, k->name, &options);
 }
 
-static void step(struct regtag *r, struct lookups *l, struct lookup *k)
+static void step_one(struct regtag *r, struct lookups *l, struct lookup *k)
 {
     if (l->abort.status) {
         client_cancel(&r->client, &k->resolve.exchange);
@@ -56,7 +56,7 @@ void lookups_step(struct regtag *r, struct lookups *l)
 {
     for (unsigned i = 0; i < l->count; i++)
         if (!at(l, i)->over)
-            step(r, l, at(l, i));
+            step_one(r, l, at(l, i));
 }
 
 const struct lookup *lookups_first(const struct lookups *l)

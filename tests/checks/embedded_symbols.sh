@@ -22,5 +22,6 @@ only "$objects/regtag_connect.o" \
 only "$objects/regtag_address.o" 'inet_pton|hton[sl]'
 only "$objects/regtag_blocking.o" 'regtag_[a-z]+(_[a-z]+)*|poll|(get|free)addrinfo'
 only "$objects/regtag_sha256.o" 'mbedtls_sha256_[a-z]+'
-[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_(ssl|x509)_[a-z_]+|recv|send|memcmp|inet_pton|regtag_text_(add(_number)?|loss)'
+[ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_(ssl|x509)_[a-z_]+|recv|send|memcmp|regtag_text_(add(_number)?|loss)|regtag_(chain_[a-z_]+|address_text)'
+[ "${TLS:-1}" = 0 ] || only "$objects/regtag_chain.o" 'mbedtls_(asn1|x509)_[a-z0-9_]+|memcmp|inet_pton|str(chr|ncasecmp)'
 exit $status

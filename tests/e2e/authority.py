@@ -24,6 +24,7 @@ unique_subject = no
 rand_serial = yes
 policy = names
 [names]
+organizationName = optional
 commonName = supplied
 [req]
 distinguished_name = asked
@@ -181,7 +182,7 @@ _CLIENT = {"purposes": "clientAuth"}
 
 def _new_key(kind):
     """For `openssl req`."""
-    if kind.startswith("rsa:"):
+    if kind == "ed25519" or kind.startswith("rsa:"):
         return ["-newkey", kind]
     return ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
 

@@ -2,8 +2,11 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
+
+from board import emulator
 
 
 class Device:
@@ -16,7 +19,7 @@ class Device:
         self.folder = folder
 
     def prepare(self):
-        program = Path(self._regtag.path)
+        program = Path(os.environ.get("STATIC") or self._regtag.path)
         shared = subprocess.run(
             ["ldd", program],
             stdout=subprocess.PIPE,
@@ -29,6 +32,9 @@ class Device:
             (self.folder / library[1:]).chmod(0o755)
         self.put("/regtag", program.read_bytes())
         (self.folder / "regtag").chmod(0o755)
+        if emulator():
+            self.put("/emulator", Path(shutil.which(emulator()[0])).read_bytes())
+            (self.folder / "emulator").chmod(0o755)
 
     def put(self, path, content):
         file = self.folder / path.lstrip("/")
@@ -38,9 +44,11 @@ class Device:
         else:
             file.write_text(content)
 
+    def command(self, *args, **options):
+        _, *words = self._regtag.command(*args, **options)
+        started = ["/emulator", *emulator()[1:], "/regtag"] if emulator() else ["/regtag"]
+        changed = ["chroot", str(self.folder), *started, *words]
+        return changed if os.geteuid() == 0 else ["unshare", "-r", *changed]
+
     def __call__(self, *args, **options):
-        _, *words = self._regtag.command(*args)
-        changed = ["chroot", self.folder, "/regtag", *words]
-        if os.geteuid() != 0:
-            changed = ["unshare", "-r", *changed]
-        return self._regtag.run(changed, **options)
+        return self._regtag.run(self.command(*args), **options)

@@ -294,7 +294,7 @@ def test_one_challenge_is_enough_for_many_tags(account, server, password):
     result = account("tag", f"{server.host}/repo:old", *names)
 
     assert result.status == 0
-    assert [request.method for request in server.requests] == ["GET", "GET", *["HEAD", "PUT"] * 5]
+    assert [request.method for request in server.requests] == ["GET", "GET", *["HEAD"] * 5, *["PUT"] * 5]
     assert only_after_the_challenge(server, password)
 
 

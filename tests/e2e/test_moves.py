@@ -266,15 +266,15 @@ def test_the_look_is_sent_before_the_manifest_has_come(regtag, shelf, document, 
     assert [row[2] for row in result.rows] == ["unchanged"]
 
 
-def test_the_next_look_is_sent_before_the_upload_is_answered(regtag, serve, shelf, document):
+def test_the_next_upload_is_sent_before_the_first_is_answered(regtag, serve, shelf, document):
     """What answers an upload waits until the next request is there."""
     waited = []
 
     def respond(request):
         if request.method == "PUT" and request.path.endswith("/one"):
             waited.append(request)
-            return []  # the answer comes together with that of the next look
-        if request.method == "HEAD" and waited:
+            return []  # the answer comes together with that of the next upload
+        if request.method == "PUT" and waited:
             done = [shelf.usual(waited.pop()), shelf.usual(request)]
             return done
         return shelf(request)
@@ -285,7 +285,7 @@ def test_the_next_look_is_sent_before_the_upload_is_answered(regtag, serve, shel
 
     assert (result.status, result.err) == (0, b""), result
     assert [row[2] for row in result.rows] == ["created", "created"]
-    assert methods(server) == ["GET", "HEAD", "PUT", "HEAD", "PUT"]
+    assert methods(server) == ["GET", "HEAD", "HEAD", "PUT", "PUT"]
     assert server.connections == 1
     assert shelf.document("repo", "two") == document
 
@@ -332,14 +332,14 @@ def test_a_challenge_is_waited_for_with_credentials(account, serve, shelf):
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("count", [2, 3, 30])
+@pytest.mark.parametrize("count", [2, 3, 16])
 def test_many_names_take_a_look_and_an_upload_each(regtag, registry, recorder, repository, count):
     names = [f"v{number}" for number in range(count)]
 
     result = regtag("tag", f"{recorder.host}/{repository}:old", *names)
 
     assert result.status == 0, result
-    assert methods(recorder) == ["GET", *["HEAD", "PUT"] * count]
+    assert sorted(methods(recorder)) == ["GET", *["HEAD"] * count, *["PUT"] * count]
     assert recorder.connections == 1
 
 

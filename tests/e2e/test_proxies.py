@@ -435,6 +435,25 @@ def test_a_proxy_that_wants_a_password_is_told_without_tls(plain, server, guarde
     assert server.connections == 0
 
 
+OTHER_LOGINS = answer(
+    407, b"No.\n", "Proxy-Authenticate: Negotiate", "Proxy-Authenticate: NTLM", "Content-Type: text/plain"
+)
+
+
+@pytest.mark.parametrize("scheme", ["plain", pytest.param("tls", marks=needs_tls)])
+@pytest.mark.parametrize("known", [False, True], ids=["without", "with"])
+def test_a_password_is_not_asked_for_where_it_would_not_help(request, proxy, scheme, known):
+    proxy.instead = lambda request: [OTHER_LOGINS, CLOSE]
+    url = f"http://{USER}:{secret('known')}@{proxy.host}" if known else proxy.url
+
+    result = request.getfixturevalue(scheme)(env={"http_proxy": url, "https_proxy": url})
+
+    assert (result.status, result.out) == (4, b""), result
+    complaint = result.complaint("407", "NTLM", "no user and password", "cntlm")
+    assert "http_proxy" not in complaint and "does not accept" not in complaint
+    assert len(proxy.requests) == 1
+
+
 @needs_tls
 def test_a_wrong_password_is_told_once(tls, guarded_proxy):
     wrong = secret("wrong")
@@ -551,8 +570,15 @@ def test_interim_answers_of_a_proxy_are_passed_over(tls, proxy):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nVia: 1.1 somewhere\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X-Filler: " + b"x" * 8000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
-    ids=["http_1_0", "no_reason", "a_coding", "a_length", "long_fields"],
+    ids=[
+        *["http_1_0", "no_reason", "a_coding", "a_length", "long_fields", "a_length_and_a_coding"],
+        *["identity", "an_empty_length", "a_coding_in_http_1_0"],
+    ],
 )
 def test_a_tunnel_begins_behind_the_head(tls, monkeypatch, proxy, established):
     monkeypatch.setattr("proxies.ESTABLISHED", established)

@@ -50,7 +50,7 @@ def test_every_request_asks_for_bytes_as_they_are(regtag, recorder, repository):
     requests = recorder.requests
 
     assert [request.method for request in requests] == [
-        *["GET", "HEAD", "PUT", "HEAD", "PUT"],
+        *["GET", "HEAD", "HEAD", "PUT", "PUT"],
         *["GET"],
         *["HEAD"],
     ]

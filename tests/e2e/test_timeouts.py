@@ -129,7 +129,7 @@ def test_names_for_which_there_is_no_time_left_are_told_the_same(slow_login, ser
     )
 
     told = [row[2] for row in result.rows]
-    assert (told[0], told[2]) == ("created", "failed"), result
+    assert told[0] == "created" and told[2] in ("failed", "uncertain"), result
     assert len(result.complaints) == 2
     for tag, line in zip(("two", "three"), result.complaints, strict=True):
         assert f"{server.host}/repo:{tag}" in line

@@ -1,5 +1,6 @@
 """Servers that want to know who asks: certificates of clients."""
 
+import re
 import ssl
 
 import pytest
@@ -129,10 +130,18 @@ def test_certificate_and_key_in_one_file(door, client_certificate, tmp_path):
     assert opened(door("--cert", both, "--key", both))
 
 
-def test_files_with_carriage_returns(door, client_certificate, tmp_path):
+WRITTEN = {
+    "with_carriage_returns": lambda text: text.replace("\n", "\r\n"),
+    "with_a_mark_of_byte_order": lambda text: "\ufeff" + text,
+    "on_one_line": lambda text: re.sub("([^-])\n(?!-)", r"\1", text),
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_files_written(door, client_certificate, tmp_path, how):
     certificate, key = tmp_path / "client.cert", tmp_path / "client.key"
     for new, old in {certificate: client_certificate.file, key: client_certificate.key}.items():
-        new.write_bytes(old.read_bytes().replace(b"\n", b"\r\n"))
+        new.write_bytes(WRITTEN[how](old.read_text()).encode())
 
     assert opened(door("--cert", certificate, "--key", key))
 

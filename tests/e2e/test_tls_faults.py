@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import subprocess
+import threading
 import time
 
 import pytest
@@ -395,9 +396,10 @@ def test_a_flood_ends(regtag, root, what):
 
 
 @contextlib.contextmanager
-def s_server(certificate, *options):
+def s_server(certificate, *options, connections=1):
     """A server that is told on its stdin what to send: its port, and a function for that."""
-    command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", *options]
+    command = ["openssl", "s_server", "-accept", "127.0.0.1:0", *options]
+    command += ["-naccept", str(connections)]
     with subprocess.Popen(
         [*command, "-cert", certificate.file, "-key", certificate.key],
         stdin=subprocess.PIPE,
@@ -405,12 +407,15 @@ def s_server(certificate, *options):
         stderr=subprocess.STDOUT,
         bufsize=0,
     ) as process:
+        late = threading.Timer(60, process.kill)
+        late.start()
         try:
             for line in process.stdout:
                 if found := re.match(rb"ACCEPT .*:(\d+)$", line.strip()):
                     break
             yield int(found[1]), process
         finally:
+            late.cancel()
             process.kill()
 
 
@@ -452,6 +457,56 @@ def test_a_server_that_wants_something_else_afterwards(regtag, root, certificate
     assert client.returncode in (0, NO_CONNECTION, LATE, UNTRUSTED, PROTOCOL), err
     assert out == (b"" if client.returncode else document)
     assert client.returncode == 0 or err.startswith(b"regtag: ")
+
+
+@pytest.mark.parametrize("command", [b"k\n", b"K\n"], ids=["its_own", "of_both_sides"])
+def test_another_connection_where_the_server_wants_other_keys(
+    regtag, root, certificate, document, command
+):
+    reply = answer(200, document, f"Content-Type: {OCI_MANIFEST}")
+    with s_server(certificate, "-tls1_3", connections=2) as (port, process):
+        host = f"{NAME}:{port}"
+        options = ["--cacert", root.file, "--timeout", "20", *reached(host)]
+        with subprocess.Popen(
+            [regtag.path, "manifest", *map(str, options), f"{host}/repo:old"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as client:
+            try:
+                for said in (command, reply):
+                    for line in process.stdout:
+                        if line.startswith(b"Accept: "):
+                            break
+                    process.stdin.write(said)
+                out, err = client.communicate(timeout=60)
+            finally:
+                client.kill()
+
+    assert (client.returncode, out, err) == (0, document, b"")
+
+
+def test_a_server_that_always_wants_other_keys(regtag, root, certificate):
+    with s_server(certificate, "-tls1_3") as (port, process):
+        host = f"{NAME}:{port}"
+        options = ["--cacert", root.file, "--timeout", "20", *reached(host)]
+        with subprocess.Popen(
+            [regtag.path, "manifest", *map(str, options), f"{host}/repo:old"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as client:
+            try:
+                for line in process.stdout:
+                    if line.startswith(b"Accept: "):
+                        break
+                process.stdin.write(b"k\n")
+                out, err = client.communicate(timeout=60)
+            finally:
+                client.kill()
+
+    assert (client.returncode, out) == (NO_CONNECTION, b""), err
+    assert b"plain-http" not in err
 
 
 # ---- System calls that fail ----------------------------------------------------------------------

@@ -163,6 +163,45 @@ def test_a_chain_in_another_order_is_followed_or_refused(
         assert result.lines == [digest_of(document)]
 
 
+UNNEEDED = {
+    "signed_with_sha_1": {"key": "rsa:2048", "digest": "sha1"},
+    "p_521": {"key": "P-521"},
+    "ed25519": {"key": "ed25519"},
+    "an_unknown_critical_extension": {"extensions": ["1.2.3.4 = critical,ASN1:NULL"]},
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("place", ["last", "between"])
+@pytest.mark.parametrize("what", UNNEEDED)
+def test_a_certificate_that_is_sent_and_not_needed(
+    regtag, serve_tls, document, families, workshop, what, place, version
+):
+    family = families["P-256"]
+    unneeded = workshop.root(**UNNEEDED[what])
+    beside = [family.between[1], family.between[0]]
+    beside.insert(2 if place == "last" else 1, unneeded)
+    site = serve_tls(family.servers[2], beside=beside, version=version)
+
+    result = regtag("digest", "--cacert", family.root.file, *site.options, site.image)
+
+    assert (result.status, result.lines) == (0, [digest_of(document)]), result
+
+
+def test_a_cross_certificate_by_an_older_authority_is_not_needed(
+    regtag, serve_tls, document, families, workshop
+):
+    """As with the roots that were introduced under older ones."""
+    family = families["rsa:2048"]
+    old = workshop.root("Older root", key="rsa:2048", digest="sha1")
+    cross = workshop.intermediate(old, "Root, rsa:2048", key=family.root.key, digest="sha1")
+    site = serve_tls(family.servers[1], beside=[family.between[0], cross], version="1.3")
+
+    result = regtag("digest", "--cacert", family.root.file, *site.options, site.image)
+
+    assert (result.status, result.lines) == (0, [digest_of(document)]), result
+
+
 MIXED = {
     "p_256_below_p_384": ("P-256", "P-384"),
     "p_256_below_rsa": ("P-256", "rsa:2048"),

@@ -1,6 +1,7 @@
 """Whom the program trusts, and where it looks for those who say so."""
 
 import os
+import re
 
 import pytest
 from authority import CERTIFICATES, LOOPBACK, NAME, bundle, openssl
@@ -50,6 +51,11 @@ def other_objects(text):
     return key + text + "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"
 
 
+def one_line(text):
+    """The Base64 of each."""
+    return re.sub("([^-])\n(?!-)", r"\1", text)
+
+
 FORMS = {
     "plain": lambda text: text,
     "crlf": crlf,
@@ -62,6 +68,13 @@ FORMS = {
     "a_torn_one_before": lambda text: text[: len(text) // 2] + "\n" + text,
     "a_spoilt_one_before": lambda text: text.replace("MII", "!!!", 1) + text,
     "a_cut_one_behind": lambda text: text + text[: len(text) // 2],
+    "one_line": one_line,
+    "one_line_crlf": lambda text: crlf(one_line(text)),
+    "lines_of_eleven": lambda text: one_line(text).replace(
+        (body := one_line(text).splitlines()[1]), "\n".join(re.findall(".{1,11}", body))
+    ),
+    "a_mark_of_byte_order": lambda text: "\ufeff" + text,
+    "a_zero_first": lambda text: "0 is the first character\n" + text,
     "one_long_line_before": lambda text: "# " + "x" * 100_000 + "\n" + text,
 }
 
@@ -102,16 +115,68 @@ def test_an_authority_of_the_same_name_does_no_harm(
     assert trusted(run(regtag, site, "--cacert", file), document)
 
 
-def test_more_authorities_of_the_same_name_than_there_is_memory_for(
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_sixty_copies_of_the_authority_need_no_more_memory_than_one(
+    regtag, serve_tls, document, workshop, tmp_path, place
+):
+    top = workshop.root(key=workshop.key("rsa:4096", "authority"))
+    site = serve_tls(workshop.server(top))
+    namesake = workshop.root(key=workshop.key("rsa:4096", "server"))
+    copies = [top] * 60 + [namesake] * 60
+    file = bundle(tmp_path / "bundle.crt", *(copies if place == "first" else copies[::-1]))
+
+    assert trusted(run(regtag, site, "--cacert", file), document)
+
+
+def test_many_authorities_of_the_same_name_of_which_none_is_it(
     regtag, site, workshop, tmp_path
 ):
-    """All of them may have signed it. That another one might help, which a message about trust adds, is not so."""
-    file = bundle(tmp_path / "bundle.crt", *[workshop.root()] * 300)
+    file = bundle(tmp_path / "bundle.crt", *[workshop.root(), workshop.root()] * 60)
 
-    result = run(regtag, site, "--cacert", file)
+    not_trusted(run(regtag, site, "--cacert", file), site, str(file))
 
-    assert result.status == 1, result
-    assert result.err.endswith(b" bytes of memory for TLS are not enough for this server's certificates\n"), result
+
+RENEWED = {"old_one_first": [0, 1], "old_one_last": [1, 0], "another_key_between": [0, 2, 1]}
+
+
+@pytest.mark.parametrize("order", RENEWED)
+def test_an_authority_that_was_renewed_with_the_same_key(
+    regtag, serve_tls, document, workshop, tmp_path, order
+):
+    old = workshop.root(days=(-40, -3))
+    new = workshop.root(key=old.key)
+    site = serve_tls(workshop.server(new))
+    both = [(old, new, workshop.root())[number] for number in RENEWED[order]]
+    file = bundle(tmp_path / "bundle.crt", *both)
+
+    assert trusted(run(regtag, site, "--cacert", file), document)
+
+
+ANCHORS = {
+    "rsa_with_sha_1": {"key": "rsa:2048", "digest": "sha1"},
+    "rsa_with_md5": {"key": "rsa:2048", "digest": "md5"},
+    "p_256_with_sha_1": {"key": "P-256", "digest": "sha1"},
+}
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("how", ANCHORS)
+def test_the_signature_of_a_trusted_authority_does_not_matter(
+    regtag, serve_tls, document, workshop, how, version
+):
+    top = workshop.root(**ANCHORS[how])
+    site = serve_tls(workshop.server(top), version=version)
+
+    assert trusted(run(regtag, site, "--cacert", top.file), document)
+
+
+def test_an_authority_between_may_be_trusted_whoever_signed_it(
+    regtag, serve_tls, document, workshop
+):
+    between = workshop.intermediate(workshop.root(key="ed25519"))
+    site = serve_tls(workshop.server(between))
+
+    assert trusted(run(regtag, site, "--cacert", between.file), document)
 
 
 def fill(folder, root, strangers):
@@ -184,6 +249,7 @@ NO_AUTHORITY = {
     "half_of_it": lambda path, root: path.write_text(root.pem[:300]),
     "a_bit_changed": lambda path, root: path.write_text(root.pem.replace("MII", "MIJ", 1)),
     "a_key": lambda path, root: path.write_bytes(root.key.read_bytes()),
+    "a_directory_without": lambda path, root: (path.mkdir(), (path / "key").write_bytes(root.key.read_bytes())),
 }
 
 
@@ -192,7 +258,10 @@ def test_a_place_without_an_authority_is_told(regtag, site, root, tmp_path, what
     path = tmp_path / "authority.pem"
     NO_AUTHORITY[what](path, root)
 
-    not_trusted(run(regtag, site, "--cacert", path), site, str(path))
+    result = run(regtag, site, "--cacert", path)
+    assert (result.status, result.out) == (2, b""), result
+    result.complaint(str(path), "no certificate")
+    assert site.is_untouched
     not_trusted(run(regtag, site, SSL_CERT_FILE=str(path)), site, str(path))
 
 
@@ -205,6 +274,29 @@ def test_a_place_that_is_not_there_is_told(regtag, site, root, tmp_path):
     assert site.is_untouched
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         not_trusted(run(regtag, site, **{name: str(path)}), site, str(path))
+
+
+def test_a_file_that_is_too_large_is_told(regtag, site, root, tmp_path):
+    """One that was silently cut would lack CAs."""
+    path = tmp_path / "authority.pem"
+    path.write_text(root.pem + "#\n" * (9 * 1024 * 1024))
+
+    result = run(regtag, site, "--cacert", path)
+
+    assert (result.status, result.out) == (2, b""), result
+    result.complaint(str(path), "larger than 16 MiB")
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_told(strace, site, root, strangers, tmp_path):
+    path = bundle(tmp_path / "authority.pem", root, *strangers[:20])
+
+    result, _ = strace(
+        ["-P", str(path), "-e", "inject=read:error=EIO:when=2"],
+        ["digest", "--cacert", path, *site.options, site.image],
+    )
+
+    assert (result.status, result.out) == (2, b""), result
+    result.complaint(str(path), "Input/output error")
 
 
 def test_an_endless_file_ends(regtag, site):

@@ -26,6 +26,7 @@ TLS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 def server_context(folder, certificate, beside=None, version=None):
     """As python's ssl wants it: shows the certificate with its chain, or with those `beside`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # shows weak certificates, too
     shown = folder / f"{certificate.file.stem}-shown.pem"
     shown.write_text(certificate.chain)
     if beside is not None:

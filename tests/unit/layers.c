@@ -152,6 +152,7 @@ static int run_http(const struct layer_case *c)
     if (c->argument.size == 0)
         return LAYER_BAD_CALL;
     http_response_start(&r, slice_equal(c->argument, SLICE("HEAD")), head);
+    r.connect_request = slice_equal(c->argument, SLICE("CONNECT"));
     sum.hash.start(sum.hash.context);
     while (rest.size && event == HTTP_MORE)
         event = feed(&r, next_piece(&rest, c->step), &sum);

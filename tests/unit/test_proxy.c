@@ -721,6 +721,10 @@ static void any_2xx_opens_the_tunnel_and_has_no_body(void **state)
         "HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\n",
         "HTTP/1.1 299 Odd\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 204 No Content\r\nContent-Type: text/plain\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
     };
     (void)state;
@@ -825,6 +829,11 @@ static void a_refusal_is_told_in_the_proxys_words(void **state)
          "the proxy a:1 refuses to connect: 403 Forbidden: cut"},
         {"http://a:1", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n",
          5, "the proxy a:1 refuses to connect: 403 Forbidden"},
+        {"http://a:1",
+         "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", 5,
+         "the proxy a:1 refuses to connect: 403 Forbidden"},
+        {"http://a:1", "HTTP/1.0 502 Bad Gateway\r\nTransfer-Encoding: chunked\r\n\r\n", 5,
+         "the proxy a:1 refuses to connect: 502 Bad Gateway"},
     };
     (void)state;
     check_refusals(cases, COUNT(cases));
@@ -839,6 +848,37 @@ static void a_proxy_that_wants_credentials_says_so(void **state)
          "http://USER:PASSWORD@HOST:PORT): 407 Proxy Authentication Required"},
         {SECRET, "HTTP/1.1 407 Who?\r\nContent-Type: text/plain\r\n\r\ngo away\n", 4,
          "the proxy proxy:3128 does not accept the user and password in its URL: 407 Who?: go away"},
+    };
+    (void)state;
+    check_refusals(cases, COUNT(cases));
+}
+
+#define WHO "HTTP/1.1 407 Who?\r\n"
+#define OTHER_LOGINS                                                                                    \
+    "takes no user and password, only logins that are not supported (NTLM, Negotiate, ...); "           \
+    "one on this machine, such as cntlm, can log in to it: 407 Who?"
+#define A_PASSWORD                                                                                      \
+    "wants a user and password (http_proxy and https_proxy take http://USER:PASSWORD@HOST:PORT): "      \
+    "407 Who?"
+
+static void a_password_is_not_asked_for_where_it_would_not_help(void **state)
+{
+    static const struct refusal cases[] = {
+        {"http://a:1", WHO "Proxy-Authenticate: NTLM\r\n\r\n", 4, "the proxy a:1 " OTHER_LOGINS},
+        {SECRET, WHO "Proxy-Authenticate: Negotiate\r\n\r\n", 4, "the proxy proxy:3128 " OTHER_LOGINS},
+        {"http://a:1", WHO "proxy-authenticate: Negotiate\r\nproxy-authenticate: NTLM TlRM==\r\n\r\n", 4,
+         "the proxy a:1 " OTHER_LOGINS},
+        {"http://a:1", WHO "Proxy-Authenticate: Kerberos, Digest realm=\"Basic\", nonce=\"b\"\r\n\r\n",
+         4, "the proxy a:1 " OTHER_LOGINS},
+        /* One that takes a password among others, or may. */
+        {"http://a:1", WHO "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: basic realm=\"x\"\r\n\r\n",
+         4, "the proxy a:1 " A_PASSWORD},
+        {"http://a:1", WHO "Proxy-Authenticate: Negotiate, Basic realm=\"x\"\r\n\r\n", 4,
+         "the proxy a:1 " A_PASSWORD},
+        {"http://a:1", WHO "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: \"?\r\n\r\n", 4,
+         "the proxy a:1 " A_PASSWORD},
+        {"http://a:1", WHO "WWW-Authenticate: NTLM\r\n\r\n", 4, "the proxy a:1 " A_PASSWORD},
+        {"http://a:1", WHO "\r\n", 4, "the proxy a:1 " A_PASSWORD},
     };
     (void)state;
     check_refusals(cases, COUNT(cases));
@@ -1051,6 +1091,7 @@ int main(void)
         cmocka_unit_test(a_proxy_does_not_speak_for_the_origin),
         cmocka_unit_test(a_refusal_is_told_in_the_proxys_words),
         cmocka_unit_test(a_proxy_that_wants_credentials_says_so),
+        cmocka_unit_test(a_password_is_not_asked_for_where_it_would_not_help),
         cmocka_unit_test(a_refusal_does_not_tell_the_secret),
         cmocka_unit_test(long_words_are_cut),
         cmocka_unit_test(words_that_do_not_come_are_not_waited_for),
