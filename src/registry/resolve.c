@@ -110,6 +110,7 @@ static bool on_content(struct regtag *r, struct resolve *z)
 {
     const struct regtag_hash *hash = &r->config.hash;
     z->received = 0;
+    r->version = (struct schema_version){.is_2 = false};
     return hash->start(hash->context) != 0 && unknown_because(r, z, "the SHA-256 could not be computed");
 }
 
@@ -117,6 +118,7 @@ static bool on_part(struct regtag *r, struct resolve *z, struct slice part)
 {
     const struct regtag_hash *hash = &r->config.hash;
     z->received += part.size;
+    schema_version_take(&r->version, part);
     if (z->received <= r->manifest_max && hash->update(hash->context, part.data, part.size) == 0)
         return false;
     return unknown_because(r, z, "the registry states no digest, and the manifest is too large");
@@ -141,7 +143,8 @@ static bool on_manifest(struct regtag *r, struct resolve *z)
     bool single = answer_digest(response, &stated);
     if (single && stated.size && !slice_equal(stated, slice_of(digest)))
         return unknown_because(r, z, "what came is not what the registry says that it sent");
-    if (media_type->kind == MANIFEST_UNSTATED && !(single && stated.size))
+    bool sure = media_type->kind != MANIFEST_UNSTATED || (single && stated.size);
+    if (!sure && !schema_version_is_2(&r->version))
         return unknown_because(r, z, "the registry states neither a digest nor a manifest's media type");
     if (z->head)
         r->resolve_by_get = BY_GET_MAX;
@@ -192,10 +195,14 @@ static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 
 /* ---- HEAD ------------------------------------------------------------------------------------ */
 
-bool head_is_refused(unsigned status)
+/* A URL that a redirect leads to may be signed for GET only, and what is there says so in its own way. With a
+ * 401 it asks for credentials, which it does not get. */
+bool head_is_refused(const struct exchange *head)
 {
+    unsigned status = head->response->status;
+    bool elsewhere = head->redirects && status >= 400 && status < 500 && status != 401;
     return head_is_unsupported(status) || status == 403 || status == 406 || status == 410 ||
-           status == 415;
+           status == 415 || (elsewhere && !status_is_transient(status));
 }
 
 bool head_is_unsupported(unsigned status)
@@ -209,7 +216,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
     struct slice digest;
     if (response->status == 404 && !z->certain)
         return found(z, SIGHT_ABSENT, SLICE(""));
-    if (response->status == 404 || head_is_refused(response->status)) {
+    if (response->status == 404 || head_is_refused(&z->exchange)) {
         z->head = response->status;
         return begin_get(r, z);
     }

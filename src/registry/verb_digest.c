@@ -100,7 +100,7 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
     if (response->status == 304 && *v->known) {
         v->contradictions = 0;
         fetch_take_unchanged(r, response, v->known, problem);
-    } else if (response->status == 404 || head_is_refused(response->status))
+    } else if (response->status == 404 || head_is_refused(&v->exchange))
         return check_by_get(r, v);
     else if (response->status != 200)
         exchange_explain(&v->exchange, problem);
