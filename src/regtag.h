@@ -367,7 +367,8 @@ const struct regtag_result *regtag_result(const struct regtag *r);
 const char *regtag_document(const struct regtag *r, size_t *size);
 
 /* How long to leave the registry alone, in milliseconds from its last response: as given by
- * Retry-After, or long enough that RateLimit-Remaining lasts for its window. 0 if it sends neither. */
+ * Retry-After, or long enough that RateLimit-Remaining lasts for its window, if requests seem to count or one
+ * was refused. Else 0. */
 uint64_t regtag_pause(const struct regtag *r);
 
 /* The status of the operation: REGTAG_OK, or the status of its first failure, whose message is stored

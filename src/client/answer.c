@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http/challenge.h"
+#include "http/quoted.h"
 #include "oci/digest.h"
 #include "oci/json.h"
 #include "regtag.h"
@@ -20,6 +21,29 @@ bool answer_digest(const struct http_response *response, struct slice *digest)
 {
     return http_response_field(response, SLICE("docker-content-digest"), digest) &&
            (digest->size == 0 || digest_valid(*digest));
+}
+
+/* The text of an entity tag, which is "TEXT" or W/"TEXT". */
+static struct slice entity_tag(const struct http_response *response)
+{
+    struct slice tag;
+    http_response_field(response, SLICE("etag"), &tag);
+    if (slice_starts(tag, SLICE("W/")))
+        tag = slice_from(tag, 2);
+    skip_char(&tag, '"');
+    return slice_split(&tag, '"');
+}
+
+bool answer_still(const struct http_response *response, struct slice known, struct slice *digest)
+{
+    if (!answer_digest(response, digest))
+        return false;
+    if (digest->size && !slice_equal(*digest, known))
+        return true;
+    *digest = entity_tag(response);
+    if (!digest_valid(*digest))
+        *digest = known;
+    return true;
 }
 
 /* ---- The server's error message -------------------------------------------------------------- */

@@ -41,4 +41,8 @@ int answer_error(const struct meaning *table, const struct http_response *respon
  * digest or occurs twice. */
 bool answer_digest(const struct http_response *response, struct slice *digest);
 
+/* The digest after a 304 to If-None-Match: `known`, unless Docker-Content-Digest or ETag names another one.
+ * False as for answer_digest. */
+bool answer_still(const struct http_response *response, struct slice known, struct slice *digest);
+
 #endif

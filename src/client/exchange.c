@@ -345,7 +345,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         connection_reject(&x->transfer, "the answer is not one to this request");
         return on_failure(x, false);
     }
-    retry_note_pace(x->remote, x->response, exchange_is_home(x));
+    retry_note_pace(x->remote, x->response, exchange_is_home(x) && !x->request.to_token_server);
     x->remote->auth.proven = x->remote->auth.proven || (status != 401 && exchange_is_home(x));
     if (!x->remote->answer_time && x->timed)
         x->remote->answer_time = (unsigned)(x->remote->context->now - x->moved);

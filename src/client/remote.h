@@ -19,6 +19,9 @@ struct remote {
     uint64_t hold;        /* the registry asked not to be sent anything before this time */
     uint64_t pause;       /* milliseconds to wait before the next request, as of the last response */
     uint64_t remaining;   /* last RateLimit-Remaining */
+    bool rate_fell;       /* it was less than the one before, */
+    bool rate_same;       /* or the same */
+    bool rate_free;       /* requests do not seem to count */
     unsigned connections, in_use; /* connections that there are, and that were used at all */
     struct connection *home;      /* to the registry; so are those after `away` */
     struct connection *away;      /* to any other origin: a token server or the target of a redirect */

@@ -19,21 +19,37 @@ bool failure_is_transient(const struct context *c, bool cut)
     return transient && !c->permanent && c->now < c->deadline;
 }
 
-/* Spreads the requests left by RateLimit-Remaining over its window, in milliseconds per request. No
- * pause if the request was not counted (Docker Hub's HEAD). */
+/* Whether to obey the limit: a request was refused, or requests seem to count. Docker Hub's HEADs don't, and
+ * yet what is left falls when others behind the same address pull, though hardly twice in a row. If nothing is
+ * left after a single fall, the next request shows whether it counts. */
+static bool rate_counts(struct remote *r, uint64_t remaining, bool refused)
+{
+    bool fell = remaining < r->remaining, same = remaining == r->remaining;
+    bool counts = refused || (fell && r->rate_fell);
+    if (counts)
+        r->rate_free = false;
+    else if (same && r->rate_same)
+        r->rate_free = true;
+    r->rate_fell = fell;
+    r->rate_same = same;
+    r->remaining = remaining;
+    return counts || (fell && remaining > 0 && !r->rate_free);
+}
+
+/* Spreads the requests left by RateLimit-Remaining over its window, in milliseconds per request. */
 static uint64_t pace(struct remote *r, const struct http_response *response)
 {
-    uint64_t before = r->remaining, window, remaining;
-    if (!http_rate_limit(response, &remaining, &window))
+    bool refused = response->status == 429 || response->status == 503;
+    uint64_t window, remaining;
+    if (!http_rate_limit(response, &remaining, &window) || !rate_counts(r, remaining, refused))
         return 0;
-    r->remaining = remaining;
-    return remaining < before || remaining == 0 ? window * 1000 / (remaining + 1) : 0;
+    return window * 1000 / (remaining + 1);
 }
 
 void retry_note_pace(struct remote *r, const struct http_response *response, bool home)
 {
     const struct context *c = r->context;
-    uint64_t by_rate = pace(r, response), by_request = http_retry_after(response);
+    uint64_t by_rate = home ? pace(r, response) : 0, by_request = http_retry_after(response);
     r->pause = by_request > by_rate ? by_request : by_rate;
     if (home && response->status == 429 && c->now < c->deadline && by_request < c->deadline - c->now)
         r->hold = c->now + by_request;

@@ -17,8 +17,8 @@ bool status_is_transient(unsigned http);
  * response. */
 bool failure_is_transient(const struct context *c, bool cut);
 
-/* Sets r->pause from the response's Retry-After and rate limit; and r->hold, if it is a 429 of the registry
- * itself (`home`) that leaves time to wait. */
+/* Sets r->pause from the response's Retry-After. If it is the registry's own (`home`), not that of a token
+ * server or of a redirect's target, its rate limit counts, too, and a 429 that leaves time to wait sets r->hold. */
 void retry_note_pace(struct remote *r, const struct http_response *response, bool home);
 
 /* Counts an attempt that failed with `problem`, and sets *resume to the time of the next one, at least

@@ -191,15 +191,36 @@ static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, 
     return problem->status ? FETCH_FAILED : FETCH_DONE;
 }
 
+void fetch_take_stated(struct regtag *r, struct slice stated, struct error *e)
+{
+    if (r->reference.digest.size && !slice_equal(stated, r->reference.digest)) {
+        error_set(e, REGTAG_E_REFUSED, "the registry states another digest, %.*s", SLICE_ARG(stated));
+        return;
+    }
+    memcpy(r->digest, stated.data, stated.size);
+    r->digest[stated.size] = '\0';
+}
+
+void fetch_take_unchanged(struct regtag *r, const struct http_response *response, const char *known,
+                          struct error *e)
+{
+    struct slice digest;
+    if (answer_still(response, slice_of(known), &digest))
+        fetch_take_stated(r, digest, e);
+    else
+        error_set(e, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
+}
+
 static enum fetch_event on_end(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     unsigned status = f->exchange.response->status;
     if (status == 200)
         return on_manifest(r, f, problem);
     if (status == 304 && f->options.known && *f->options.known)
-        return FETCH_UNCHANGED;
-    exchange_explain(&f->exchange, problem);
-    return FETCH_FAILED;
+        fetch_take_unchanged(r, f->exchange.response, f->options.known, problem);
+    else
+        exchange_explain(&f->exchange, problem);
+    return problem->status ? FETCH_FAILED : FETCH_UNCHANGED;
 }
 
 /* ---- Steps ----------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ struct manifest_fetch {
 enum fetch_event {
     FETCH_WAIT,
     FETCH_DONE,      /* r->digest is set, and r->manifest unless child_digest was asked for */
-    FETCH_UNCHANGED, /* 304: the digest is still `known` */
+    FETCH_UNCHANGED, /* 304: r->digest is `known`, or another one that the answer names */
     FETCH_FAILED     /* *problem says why */
 };
 
@@ -35,6 +35,12 @@ enum fetch_event {
 bool fetch_check_platform(struct regtag *r, struct slice platform);
 
 void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_options *options);
+
+/* Set r->digest, or *e, without a manifest: to what the registry states, which must be what the user pinned,
+ * and after a 304 (see answer_still). */
+void fetch_take_stated(struct regtag *r, struct slice stated, struct error *e);
+void fetch_take_unchanged(struct regtag *r, const struct http_response *response, const char *known,
+                          struct error *e);
 
 enum fetch_event fetch_step(struct regtag *r, struct manifest_fetch *f, struct error *problem);
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define BY_GET_MAX 8u /* lookups until HEAD is tried again */
+
 /* ---- The result ------------------------------------------------------------------------------ */
 
 static void begin_again(struct regtag *r, struct resolve *z)
@@ -108,6 +110,7 @@ static bool on_content(struct regtag *r, struct resolve *z)
 {
     const struct regtag_hash *hash = &r->config.hash;
     z->received = 0;
+    r->version = (struct schema_version){.is_2 = false};
     return hash->start(hash->context) != 0 && unknown_because(r, z, "the SHA-256 could not be computed");
 }
 
@@ -115,6 +118,7 @@ static bool on_part(struct regtag *r, struct resolve *z, struct slice part)
 {
     const struct regtag_hash *hash = &r->config.hash;
     z->received += part.size;
+    schema_version_take(&r->version, part);
     if (z->received <= r->manifest_max && hash->update(hash->context, part.data, part.size) == 0)
         return false;
     return unknown_because(r, z, "the registry states no digest, and the manifest is too large");
@@ -139,9 +143,11 @@ static bool on_manifest(struct regtag *r, struct resolve *z)
     bool single = answer_digest(response, &stated);
     if (single && stated.size && !slice_equal(stated, slice_of(digest)))
         return unknown_because(r, z, "what came is not what the registry says that it sent");
-    if (media_type->kind == MANIFEST_UNSTATED && !(single && stated.size))
+    bool sure = media_type->kind != MANIFEST_UNSTATED || (single && stated.size);
+    if (!sure && !schema_version_is_2(&r->version))
         return unknown_because(r, z, "the registry states neither a digest nor a manifest's media type");
-    r->resolve_by_get = r->resolve_by_get || z->head;
+    if (z->head)
+        r->resolve_by_get = BY_GET_MAX;
     return found(z, SIGHT_DIGEST, slice_of(digest));
 }
 
@@ -152,7 +158,8 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
         return on_manifest(r, z);
     if (status != 404 && status != 410)
         return unexplained(r, z);
-    r->resolve_by_get = r->resolve_by_get || head_is_unsupported(z->head);
+    if (head_is_unsupported(z->head))
+        r->resolve_by_get = BY_GET_MAX;
     return found(z, SIGHT_ABSENT, SLICE(""));
 }
 
@@ -189,10 +196,14 @@ static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 
 /* ---- HEAD ------------------------------------------------------------------------------------ */
 
-bool head_is_refused(unsigned status)
+/* A URL that a redirect leads to may be signed for GET only, and what is there says so in its own way. With a
+ * 401 it asks for credentials, which it does not get. */
+bool head_is_refused(const struct exchange *head)
 {
+    unsigned status = head->response->status;
+    bool elsewhere = head->redirects && status >= 400 && status < 500 && status != 401;
     return head_is_unsupported(status) || status == 403 || status == 406 || status == 410 ||
-           status == 415;
+           status == 415 || (elsewhere && !status_is_transient(status));
 }
 
 bool head_is_unsupported(unsigned status)
@@ -206,7 +217,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
     struct slice digest;
     if (response->status == 404 && !z->certain)
         return found(z, SIGHT_ABSENT, SLICE(""));
-    if (response->status == 404 || head_is_refused(response->status)) {
+    if (response->status == 404 || head_is_refused(&z->exchange)) {
         z->head = response->status;
         return begin_get(r, z);
     }
@@ -216,7 +227,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
         return unknown_because(r, z, "the registry states a digest that is none, or no SHA-256");
     if (digest.size)
         return found(z, SIGHT_DIGEST, digest);
-    r->resolve_by_get = true;
+    z->head = response->status;
     return begin_get(r, z);
 }
 
@@ -236,7 +247,7 @@ static bool step_head(struct regtag *r, struct resolve *z, bool *waiting)
 void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                    const struct resolve_options *options)
 {
-    bool by_get = r->resolve_by_get;
+    bool by_get = r->resolve_by_get > 0;
     struct request q = {.method = by_get ? METHOD_GET : METHOD_HEAD,
                         .place = PLACE_MANIFESTS,
                         .target = slice_of(tag),
@@ -254,6 +265,7 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
     z->head = 0;
     z->sight = SIGHT_UNKNOWN;
     z->state = RESOLVE_START;
+    r->resolve_by_get -= by_get;
     client_begin(&r->client, &z->exchange, &q);
     if (by_get)
         ENTER("resolve", z->state, RESOLVE_GET);

@@ -49,9 +49,9 @@ bool resolve_is_held(const struct resolve *z);
 /* Whether the tag was found to point at this digest. */
 bool resolve_found(const struct resolve *z, const char *digest);
 
-/* Whether a HEAD with this status is worth repeating as a GET, and whether the status means that the
+/* Whether the answer to a HEAD makes it worth repeating as a GET, and whether its status means that the
  * registry does not support HEAD at all. */
-bool head_is_refused(unsigned status);
+bool head_is_refused(const struct exchange *head);
 bool head_is_unsupported(unsigned status);
 
 /* The result in words, kept in r->unknown. */

@@ -12,6 +12,7 @@
 #include "base/names.h"
 #include "client/client.h"
 #include "oci/manifest.h"
+#include "oci/schema_version.h"
 #include "registry/meanings.h"
 
 #define GO_ON ((enum regtag_event)(-1))
@@ -38,8 +39,9 @@ struct regtag {
     bool started;            /* the first step has set the deadline */
     bool over;
     uint64_t deadline;
-    const struct resolve *hashing; /* the only one that computes a digest, or NULL */
-    bool resolve_by_get;           /* HEAD is of no use at this registry */
+    const struct resolve *hashing; /* the only one that computes a digest, or NULL, */
+    struct schema_version version; /* and what it reads */
+    unsigned resolve_by_get;       /* look up so many tags without a HEAD, which was of no use */
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;

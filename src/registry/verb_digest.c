@@ -5,15 +5,15 @@
 #include "registry/resolve.h"
 
 /* HEAD says 404, GET finds the tag: once, it may just have been created between the two. Twice in a
- * row, HEAD cannot be trusted here, and skipping it saves every other request. */
+ * row, HEAD cannot be trusted here. */
 #define CONTRADICTIONS_MAX 2u
 
 enum digest_state { DIGEST_START, DIGEST_HEAD, DIGEST_FETCH, DIGEST_OVER };
 
 struct digest_verb {
     enum digest_state state;
-    bool by_get;             /* skip HEAD: of no use here */
-    unsigned head;           /* 0, or the status of the HEAD that the GET double-checks */
+    bool by_get;   /* HEAD was of no use: the next check does without, the one after it tries again */
+    unsigned head; /* 0, or the status of the HEAD that the GET follows */
     unsigned contradictions; /* consecutive HEADs that denied a tag which GET then found */
     struct attempts attempts;
     char known[DIGEST_SHA256_SIZE + 1]; /* the digest passed to regtag_again */
@@ -46,20 +46,15 @@ static enum regtag_event over(struct regtag *r, struct digest_verb *v, const str
     return problem->status ? verb_failed(r, problem) : verb_done(r);
 }
 
-/* 304: the digest has not changed. */
-static void keep_known(struct regtag *r, const struct digest_verb *v)
-{
-    memcpy(r->digest, v->known, sizeof v->known);
-}
-
-/* After a GET: decide whether HEAD is worth trying the next time. */
+/* After a GET that followed a HEAD: decide whether the next check can do without the HEAD. Never for longer,
+ * since one odd answer says little, and a GET counts as a pull where a HEAD is free. */
 static void note_head(struct digest_verb *v, bool found)
 {
     bool denied = v->head == 403 || v->head == 404 || v->head == 410;
     if (denied && found)
         v->by_get = ++v->contradictions >= CONTRADICTIONS_MAX;
     else if (!denied)
-        v->by_get = v->by_get || found || head_is_unsupported(v->head);
+        v->by_get = found || head_is_unsupported(v->head);
 }
 
 static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
@@ -69,9 +64,8 @@ static enum regtag_event step_fetch(struct regtag *r, struct digest_verb *v)
     enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
-    if (event == FETCH_UNCHANGED)
-        keep_known(r, v);
-    note_head(v, event != FETCH_FAILED);
+    if (v->head)
+        note_head(v, event != FETCH_FAILED);
     return over(r, v, problem);
 }
 
@@ -90,17 +84,6 @@ static void begin_head(struct regtag *r, struct digest_verb *v)
     client_begin(&r->client, &v->exchange, &q);
 }
 
-static void check_stated(struct regtag *r, struct slice stated, struct error *problem)
-{
-    if (r->reference.digest.size && !slice_equal(stated, r->reference.digest)) {
-        error_set(problem, REGTAG_E_REFUSED, "the registry states another digest, %.*s",
-                  SLICE_ARG(stated));
-        return;
-    }
-    memcpy(r->digest, stated.data, stated.size);
-    r->digest[stated.size] = '\0';
-}
-
 /* If the GET is refused, too, its body explains why; a HEAD has none. */
 static enum regtag_event check_by_get(struct regtag *r, struct digest_verb *v)
 {
@@ -114,19 +97,20 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
     struct error *problem = verb_problem(r);
     struct slice stated;
 
-    if (response->status == 304 && *v->known)
-        keep_known(r, v);
-    else if (response->status == 404 || head_is_refused(response->status))
+    if (response->status == 304 && *v->known) {
+        v->contradictions = 0;
+        fetch_take_unchanged(r, response, v->known, problem);
+    } else if (response->status == 404 || head_is_refused(&v->exchange))
         return check_by_get(r, v);
     else if (response->status != 200)
         exchange_explain(&v->exchange, problem);
     else if (!answer_digest(response, &stated))
         error_set(problem, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
     else if (stated.size == 0)
-        return begin_fetch(r, v);
+        return check_by_get(r, v);
     else {
         v->contradictions = 0;
-        check_stated(r, stated, problem);
+        fetch_take_stated(r, stated, problem);
     }
     return over(r, v, problem);
 }
@@ -155,9 +139,11 @@ static const struct verb DIGEST = {.actions = "pull", .step = step};
 
 static void ask(struct regtag *r, struct digest_verb *v)
 {
+    bool by_get = v->platform.size || v->by_get;
     v->state = DIGEST_START;
     v->head = 0;
-    if (v->platform.size || v->by_get)
+    v->by_get = false;
+    if (by_get)
         begin_fetch(r, v);
     else
         begin_head(r, v);
@@ -180,8 +166,8 @@ void regtag_again(struct regtag *r, const char *known)
     struct slice digest = slice_of(known);
     if (r->verb != &DIGEST || v->state == DIGEST_START)
         return;
-    if (!digest_is_sha256(digest) || !digest_valid(digest))
-        digest = SLICE("");
+    if (v->platform.size || !digest_is_sha256(digest) || !digest_valid(digest))
+        digest = SLICE(""); /* with a platform it is that of a child, and no condition for the index */
     if (digest.size)
         memcpy(v->known, digest.data, digest.size);
     v->known[digest.size] = '\0';

@@ -1,7 +1,7 @@
 """A registry whose HEAD does not find, or refuses, what its GET finds (as Nexus, and some gateways do)."""
 
 import pytest
-from fake import answer, errors
+from fake import answer, bodiless, errors
 from images import OCI_MANIFEST, digest_of
 from watcher import NEW, OLD, RARELY, point, shell
 
@@ -16,6 +16,14 @@ EVERY_STATUS = pytest.mark.parametrize("status", STATUSES)
 def lie(shelf, status, tag=None):
     """Answers HEAD with this status, whether the tag is there or not."""
     shelf.hide(tag, answer(status), ["HEAD"])
+
+
+def ask(watcher, times):
+    """So many asks, each after the one before has been answered."""
+    for _ in range(times):
+        watcher.ask_now()
+        watcher.err.next("* asks")
+        watcher.err.next("* asks again in")
 
 
 def asked(server):
@@ -272,8 +280,44 @@ def test_watch_tells_when_a_tag_is_gone_and_when_it_comes(server, shelf, watch, 
 
     assert watcher.end() == 0
     first = [] if status in UNSUPPORTED else ["HEAD old"]
-    second = ["HEAD old"] if status in DENIALS else []
+    second = ["HEAD old"] if status in [*UNSUPPORTED, *DENIALS] else []
     assert asked(server) == ["HEAD old", "GET old", *first, "GET old", *second, "GET old"]
+
+
+@EVERY_STATUS
+@pytest.mark.parametrize("times", [1, 5])
+def test_watch_tries_head_again_after_odd_answers(server, shelf, watch, status, times):
+    """GETs may count as pulls, HEADs are free."""
+    watcher = watch(f"{server.host}/repo:old", *RARELY, "-v")
+    watcher.err.next("* asks again in")
+    lie(shelf, status)
+    ask(watcher, times)
+    shelf.show()
+    before = len(server.requests)
+    ask(watcher, 5)
+
+    watcher.end()
+
+    methods = [request.method for request in server.requests[before:]]
+    assert len(methods) == 5
+    assert methods.count("GET") <= 1
+
+
+def test_watch_is_not_misled_by_the_page_of_a_portal(server, shelf, image, watch):
+    watcher = watch(f"{server.host}/repo:old", *RARELY, "-v")
+    watcher.err.next("* asks again in")
+    page = answer(200, b"<html>", "Content-Type: text/html")
+    shelf.hide(None, bodiless(page), ["HEAD"])
+    ask(watcher, 1)
+    shelf.show()
+    ask(watcher, 5)
+
+    watcher.end()
+
+    assert watcher.out.all() == []
+    assert asked(server)[:3] == ["HEAD old", "HEAD old", "GET old"]
+    assert len(asked(server)) == 8
+    assert asked(server)[3:].count("GET old") <= 1
 
 
 # ---- delete

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from accounts import auths
+from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from fake import STALL, answer, bodiless
 from fronts import needs_tls, reached
 from images import OCI_MANIFEST, digest_of
@@ -19,8 +20,9 @@ from token_server import (
     secret,
     token_gate,
 )
+from watcher import NEW, OLD, RARELY, point
 
-pytest_plugins = ["account_fixtures", "tls_fixtures"]
+pytest_plugins = ["account_fixtures", "tls_fixtures", "watch_fixtures"]
 USER = "somebody"
 FOLLOWED = [301, 302, 303, 307, 308]
 VERBS = {
@@ -257,6 +259,126 @@ def test_a_target_that_stalls_is_left_at_the_deadline(regtag, serve, listing):
 
     assert result.status == 6, result
     result.complaint(stalling.host)
+
+
+# ---- URLs that are signed for GET only
+
+
+class Signed:
+    """Sends questions on to a store, as clouds have it, that refuses a HEAD with this status."""
+
+    def __init__(self, serve, shelf, status, refusal, fields):
+        self.shelf = shelf
+        self.refusal = bodiless(answer(refusal, b"<Error/>"))
+        self.fields = fields  # that the store has for a manifest
+        self.store = serve(self.stored)
+        self.server = serve(lambda request: self.redirected(request, status))
+        self.host = self.server.host
+
+    def stored(self, request):
+        if request.method == "HEAD":
+            return self.refusal
+        found = self.shelf(replace(request, target=request.path))
+        return answer(200, found.partition(b"\r\n\r\n")[2], *self.fields)
+
+    def redirected(self, request, status):
+        if request.method == "PUT":
+            return self.shelf(request)
+        there = f"http://{self.store.host}{request.target}?X-Signature={request.method}"
+        return redirect(request, status, there)
+
+
+STORED = {
+    "typed": [f"Content-Type: {OCI_MANIFEST}"],
+    "binary": ["Content-Type: binary/octet-stream", 'ETag: "d41d8cd98f00b204e9800998ecf8427e"'],
+    "untyped": [],
+}
+
+
+@pytest.fixture(params=[302, 307])
+def signed(request, serve, shelf, other_document):
+    shelf.put("repo", "new", OCI_MANIFEST, other_document)
+    return lambda refusal, fields: Signed(serve, shelf, request.param, refusal, fields)
+
+
+REFUSALS = pytest.mark.parametrize("refusal", [400, 403, 404, 405, 409, 411, 501])
+EVERY_STORE = pytest.mark.parametrize("store", STORED)
+
+
+@REFUSALS
+@EVERY_STORE
+def test_where_a_head_is_not_signed_for_the_digest_is_got(
+    regtag, signed, other_document, refusal, store
+):
+    registry = signed(refusal, STORED[store])
+
+    result = regtag("digest", f"{registry.host}/repo:new")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.lines == [digest_of(other_document)]
+    assert [one.method for one in registry.store.requests] == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize("refusal", [400, 403, 405, 409, 411, 501])
+@EVERY_STORE
+@pytest.mark.parametrize("guarded", [False, True])
+def test_where_a_head_is_not_signed_for_a_tag_is_moved(
+    regtag, signed, document, other_document, refusal, store, guarded
+):
+    registry = signed(refusal, STORED[store])
+    old = digest_of(other_document)
+    guard = ["--expect", old] if guarded else []
+
+    result = regtag("tag", *guard, f"{registry.host}/repo:old", "new")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.rows == [(f"{registry.host}/repo:new", digest_of(document), "moved", old)]
+    assert [one.method for one in registry.store.requests] == ["GET", "HEAD", "GET"]
+
+
+@EVERY_STORE
+@pytest.mark.parametrize("guard", ["absent", "sha256:" + 64 * "0"])
+def test_where_a_head_is_not_signed_for_a_guard_holds(
+    regtag, signed, other_document, store, guard
+):
+    registry = signed(403, STORED[store])
+
+    result = regtag("tag", "--expect", guard, f"{registry.host}/repo:old", "new")
+
+    assert result.status == 12, result
+    assert [row[2:] for row in result.rows] == [("failed", digest_of(other_document))]
+    assert registry.server.uploads == []
+
+
+@EVERY_STORE
+def test_where_a_head_is_not_signed_for_watch_sees_moves(signed, shelf, watch, store):
+    registry = signed(403, STORED[store])
+    watcher = watch(f"{registry.host}/repo:old", *RARELY)
+    watcher.err.next("watching")
+    for before, after in [(OLD, NEW), (NEW, OLD), (OLD, NEW)]:
+        point(shelf, OTHER_DOCUMENT if after == NEW else OCI_DOCUMENT)
+        watcher.ask_now()
+        watcher.out.next(f"{before}\t{after}")
+
+    assert watcher.end() == 0
+
+
+DOCUMENTS = {
+    "of_schema_1": b'{"schemaVersion":1,"fsLayers":[],"history":[]}',
+    "of_errors": b'{"errors":[{"schemaVersion":2}]}',
+    "of_text": b"2",
+    "cut_off": b'{"schemaVersion":2',
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_that_is_no_manifest_has_no_digest(regtag, signed, shelf, name):
+    shelf.put("repo", "new", OCI_MANIFEST, DOCUMENTS[name])
+    registry = signed(403, STORED["untyped"])
+
+    result = regtag("tag", f"{registry.host}/repo:old", "new")
+
+    assert [row[2:] for row in result.rows] == [("set", "-")], result
 
 
 # ---- Uploads

@@ -3,7 +3,7 @@
 import pytest
 from accounts import auths
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
-from fake import CLOSE, answer, bodiless
+from fake import CLOSE, answer, bodiless, with_fields
 from guarded import PasswordRegistry, TokenRegistry
 from images import DOCKER_MANIFEST, OCI_MANIFEST, compact, digest_of, docker_manifest
 from recorder import Recorder
@@ -56,6 +56,27 @@ def test_a_real_registry_need_not_repeat_itself(registry, recorder, repository, 
     assert conditions[0] is None
     assert len(watcher.out.all()) == 1
     assert {request.connection for request in recorder.requests} == {1}
+
+
+@pytest.mark.parametrize("field", ['ETag: "{}"', 'ETag: W/"{}"', "Docker-Content-Digest: {}"])
+def test_a_304_that_names_another_digest_is_a_move(server, shelf, image, watch, field):
+    """As something between may answer that takes every condition for met."""
+    watcher = watch(image, *RARELY)
+    watcher.err.next("watching")
+    told = shelf.instead["HEAD"] = lambda request: bodiless(answer(304, b"", field.format(NEW)))
+    watcher.ask_now()
+    watcher.out.next(f"{OLD}\t{NEW}")
+    watcher.ask_now()
+    until(lambda: len(server.requests) == 3, "the third ask")
+    shelf.instead["HEAD"] = lambda request: told(request).replace(NEW.encode(), OLD.encode())
+    watcher.ask_now()
+    watcher.out.next(f"{NEW}\t{OLD}")
+
+    watcher.end()
+
+    assert len(watcher.out.all()) == 2
+    conditions = [request.value("If-None-Match") for request in server.requests]
+    assert conditions == [None, f'"{OLD}"', f'"{NEW}"', f'"{NEW}"']
 
 
 def test_a_connection_that_was_closed_meanwhile_is_no_failure(serve, shelf, watch):
@@ -358,6 +379,62 @@ def test_a_rate_that_is_not_used_up_slows_nothing_down(serve, shelf, watch):
         watcher.ask_now()
 
     assert seconds(line) == 10
+
+
+def rated(shelf, left):
+    """A function that answers as usual and says what is left of a rate."""
+    field = "RateLimit-Remaining: {count};w=21600"
+    return lambda request: with_fields(shelf.usual(request), [field.format(**left)])
+
+
+def test_a_rate_that_is_used_up_does_not_stop_free_requests(serve, shelf, watch):
+    """Somebody else behind the same address has used it up, or does so meanwhile."""
+    left = {"count": 0}
+    shelf.instead["HEAD"] = rated(shelf, left)
+    server = serve(shelf)
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY)
+    for count in [0, 0, 0, 3, 3, 3, 2, 2, 0, 0]:
+        left["count"] = count
+        watcher.err.next("* asks")
+        assert seconds(watcher.err.next("asks again in")) == 10
+        watcher.ask_now()
+
+    assert not [line for line in watcher.err.seen if "next check" in line]
+
+
+def test_a_rate_is_obeyed_once_a_request_is_refused(serve, shelf, watch):
+    left = {"count": 0}
+    free = shelf.instead["HEAD"] = rated(shelf, left)
+    server = serve(shelf)
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY, "--retries", "0")
+    assert seconds(watcher.err.next("asks again in")) == 10
+    refusal = answer(429, b"", "RateLimit-Remaining: 0;w=21600")
+    shelf.instead["HEAD"] = lambda request: bodiless(refusal)
+    watcher.ask_now()
+    watcher.err.next("next check is in 6 h")
+    shelf.instead["HEAD"] = free
+    watcher.ask_now()
+
+    assert seconds(watcher.err.next("* asks again in 10 s")) == 10
+
+
+def test_a_rate_of_the_token_server_is_not_the_registrys(serve, shelf, tokens, watch):
+    counts = iter(range(100, 0, -1))
+
+    def metered(request):
+        return with_fields(tokens(request), [f"RateLimit-Remaining: {next(counts)};w=21600"])
+
+    auth = serve(metered)
+    shelf.instead["HEAD"] = rated(shelf, {"count": 50})
+    server = serve(token_gate(shelf, tokens, auth))
+    watcher = watch(f"{server.host}/repo:old", *EXACTLY)
+    for _ in range(3):
+        watcher.err.next("* asks")
+        assert seconds(watcher.err.next("asks again in")) == 10
+        tokens.forget()
+        watcher.ask_now()
+
+    assert len(auth.requests) >= 3
 
 
 def test_jitter_is_jitter(server, image, watch):

@@ -11,6 +11,7 @@
 
 #include "guard.h"
 #include "oci/json.h"
+#include "oci/schema_version.h"
 #include "client/token.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -145,6 +146,48 @@ static void long_texts_stay_within_their_memory(void **state)
     }
 }
 
+/* ---- The version of a manifest's schema -------------------------------------------------------- */
+
+static const struct version_case {
+    const char *text;
+    bool is_2;
+} versions[] = {
+    {"{\"schemaVersion\":2}", true},
+    {"{\"a\":{\"schemaVersion\":1},\"schemaVersion\" : 2 , \"b\":[1]}", true},
+    {"{\"schema\\u0056ersion\":2}", true},
+    {"{\"schemaVersion\":1}", false},
+    {"{\"schemaVersion\":\"2\"}", false},
+    {"{\"schemaVersion\":[2]}", false},
+    {"{\"schemaVersion\":{\"a\":2}}", false},
+    {"{\"schemaVersions\":2}", false},
+    {"{\"schemaVersio\":2}", false},
+    {"{\"\":2}", false},
+    {"{\"a\":\"schemaVersion\",\"b\":2}", false},
+    {"{\"a\":{\"schemaVersion\":2}}", false},
+    {"[\"schemaVersion\",2]", false},
+    {"{\"schemaVersion\":2", false},
+    {"{\"schemaVersion\":2}}", false},
+    {"<html>", false},
+    {"2", false},
+    {"", false},
+};
+
+static void a_schema_version_is_read_in_pieces(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(versions); i++) {
+        size_t size = strlen(versions[i].text);
+        for (size_t step = 1; step <= size + 1; step++) {
+            struct schema_version v = {.is_2 = false};
+            for (size_t at = 0; at < size; at += step)
+                schema_version_take(
+                    &v, (struct slice){versions[i].text + at, size - at < step ? size - at : step});
+            if (schema_version_is_2(&v) != versions[i].is_2)
+                fail_msg("%s, %zu bytes at a time", versions[i].text, step);
+        }
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -153,6 +196,7 @@ int main(void)
         cmocka_unit_test(a_token_answer_tells_how_long_it_is_good_for),
         cmocka_unit_test(what_is_no_time_is_none),
         cmocka_unit_test(long_texts_stay_within_their_memory),
+        cmocka_unit_test(a_schema_version_is_read_in_pieces),
     };
     return cmocka_run_group_tests_name("documents", tests, NULL, NULL);
 }

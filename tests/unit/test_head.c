@@ -288,6 +288,31 @@ static void once_get_has_contradicted_head_it_is_used_at_once(void **state)
     }
 }
 
+/* One odd answer does not lead to a GET of each of a thousand tags. */
+static void after_some_gets_head_is_tried_again(void **state)
+{
+    static char texts[40][8];
+    const char *names[COUNT(texts)], *expected[] = {digest_of_old()};
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        struct run run;
+        begin(&run);
+        for (size_t i = 0; i < COUNT(texts); i++) {
+            snprintf(texts[i], sizeof texts[i], "v%zu", i);
+            names[i] = texts[i];
+            wire_push(&run.wire, texts[i], OCI, OLD, sizeof OLD - 1);
+        }
+        run.wire.manners.head_status = statuses[s];
+        run.wire.manners.only_tag = "v0";
+        guard_with(&run, expected, 1);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_in_range(run.wire.gets, 2, 10);
+        finish(&run);
+    }
+}
+
 /* A 404 that is true says nothing against HEAD; that HEAD is not supported holds for other tags as well. */
 static void where_get_agrees_that_a_tag_is_absent_head_is_used_again(void **state)
 {
@@ -436,7 +461,7 @@ static void what_is_known_need_not_be_repeated_where_head_denies_it(void **state
         ask_again(&run, digest_of_old());
         expect_end(&run, REGTAG_OK);
         assert_string_equal(run.digest, digest_of_new());
-        expect_asked(&run, "GET new\n");
+        expect_asked(&run, denied ? "GET new\n" : "HEAD new\nGET new\n");
         finish(&run);
     }
 }
@@ -492,6 +517,154 @@ static void a_tag_that_get_does_not_tell_of_is_not_called_absent(void **state)
             finish(&run);
         }
     }
+}
+
+/* A 304 to If-None-Match that names a digest: the one that is known, or another. */
+static const struct still_case {
+    const char *fields; /* with the digest of NEW for %s */
+    bool moved;
+} stills[] = {
+    {"", false},
+    {"ETag: \"%s\"\r\n", true},
+    {"ETag: W/\"%s\"\r\n", true},
+    {"ETag: %s\r\n", true},
+    {"Docker-Content-Digest: %s\r\n", true},
+    {"Docker-Content-Digest: %s\r\nETag: \"%s\"\r\n", true},
+    {"Docker-Content-Digest: %s\r\nETag: \"a\"\r\n", true},
+    {"ETag: \"a\"\r\n", false},
+    {"ETag: \"\r\n", false},
+    {"ETag: \"%.12s\"\r\n", false},
+};
+
+/* `first` is answered with OLD; the next answer is a 304. */
+static void say_still(struct run *run, const char *first, const struct still_case *c, char raw[2048])
+{
+    char fields[400];
+    snprintf(fields, sizeof fields, c->fields, digest_of_new(), digest_of_new());
+    run->wire.manners.raw_size =
+        (size_t)snprintf(raw, 2048, "%s\xffHTTP/1.1 304 Not Modified\r\n%s\r\n", first, fields);
+    run->wire.manners.raw = raw;
+}
+
+static void expect_still(struct run *run, const struct still_case *c, const char *asked)
+{
+    ask_again(run, digest_of_old());
+    expect_end(run, REGTAG_OK);
+    assert_string_equal(run->digest, c->moved ? digest_of_new() : digest_of_old());
+    expect_asked(run, asked);
+}
+
+static void a_304_that_names_another_digest_is_a_move(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(stills); i++) {
+        for (unsigned by_get = 0; by_get < 2; by_get++) {
+            struct run run;
+            char raw[2048], first[1024];
+            begin(&run);
+            keep(&run);
+            if (by_get)
+                snprintf(first, sizeof first,
+                         "HTTP/1.1 405 No\r\n\r\n\xffHTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
+                         "Content-Length: %zu\r\n\r\n%s",
+                         OCI, sizeof OLD - 1, OLD);
+            else
+                snprintf(first, sizeof first, "HTTP/1.1 200 OK\r\nDocker-Content-Digest: %s\r\n\r\n",
+                         digest_of_old());
+            say_still(&run, first, &stills[i], raw);
+            ask_for_digest(&run, "localhost/a:new");
+            assert_string_equal(run.digest, digest_of_old());
+            expect_still(&run, &stills[i], by_get ? "GET new\n" : "HEAD new\n");
+            finish(&run);
+        }
+    }
+}
+
+static void a_304_that_names_no_digest_or_not_the_pinned_one_is_refused(void **state)
+{
+    static const struct {
+        bool pinned;
+        const char *fields;
+        enum regtag_status status;
+    } cases[] = {{false, "Docker-Content-Digest: sha256:1\r\n", REGTAG_E_PROTOCOL},
+                 {true, "ETag: \"%s\"\r\n", REGTAG_E_REFUSED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        char raw[2048], first[256], image[128];
+        const struct still_case still = {cases[i].fields, false};
+        begin(&run);
+        keep(&run);
+        snprintf(image, sizeof image, "localhost/a%s%s", cases[i].pinned ? "@" : ":",
+                 cases[i].pinned ? digest_of_old() : "new");
+        snprintf(first, sizeof first, "HTTP/1.1 200 OK\r\nDocker-Content-Digest: %s\r\n\r\n",
+                 digest_of_old());
+        say_still(&run, first, &still, raw);
+        ask_for_digest(&run, image);
+        ask_again(&run, digest_of_old());
+        expect_end(&run, cases[i].status);
+        finish(&run);
+    }
+}
+
+/* One odd answer says little: after at most one GET more, HEAD is tried again. */
+static void after_an_odd_answer_head_is_tried_again(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(statuses); s++) {
+        for (unsigned times = 1; times < 12; times++) {
+            struct run run;
+            begin(&run);
+            keep(&run);
+            ask_for_digest(&run, "localhost/a:new");
+            run.wire.manners.head_status = statuses[s];
+            for (unsigned i = 0; i < times; i++)
+                ask_again(&run, digest_of_old());
+            run.wire.manners.head_status = 0;
+            unsigned gets = run.wire.gets, heads = run.wire.heads;
+            for (unsigned i = 0; i < 5; i++)
+                ask_again(&run, digest_of_old());
+            assert_in_range(run.wire.gets - gets, 0, 1);
+            assert_int_equal(run.wire.gets - gets + run.wire.heads - heads, 5);
+            finish(&run);
+        }
+    }
+}
+
+/* Nor is it the case for good that a HEAD states no digest. */
+static void after_a_head_without_a_digest_head_is_tried_again(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    keep(&run);
+    run.wire.manners.no_head_digest = true;
+    ask_for_digest(&run, "localhost/a:new");
+    expect_asked(&run, "HEAD new\nGET new\n");
+    run.wire.manners.no_head_digest = false;
+    ask_again(&run, NULL);
+    expect_asked(&run, "GET new\n");
+    ask_again(&run, NULL);
+    expect_asked(&run, "HEAD new\n");
+    ask_again(&run, NULL);
+    expect_asked(&run, "HEAD new\n");
+    finish(&run);
+}
+
+static void a_304_to_a_head_is_no_contradiction(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    keep(&run);
+    run.wire.manners.conditional = true;
+    ask_for_digest(&run, "localhost/a:new");
+    for (unsigned i = 0; i < 4; i++) {
+        run.wire.manners.head_status = i % 2 ? 0 : 404;
+        ask_again(&run, digest_of_old());
+        expect_asked(&run, i % 2 ? "HEAD new\n" : "HEAD new\nGET new\n");
+    }
+    finish(&run);
 }
 
 /* ---- Deleting -------------------------------------------------------------------------------- */
@@ -633,6 +806,7 @@ int main(void)
         cmocka_unit_test(without_a_guard_a_head_that_is_refused_leads_to_a_get),
         cmocka_unit_test(other_failures_of_a_head_do_not_lead_to_a_get),
         cmocka_unit_test(once_get_has_contradicted_head_it_is_used_at_once),
+        cmocka_unit_test(after_some_gets_head_is_tried_again),
         cmocka_unit_test(where_get_agrees_that_a_tag_is_absent_head_is_used_again),
         cmocka_unit_test(a_confirmed_tag_that_head_denies_is_read_back_by_get),
         cmocka_unit_test(an_upload_in_doubt_is_found_by_get),
@@ -640,6 +814,11 @@ int main(void)
         cmocka_unit_test(what_is_known_need_not_be_repeated_where_head_denies_it),
         cmocka_unit_test(a_tag_that_get_does_not_find_either_is_absent),
         cmocka_unit_test(a_tag_that_get_does_not_tell_of_is_not_called_absent),
+        cmocka_unit_test(a_304_that_names_another_digest_is_a_move),
+        cmocka_unit_test(a_304_that_names_no_digest_or_not_the_pinned_one_is_refused),
+        cmocka_unit_test(after_an_odd_answer_head_is_tried_again),
+        cmocka_unit_test(after_a_head_without_a_digest_head_is_tried_again),
+        cmocka_unit_test(a_304_to_a_head_is_no_contradiction),
         cmocka_unit_test(a_tag_that_head_denies_is_deleted),
         cmocka_unit_test(a_tag_that_get_does_not_find_either_cannot_be_deleted),
         cmocka_unit_test(a_deletion_without_effect_is_not_taken_for_one),

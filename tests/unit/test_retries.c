@@ -637,7 +637,8 @@ static void tokens(struct run *run, const char *says)
 static void tokens_for_guarded(struct run *run, const char *says)
 {
     static const char *const absent[] = {"absent"};
-    run->config.expected = absent; /* so that the second name is looked up behind the first one's upload */
+    run->config.expected =
+        absent; /* so that the second name is looked up behind the first one's upload */
     run->config.expected_count = 1;
     tokens(run, says);
 }
@@ -1061,7 +1062,7 @@ static void the_registry_says_when_to_ask_again(void **state)
     finish(&run);
 }
 
-/* Docker Hub's HEAD costs nothing: what is left does not get less. */
+/* If it gets less twice in a row, requests count. */
 static void what_is_left_of_a_rate_is_made_to_last(void **state)
 {
     struct run run;
@@ -1073,11 +1074,47 @@ static void what_is_left_of_a_rate_is_made_to_last(void **state)
     assert_int_equal(pause_after(&run, "RateLimit-Remaining: 98;w=1000\r\n"), 1000000 / 99);
     assert_int_equal(pause_after(&run, "RateLimit-Remaining: 1;w=1000\r\n"), 500000);
     assert_int_equal(pause_after(&run, "RateLimit-Remaining: 0;w=1000\r\n"), 1000000);
-    assert_int_equal(pause_after(&run, "RateLimit-Remaining: 0;w=1000\r\n"), 1000000);
+    assert_int_equal(pause_after(&run, "RateLimit-Remaining: 0;w=1000\r\n"), 0); /* it did not count */
     assert_int_equal(pause_after(&run, "RateLimit-Remaining: 100;w=1000\r\n"), 0);
     assert_int_equal(pause_after(&run, "RateLimit-Remaining: 9;w=1000\r\nRetry-After: 5\r\n"), 100000);
     assert_int_equal(pause_after(&run, "RateLimit-Remaining: 8;w=9\r\nRetry-After: 5\r\n"), 5000);
     finish(&run);
+}
+
+/* Docker Hub's HEADs are; others behind the same address use up what is left. */
+static void requests_that_are_free_need_no_pause(void **state)
+{
+    static const unsigned left[][12] = {{0}, {5, 0}, {2, 2, 2, 1, 1, 0, 0, 0, 100, 100, 100, 3}};
+    (void)state;
+    for (size_t l = 0; l < COUNT(left); l++) {
+        struct run run;
+        begin(&run);
+        keep(&run);
+        for (size_t i = 0; i < COUNT(left[l]); i++) {
+            char fields[64];
+            snprintf(fields, sizeof fields, "RateLimit-Remaining: %u;w=21600\r\n", left[l][i]);
+            assert_int_equal(pause_after(&run, fields), 0);
+        }
+        finish(&run);
+    }
+}
+
+static void the_limit_is_obeyed_once_a_request_is_refused(void **state)
+{
+    static const char none[] = "RateLimit-Remaining: 0;w=1000\r\n";
+    (void)state;
+    for (unsigned status = 429; status <= 503; status += 503 - 429) {
+        struct run run;
+        begin(&run);
+        keep(&run);
+        for (unsigned i = 0; i < 3; i++)
+            assert_int_equal(pause_after(&run, none), 0);
+        let_fail(&run, "HEAD", 1, status, none);
+        assert_int_equal(pause_after(&run, NULL), 1000000);
+        assert_int_equal(pause_after(&run, "RateLimit-Remaining: 99;w=1000\r\n"), 0);
+        assert_int_equal(pause_after(&run, "RateLimit-Remaining: 98;w=1000\r\n"), 1000000 / 99);
+        finish(&run);
+    }
 }
 
 static void a_429_says_so_too(void **state)
@@ -1140,6 +1177,8 @@ int main(void)
         cmocka_unit_test(the_rest_of_a_refused_answer_is_not_the_next_one),
         cmocka_unit_test(the_registry_says_when_to_ask_again),
         cmocka_unit_test(what_is_left_of_a_rate_is_made_to_last),
+        cmocka_unit_test(requests_that_are_free_need_no_pause),
+        cmocka_unit_test(the_limit_is_obeyed_once_a_request_is_refused),
         cmocka_unit_test(a_429_says_so_too),
     };
     if (getenv("ONLY"))
