@@ -78,7 +78,7 @@ static void close_attempts(struct regtag_socket *c)
 
 void regtag_socket_close(struct regtag_sockets *s, struct regtag_socket *c)
 {
-    if (c->state == SOCKET_CLOSED) /* its memory may never have been touched */
+    if (c->state == SOCKET_CLOSED && !c->proxied) /* its memory may never have been touched */
         return;
     if (c->state == SOCKET_NAMING && s->resolver.cancel)
         s->resolver.cancel(s->resolver.context, c->number);
