@@ -637,7 +637,8 @@ static void tokens(struct run *run, const char *says)
 static void tokens_for_guarded(struct run *run, const char *says)
 {
     static const char *const absent[] = {"absent"};
-    run->config.expected = absent; /* so that the second name is looked up behind the first one's upload */
+    run->config.expected =
+        absent; /* so that the second name is looked up behind the first one's upload */
     run->config.expected_count = 1;
     tokens(run, says);
 }
