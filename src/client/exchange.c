@@ -10,18 +10,7 @@
 #define AGAIN ((enum exchange_event)(-1))
 #define DRAIN_MAX (64u * 1024) /* bytes of a non-content body to read in order to keep the connection */
 
-/* ---- Limits ----------------------------------------------------------------------- */
-
-/* Deadline of the request. Optional requests may use at most a quarter of the time left; those that need
- * a lookup after a failure leave the last quarter for it. */
-static uint64_t time_limit(const struct exchange *x)
-{
-    const struct context *c = x->remote->context;
-    uint64_t left = c->now < c->deadline ? c->deadline - c->now : 0;
-    if (x->request.optional)
-        return c->deadline - (left - left / 4);
-    return c->deadline - (request_resend(&x->request) == RESEND_AFTER_LOOKUP ? left / 4 : 0);
-}
+/* ---- Where it goes ---------------------------------------------------------------------------- */
 
 static const struct regtag_origin *origin_of(const struct exchange *x, struct regtag_origin *memory)
 {
@@ -108,7 +97,7 @@ void exchange_restart(struct exchange *x)
 static void start_clock(struct exchange *x, const struct connection *c)
 {
     x->timed = true;
-    x->until = time_limit(x);
+    x->until = request_deadline(&x->request, x->remote->context);
     x->moved = x->remote->context->now;
     x->traffic = c->traffic;
 }

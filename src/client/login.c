@@ -52,6 +52,7 @@ static void ask_for_token(struct login *l)
                         .to_token_server = true,
                         .content = true,
                         .resend = RESEND_FREELY,
+                        .guarded = true, /* or what it is for may be */
                         .meanings = TOKEN_MEANINGS,
                         .attempts = l->attempts};
     struct slice target;
@@ -152,6 +153,7 @@ static void ping(struct login *l)
 {
     struct request q = {.method = METHOD_GET,
                         .target = SLICE("/v2/"),
+                        .guarded = true,
                         .meanings = ANSWER_MEANINGS,
                         .attempts = l->attempts};
     l->remote->auth.pinged = true;

@@ -28,6 +28,14 @@ bool request_follows(const struct request *q, unsigned status)
     return request_changes_nothing(q) && status >= 301 && status <= 303;
 }
 
+uint64_t request_deadline(const struct request *q, const struct context *c)
+{
+    uint64_t left = c->now < c->deadline ? c->deadline - c->now : 0;
+    if (q->optional)
+        return c->deadline - (left - left / 4);
+    return c->deadline - (request_resend(q) == RESEND_AFTER_LOOKUP ? left / 4 : 0);
+}
+
 /* ---- Where it goes --------------------------------------------------------------------------- */
 
 /* bytes of a target composed of path and reference */

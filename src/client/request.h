@@ -56,6 +56,10 @@ bool request_changes_nothing(const struct request *q);
 /* By its method, where it does not say. */
 enum resend request_resend(const struct request *q);
 
+/* Until when it may take if it begins now. Optional requests may use at most a quarter of the time left; those
+ * that need a lookup after a failure leave the last quarter for it. */
+uint64_t request_deadline(const struct request *q, const struct context *c);
+
 /* Whether it follows a redirect with this status. */
 bool request_follows(const struct request *q, unsigned status);
 
