@@ -8,7 +8,7 @@ static enum regtag_event over(struct regtag *r, struct move *m, enum regtag_outc
     r->result.outcome = outcome;
     if (problem) {
         r->result.status = (enum regtag_status)problem->status;
-        r->result.hint = (enum regtag_hint)problem->hint;
+        r->result.hint = (enum regtag_hint)r->result_error.hint;
         m->change.cause = r->result_error;
     }
     ENTER("move", m->state, MOVE_OVER);
