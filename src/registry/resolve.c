@@ -190,8 +190,8 @@ static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 
 bool head_is_refused(unsigned status)
 {
-    return head_is_unsupported(status) || status == 403 || status == 406 || status == 410 ||
-           status == 415;
+    return head_is_unsupported(status) || status == 402 || status == 403 || status == 406 ||
+           status == 410 || status == 412 || status == 415 || status == 423 || status == 451;
 }
 
 bool head_is_unsupported(unsigned status)

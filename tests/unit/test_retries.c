@@ -99,7 +99,7 @@ static void what_may_pass_is_tried_again_so_often(void **state)
 /* A HEAD that is answered like this is followed by a GET, which succeeds. */
 static bool is_followed_by_get(unsigned status)
 {
-    static const unsigned statuses[] = {400, 403, 404, 405, 406, 410, 415, 501};
+    static const unsigned statuses[] = {400, 403, 404, 405, 406, 410, 412, 415, 423, 451, 501};
     for (size_t i = 0; i < COUNT(statuses); i++)
         if (statuses[i] == status)
             return true;
@@ -108,8 +108,8 @@ static bool is_followed_by_get(unsigned status)
 
 static void what_would_end_the_same_is_not_tried_again(void **state)
 {
-    static const unsigned statuses[] = {400, 401, 403, 404, 405, 406, 409, 410, 411, 412,
-                                        413, 414, 415, 416, 422, 431, 451, 501, 505, 507};
+    static const unsigned statuses[] = {400, 401, 403, 404, 405, 406, 409, 410, 411, 412, 413, 414,
+                                        415, 416, 422, 423, 431, 451, 501, 505, 507, 525, 526};
     (void)state;
     for (size_t a = 0; a < COUNT(asked); a++) {
         for (size_t s = 0; s < COUNT(statuses); s++) {
@@ -637,7 +637,8 @@ static void tokens(struct run *run, const char *says)
 static void tokens_for_guarded(struct run *run, const char *says)
 {
     static const char *const absent[] = {"absent"};
-    run->config.expected = absent; /* so that the second name is looked up behind the first one's upload */
+    run->config.expected =
+        absent; /* so that the second name is looked up behind the first one's upload */
     run->config.expected_count = 1;
     tokens(run, says);
 }
