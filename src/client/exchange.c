@@ -378,15 +378,13 @@ static enum exchange_event on_redirect(struct exchange *x)
         request_write_target(&x->request, r, &w);
         r->location[w.overflow ? 0 : w.used] = '\0';
     }
-    const char *problem = redirect_follow(x->response, x->redirects, r->location);
-    if (!problem) {
+    error_clear(&r->context->error);
+    if (redirect_follow(x->response, x->redirects, r->location, &r->context->error)) {
         r->redirected = x;
         x->redirects++;
         exchange_restart(x);
         return AGAIN;
     }
-    error_clear(&r->context->error);
-    error_set(&r->context->error, REGTAG_E_PROTOCOL, "%s (HTTP %u)", problem, x->response->status);
     r->context->permanent = true;
     x->transfer.sent = x->transfer.answered = false; /* a redirected request had no effect */
     return over(x, EXCHANGE_FAILED);

@@ -9,6 +9,7 @@ struct change {
     struct exchange exchange;
     struct attempts attempts;
     bool requested; /* the request has been started at least once */
+    bool lost;      /* one got no answer, and may yet be carried out */
     bool fresh;     /* use a new connection, alone: another one was lost under the request */
     char previous[DIGEST_SHA256_SIZE + 1]; /* where the tag pointed before; "" if unset */
 
