@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "client/accept.h"
 #include "client/pipeline.h"
 #include "client/redirect.h"
 #include "http/date.h"
@@ -35,9 +36,8 @@ static struct connection *connection_of(const struct exchange *x)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
     bool spread = x->request.pipelined && !auth_is_unproven(&x->remote->auth);
-    return spread && remote_is_home(x->remote, origin)
-               ? remote_least_busy(x->remote)
-               : remote_connection(x->remote, origin);
+    return spread && remote_is_home(x->remote, origin) ? remote_least_busy(x->remote)
+                                                       : remote_connection(x->remote, origin);
 }
 
 static void write_header(void *sender, struct writer *w)
@@ -268,12 +268,24 @@ static void trace_answer(const struct exchange *x)
         remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s: %.*s", SLICE_ARG(name), SLICE_ARG(value));
 }
 
+/* Keeps in mind when lines are what it takes. */
+static bool wants_lines(const struct exchange *x)
+{
+    const struct request *q = &x->request;
+    bool misread = q->accepts_manifests && accept_is_misread(x->response);
+    if (q->accept_lines && !misread && x->response->status == 200)
+        x->remote->accept_lines = true;
+    return misread && !q->accept_lines && !x->remote->accept_lines;
+}
+
 static enum answer_use use_of(const struct exchange *x, unsigned status)
 {
     const struct request *q = &x->request;
     bool tries_left = q->attempts && q->attempts->failed < x->remote->context->config->retries;
     if (request_follows(q, status))
         return USE_REDIRECT;
+    if (wants_lines(x))
+        return USE_LINES;
     if (request_resend(q) == RESEND_FREELY && status_is_transient(status) && tries_left)
         return USE_RETRY;
     return q->content && status == 200 ? USE_CONTENT : USE_WORDS;
@@ -405,6 +417,11 @@ static enum exchange_event on_end(struct exchange *x)
     struct error *e = &x->remote->context->error;
     if (x->use == USE_REDIRECT)
         return on_redirect(x);
+    if (x->use == USE_LINES) {
+        x->request.accept_lines = true;
+        x->redirects = 0;
+        return send_again(x);
+    }
     if (x->request.pipelined && x->transfer.pipelined && pipeline_is_refused(x->response, x->words)) {
         x->remote->alone = true;
         return send_again(x);

@@ -1,7 +1,8 @@
 #include "client/request.h"
 
+#include "client/accept.h"
 #include "http/request.h"
-#include "oci/manifest.h"
+#include "oci/digest.h"
 
 /* ---- Policy ---------------------------------------------------------------------------------- */
 
@@ -88,10 +89,10 @@ static void write_login(const struct request *q, const struct remote *r,
         write_field(w, "Accept-Encoding", SLICE("identity"));
 }
 
-static void write_fields(const struct request *q, struct writer *w)
+static void write_fields(const struct request *q, const struct remote *r, struct writer *w)
 {
     if (q->accepts_manifests)
-        write_field(w, "Accept", slice_of(MANIFEST_ACCEPT));
+        accept_write(w, q->accept_lines || r->accept_lines);
     if (q->known && *q->known)
         write_format(w, "If-None-Match: \"%s\"\r\n", q->known);
     if (q->content_type)
@@ -118,6 +119,6 @@ void request_write(const struct request *q, const struct remote *r, bool redirec
     }
     write_line(q, r, origin, target, w);
     write_login(q, r, origin, w);
-    write_fields(q, w);
+    write_fields(q, r, w);
     w->overflow = w->overflow || made.overflow;
 }

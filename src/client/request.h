@@ -36,7 +36,8 @@ struct request {
     const char *known;                /* digest for If-None-Match, or NULL or "" for none */
 
     enum resend resend;
-    bool accepts_manifests; /* sends Accept with all manifest media types */
+    bool accepts_manifests; /* sends Accept with all manifest media types, */
+    bool accept_lines;      /* on a line each */
     bool to_token_server;   /* sends the token server's credentials instead of the registry's */
     bool content;           /* deliver the body of a 200; any other body only serves error messages */
     bool optional;          /* may fail: at most a quarter of the time left, no retry after a timeout */

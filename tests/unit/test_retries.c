@@ -114,7 +114,8 @@ static void what_would_end_the_same_is_not_tried_again(void **state)
     for (size_t a = 0; a < COUNT(asked); a++) {
         for (size_t s = 0; s < COUNT(statuses); s++) {
             struct run run;
-            if (asked[a].verb == DIGEST && is_followed_by_get(statuses[s]))
+            bool asked_by_lines = statuses[s] == 406 && strcmp(asked[a].method, "GET") == 0;
+            if (asked_by_lines || (asked[a].verb == DIGEST && is_followed_by_get(statuses[s])))
                 continue;
             begin(&run);
             retry(&run, 4);
