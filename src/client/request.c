@@ -29,6 +29,11 @@ bool request_follows(const struct request *q, unsigned status)
     return request_changes_nothing(q) && status >= 301 && status <= 303;
 }
 
+bool request_is_conditional(const struct request *q)
+{
+    return q->match && *q->match;
+}
+
 /* ---- Where it goes --------------------------------------------------------------------------- */
 
 /* bytes of a target composed of path and reference */
@@ -95,6 +100,8 @@ static void write_fields(const struct request *q, const struct remote *r, struct
         accept_write(w, q->accept_lines || r->accept_lines);
     if (q->known && *q->known)
         write_format(w, "If-None-Match: \"%s\"\r\n", q->known);
+    if (request_is_conditional(q))
+        write_field(w, *q->match == '*' ? "If-None-Match" : "If-Match", slice_of(q->match));
     if (q->content_type)
         write_field(w, "Content-Type", *q->content_type);
     if (q->body.size || q->method == METHOD_PUT || q->method == METHOD_POST)

@@ -16,9 +16,31 @@ static void begin_again(struct regtag *r, struct resolve *z)
         ENTER("resolve", z->state, RESOLVE_HEAD);
 }
 
-static bool found(struct resolve *z, enum sight sight, struct slice digest)
+/* Strong, and short enough to be sent back unchanged (RFC 9110, 8.8.3); else there is none. */
+static bool is_strong(struct slice etag)
+{
+    bool good = etag.size >= 2 && etag.size <= ETAG_MAX && etag.data[0] == '"';
+    for (size_t i = 1; good && i + 1 < etag.size; i++)
+        good = (unsigned char)etag.data[i] > ' ' && etag.data[i] != '"' && etag.data[i] != 0x7f;
+    return good && etag.data[etag.size - 1] == '"';
+}
+
+static void keep_etag(struct regtag *r, const struct resolve *z)
+{
+    char *kept = r->guards.etag;
+    struct slice etag;
+    if (!http_response_field(z->exchange.response, SLICE("etag"), &etag) || !is_strong(etag))
+        etag = SLICE("");
+    if (etag.size)
+        memcpy(kept, etag.data, etag.size);
+    kept[etag.size] = '\0';
+}
+
+static bool found(struct regtag *r, struct resolve *z, enum sight sight, struct slice digest)
 {
     z->sight = sight;
+    if (z->guarded && sight == SIGHT_DIGEST)
+        keep_etag(r, z);
     if (digest.size)
         memcpy(z->digest, digest.data, digest.size);
     z->digest[digest.size] = '\0';
@@ -43,7 +65,7 @@ static bool step_held(struct regtag *r, struct resolve *z, bool *waiting)
 static bool unknown(struct regtag *r, struct resolve *z)
 {
     VERB_TELL(r, REGTAG_TRACE_NOTE, "it cannot be seen where %s points: %s", z->tag, r->unknown.text);
-    return found(z, SIGHT_UNKNOWN, SLICE(""));
+    return found(r, z, SIGHT_UNKNOWN, SLICE(""));
 }
 
 static bool unknown_because(struct regtag *r, struct resolve *z, const char *problem)
@@ -142,7 +164,7 @@ static bool on_manifest(struct regtag *r, struct resolve *z)
     if (media_type->kind == MANIFEST_UNSTATED && !(single && stated.size))
         return unknown_because(r, z, "the registry states neither a digest nor a manifest's media type");
     r->resolve_by_get = r->resolve_by_get || z->head;
-    return found(z, SIGHT_DIGEST, slice_of(digest));
+    return found(r, z, SIGHT_DIGEST, slice_of(digest));
 }
 
 static bool on_get_answer(struct regtag *r, struct resolve *z)
@@ -153,7 +175,7 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
     if (status != 404 && status != 410)
         return unexplained(r, z);
     r->resolve_by_get = r->resolve_by_get || head_is_unsupported(z->head);
-    return found(z, SIGHT_ABSENT, SLICE(""));
+    return found(r, z, SIGHT_ABSENT, SLICE(""));
 }
 
 /* There is one hash for all. */
@@ -204,7 +226,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
     const struct http_response *response = z->exchange.response;
     struct slice digest;
     if (response->status == 404 && !z->certain)
-        return found(z, SIGHT_ABSENT, SLICE(""));
+        return found(r, z, SIGHT_ABSENT, SLICE(""));
     if (response->status == 404 || head_is_refused(response->status)) {
         z->head = response->status;
         return begin_get(r, z);
@@ -214,7 +236,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
     if (!answer_digest(response, &digest) || (digest.size && !digest_is_sha256(digest)))
         return unknown_because(r, z, "the registry states a digest that is none, or no SHA-256");
     if (digest.size)
-        return found(z, SIGHT_DIGEST, digest);
+        return found(r, z, SIGHT_DIGEST, digest);
     r->resolve_by_get = true;
     return begin_get(r, z);
 }
@@ -249,6 +271,7 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                         .not_before = options->not_before};
     z->tag = tag;
     z->certain = options->certain;
+    z->guarded = options->guarded;
     z->head = 0;
     z->sight = SIGHT_UNKNOWN;
     z->state = RESOLVE_START;

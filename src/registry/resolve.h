@@ -16,7 +16,7 @@ enum resolve_state { RESOLVE_START, RESOLVE_HEAD, RESOLVE_GET, RESOLVE_HELD, RES
 struct resolve {
     enum resolve_state state;
     const char *tag;
-    bool certain;
+    bool certain, guarded;
     unsigned head;     /* 0, or the status of the HEAD that the GET double-checks */
     uint64_t received; /* bytes of the manifest so far */
 
@@ -29,6 +29,7 @@ struct resolve_options {
     /* A decision depends on absence: confirm it by GET, since some registries answer HEAD with 404 for
      * tags that exist. */
     bool certain;
+    bool guarded;          /* keep the ETag in r->guards */
     bool optional;         /* nice to have: don't spend much time on it */
     bool pipelined, aside; /* as in struct request */
     struct attempts *attempts;

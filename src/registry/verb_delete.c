@@ -47,8 +47,10 @@ static enum regtag_event settle(struct regtag *r, struct delete_verb *v, enum re
 
 static void resolve_tag(struct regtag *r, struct delete_verb *v, const char *tag, uint64_t not_before)
 {
-    struct resolve_options options = {
-        .certain = true, .attempts = &v->change.attempts, .not_before = not_before};
+    struct resolve_options options = {.certain = true,
+                                      .guarded = guard_exists(r, tag),
+                                      .attempts = &v->change.attempts,
+                                      .not_before = not_before};
     resolve_begin(r, &v->resolve, tag, &options);
 }
 
@@ -77,11 +79,14 @@ static enum regtag_event begin(struct regtag *r, struct delete_verb *v)
     return resolve_again(r, v, 0);
 }
 
+/* A manifest by its digest is always the same, so that a precondition says nothing. */
 static enum regtag_event request(struct regtag *r, struct delete_verb *v)
 {
+    bool plain = v->by_digest || v->change.refused;
     struct request q = {.method = METHOD_DELETE,
                         .place = PLACE_MANIFESTS,
                         .target = slice_of(v->by_digest ? v->change.previous : v->tag),
+                        .match = plain ? "" : guard_condition(r, &v->resolve),
                         .meanings = v->by_digest ? DELETE_DIGEST_MEANINGS : DELETE_TAG_MEANINGS,
                         .attempts = &v->change.attempts,
                         .fresh = v->change.fresh};
@@ -106,11 +111,11 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
     struct error *problem = verb_problem(r);
     bool absent = v->resolve.sight == SIGHT_ABSENT;
     /* An earlier DELETE worked although its response did not say so. */
-    if (absent && v->change.requested)
+    if (absent && change_may_be_ours(&v->change))
         return settle(r, v, REGTAG_TAG_DELETED, NULL);
     if (was_moved(v, problem))
         return settle(r, v, REGTAG_TAG_FAILED, problem);
-    if (!v->change.requested || v->resolve.sight == SIGHT_DIGEST)
+    if (!v->change.requested || v->resolve.sight != SIGHT_UNKNOWN)
         change_note_previous(r, &v->change, &v->resolve);
     if (!guard_holds(r, &v->resolve, problem))
         return settle(r, v, REGTAG_TAG_FAILED, problem);
@@ -268,6 +273,8 @@ static enum regtag_event on_answer(struct regtag *r, struct delete_verb *v)
         error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the request (HTTP %u)", status);
         return verify(r, v, problem, false);
     }
+    if (change_is_refused(&v->change, status))
+        return resolve_again(r, v, 0);
     exchange_explain(&v->change.exchange, problem);
     if (may_list_siblings(r, v, problem))
         return list_siblings(r, v);
