@@ -42,6 +42,7 @@
 #define REPOSITORY_MAX 255     /* the name of a repository, with "library/" */
 #define TAG_MAX 128            /* a tag */
 #define TAGS_AT_ONCE 64u       /* under way, or waiting for their turn to be reported */
+#define ETAG_MAX 128           /* an ETag that is sent back; 73 with a digest in it */
 #define VERB_MEMORY 126976u    /* the data of a verb; a tag alone needs some 4 KB of it */
 #define PLATFORM_TEXT_MAX 200  /* a platform of an index; longer ones match nothing; on the stack */
 #define PLATFORMS_TEXT_MAX 500 /* a message's list of platforms; twice on the stack */

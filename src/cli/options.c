@@ -49,6 +49,8 @@ static const struct option OPTIONS[] = {
     {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0, "do all but change anything"},
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the same digest"},
+    {"ignore-missing", "", FLAG, AT(ignore_missing), VERB_ID_DELETE, 0,
+     "a tag that is not there is no failure"},
     {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "print the digest of each tag, too"},
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "the image for this platform, of an index"},

@@ -24,7 +24,7 @@ struct options {
     uint64_t limit; /* 0: none */
     uint64_t jobs;  /* connections to the registry */
 
-    bool no_clobber, confirm, dry_run, siblings, digests;
+    bool no_clobber, confirm, dry_run, siblings, ignore_missing, digests;
     const char *platform, *journal; /* NULL: not given */
     uint64_t last;                  /* moves to undo; 0: all */
 

@@ -184,18 +184,29 @@ static void journal_result(struct tag_runner *t, const struct regtag_result *res
     keep_first_failure(t, REGTAG_E_OTHER);
 }
 
+static void settle_unchanged(struct regtag_result *result)
+{
+    result->outcome = REGTAG_TAG_UNCHANGED;
+    result->status = REGTAG_OK;
+    result->error = "";
+    result->hint = REGTAG_HINT_NONE;
+}
+
+/* Whether all there is to say against it is that the tag to be deleted is not there. */
+static bool is_missing(const struct regtag_result *result)
+{
+    return result->status == REGTAG_E_NOT_FOUND ||
+           (result->status == REGTAG_E_GUARD && result->before == REGTAG_PREVIOUS_ABSENT);
+}
+
 /* To an undo, a tag that is back in its place already is no failure. In a dry run, the result is what it
  * would be after the moves that were simulated. */
 static void adjust_undo(const struct tag_runner *t, struct regtag_result *result)
 {
     const struct journal_line *u = t->undone;
     bool refused = result->status == REGTAG_E_GUARD || result->status == REGTAG_E_NOT_FOUND;
-    if (refused && slice_equal(place_before(result), u->before)) {
-        result->outcome = REGTAG_TAG_UNCHANGED;
-        result->status = REGTAG_OK;
-        result->error = "";
-        result->hint = REGTAG_HINT_NONE;
-    }
+    if (refused && slice_equal(place_before(result), u->before))
+        settle_unchanged(result);
     if (t->simulated && result->status == REGTAG_OK) {
         bool from_absent = slice_equal(u->after, SLICE(JOURNAL_ABSENT));
         bool to_absent = slice_equal(u->before, SLICE(JOURNAL_ABSENT));
@@ -212,6 +223,8 @@ static void on_settled(struct tag_runner *t, struct regtag_result result)
 {
     if (t->undone)
         adjust_undo(t, &result);
+    if (t->options->ignore_missing && is_missing(&result))
+        settle_unchanged(&result);
     keep_first_failure(t, result.status);
     journal_result(t, &result);
     report_tag(t, &result);

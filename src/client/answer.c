@@ -48,15 +48,23 @@ bool answer_still(const struct http_response *response, struct slice known, stru
 
 /* ---- The server's error message -------------------------------------------------------------- */
 
-/* The first error of {"errors": [{"code": …, "message": …}]}. */
+/* The first error of {"errors": [{"code": …, "message": …, "detail": …}]}, or of these members alone. */
 struct first_error {
-    struct writer code, message;
-    char code_text[64], message_text[300];
+    struct writer code, message, detail;
+    char code_text[64], message_text[300], detail_text[200];
 };
 
 static void cut_to(struct writer *w, struct slice text)
 {
     write_slice(w, slice_head(text, w->size - w->used));
+}
+
+static struct writer *member(struct first_error *f, struct slice name)
+{
+    return slice_equal(name, SLICE("code"))      ? &f->code
+           : slice_equal(name, SLICE("message")) ? &f->message
+           : slice_equal(name, SLICE("detail"))  ? &f->detail
+                                                 : NULL;
 }
 
 /* The body may be cut off: use whatever was read before the end. */
@@ -70,18 +78,17 @@ static void read_first_error(struct first_error *f, struct slice body)
 
     f->code = writer_to(f->code_text, sizeof f->code_text);
     f->message = writer_to(f->message_text, sizeof f->message_text);
+    f->detail = writer_to(f->detail_text, sizeof f->detail_text);
     do {
         event = json_next(&j, &body, &text);
-        if (j.depth != 3)
+        if (j.depth != 1 && j.depth != 3)
             continue;
         if (event == JSON_TEXT && j.in_key)
             cut_to(&name, text);
         else if (event == JSON_TEXT && value)
             cut_to(value, text);
         else if (event == JSON_STRING && j.in_key) {
-            value = slice_equal(written(&name), SLICE("code"))      ? &f->code
-                    : slice_equal(written(&name), SLICE("message")) ? &f->message
-                                                                    : NULL;
+            value = member(f, written(&name));
             name.used = 0;
         } else
             value = NULL;
@@ -103,20 +110,26 @@ static bool is_text(struct slice body)
     return body.size > 0 && body.data[0] != '<' && body.data[0] != '{';
 }
 
-/* Writes "CODE: message" from a registry error, or else the <title> or first line of the body. */
+static void write_part(struct writer *w, struct slice part)
+{
+    if (part.size)
+        write_format(w, ": %.*s", SLICE_ARG(part));
+}
+
+/* Writes ": CODE: message: detail" from a registry error, or else the <title> or first line of the body. */
 static void write_words(struct writer *w, const struct first_error *f, struct slice body)
 {
-    struct slice code = written(&f->code), message = written(&f->message);
-    if (code.size || message.size) {
-        write_format(w, ": %.*s%s%.*s", SLICE_ARG(code), code.size && message.size ? ": " : "",
-                     SLICE_ARG(message));
+    write_part(w, written(&f->code));
+    write_part(w, written(&f->message));
+    if (!slice_equal(written(&f->detail), written(&f->message)))
+        write_part(w, written(&f->detail));
+    if (w->used)
         return;
-    }
     struct slice line = title(body);
     if (line.size == 0)
         line = slice_trim(slice_split(&body, '\n'));
     if (is_text(line))
-        write_format(w, ": %.*s", SLICE_ARG(slice_head(line, 200)));
+        write_part(w, slice_head(line, 200));
 }
 
 /* ---- Meanings -------------------------------------------------------------------------------- */
@@ -128,18 +141,34 @@ const struct meaning ANSWER_MEANINGS[] = {
     {300, 399, REGTAG_E_PROTOCOL, CODE_ANY, 0, REDIRECTED},
     {400, 400, REGTAG_E_OTHER, CODE_ANY, 0, "the registry does not understand the request"},
     {401, 401, REGTAG_E_DENIED, CODE_ANY, 0, "not authenticated"},
+    {402, 402, REGTAG_E_DENIED, CODE_ANY, 0, "the registry wants payment first"},
     {403, 403, REGTAG_E_DENIED, CODE_ANY, 0, "the registry does not allow it"},
     {408, 408, REGTAG_E_TIMEOUT, CODE_ANY, 0, "the registry waited too long for the request"},
+    {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, "it is gone for good"},
+    {412, 412, REGTAG_E_DENIED, CODE_ANY, 0, "a policy of the registry does not allow it"},
+    {423, 423, REGTAG_E_DENIED, CODE_ANY, 0, "the registry has locked it"},
+    {451, 451, REGTAG_E_DENIED, CODE_ANY, 0, "the registry may not serve it for legal reasons"},
     {429, 429, REGTAG_E_SLOW_DOWN, CODE_ANY, 0, "the registry asks to slow down; try again later"},
+    {501, 501, REGTAG_E_OTHER, CODE_ANY, 0, "the registry does not support the request"},
     {500, 999, REGTAG_E_SERVER_FAILED, CODE_ANY, 0, "the registry failed; try again later"},
     {0, 999, REGTAG_E_PROTOCOL, CODE_ANY, 0, "the registry gives an answer that has no meaning here"},
 };
 
-static const char *const CODES[] = {"", "TAG_INVALID", "MANIFEST_"};
-
-static bool matches(const struct meaning *m, unsigned http, struct slice code)
+/* Whether the words, in either case, say that a tag must stay as it is. */
+static bool says_fixed(struct slice words)
 {
-    return http >= m->first && http <= m->last && slice_starts(code, slice_of(CODES[m->code]));
+    return slice_contains(words, SLICE("mmutab")) || slice_contains(words, SLICE("IMMUTAB")) ||
+           slice_contains(words, SLICE("not allow updating")) ||
+           (slice_contains(words, SLICE("rotected")) &&
+            (slice_contains(words, SLICE("tag")) || slice_contains(words, SLICE("Tag"))));
+}
+
+/* The words begin with ": CODE". */
+static bool matches(const struct meaning *m, unsigned http, struct slice words)
+{
+    static const char *const CODES[] = {"", ": TAG_INVALID", ": MANIFEST_", ""};
+    return http >= m->first && http <= m->last && slice_starts(words, slice_of(CODES[m->code])) &&
+           (m->code != CODE_FIXED || says_fixed(words));
 }
 
 /* Web servers answer plain HTTP on a TLS port with a 400 that mentions HTTPS. */
@@ -158,7 +187,7 @@ static const struct meaning PROXY_LOGIN[] = {
 
 /* Terminates: the last entry of ANSWER_MEANINGS matches everything. */
 static const struct meaning *meaning_of(const struct meaning *table,
-                                        const struct http_response *response, struct slice code,
+                                        const struct http_response *response, struct slice words,
                                         struct slice body)
 {
     const struct meaning *m = table;
@@ -167,11 +196,11 @@ static const struct meaning *meaning_of(const struct meaning *table,
         return &PROXY_LOGIN[proxy_lacks_basic(http_response_fields(response))];
     if (http == 400 && slice_contains(body, SLICE("HTTPS")))
         return &SPEAKS_TLS;
-    while (m->text && !matches(m, http, code))
+    while (m->text && !matches(m, http, words))
         m++;
     if (m->text)
         return m;
-    for (m = ANSWER_MEANINGS; !matches(m, http, code);)
+    for (m = ANSWER_MEANINGS; !matches(m, http, words);)
         m++;
     return m;
 }
@@ -181,12 +210,12 @@ int answer_error(const struct meaning *table, const struct http_response *respon
 {
     struct slice body = {words->text, words->size};
     struct first_error f;
-    char text[400];
+    char text[600];
     struct writer w = writer_to(text, sizeof text);
 
     read_first_error(&f, body);
     write_words(&w, &f, body);
-    const struct meaning *m = meaning_of(table, response, written(&f.code), body);
+    const struct meaning *m = meaning_of(table, response, written(&w), body);
     return error_set(error_hint(e, m->hint), m->status, "%.*s%s (HTTP %u%.*s)", SLICE_ARG(who), m->text,
                      response->status, SLICE_ARG(written(&w)));
 }

@@ -16,10 +16,11 @@ struct answer_words {
 
 void answer_words_add(struct answer_words *words, struct slice body);
 
-/* Prefixes of the error code that a registry sends. */
-enum answer_code { CODE_ANY, CODE_TAG_INVALID, CODE_MANIFEST };
+/* Prefixes of the error code that a registry sends; or CODE_FIXED: its words say that the tag is immutable
+ * or protected, or that nothing may be updated. */
+enum answer_code { CODE_ANY, CODE_TAG_INVALID, CODE_MANIFEST, CODE_FIXED };
 
-/* What an HTTP status from `first` to `last` means when the registry's error code has this prefix. */
+/* What an HTTP status from `first` to `last` means when the registry's error has this code. */
 struct meaning {
     unsigned short first, last;
     unsigned char status; /* REGTAG_... */

@@ -33,6 +33,7 @@
  *     auth, realm, mask, token
  *     connection  requests in flight, and the bytes of their responses
  *     answer      error responses
+ *     accept      the media types of manifests
  *     context     time, limits, and the last error */
 #ifndef REGTAG_CLIENT_CLIENT_H
 #define REGTAG_CLIENT_CLIENT_H

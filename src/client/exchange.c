@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "client/accept.h"
 #include "client/pipeline.h"
 #include "client/redirect.h"
 #include "http/date.h"
@@ -260,12 +261,24 @@ static void trace_answer(const struct exchange *x)
         remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s: %.*s", SLICE_ARG(name), SLICE_ARG(value));
 }
 
+/* Keeps in mind when lines are what it takes. */
+static bool wants_lines(const struct exchange *x)
+{
+    const struct request *q = &x->request;
+    bool misread = q->accepts_manifests && accept_is_misread(x->response);
+    if (q->accept_lines && !misread && x->response->status == 200)
+        x->remote->accept_lines = true;
+    return misread && !q->accept_lines && !x->remote->accept_lines;
+}
+
 static enum answer_use use_of(const struct exchange *x, unsigned status)
 {
     const struct request *q = &x->request;
     bool tries_left = q->attempts && q->attempts->failed < x->remote->context->config->retries;
     if (request_follows(q, status))
         return USE_REDIRECT;
+    if (wants_lines(x))
+        return USE_LINES;
     if (request_resend(q) == RESEND_FREELY && status_is_transient(status) && tries_left)
         return USE_RETRY;
     return q->content && status == 200 ? USE_CONTENT : USE_WORDS;
@@ -367,15 +380,13 @@ static enum exchange_event on_redirect(struct exchange *x)
         request_write_target(&x->request, r, &w);
         r->location[w.overflow ? 0 : w.used] = '\0';
     }
-    const char *problem = redirect_follow(x->response, x->redirects, r->location);
-    if (!problem) {
+    error_clear(&r->context->error);
+    if (redirect_follow(x->response, x->redirects, r->location, &r->context->error)) {
         r->redirected = x;
         x->redirects++;
         exchange_restart(x);
         return AGAIN;
     }
-    error_clear(&r->context->error);
-    error_set(&r->context->error, REGTAG_E_PROTOCOL, "%s (HTTP %u)", problem, x->response->status);
     r->context->permanent = true;
     x->transfer.sent = x->transfer.answered = false; /* a redirected request had no effect */
     return over(x, EXCHANGE_FAILED);
@@ -396,6 +407,11 @@ static enum exchange_event on_end(struct exchange *x)
     struct error *e = &x->remote->context->error;
     if (x->use == USE_REDIRECT)
         return on_redirect(x);
+    if (x->use == USE_LINES) {
+        x->request.accept_lines = true;
+        x->redirects = 0;
+        return send_again(x);
+    }
     if (x->request.pipelined && x->transfer.pipelined && pipeline_is_refused(x->response, x->words)) {
         x->remote->alone = true;
         return send_again(x);

@@ -17,7 +17,7 @@ enum exchange_event {
 enum exchange_state { EXCHANGE_IDLE, EXCHANGE_PENDING, EXCHANGE_SENT, EXCHANGE_OVER };
 
 /* What to do with the current response. */
-enum answer_use { USE_CONTENT, USE_WORDS, USE_REDIRECT, USE_RETRY };
+enum answer_use { USE_CONTENT, USE_WORDS, USE_REDIRECT, USE_RETRY, USE_LINES };
 
 struct exchange {
     struct remote *remote;

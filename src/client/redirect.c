@@ -2,23 +2,35 @@
 
 #include <string.h>
 
-const char *redirect_follow(const struct http_response *response, unsigned before,
-                            char location[URL_MAX + 1])
+#include "regtag.h"
+
+static bool refuse(struct error *e, const char *problem, struct slice quoted, unsigned status)
+{
+    const char *quote = quoted.size ? "\"" : "";
+    error_set(e, REGTAG_E_PROTOCOL, "the registry redirects %s%s%.*s%s (HTTP %u)", problem, quote,
+              SLICE_ARG(slice_head(quoted, 200)), quote, status);
+    return false;
+}
+
+bool redirect_follow(const struct http_response *response, unsigned before, char location[URL_MAX + 1],
+                     struct error *e)
 {
     char text[URL_MAX];
     struct writer w = writer_to(text, sizeof text);
-    struct slice target, base = slice_of(location);
+    struct slice target, base = slice_of(location), none = SLICE("");
+    unsigned status = response->status;
     struct url from, to;
-    if (!http_response_field(response, SLICE("location"), &target) || target.size == 0 ||
-        !url_resolve(base, target, &w))
-        return "the registry redirects without saying where to";
+    if (!http_response_field(response, SLICE("location"), &target) || target.size == 0)
+        return refuse(e, "without saying where to", none, status);
+    if (!url_resolve(base, target, &w))
+        return refuse(e, "to what is not a URL: ", target, status);
     url_parse(&from, base);
     url_parse(&to, written(&w));
     if (from.tls && !to.tls)
-        return "the registry redirects from TLS to plain HTTP";
+        return refuse(e, "from TLS to plain HTTP", none, status);
     if (before == REDIRECTS_MAX)
-        return "the registry redirects more often than 5 times";
+        return refuse(e, "more often than 5 times", none, status);
     memcpy(location, text, w.used);
     location[w.used] = '\0';
-    return NULL;
+    return true;
 }

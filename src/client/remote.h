@@ -12,6 +12,7 @@ struct remote {
     struct context *context;
     const struct reference *reference; /* names the repository for request paths and token scopes */
     const char *actions;               /* of the token scope: "pull", "pull,push" */
+    bool accept_lines;                 /* it reads Accept only with one media type on each line */
     bool alone;                        /* no pipelining: a server or proxy failed to handle it */
     bool reserved;                     /* `home` is for a request that is never pipelined */
     bool careful;         /* a pipeline has broken: the first request on a connection goes alone */

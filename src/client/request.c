@@ -1,7 +1,8 @@
 #include "client/request.h"
 
+#include "client/accept.h"
 #include "http/request.h"
-#include "oci/manifest.h"
+#include "oci/digest.h"
 
 /* ---- Policy ---------------------------------------------------------------------------------- */
 
@@ -34,6 +35,11 @@ uint64_t request_deadline(const struct request *q, const struct context *c)
     if (q->optional)
         return c->deadline - (left - left / 4);
     return c->deadline - (request_resend(q) == RESEND_AFTER_LOOKUP ? left / 4 : 0);
+}
+
+bool request_is_conditional(const struct request *q)
+{
+    return q->match && *q->match;
 }
 
 /* ---- Where it goes --------------------------------------------------------------------------- */
@@ -96,12 +102,14 @@ static void write_login(const struct request *q, const struct remote *r,
         write_field(w, "Accept-Encoding", SLICE("identity"));
 }
 
-static void write_fields(const struct request *q, struct writer *w)
+static void write_fields(const struct request *q, const struct remote *r, struct writer *w)
 {
     if (q->accepts_manifests)
-        write_field(w, "Accept", slice_of(MANIFEST_ACCEPT));
+        accept_write(w, q->accept_lines || r->accept_lines);
     if (q->known && *q->known)
         write_format(w, "If-None-Match: \"%s\"\r\n", q->known);
+    if (request_is_conditional(q))
+        write_field(w, *q->match == '*' ? "If-None-Match" : "If-Match", slice_of(q->match));
     if (q->content_type)
         write_field(w, "Content-Type", *q->content_type);
     if (q->body.size || q->method == METHOD_PUT || q->method == METHOD_POST)
@@ -126,6 +134,6 @@ void request_write(const struct request *q, const struct remote *r, bool redirec
     }
     write_line(q, r, origin, target, w);
     write_login(q, r, origin, w);
-    write_fields(q, w);
+    write_fields(q, r, w);
     w->overflow = w->overflow || made.overflow;
 }

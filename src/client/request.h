@@ -34,9 +34,11 @@ struct request {
     struct body body;
     const struct slice *content_type; /* of the body, or NULL */
     const char *known;                /* digest for If-None-Match, or NULL or "" for none */
+    const char *match; /* ETag for If-Match, or "*" for If-None-Match, or NULL or "" for neither */
 
     enum resend resend;
-    bool accepts_manifests; /* sends Accept with all manifest media types */
+    bool accepts_manifests; /* sends Accept with all manifest media types, */
+    bool accept_lines;      /* on a line each */
     bool to_token_server;   /* sends the token server's credentials instead of the registry's */
     bool content;           /* deliver the body of a 200; any other body only serves error messages */
     bool optional;          /* may fail: at most a quarter of the time left, no retry after a timeout */
@@ -62,6 +64,9 @@ uint64_t request_deadline(const struct request *q, const struct context *c);
 
 /* Whether it follows a redirect with this status. */
 bool request_follows(const struct request *q, unsigned status);
+
+/* Whether it depends on a precondition of its own (RFC 9110, 13.1). */
+bool request_is_conditional(const struct request *q);
 
 /* Where it goes: to its origin, or to remote->location, whose origin is written to *memory. */
 const struct regtag_origin *request_origin(const struct request *q, const struct remote *r,

@@ -9,7 +9,8 @@
 
 bool status_is_transient(unsigned http)
 {
-    return http == 408 || http == 429 || http == 500 || http == 502 || http == 503 || http == 504;
+    return http == 408 || http == 429 || http == 500 || (http >= 502 && http <= 504) ||
+           (http >= 520 && http <= 524) || http == 530; /* of Cloudflare: the registry is out of reach */
 }
 
 bool failure_is_transient(const struct context *c, bool cut)

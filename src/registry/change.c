@@ -21,6 +21,19 @@ void change_leave_open(struct change *c, const struct error *cause, bool transie
     c->at_once = exchange_met_end(&c->exchange) && !c->fresh;
 }
 
+bool change_is_refused(struct change *c, unsigned status)
+{
+    bool refused = request_is_conditional(&c->exchange.request) &&
+                   (status == 412 || status == 400 || status == 428 || status == 501);
+    c->refused = c->refused || refused;
+    return refused;
+}
+
+bool change_may_be_ours(const struct change *c)
+{
+    return c->requested && (!c->refused || c->lost);
+}
+
 int change_hint(const struct regtag *r, const struct change *c)
 {
     return c->cause.hint ? c->cause.hint : r->unknown.hint;

@@ -9,6 +9,8 @@ struct change {
     struct exchange exchange;
     struct attempts attempts;
     bool requested; /* the request has been started at least once */
+    bool lost;      /* one got no answer, and may yet be carried out */
+    bool refused;   /* one was, for its precondition: from then on it is sent without */
     bool fresh;     /* use a new connection, alone: another one was lost under the request */
     char previous[DIGEST_SHA256_SIZE + 1]; /* where the tag pointed before; "" if unset */
 
@@ -33,6 +35,13 @@ void change_leave_open(struct change *c, const struct error *cause, bool transie
 /* What would help where the outcome stays uncertain: against the cause, or against what kept the tag from
  * being resolved afterwards. */
 int change_hint(const struct regtag *r, const struct change *c);
+
+/* Whether the answer means that the precondition does not hold, or that the registry knows none. Then the
+ * request has changed nothing; the tag is to be resolved again. */
+bool change_is_refused(struct change *c, unsigned status);
+
+/* Whether an earlier request may have done what the tag shows. */
+bool change_may_be_ours(const struct change *c);
 
 enum change_next {
     CHANGE_OVER, /* do not retry; *problem is set if a guard forbids it */

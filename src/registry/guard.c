@@ -25,6 +25,13 @@ bool guard_exists(struct regtag *r, const char *tag)
     return expected(r, tag).size > 0;
 }
 
+const char *guard_condition(struct regtag *r, const struct resolve *z)
+{
+    if (!z->guarded || z->sight == SIGHT_UNKNOWN)
+        return "";
+    return z->sight == SIGHT_ABSENT ? "*" : r->guards.etag;
+}
+
 bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e)
 {
     struct slice wanted = expected(r, z->tag);

@@ -14,6 +14,10 @@ void guards_index(struct regtag *r, void *memory, size_t size);
 /* Whether a guard applies to this tag. */
 bool guard_exists(struct regtag *r, const char *tag);
 
+/* For struct request: the precondition that makes the registry check the guard of a resolved tag, too; "" if
+ * it has none, or the registry has given no ETag. */
+const char *guard_condition(struct regtag *r, const struct resolve *z);
+
 /* Whether the guard of a resolved tag holds, true if it has none; else *e says why not. */
 bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e);
 

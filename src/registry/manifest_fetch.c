@@ -18,13 +18,14 @@ bool fetch_check_platform(struct regtag *r, struct slice platform)
 /* ---- The request ----------------------------------------------------------------------------- */
 
 /* The follower is pipelined after the request for the image itself, not after that for an index. */
-static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice reference)
+static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice reference, bool lines)
 {
     bool is_image = f->options.platform.size == 0 || f->state == FETCH_CHILD;
     struct request q = {.method = METHOD_GET,
                         .place = PLACE_MANIFESTS,
                         .target = reference,
                         .accepts_manifests = true,
+                        .accept_lines = lines,
                         .known = f->options.known,
                         .content = true,
                         .meanings = MANIFEST_MEANINGS,
@@ -39,7 +40,7 @@ void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_
     f->child[0] = '\0';
     f->state = FETCH_START;
     ENTER("manifest_fetch", f->state, FETCH_MANIFEST);
-    begin_get(r, f, verb_wanted(r));
+    begin_get(r, f, verb_wanted(r), false);
 }
 
 /* ---- The header ------------------------------------------------------------------------------ */
@@ -172,14 +173,27 @@ static enum fetch_event to_child(struct regtag *r, struct manifest_fetch *f, str
     }
     r->reference.digest = slice_of(f->child);
     ENTER("manifest_fetch", f->state, FETCH_CHILD);
-    begin_get(r, f, slice_of(f->child));
+    begin_get(r, f, slice_of(f->child), false);
     return MORE;
+}
+
+/* Schema 1 that was not served as such, so that the exchange has not asked once more. */
+static bool may_ask_by_lines(const struct regtag *r, const struct manifest_fetch *f)
+{
+    return r->media_type->kind == MANIFEST_SCHEMA1 && !f->exchange.request.accept_lines &&
+           !r->client.remote.accept_lines;
 }
 
 static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     struct slice manifest = {r->manifest, r->manifest_size};
-    if (!learn_media_type(r, f, manifest, problem) || !check_digest(r, f, manifest, problem) ||
+    if (!learn_media_type(r, f, manifest, problem))
+        return FETCH_FAILED;
+    if (may_ask_by_lines(r, f)) {
+        begin_get(r, f, f->exchange.request.target, true);
+        return MORE;
+    }
+    if (!check_digest(r, f, manifest, problem) ||
         !manifest_check(manifest, r->media_type, &r->memory, problem)) {
         r->digest[0] = '\0';
         return FETCH_FAILED;

@@ -6,6 +6,7 @@
 #define KEPT "the registry does not let this tag be deleted"
 #define NO_TAG "there is no such tag"
 #define NO_IMAGE "there is no such image"
+#define NO_REPOSITORY "there is no such repository"
 #define ONLY_WHOLE "the registry cannot delete a tag alone, only the manifest with all its tags"
 #define KEEPS_MANIFESTS "the registry does not let manifests be deleted"
 
@@ -16,35 +17,47 @@ const struct meaning MANIFEST_MEANINGS[] = {
 };
 
 const struct meaning LIST_MEANINGS[] = {
-    {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, "there is no such repository"},
+    {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_REPOSITORY},
+    {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_REPOSITORY},
     {0, 0, 0, CODE_ANY, 0, NULL},
 };
 
 const struct meaning UPLOAD_MEANINGS[] = {
+    {400, 499, REGTAG_E_IMMUTABLE, CODE_FIXED, 0, FIXED},
     {400, 400, REGTAG_E_IMMUTABLE, CODE_TAG_INVALID, 0, FIXED},
     {400, 400, REGTAG_E_REFUSED, CODE_MANIFEST, 0, "the registry does not take the manifest"},
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, "the registry does not know the repository"},
     {405, 405, REGTAG_E_IMMUTABLE, CODE_ANY, 0, "the registry is read-only"},
     {409, 409, REGTAG_E_IMMUTABLE, CODE_ANY, 0, FIXED},
     {412, 412, REGTAG_E_IMMUTABLE, CODE_ANY, 0, FIXED},
+    {423, 423, REGTAG_E_IMMUTABLE, CODE_ANY, 0, FIXED},
+    {501, 501, REGTAG_E_IMMUTABLE, CODE_ANY, 0, "the registry does not support uploading this manifest"},
     {413, 413, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry finds the manifest too large"},
     {415, 415, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry does not take manifests of this media type"},
     {0, 0, 0, CODE_ANY, 0, NULL},
 };
 
 const struct meaning DELETE_TAG_MEANINGS[] = {
+    {400, 499, REGTAG_E_IMMUTABLE, CODE_FIXED, 0, KEPT},
     {400, 400, REGTAG_E_IMMUTABLE, CODE_ANY, REGTAG_HINT_SIBLINGS, ONLY_WHOLE},
     {405, 405, REGTAG_E_IMMUTABLE, CODE_ANY, REGTAG_HINT_SIBLINGS, ONLY_WHOLE},
+    {501, 501, REGTAG_E_IMMUTABLE, CODE_ANY, REGTAG_HINT_SIBLINGS, ONLY_WHOLE},
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_TAG},
+    {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_TAG},
+    {423, 423, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {409, 409, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {412, 412, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {0, 0, 0, CODE_ANY, 0, NULL},
 };
 
 const struct meaning DELETE_DIGEST_MEANINGS[] = {
+    {400, 499, REGTAG_E_IMMUTABLE, CODE_FIXED, 0, KEPT},
     {400, 400, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEEPS_MANIFESTS},
     {405, 405, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEEPS_MANIFESTS},
+    {501, 501, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEEPS_MANIFESTS},
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_TAG},
+    {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_TAG},
+    {423, 423, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {409, 409, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {412, 412, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {0, 0, 0, CODE_ANY, 0, NULL},

@@ -8,7 +8,7 @@ static enum regtag_event over(struct regtag *r, struct move *m, enum regtag_outc
     r->result.outcome = outcome;
     if (problem) {
         r->result.status = (enum regtag_status)problem->status;
-        r->result.hint = (enum regtag_hint)problem->hint;
+        r->result.hint = (enum regtag_hint)r->result_error.hint;
         m->change.cause = r->result_error;
     }
     ENTER("move", m->state, MOVE_OVER);
@@ -81,6 +81,7 @@ static enum regtag_event begin_upload(struct regtag *r, struct move *m)
                         .target = slice_of(m->name),
                         .body = {.size = r->manifest_size, .bytes = r->manifest},
                         .content_type = &r->media_type->name,
+                        .match = m->change.refused ? "" : guard_condition(r, &m->resolve),
                         .meanings = UPLOAD_MEANINGS,
                         .attempts = &m->change.attempts,
                         .fresh = m->change.fresh,
@@ -98,7 +99,7 @@ static enum regtag_event on_resolved(struct regtag *r, struct move *m)
     struct error *problem = verb_problem(r);
     bool there = resolve_found(z, r->digest);
     /* An earlier upload worked although its response did not say so. */
-    if (m->change.requested && there)
+    if (change_may_be_ours(&m->change) && there)
         return settle_set(r, m);
     m->unanswered = m->unanswered && z->sight == SIGHT_UNKNOWN;
     /* Somebody else may have moved the tag since the last upload. */
@@ -162,6 +163,7 @@ static enum regtag_event on_announced(struct regtag *r, struct move *m)
 static enum regtag_event look_again(struct regtag *r, struct move *m, enum reason reason)
 {
     m->unanswered = m->unanswered || reason == REASON_NO_ANSWER;
+    m->change.lost = m->change.lost || reason == REASON_NO_ANSWER;
     m->reason = reason;
     VERB_TELL(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", m->name, m->change.cause.text);
     ENTER("move", m->state, MOVE_UNCONFIRMED);
@@ -207,7 +209,9 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct move *m)
                  : !stated                                  ? VERDICT_NO_DIGEST
                  : slice_equal(digest, slice_of(r->digest)) ? VERDICT_CONFIRMED
                                                             : VERDICT_OTHER;
-    if (m->verdict == VERDICT_REFUSED)
+    if (change_is_refused(&m->change, response->status))
+        m->verdict = VERDICT_CONDITION;
+    if (!taken)
         exchange_explain(&m->change.exchange, problem);
     if (m->verdict == VERDICT_NO_DIGEST)
         error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the upload without stating a digest");
@@ -234,6 +238,7 @@ static enum regtag_event on_firm_answer(struct regtag *r, struct move *m)
     switch (m->verdict) {
     case VERDICT_CONFIRMED: return on_confirmed(r, m);
     case VERDICT_OTHER: return settle(r, m, REGTAG_TAG_FAILED, &m->change.cause);
+    case VERDICT_CONDITION: return resolve_name(r, m, 0);
     case VERDICT_NO_DIGEST: return look_again(r, m, REASON_NO_DIGEST);
     default: return on_refused(r, m);
     }

@@ -29,6 +29,7 @@ enum verdict {
     VERDICT_CONFIRMED,
     VERDICT_OTHER,     /* it states another digest */
     VERDICT_NO_DIGEST, /* it states none */
+    VERDICT_CONDITION, /* it refuses the precondition */
     VERDICT_REFUSED
 };
 

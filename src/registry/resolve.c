@@ -18,9 +18,31 @@ static void begin_again(struct regtag *r, struct resolve *z)
         ENTER("resolve", z->state, RESOLVE_HEAD);
 }
 
-static bool found(struct resolve *z, enum sight sight, struct slice digest)
+/* Strong, and short enough to be sent back unchanged (RFC 9110, 8.8.3); else there is none. */
+static bool is_strong(struct slice etag)
+{
+    bool good = etag.size >= 2 && etag.size <= ETAG_MAX && etag.data[0] == '"';
+    for (size_t i = 1; good && i + 1 < etag.size; i++)
+        good = (unsigned char)etag.data[i] > ' ' && etag.data[i] != '"' && etag.data[i] != 0x7f;
+    return good && etag.data[etag.size - 1] == '"';
+}
+
+static void keep_etag(struct regtag *r, const struct resolve *z)
+{
+    char *kept = r->guards.etag;
+    struct slice etag;
+    if (!http_response_field(z->exchange.response, SLICE("etag"), &etag) || !is_strong(etag))
+        etag = SLICE("");
+    if (etag.size)
+        memcpy(kept, etag.data, etag.size);
+    kept[etag.size] = '\0';
+}
+
+static bool found(struct regtag *r, struct resolve *z, enum sight sight, struct slice digest)
 {
     z->sight = sight;
+    if (z->guarded && sight == SIGHT_DIGEST)
+        keep_etag(r, z);
     if (digest.size)
         memcpy(z->digest, digest.data, digest.size);
     z->digest[digest.size] = '\0';
@@ -45,7 +67,7 @@ static bool step_held(struct regtag *r, struct resolve *z, bool *waiting)
 static bool unknown(struct regtag *r, struct resolve *z)
 {
     VERB_TELL(r, REGTAG_TRACE_NOTE, "it cannot be seen where %s points: %s", z->tag, r->unknown.text);
-    return found(z, SIGHT_UNKNOWN, SLICE(""));
+    return found(r, z, SIGHT_UNKNOWN, SLICE(""));
 }
 
 static bool unknown_because(struct regtag *r, struct resolve *z, const char *problem)
@@ -148,7 +170,7 @@ static bool on_manifest(struct regtag *r, struct resolve *z)
         return unknown_because(r, z, "the registry states neither a digest nor a manifest's media type");
     if (z->head)
         r->resolve_by_get = BY_GET_MAX;
-    return found(z, SIGHT_DIGEST, slice_of(digest));
+    return found(r, z, SIGHT_DIGEST, slice_of(digest));
 }
 
 static bool on_get_answer(struct regtag *r, struct resolve *z)
@@ -160,7 +182,7 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
         return unexplained(r, z);
     if (head_is_unsupported(z->head))
         r->resolve_by_get = BY_GET_MAX;
-    return found(z, SIGHT_ABSENT, SLICE(""));
+    return found(r, z, SIGHT_ABSENT, SLICE(""));
 }
 
 /* There is one hash for all. Whoever waits for a connection gives it up, or another one that has the
@@ -202,8 +224,9 @@ bool head_is_refused(const struct exchange *head)
 {
     unsigned status = head->response->status;
     bool elsewhere = head->redirects && status >= 400 && status < 500 && status != 401;
-    return head_is_unsupported(status) || status == 403 || status == 406 || status == 410 ||
-           status == 415 || (elsewhere && !status_is_transient(status));
+    return head_is_unsupported(status) || status == 402 || status == 403 || status == 406 ||
+           status == 410 || status == 412 || status == 415 || status == 423 || status == 451 ||
+           (elsewhere && !status_is_transient(status));
 }
 
 bool head_is_unsupported(unsigned status)
@@ -216,7 +239,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
     const struct http_response *response = z->exchange.response;
     struct slice digest;
     if (response->status == 404 && !z->certain)
-        return found(z, SIGHT_ABSENT, SLICE(""));
+        return found(r, z, SIGHT_ABSENT, SLICE(""));
     if (response->status == 404 || head_is_refused(&z->exchange)) {
         z->head = response->status;
         return begin_get(r, z);
@@ -226,7 +249,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
     if (!answer_digest(response, &digest) || (digest.size && !digest_is_sha256(digest)))
         return unknown_because(r, z, "the registry states a digest that is none, or no SHA-256");
     if (digest.size)
-        return found(z, SIGHT_DIGEST, digest);
+        return found(r, z, SIGHT_DIGEST, digest);
     z->head = response->status;
     return begin_get(r, z);
 }
@@ -262,6 +285,7 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                         .not_before = options->not_before};
     z->tag = tag;
     z->certain = options->certain;
+    z->guarded = options->guarded;
     z->head = 0;
     z->sight = SIGHT_UNKNOWN;
     z->state = RESOLVE_START;

@@ -16,7 +16,7 @@ enum resolve_state { RESOLVE_START, RESOLVE_HEAD, RESOLVE_GET, RESOLVE_HELD, RES
 struct resolve {
     enum resolve_state state;
     const char *tag;
-    bool certain;
+    bool certain, guarded;
     unsigned head;     /* 0, or the status of the HEAD that the GET double-checks */
     uint64_t received; /* bytes of the manifest so far */
 
@@ -30,7 +30,7 @@ struct resolve_options {
      * tags that exist. */
     bool certain;
     bool optional;                  /* nice to have: don't spend much time on it */
-    bool pipelined, guarded, aside; /* as in struct request */
+    bool pipelined, guarded, aside; /* as in struct request; guarded: keeps the ETag in r->guards, too */
     struct attempts *attempts;
     uint64_t not_before;
 };

@@ -32,6 +32,8 @@ struct verb {
 struct guards {
     struct names by_name;
     const char *for_all; /* NULL, or the guard of tags without one of their own */
+    /* Of the guarded tag that was looked up last, as it came; "" if it had none that is strong. */
+    char etag[ETAG_MAX + 1];
 };
 
 struct regtag {

@@ -47,8 +47,10 @@ static enum regtag_event settle(struct regtag *r, struct delete_verb *v, enum re
 
 static void resolve_tag(struct regtag *r, struct delete_verb *v, const char *tag, uint64_t not_before)
 {
-    struct resolve_options options = {
-        .certain = true, .attempts = &v->change.attempts, .not_before = not_before};
+    struct resolve_options options = {.certain = true,
+                                      .guarded = guard_exists(r, tag),
+                                      .attempts = &v->change.attempts,
+                                      .not_before = not_before};
     resolve_begin(r, &v->resolve, tag, &options);
 }
 
@@ -77,11 +79,14 @@ static enum regtag_event begin(struct regtag *r, struct delete_verb *v)
     return resolve_again(r, v, 0);
 }
 
+/* A manifest by its digest is always the same, so that a precondition says nothing. */
 static enum regtag_event request(struct regtag *r, struct delete_verb *v)
 {
+    bool plain = v->by_digest || v->change.refused;
     struct request q = {.method = METHOD_DELETE,
                         .place = PLACE_MANIFESTS,
                         .target = slice_of(v->by_digest ? v->change.previous : v->tag),
+                        .match = plain ? "" : guard_condition(r, &v->resolve),
                         .meanings = v->by_digest ? DELETE_DIGEST_MEANINGS : DELETE_TAG_MEANINGS,
                         .attempts = &v->change.attempts,
                         .fresh = v->change.fresh};
@@ -106,11 +111,11 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
     struct error *problem = verb_problem(r);
     bool absent = v->resolve.sight == SIGHT_ABSENT;
     /* An earlier DELETE worked although its response did not say so. */
-    if (absent && v->change.requested)
+    if (absent && change_may_be_ours(&v->change))
         return settle(r, v, REGTAG_TAG_DELETED, NULL);
     if (was_moved(v, problem))
         return settle(r, v, REGTAG_TAG_FAILED, problem);
-    if (!v->change.requested || v->resolve.sight == SIGHT_DIGEST)
+    if (!v->change.requested || v->resolve.sight != SIGHT_UNKNOWN)
         change_note_previous(r, &v->change, &v->resolve);
     if (!guard_holds(r, &v->resolve, problem))
         return settle(r, v, REGTAG_TAG_FAILED, problem);
@@ -152,6 +157,14 @@ static enum regtag_event list_siblings(struct regtag *r, struct delete_verb *v)
     ENTER("delete", v->state, DELETE_LIST);
     pages_begin(r, &v->pages, 0, &v->change.attempts);
     return GO_ON;
+}
+
+/* Whether the problem is that the registry cannot delete a tag alone, and its siblings may go with it. */
+static bool may_list_siblings(const struct regtag *r, const struct delete_verb *v,
+                              const struct error *problem)
+{
+    return problem->hint == REGTAG_HINT_SIBLINGS && r->config.siblings && !v->by_digest &&
+           *v->change.previous;
 }
 
 static bool keep_name(struct regtag *r, const char *name)
@@ -260,10 +273,12 @@ static enum regtag_event on_answer(struct regtag *r, struct delete_verb *v)
         error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the request (HTTP %u)", status);
         return verify(r, v, problem, false);
     }
-    if ((status == 400 || status == 405) && r->config.siblings && !v->by_digest && *v->change.previous)
-        return list_siblings(r, v);
+    if (change_is_refused(&v->change, status))
+        return resolve_again(r, v, 0);
     exchange_explain(&v->change.exchange, problem);
-    if (problem->status == REGTAG_E_SERVER_FAILED)
+    if (may_list_siblings(r, v, problem))
+        return list_siblings(r, v);
+    if (problem->status == REGTAG_E_SERVER_FAILED || problem->status == REGTAG_E_NOT_FOUND)
         return verify(r, v, problem, transient);
     return transient && resolve_later(r, v, problem, exchange_retry_after(&v->change.exchange))
                ? GO_ON
@@ -274,6 +289,7 @@ static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
 {
     const struct error *problem = &r->client.context.error;
     bool transient = exchange_is_transient(&v->change.exchange);
+    v->change.lost = v->change.lost || exchange_may_have_acted(&v->change.exchange);
     if (exchange_may_have_acted(&v->change.exchange))
         return verify(r, v, problem, transient);
     return transient && resolve_later(r, v, problem, 0) ? GO_ON
@@ -303,6 +319,26 @@ static enum regtag_event settle_uncertain(struct regtag *r, struct delete_verb *
     return settle(r, v, REGTAG_TAG_UNCERTAIN, problem);
 }
 
+/* 404 to the DELETE of a tag that was seen: it may be gone since, or the registry deletes manifests only. */
+static enum regtag_event on_missing(struct regtag *r, struct delete_verb *v)
+{
+    const struct error *cause = &v->change.cause;
+    struct error *problem = verb_problem(r);
+    if (v->resolve.sight == SIGHT_UNKNOWN)
+        return settle_uncertain(r, v);
+    if (v->resolve.sight == SIGHT_ABSENT && v->change.lost)
+        return settle(r, v, REGTAG_TAG_DELETED, NULL);
+    change_note_previous(r, &v->change, &v->resolve);
+    if (!guard_holds(r, &v->resolve, problem))
+        return settle(r, v, REGTAG_TAG_FAILED, problem);
+    if (v->resolve.sight == SIGHT_ABSENT)
+        return settle(r, v, REGTAG_TAG_FAILED, cause);
+    error_set(error_hint(problem, v->by_digest ? 0 : REGTAG_HINT_SIBLINGS), REGTAG_E_IMMUTABLE,
+              "it is there, but to its deletion the registry answers: %s", cause->text);
+    return may_list_siblings(r, v, problem) ? list_siblings(r, v)
+                                            : settle(r, v, REGTAG_TAG_FAILED, problem);
+}
+
 static enum regtag_event step_verify(struct regtag *r, struct delete_verb *v)
 {
     const struct error *cause = &v->change.cause;
@@ -310,6 +346,8 @@ static enum regtag_event step_verify(struct regtag *r, struct delete_verb *v)
     REQUIRE(v->change.requested && cause->status && v->resolve.tag == v->tag);
     if (!resolve_step(r, &v->resolve))
         return REGTAG_WAIT;
+    if (cause->status == REGTAG_E_NOT_FOUND)
+        return on_missing(r, v);
     if (v->resolve.sight == SIGHT_ABSENT)
         return settle(r, v, REGTAG_TAG_DELETED, NULL);
     switch (change_next(r, &v->change, &v->resolve, verb_problem(r), &resume)) {

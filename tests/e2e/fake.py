@@ -319,6 +319,36 @@ class Shelf:
         return found if request.method == "GET" else bodiless(found)
 
 
+class Strict(Shelf):
+    """One that heeds If-Match and If-None-Match of changes, as no registry does yet. It changes one thing at
+    a time, so that a precondition and what depends on it are one step.
+    """
+
+    def __init__(self, etag='"{}"'):
+        super().__init__()
+        self._etag = etag
+        self._one_at_a_time = threading.Lock()
+
+    def etag(self, repository, reference):
+        """That of a tag or a digest, or None where there is none."""
+        document = self.document(repository, reference)
+        return document and self._etag.format(digest_of(document))
+
+    def usual(self, request):
+        repository, _, reference = request.path.removeprefix("/v2/").rpartition("/manifests/")
+        with self._one_at_a_time:
+            etag = self.etag(repository, reference)
+            if request.method in ("PUT", "DELETE") and not self._holds(request, etag):
+                return errors(412, "PRECONDITION", "somebody was faster")
+            whole = super().usual(request)
+        return with_fields(whole, [f"ETag: {etag}"]) if etag else whole
+
+    @staticmethod
+    def _holds(request, etag):
+        wanted, unwanted = request.value("If-Match"), request.value("If-None-Match")
+        return wanted in (None, etag) and not (unwanted == "*" and etag)
+
+
 def with_fields(whole, fields):
     """The answer with more fields in its head."""
     head, _, body = whole.partition(END_OF_HEAD)

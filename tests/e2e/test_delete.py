@@ -1,5 +1,7 @@
 """regtag delete: the tag and nothing else, or a reason why not."""
 
+import re
+
 import pytest
 from accounts import auths
 from fake import CLOSE, RESET, STALL, answer, bodiless, errors
@@ -49,6 +51,7 @@ DIGEST_INVALID = errors(400, "DIGEST_INVALID", "provided digest did not match up
 NOT_BY_TAG = {
     "400_digest_invalid": DIGEST_INVALID,
     "400_unsupported": errors(400, "UNSUPPORTED", "not by tag"),
+    "501_unsupported": errors(501, "UNSUPPORTED", "The operation is unsupported."),
     "405_unsupported": errors(405, "UNSUPPORTED", "The operation is unsupported."),
     "405_in_plain_text": answer(405, b"Method not allowed\n", "Content-Type: text/plain"),
     "405_in_html": answer(405, b"<html>no</html>", "Content-Type: text/html"),
@@ -243,10 +246,13 @@ def test_without_a_stated_digest_it_is_computed(regtag, serve, shelf, image):
     [
         (errors(401, "UNAUTHORIZED"), 4),
         (errors(403, "DENIED"), 4),
+        (errors(403, "DENIED", "the tag is protected"), 13),
+        (errors(403, "TAG_IMMUTABLE"), 13),
+        (errors(423, "LOCKED"), 13),
         (errors(429, "TOOMANYREQUESTS", "", "Retry-After: 60"), 14),
         (errors(500, "UNKNOWN"), 17),
     ],
-    ids=["401", "403", "429", "500"],
+    ids=["401", "403", "protected", "immutable", "423", "429", "500"],
 )
 def test_a_refused_deletion_has_its_status(regtag, serve, shelf, image, refusal, status):
     shelf.instead["DELETE"] = lambda request: refusal
@@ -255,9 +261,156 @@ def test_a_refused_deletion_has_its_status(regtag, serve, shelf, image, refusal,
     result = regtag("delete", "--timeout", "5", f"{server.host}/repo:old")
 
     assert result.status == status, result
-    result.complaint(f"{server.host}/repo:old")
+    code = re.search(rb'"code":"(\w+)"', refusal)[1].decode()
+    result.complaint(f"{server.host}/repo:old", *([] if status == 4 else [code]))
     assert result.rows == [(f"{server.host}/repo:old", "-", "failed", image)]
     assert shelf.tags("repo") == ["old"]
+
+
+# ---- A tag that vanishes, or seems to
+
+
+MISSING = errors(404, "MANIFEST_UNKNOWN", "manifest unknown")
+GONE = [MISSING, errors(410, "MANIFEST_UNKNOWN"), answer(404)]
+
+
+@pytest.fixture
+def gone_first(shelf):
+    """Somebody else deletes the tag right before it is to be deleted."""
+
+    def delete(request):
+        shelf.manifests.pop(("repo", "old"), None)
+        return MISSING
+
+    shelf.instead["DELETE"] = delete
+    return shelf
+
+
+def test_a_tag_that_is_gone_meanwhile_is_told(regtag, serve, gone_first):
+    server = serve(gone_first)
+
+    result = regtag("delete", f"{server.host}/repo:old")
+
+    assert result.status == 3, result
+    result.complaint("no such tag", "MANIFEST_UNKNOWN")
+    assert result.rows == [(f"{server.host}/repo:old", "-", "failed", "-")]
+    assert methods(server) == ["HEAD", "DELETE", "HEAD", "GET"]
+
+
+@pytest.mark.parametrize("refusal", GONE, ids=["404", "410", "404_without_body"])
+def test_a_tag_that_is_there_is_not_said_to_be_missing(regtag, serve, shelf, image, refusal):
+    shelf.instead["DELETE"] = lambda request: refusal
+    server = serve(shelf)
+
+    result = regtag("delete", "--ignore-missing", f"{server.host}/repo:old")
+
+    assert result.status == 13, result
+    result.complaint(f"{server.host}/repo:old", "it is there", "--with-siblings")
+    assert result.rows == [(f"{server.host}/repo:old", "-", "failed", image)]
+
+
+def test_a_registry_that_finds_only_digests_deletes_the_manifest(regtag, serve, siblings, image):
+    siblings.instead["DELETE"] = only_by_digest(siblings, MISSING)
+    server = serve(siblings)
+
+    result = regtag("delete", "--with-siblings", f"{server.host}/repo:old")
+
+    assert result.status == 0, result
+    assert siblings.tags("repo") == ["stranger"]
+
+
+def test_a_tag_of_which_nobody_knows_is_uncertain(regtag, serve, shelf, image):
+    def delete(request):
+        shelf.hide("old", errors(403, "DENIED"))
+        return MISSING
+
+    shelf.instead["DELETE"] = delete
+    server = serve(shelf)
+
+    result = regtag("delete", f"{server.host}/repo:old")
+
+    assert result.status == 18, result
+    assert result.rows == [(f"{server.host}/repo:old", "-", "uncertain", image)]
+
+
+def test_a_tag_that_was_moved_meanwhile_stays(regtag, serve, shelf, image, other, other_document):
+    def delete(request):
+        shelf.put("repo", "old", OCI_MANIFEST, other_document)
+        return MISSING
+
+    shelf.instead["DELETE"] = delete
+    server = serve(shelf)
+
+    result = regtag("delete", "--expect", image, f"{server.host}/repo:old")
+
+    assert result.status == 12, result
+    assert result.rows == [(f"{server.host}/repo:old", "-", "failed", other)]
+
+
+def test_a_deletion_that_arrives_late_is_done(regtag, serve, shelf, image):
+    """The first request is answered by nobody, and carried out after the second look."""
+
+    def delete(request):
+        if methods(server).count("DELETE") == 1:
+            return [CLOSE]
+        shelf.manifests.pop(("repo", "old"), None)
+        return MISSING
+
+    shelf.instead["DELETE"] = delete
+    server = serve(shelf)
+
+    result = regtag("delete", f"{server.host}/repo:old", retries=2)
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.rows == [(f"{server.host}/repo:old", "-", "deleted", image)]
+
+
+@pytest.mark.parametrize("missing", ["tag", "repository"])
+@pytest.mark.parametrize("guard", [[], ["--expect", "sha256:" + "0" * 64], ["--expect", "absent"]])
+def test_what_is_missing_may_be_ignored(regtag, serve, shelf, tmp_path, missing, guard):
+    server = serve(shelf)
+    name = "repo:nothing" if missing == "tag" else "nothing:old"
+    where = f"{server.host}/{name}"
+
+    result = regtag("delete", "--ignore-missing", "--journal", tmp_path / "j", *guard, where)
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.rows == [(where, "-", "unchanged", "-")]
+    assert "DELETE" not in methods(server)
+    assert (tmp_path / "j").read_bytes() == b""
+
+
+def test_what_is_gone_meanwhile_may_be_ignored(regtag, serve, gone_first, tmp_path):
+    server = serve(gone_first)
+    where = f"{server.host}/repo:old"
+
+    result = regtag("delete", "--ignore-missing", "--json", "--journal", tmp_path / "j", where)
+
+    [told] = result.objects
+    assert (result.status, result.err, told["result"]) == (0, b"", "unchanged"), result
+    outcomes = [line.split("\t")[4] for line in (tmp_path / "j").read_text().splitlines()]
+    assert outcomes == ["moving", "unchanged"]
+    assert regtag("undo", tmp_path / "j").out == b""
+
+
+@pytest.mark.parametrize("refusal, status", [(errors(403, "DENIED"), 4), (answer(500), 17)])
+def test_what_cannot_be_seen_is_not_ignored(regtag, serve, shelf, image, refusal, status):
+    shelf.hide(None, refusal)
+    server = serve(shelf)
+
+    result = regtag("delete", "--ignore-missing", "--expect", image, f"{server.host}/repo:nothing")
+
+    assert result.status == (12 if status == 4 else status), result
+
+
+def test_the_others_are_deleted_where_one_is_ignored(regtag, serve, shelf, image):
+    server = serve(shelf)
+    where = f"{server.host}/repo"
+
+    result = regtag("delete", "--ignore-missing", f"{where}:nothing", f"{where}:old")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert [row[2] for row in result.rows] == ["unchanged", "deleted"]
 
 
 # ---- Guards

@@ -6,7 +6,7 @@ from images import OCI_MANIFEST, digest_of
 from watcher import NEW, OLD, RARELY, point, shell
 
 pytest_plugins = ["watch_fixtures"]
-STATUSES = [400, 403, 404, 405, 406, 410, 415, 501]
+STATUSES = [400, 402, 403, 404, 405, 406, 410, 412, 415, 423, 451, 501]
 # A tag may have been created between HEAD and GET, so that a single one of these proves nothing about HEAD.
 DENIALS = (403, 404, 410)
 UNSUPPORTED = [400, 405, 501]

@@ -216,9 +216,22 @@ def test_an_unusable_location_is_not_followed(regtag, serve, shelf, kind, method
     result = regtag("tag", f"{server.host}/repo:old", "new")
 
     assert result.status == 9, result
-    result.complaint(server.host)
+    complaint = result.complaint(server.host)
+    shown = UNUSABLE[kind] and kind not in ("an_endless_one", "a_tab_in_the_host")
+    if shown:
+        where = UNUSABLE[kind].format(host=server.host, target="")
+        assert f'is not a URL: "{where}' in complaint
     assert [one.method for one in server.requests].count(method) == 1
     assert server.uploads == [] or method == "PUT"
+
+
+def test_a_location_of_a_server_is_shown_escaped(regtag, serve):
+    server = serve(lambda request: redirect(request, 307, "ftp://\x9b2J\xe9/"))
+
+    result = regtag("manifest", f"{server.host}/repo:old")
+
+    assert result.status == 9, result
+    result.complaint(r'is not a URL: "ftp://\x9b2J\xe9/" (HTTP 307)')
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 306, 399])

@@ -95,7 +95,7 @@ LASTING = {
 }
 
 
-INSTEAD = {"400", "403", "404", "405", "415", "501"}  # to a HEAD: a GET is sent
+INSTEAD = {"400", "403", "404", "405", "412", "415", "501"}  # to a HEAD: a GET is sent
 
 
 @pytest.mark.parametrize("what", PASSING)

@@ -1,7 +1,8 @@
 """Images of the time before Docker 1.10: told apart and explained, never uploaded."""
 
 import pytest
-from images import DOCKER_MANIFEST, SCHEMA1, SCHEMA1_SIGNED, docker_manifest, docker_style
+from fake import answer, bodiless
+from images import DOCKER_MANIFEST, SCHEMA1, SCHEMA1_SIGNED, digest_of, docker_manifest, docker_style
 from recorder import Recorder
 
 
@@ -81,4 +82,100 @@ def test_an_unsigned_schema_1_image_is_told_as_well(regtag, serve, shelf, media_
 
     assert result.status == 11, result
     result.complaint(f"{server.host}/repo:old", "schema 1")
+    assert server.uploads == []
+
+
+# ---- A registry that compares each line of Accept with one media type, as old ones did
+
+CONVERTED = {
+    "schema1": answer(
+        200,
+        UNSIGNED,
+        f"Content-Type: {SCHEMA1}",
+        f"Docker-Content-Digest: {digest_of(UNSIGNED)}",
+    ),
+    "schema1_as_json": answer(200, UNSIGNED, "Content-Type: application/json"),
+    "406": answer(406),
+}
+LINE_READERS = pytest.mark.parametrize("what", CONVERTED)
+
+
+@pytest.fixture
+def modern(shelf):
+    """With the image "modern", and one that it may be compared with."""
+    shelf.put("repo", "modern", DOCKER_MANIFEST, docker_style(docker_manifest()))
+    return shelf
+
+
+@pytest.fixture
+def line_reader(serve, modern):
+    """line_reader(answer to all that do not have the media type on a line of its own)"""
+
+    def start(converted):
+        def respond(request):
+            asks = request.method in ("GET", "HEAD") and request.path.endswith("/modern")
+            if asks and DOCKER_MANIFEST not in request.values("Accept"):
+                return bodiless(converted) if request.method == "HEAD" else converted
+            return modern(request)
+
+        return serve(respond)
+
+    return start
+
+
+def lines(server):
+    """METHOD TAG of each request, and how many lines its Accept has."""
+    return [
+        f"{one.method} {one.path.rsplit('/')[-1]} {len(one.values('Accept'))}"
+        for one in server.requests
+    ]
+
+
+@LINE_READERS
+def test_accept_is_understood_on_several_lines(regtag, line_reader, modern, what):
+    server = line_reader(CONVERTED[what])
+
+    result = regtag("tag", f"{server.host}/repo:modern", "new")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert modern.manifests["repo", "new"] == modern.manifests["repo", "modern"]
+    asked = [line for line in lines(server) if line.startswith("GET modern")]
+    assert asked == ["GET modern 1", "GET modern 7"]
+    assert server.requests[-1].method == "PUT" and len(server.requests) == 4
+
+
+@LINE_READERS
+@pytest.mark.parametrize("verb", ["digest", "manifest"])
+def test_it_is_read_as_well(regtag, line_reader, modern, what, verb):
+    document = modern.document("repo", "modern")
+    server = line_reader(CONVERTED[what])
+
+    result = regtag(verb, f"{server.host}/repo:modern")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert result.out == (document if verb == "manifest" else digest_of(document).encode() + b"\n")
+
+
+def test_several_lines_are_kept_where_they_help(regtag, line_reader, modern):
+    modern.put("repo", "new", *modern.manifests["repo", "old"])
+    server = line_reader(CONVERTED["schema1"])
+    server.requests.clear()
+
+    result = regtag("tag", "--confirm", f"{server.host}/repo:modern", "new")
+
+    assert (result.status, result.err) == (0, b""), result
+    assert lines(server)[-1] == "HEAD new 7"
+
+
+@pytest.mark.parametrize("what", CONVERTED)
+def test_what_both_forms_fail_for_is_asked_for_twice(regtag, serve, shelf, what):
+    converted = CONVERTED[what]
+    shelf.instead["GET"] = lambda request: converted
+    server = serve(shelf)
+
+    result = regtag("tag", f"{server.host}/repo:old", "new")
+
+    assert result.status == (9 if what == "406" else 11), result
+    asked = [line for line in lines(server) if line.startswith("GET")]
+    assert asked == ["GET old 1", "GET old 7"]
     assert server.uploads == []

@@ -28,6 +28,13 @@ REFUSALS = {
     "502_in_html": (answer(502, b"<html>Bad Gateway</html>", "Content-Type: text/html"), 17),
     "503": (answer(503, b"", "Retry-After: 60"), 17),
     "504": (answer(504), 17),
+    "402": (errors(402, "DENIED", "the plan has ended"), 4),
+    "410": (errors(410, "NAME_UNKNOWN", "moved out"), 3),
+    "412_of_a_policy": (errors(412, "PROJECTPOLICYVIOLATION", "5 vulnerabilities"), 4),
+    "423": (errors(423, "LOCKED", "under maintenance"), 4),
+    "451": (errors(451, "DENIED", "not in this country"), 4),
+    "501": (errors(501, "UNSUPPORTED", "The operation is unsupported."), 1),
+    "522_of_cloudflare": (answer(522, b"error code: 522"), 17),
     "a_status_nobody_knows": (answer(599, b"", reason="Odd"), 17),
     "418": (answer(418), 9),
 }
@@ -68,9 +75,32 @@ REFUSED_UPLOADS = {
         ),
         13,
     ),
+    "400_of_nexus": (
+        b"".join(
+            [
+                b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n",
+                b"Content-Length: 139\r\n\r\n",
+                b'{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"blob upload invalid",',
+                b'"detail":"Repository does not allow updating assets: docker"}]}\n ',
+            ]
+        ),
+        13,
+    ),
+    "400_of_a_blob": (errors(400, "BLOB_UPLOAD_INVALID", "blob upload invalid"), 1),
     "401": (errors(401, "UNAUTHORIZED"), 4),
+    "402": (errors(402, "DENIED", "the plan has ended"), 4),
     "403": (errors(403, "DENIED"), 4),
+    "403_protected": (errors(403, "DENIED", "Tag new is protected"), 13),
+    "403_protected_tag": (errors(403, "DENIED", "cannot push to a protected tag"), 13),
+    "403_immutable": (errors(403, "TAG_IMMUTABLE", ""), 13),
+    "403_of_a_protected_resource": (errors(403, "DENIED", "the resource is protected"), 4),
+    "403_of_a_page": (answer(403, b"<html><title>Forbidden</title>protected tag</html>"), 4),
     "404": (errors(404, "NAME_UNKNOWN"), 3),
+    "410": (errors(410, "NAME_UNKNOWN"), 3),
+    "423_locked": (errors(423, "LOCKED", "the tag is locked"), 13),
+    "451": (errors(451, "DENIED"), 4),
+    "501_of_gitea": (errors(501, "UNSUPPORTED", "The operation is unsupported."), 13),
+    "520_of_cloudflare": (answer(520), 17),
     "429": (errors(429, "TOOMANYREQUESTS", "", "Retry-After: 60"), 14),
     "500": (errors(500, "UNKNOWN"), 17),
     "503": (answer(503), 17),
@@ -105,6 +135,78 @@ def test_an_immutable_tag_that_points_there_already_is_no_failure(regtag, serve,
     assert [row[2] for row in result.rows] == ["unchanged"]
     assert server.uploads == []
     assert shelf.document("repo", "new") == document
+
+
+REASONS = {
+    "402": (errors(402, "DENIED", "the plan has ended"), "payment", "the plan has ended"),
+    "410": (errors(410, "NAME_UNKNOWN", "moved out"), "no such", "moved out"),
+    "412": (
+        errors(412, "PROJECTPOLICYVIOLATION", "image with 5 vulnerabilities cannot be pulled"),
+        *["policy", "PROJECTPOLICYVIOLATION", "5 vulnerabilities"],
+    ),
+    "423": (errors(423, "LOCKED", "under maintenance"), "locked", "under maintenance"),
+    "451": (errors(451, "DENIED", "not in this country"), "legal", "not in this country"),
+    "501": (errors(501, "UNSUPPORTED", "not here"), "does not support", "not here"),
+    "a_detail": (
+        answer(403, b'{"errors":[{"code":"DENIED","message":"no","detail":"ask the owner"}]}'),
+        *["DENIED: no: ask the owner"],
+    ),
+    "no_list": (answer(403, b'{"code":"DENIED","message":"no way"}'), "DENIED: no way"),
+}
+
+
+@pytest.mark.parametrize("what", REASONS)
+@pytest.mark.parametrize("verb", ["digest", "manifest"])
+def test_the_reason_is_told(regtag, serve, verb, what):
+    """To a HEAD it has no words: a GET fetches them."""
+    refusal, *words = REASONS[what]
+    server = serve(lambda request: bodiless(refusal) if request.method == "HEAD" else refusal)
+
+    result = regtag(*VERBS[verb](server.host))
+
+    assert "try again later" not in result.complaint(*words)
+
+
+@pytest.mark.parametrize("what", ["400_of_nexus", "501_of_gitea", "403_immutable"])
+def test_the_reason_of_a_refused_upload_is_told(regtag, serve, shelf, what):
+    shelf.instead["PUT"] = lambda request: REFUSED_UPLOADS[what][0]
+    server = serve(shelf)
+
+    result = regtag("tag", f"{server.host}/repo:old", "new")
+
+    words = {
+        "400_of_nexus": "does not allow updating assets: docker",
+        "501_of_gitea": "does not support",
+        "403_immutable": "TAG_IMMUTABLE",
+    }
+    assert "try again later" not in result.complaint(words[what])
+    assert len(server.uploads) == 1
+
+
+@pytest.mark.parametrize("status", [520, 521, 522, 523, 524, 530])
+def test_what_cloudflare_says_of_a_registry_may_pass(regtag, serve, shelf, document, status):
+    def once(request):
+        first = [one.method for one in server.requests].count(request.method) == 1
+        return bodiless(answer(status)) if first else shelf.usual(request)
+
+    shelf.instead = {method: once for method in ("GET", "HEAD", "PUT")}
+    server = serve(shelf)
+
+    result = regtag("tag", f"{server.host}/repo:old", "new", retries=2)
+
+    assert (result.status, result.err) == (0, b""), result
+    assert shelf.document("repo", "new") == document
+
+
+@pytest.mark.parametrize("status", [525, 526, 527])
+def test_what_will_not_pass_is_not_asked_again(regtag, serve, shelf, status):
+    shelf.instead["GET"] = lambda request: answer(status)
+    server = serve(shelf)
+
+    result = regtag("manifest", f"{server.host}/repo:old", retries=2)
+
+    assert result.status == 17, result
+    assert len(server.requests) == 1
 
 
 def test_a_server_that_fails_once_may_be_asked_again(regtag, serve, shelf, document):

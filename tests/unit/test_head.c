@@ -2,7 +2,7 @@
 #include "run.h"
 
 /* What a HEAD may be answered with where a GET finds the tag. */
-static const unsigned statuses[] = {400, 403, 404, 405, 406, 410, 415, 501};
+static const unsigned statuses[] = {400, 402, 403, 404, 405, 406, 410, 412, 415, 423, 451, 501};
 
 /* Whether that is because of the method, so that it is no use to send another one. */
 static bool is_unsupported(unsigned status)
@@ -248,7 +248,7 @@ static void without_a_guard_a_head_that_is_refused_leads_to_a_get(void **state)
 /* Other answers are none to the question, and a GET would be answered no better. */
 static void other_failures_of_a_head_do_not_lead_to_a_get(void **state)
 {
-    static const unsigned others[] = {409, 412, 418, 429, 500, 503};
+    static const unsigned others[] = {409, 418, 429, 500, 503, 522};
     (void)state;
     for (size_t i = 0; i < COUNT(others); i++) {
         struct run run;

@@ -744,6 +744,58 @@ static void a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed(void *
     finish(&run);
 }
 
+/* ---- Preconditions --------------------------------------------------------------------------- */
+
+/* What a lookup of "new" has stated, and what goes along with the guarded upload behind it. */
+static void a_strong_etag_goes_back_unchanged(void **state)
+{
+#define TEN "xxxxxxxxxx"
+#define FIFTY TEN TEN TEN TEN TEN
+    static const struct {
+        const char *fields, *sent; /* NULL: nothing */
+    } cases[] = {
+        {"", NULL},
+        {"ETag: \"a\"\r\n", "If-Match: \"a\"\r\n"},
+        {"etag:\"\"\r\n", "If-Match: \"\"\r\n"},
+        {"ETag: \"!#$%&'*~\\/W/\"\r\n", "If-Match: \"!#$%&'*~\\/W/\"\r\n"},
+        {"ETag: \"\x80\xff\"\r\n", "If-Match: \"\x80\xff\"\r\n"},
+        {"ETag: \"a\"\r\nETag: \"a\"\r\n", "If-Match: \"a\"\r\n"},
+        {"ETag: \"" FIFTY FIFTY TEN TEN "123456\"\r\n",
+         "If-Match: \"" FIFTY FIFTY TEN TEN "123456\"\r\n"},
+        {"ETag: \"" FIFTY FIFTY TEN TEN "1234567\"\r\n", NULL},
+        {"ETag: W/\"a\"\r\n", NULL},
+        {"ETag: w/\"a\"\r\n", NULL},
+        {"ETag: a\r\n", NULL},
+        {"ETag: *\r\n", NULL},
+        {"ETag:\r\n", NULL},
+        {"ETag: \"\r\n", NULL},
+        {"ETag: \"a\r\n", NULL},
+        {"ETag: a\"\r\n", NULL},
+        {"ETag: 'a'\r\n", NULL},
+        {"ETag: \"a b\"\r\n", NULL},
+        {"ETag: \"a\tb\"\r\n", NULL},
+        {"ETag: \"a\"b\"\r\n", NULL},
+        {"ETag: \"a\", \"b\"\r\n", NULL},
+        {"ETag: \"a\"\r\nETag: \"b\"\r\n", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *guard[] = {digest_of_old()};
+        struct run run;
+        begin(&run);
+        run.wire.manners.fields = cases[i].fields;
+        guard_with(&run, guard, 1);
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        const char *put = strstr(run.wire.log.data, "PUT /v2/a/manifests/new");
+        assert_non_null(put);
+        if (cases[i].sent ? !strstr(put, cases[i].sent) : strstr(run.wire.log.data, "If-Match") != NULL)
+            fail_msg("%s", cases[i].fields);
+        assert_null(strstr(run.wire.log.data, "If-None-Match"));
+        finish(&run);
+    }
+}
+
 /* ---- Where tags do not move ------------------------------------------------------------------ */
 
 static void a_tag_that_must_not_be_moved_and_is_there_is_unchanged(void **state)
@@ -1474,6 +1526,7 @@ int main(void)
         cmocka_unit_test(a_tag_that_nobody_tells_of_is_left_alone_with_a_guard),
         cmocka_unit_test(a_guard_holds_where_the_digest_has_to_be_computed),
         cmocka_unit_test(a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed),
+        cmocka_unit_test(a_strong_etag_goes_back_unchanged),
         cmocka_unit_test(a_tag_that_must_not_be_moved_and_is_there_is_unchanged),
         cmocka_unit_test(a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_moved),
         cmocka_unit_test(an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fails),
