@@ -29,7 +29,7 @@ NAMES = [
 ]
 REGISTRIES = [
     *["Harbor", "Quay", "ECR", "ACR", "GHCR", "GCR", "GitLab", "Artifactory", "Nexus", "zot"],
-    *["distribution 2", "distribution 3", "Docker Hub"],
+    *["distribution 2", "distribution 3", "Docker Hub", "Gitea"],
 ]
 
 
