@@ -26,7 +26,7 @@
  *
  *     client      exchanges, with logins on demand
  *     login       challenges and tokens
- *     exchange    a request, its redirects and its retries
+ *     exchange    a request, its redirects and its retries; exchange_result: what came of it
  *     redirect, retry, pipeline
  *     request     what is asked for, how it may be resent, how it is written
  *     remote      a registry: origin, credentials, connections

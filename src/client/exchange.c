@@ -6,7 +6,6 @@
 #include "client/accept.h"
 #include "client/pipeline.h"
 #include "client/redirect.h"
-#include "http/date.h"
 
 #define AGAIN ((enum exchange_event)(-1))
 #define DRAIN_MAX (64u * 1024) /* bytes of a non-content body to read in order to keep the connection */
@@ -305,13 +304,6 @@ static enum exchange_event send_again(struct exchange *x)
 
 static enum exchange_event on_end(struct exchange *x);
 
-/* Without an answer, and not alone. A manifest and one lookup are no pipeline that needs to be spared. */
-static bool broke_pipeline(const struct exchange *x)
-{
-    const struct transfer *t = &x->transfer;
-    return !t->answered && (t->pipelined || (t->followers > 1 && t->sent));
-}
-
 static enum exchange_event on_failure(struct exchange *x, bool lost)
 {
     const struct context *c = x->remote->context;
@@ -320,7 +312,7 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     REQUIRE(!lost || t->pipelined);
     if (t->answered && x->use != USE_CONTENT) /* status and header are all we need */
         return on_end(x);
-    if (broke_pipeline(x)) {
+    if (pipeline_has_lost(t)) {
         pipeline_broke(x->remote, t->last, lost);
         if (freely || !t->sent)
             return send_again(x);
@@ -458,54 +450,4 @@ bool exchange_is_home(const struct exchange *x)
 {
     struct regtag_origin memory;
     return remote_is_home(x->remote, origin_of(x, &memory));
-}
-
-/* ---- Results --------------------------------------------------------------------------------- */
-
-enum standing exchange_standing(const struct exchange *x)
-{
-    return x->transfer.last ? connection_standing(&x->transfer) : STANDING_FIRM;
-}
-
-bool exchange_may_have_acted(const struct exchange *x)
-{
-    return x->transfer.sent;
-}
-
-bool exchange_is_transient(const struct exchange *x)
-{
-    return failure_is_transient(x->remote->context, x->transfer.cut);
-}
-
-bool exchange_met_end(const struct exchange *x)
-{
-    return x->transfer.stale || (x->request.pipelined && broke_pipeline(x));
-}
-
-uint64_t exchange_retry_after(const struct exchange *x)
-{
-    return x->transfer.answered ? http_retry_after(x->response) : 0;
-}
-
-bool exchange_retry_later(struct exchange *x, const struct error *problem, uint64_t least,
-                          uint64_t *resume)
-{
-    if (!retry_later(x->remote, x->request.attempts, problem, least, resume))
-        return false;
-    x->remote->alone = x->remote->alone || !x->transfer.answered;
-    return true;
-}
-
-/* After a redirect to another origin, name that server: the error is not the registry's. */
-void exchange_explain(const struct exchange *x, struct error *e)
-{
-    char text[300];
-    struct writer who = writer_to(text, sizeof text);
-    struct regtag_origin memory;
-    const struct regtag_origin *o = origin_of(x, &memory);
-    if (x->redirects && !o->registry) {
-        write_authority(&who, o->tls, slice_of(o->host), o->port);
-        write_text(&who, ": ");
-    }
-    answer_error(x->request.meanings, x->response, x->words, written(&who), e);
 }

@@ -10,6 +10,11 @@ bool pipeline_takes(const struct remote *r, const struct connection *c,
            connection_can_pipeline(c, origin);
 }
 
+bool pipeline_has_lost(const struct transfer *t)
+{
+    return !t->answered && (t->pipelined || (t->followers > 1 && t->sent));
+}
+
 /* A connection that has carried some answers of a pipeline may have ended for other reasons. */
 void pipeline_broke(struct remote *r, const struct connection *c, bool lost)
 {

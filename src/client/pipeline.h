@@ -9,6 +9,10 @@
 bool pipeline_takes(const struct remote *r, const struct connection *c,
                     const struct regtag_origin *origin);
 
+/* Whether a request was left without an answer, and not alone. A manifest and one lookup are no pipeline that
+ * needs to be spared. */
+bool pipeline_has_lost(const struct transfer *t);
+
 /* A pipelined request got no answer; `lost`: while another one was at the front. What is learned from that
  * holds for all connections of the remote. */
 void pipeline_broke(struct remote *r, const struct connection *c, bool lost);
