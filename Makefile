@@ -15,6 +15,7 @@
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
+#   make check-all  the same on all targets, for which .ci/run has no time: check, check-targets, check-small
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
@@ -383,6 +384,11 @@ check-small:
 	BUILD=$(OUT) TLS=$(TLS) REGTAG=$(OUT)/small/regtag REGTAG_SMALL=$(OUT)/small/regtag PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py tests/e2e/test_names.py
 
+check-all:
+	+$(MAKE) --no-print-directory check
+	+$(MAKE) --no-print-directory check-targets
+	+$(MAKE) --no-print-directory check-small
+
 # How much of src/embed the tests of the command run.
 coverage:
 	+$(MAKE) --no-print-directory OUT=$(OUT)/coverage CFLAGS='$(CFLAGS) --coverage -O0' $(OUT)/coverage/regtag $(OUT)/coverage/probe
@@ -424,7 +430,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-small clean coverage demo figures help install lint objects packages \
+.PHONY: all amalgamation examples lib probe check check-all check-small clean coverage demo figures help install lint objects packages \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
     $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
