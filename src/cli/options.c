@@ -62,8 +62,7 @@ static const struct option OPTIONS[] = {
     {"once", "", FLAG, AT(once), VERB_ID_WATCH, 0, "end after the first change"},
     {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "one JSON object a line"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
-    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_TAG | VERB_ID_LS | VERB_ID_DELETE, JOBS_MAX,
-     "connections to the registry (4)"},
+    {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX, "connections to the registry (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "how long all of it, or one ask of watch, may take (60)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
@@ -403,7 +402,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->timeout = TIMEOUT_DEFAULT;
     o->stall = STALL_DEFAULT;
     o->retries = RETRIES_DEFAULT;
-    o->jobs = JOBS_DEFAULT;
     o->interval = INTERVAL_DEFAULT;
     o->jitter = JITTER_DEFAULT;
     if (argc < 2) {
@@ -413,6 +411,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->verb = verb_find(argv[1]);
     if (!o->verb)
         return read_without_verb(o, argc, argv, e);
+    o->jobs = o->verb->id & JOBS_VERBS ? JOBS_DEFAULT : 1;
     return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e) &&
            check_guards(o, e);
 }

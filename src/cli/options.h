@@ -58,6 +58,7 @@ struct options {
 #define JITTER_DEFAULT 10   /* percent */
 #define RETRIES_DEFAULT 4
 #define JOBS_MAX (REGTAG_CONNECTIONS_MAX - 1) /* one connection is for other servers */
+#define JOBS_VERBS (VERB_ID_TAG | VERB_ID_LS | VERB_ID_DELETE)
 #define JOBS_DEFAULT (JOBS_MAX < 4 ? JOBS_MAX : 4)
 
 /* Reads argv, and reorders it so that the arguments stand together. False, and e set with REGTAG_E_USAGE,
