@@ -120,7 +120,7 @@ function hidden(line) {
     if (line ~ /^extern /)
         return "" # its definition stands before all that use it
     if (line !~ /^(static|typedef) / && line !~ /[^a-z_0-9]regtag_[a-z_0-9]+\(/ &&
-        (line ~ /^[a-z][A-Za-z_0-9 ]*[ *][a-z_0-9]+\(/ || line ~ /^const .* = /))
+        (line ~ /^[a-z][A-Za-z_0-9 ]*[ *][a-z_0-9]+\(/ || line ~ /^const .* =( |$)/))
         return "REGTAG_PRIVATE " line
     return line
 }
