@@ -171,6 +171,21 @@ static enum auth_step denied(const struct auth *a, struct error *e, const char *
     return AUTH_DENIED;
 }
 
+static enum auth_step not_taken(struct auth *a, struct error *e)
+{
+    const struct regtag_credentials *c = a->credentials;
+    a->refused = auth_is_unproven(a);
+    return denied(a, e,
+                  is_set(c->user) || is_set(c->identity_token)
+                      ? "the registry does not take these credentials, or they do not allow it"
+                      : "the registry wants credentials, and none are known for it");
+}
+
+bool auth_is_refused(struct auth *a, struct error *e)
+{
+    return a->refused && not_taken(a, e) == AUTH_DENIED;
+}
+
 enum auth_step auth_challenged(struct auth *a, const struct regtag_config *config,
                                const struct regtag_origin *origin, const struct http_response *response,
                                bool repeated, struct error *e)
@@ -180,11 +195,8 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
 
     if (is_set(c->bearer_token))
         return denied(a, e, "the registry does not take the bearer token that was given");
-    if (repeated)
-        return denied(a, e,
-                      is_set(c->user) || is_set(c->identity_token)
-                          ? "the registry does not take these credentials, or they do not allow it"
-                          : "the registry wants credentials, and none are known for it");
+    if (repeated || (a->scheme == AUTH_BASIC && o.basic))
+        return not_taken(a, e);
     if (!o.bearer && !o.basic && !a->pinged)
         return AUTH_PING;
     if (o.bearer && (o.realm.size || !o.basic)) {
@@ -197,13 +209,14 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     if (!is_set(c->user))
         return denied(a, e, "the registry wants a user and a password, and none are known for it");
     a->scheme = AUTH_BASIC;
+    a->proven = false;
     a->logins++;
     return AUTH_REPEAT;
 }
 
 bool auth_expects_challenge(const struct auth *a)
 {
-    return a->scheme == AUTH_UNKNOWN &&
+    return a->scheme == AUTH_UNKNOWN && !a->proven &&
            (is_set(a->credentials->user) || is_set(a->credentials->identity_token));
 }
 

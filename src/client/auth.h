@@ -24,7 +24,8 @@ struct auth {
     const struct regtag_credentials *credentials;
     enum auth_scheme scheme;    /* used for every request to the registry */
     unsigned logins;            /* so far */
-    bool proven;                /* the registry has answered otherwise than by 401 */
+    bool proven;                /* it has answered otherwise than by 401 since the last one */
+    bool refused;               /* the password, while unproven */
     bool pinged;                /* /v2/ was already asked for a challenge */
     bool by_get;                /* the token server does not support POST */
     uint64_t expires;           /* when to stop using the token, in milliseconds; UINT64_MAX: never */
@@ -60,11 +61,15 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
  * knows. */
 void auth_denied(const struct auth *a, struct error *e, const char *text);
 
-/* Whether to expect a 401: there are credentials, but the scheme is not known yet. */
+/* Whether to expect a 401: there are credentials, but no request has been answered, and so the scheme is not known
+ * yet. */
 bool auth_expects_challenge(const struct auth *a);
 
 /* Whether a password is being tried out: many requests with a wrong one may lock the account. */
 bool auth_is_unproven(const struct auth *a);
+
+/* Whether the password was refused before any request was accepted with it; sets e. It is not tried again. */
+bool auth_is_refused(struct auth *a, struct error *e);
 
 /* Whether the current token has expired. */
 bool auth_has_expired(const struct auth *a, uint64_t now);

@@ -33,7 +33,7 @@ void client_rest(struct client *c)
 
 void client_again(struct client *c)
 {
-    c->remote.auth.pinged = false;
+    c->remote.auth.pinged = c->remote.auth.refused = false;
     c->remote.pause = 0;
 }
 
@@ -160,6 +160,17 @@ static enum exchange_event step_login(struct client *c, struct exchange *x)
     return EXCHANGE_END;
 }
 
+/* A password that the registry has refused is not sent again, for any request. */
+static bool is_in_vain(struct client *c, struct exchange *x)
+{
+    struct auth *a = &x->remote->auth;
+    if (!a->refused || x->state != EXCHANGE_PENDING || x->request.to_token_server ||
+        !exchange_is_home(x))
+        return false;
+    error_clear(&c->context.error);
+    return auth_is_refused(a, &c->context.error);
+}
+
 enum exchange_event client_step(struct client *c, struct exchange *x, struct slice *part)
 {
     for (;;) {
@@ -169,6 +180,8 @@ enum exchange_event client_step(struct client *c, struct exchange *x, struct sli
         }
         if (waits_for_login(c, x))
             return EXCHANGE_WAIT;
+        if (is_in_vain(c, x))
+            return refused(x);
         enum exchange_event event = c->logging_in == x ? step_login(c, x) : EXCHANGE_END;
         if (event != EXCHANGE_END)
             return event;

@@ -340,7 +340,8 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         return on_failure(x, false);
     }
     retry_note_pace(x->remote, x->response, exchange_is_home(x) && !x->request.to_token_server);
-    x->remote->auth.proven = x->remote->auth.proven || (status != 401 && exchange_is_home(x));
+    if (status != 401 && x->login == x->remote->auth.logins && exchange_is_home(x))
+        x->remote->auth.proven = true;
     if (!x->remote->answer_time && x->timed)
         x->remote->answer_time = (unsigned)(x->remote->context->now - x->moved);
     x->use = use_of(x, status);

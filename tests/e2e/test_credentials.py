@@ -277,6 +277,29 @@ def test_a_refused_password_is_not_tried_for_ever(account, server):
     assert server.uploads == []
 
 
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+def test_a_password_is_tried_out_by_few_where_only_writing_needs_it(
+    account, serve, shelf, document, password, right
+):
+    def allows(authorization, _, action):
+        return action == "pull" or user_and_password(authorization) == (USER, password)
+
+    server = serve(Gate(shelf, allows, 'Basic realm="the tests"'))
+    account.docker_config(auths(server.host, USER, password if right else secret("wrong")))
+    names = [f"v{number}" for number in range(40)]
+
+    result = account("tag", f"{server.host}/repo:old", *names)
+
+    tried = [request for request in server.uploads if request.value("Authorization")]
+    if right:
+        assert result.status == 0, result
+        assert all(shelf.document("repo", name) == document for name in names)
+    else:
+        assert result.status == 4, result
+        assert len(result.rows) == 40
+        assert len(tried) <= 2
+
+
 def test_a_registry_that_asks_for_nothing_gets_nothing(account, serve, shelf, password):
     server = serve(shelf)
     account.docker_config(auths(server.host, USER, password))
