@@ -15,7 +15,8 @@
 #   make demo       shows it at work: starts a registry, puts an image in it, tags the image
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
-#   make check-all  the same on all targets, for which .ci/run has no time: check, check-targets, check-small
+#   make check-all  all that .ci/run has no time for: check, also with sanitizers, check-targets on all targets,
+#                   their sizes, check-small
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
@@ -34,6 +35,7 @@
 #   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
+#   QUICK=1                         with SAN: leaves out the tests that are marked as slow
 #   V=1                             shows the commands whole
 #   CACHE                           where downloads are kept: ~/.cache/regtag
 #   JSMN_DIR, MBEDTLS_DIR, MUSL_DIR the sources of jsmn 1.1, mbedTLS 3.6 and, for TARGET, musl 1.2,
@@ -375,7 +377,7 @@ toolchain: | packages
 # ---- Tests and measurements ------------------------------------------------------------------
 
 check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
-	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
+	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(QUICK) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
 # way of looking names up.
@@ -386,7 +388,9 @@ check-small:
 
 check-all:
 	+$(MAKE) --no-print-directory check
+	+$(MAKE) --no-print-directory check SAN=address,undefined
 	+$(MAKE) --no-print-directory check-targets
+	tests/targets/budget
 	+$(MAKE) --no-print-directory check-small
 
 # How much of src/embed the tests of the command run.

@@ -95,6 +95,7 @@ def only(number, greeting):
     return lambda connection: greeting if connection == number else b""
 
 
+@pytest.mark.slow
 @needs_tls
 @pytest.mark.parametrize("forgery", FORGERIES)
 @pytest.mark.parametrize("verb", VERBS)

@@ -679,6 +679,7 @@ def test_a_line_that_nobody_has_written_stops_undo(tag, undo, server, shelf, jou
     assert at(shelf) == new
 
 
+@pytest.mark.slow
 def test_a_journal_is_read_wherever_it_was_torn(tag, undo, server, shelf, journal, old, new):
     """Cut after each byte, which is what a power cut may do; then it is gone on with."""
     tag("old", "new")
@@ -781,6 +782,7 @@ def killable(request, server, shelf, journal, old):
     return [verb, "--journal", journal.path, image, *more], name, before, reset
 
 
+@pytest.mark.slow
 def test_a_move_that_is_killed_anywhere_can_be_undone(
     strace, undo, server, shelf, journal, killable
 ):
@@ -809,6 +811,7 @@ def test_a_move_that_is_killed_anywhere_can_be_undone(
     assert 0 < moved < len(calls)
 
 
+@pytest.mark.slow
 def test_an_undo_that_is_killed_anywhere_is_gone_on_with(
     strace, regtag, undo, server, shelf, journal, killable
 ):

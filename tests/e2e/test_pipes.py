@@ -76,6 +76,7 @@ WAITED_FOR = {
 }
 
 
+@pytest.mark.slow
 @needs_tls
 @pytest.mark.parametrize("what", WAITED_FOR)
 def test_a_pipe_is_waited_for_until_the_deadline(account, site, client_certificate, silent, what):

@@ -524,6 +524,7 @@ def test_trouble_with_uploads_ends_at_the_deadline(regtag, serve, shelf, timed, 
     assert len(server.uploads) >= 2
 
 
+@pytest.mark.slow
 def test_a_bad_day_ends_well(regtag, serve, shelf, document):
     """Slow down, resets, stalls, errors, on every second connection; and in between it answers."""
     troubles = [

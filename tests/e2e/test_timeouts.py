@@ -51,6 +51,7 @@ def slow_login(account):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("eaten", [0, EATEN], ids=["at_once", "after_a_while"])
 def test_the_timeout_that_was_given_is_named(slow_login, stalled, verb, eaten):
@@ -129,9 +130,9 @@ def test_names_for_which_there_is_no_time_left_are_told_the_same(slow_login, ser
     )
 
     told = [row[2] for row in result.rows]
-    assert told[0] == "created" and told[2] in ("failed", "uncertain"), result
-    assert len(result.complaints) == 2
-    for tag, line in zip(("two", "three"), result.complaints, strict=True):
+    assert told[0] in ("created", "uncertain") and told[2] in ("failed", "uncertain"), result
+    bad = [tag for tag, one in zip(("one", "two", "three"), told, strict=True) if one != "created"]
+    for tag, line in zip(bad, result.complaints, strict=True):
         assert f"{server.host}/repo:{tag}" in line
         assert set(named(line)) <= {3}, line
 

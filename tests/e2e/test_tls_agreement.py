@@ -14,7 +14,7 @@ from images import OCI_MANIFEST
 from tls_server import Raw, server_context
 
 pytest_plugins = ["tls_fixtures"]
-pytestmark = needs_tls
+pytestmark = [needs_tls, pytest.mark.slow]
 
 HOST = "registry.test"
 UNKNOWN = "1.2.3.4 = critical,ASN1:NULL"

@@ -224,6 +224,7 @@ def test_failures_are_waited_for_ever_longer(serve, shelf, watch):
 # ---- For ever
 
 
+@pytest.mark.slow
 def test_memory_and_files_do_not_grow(serve, shelf, watch):
     """The moves of a life, in short: answers, failures, moves, commands."""
     server = serve(shelf)
