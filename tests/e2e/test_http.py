@@ -275,7 +275,7 @@ def test_a_server_that_closes_after_every_answer_is_worked_with(regtag, serve, s
     assert [shelf.document("repo", name) for name in ("one", "two", "three")] == [document] * 3
     # Whether the end is seen before a PUT is sent is a matter of luck; a PUT that meets it is resolved first.
     methods = [request.method for request in server.requests]
-    assert methods[:4] == ["GET", "HEAD", "HEAD", "HEAD"]
+    assert methods[0] == "GET" and methods.count("HEAD") >= 3
     assert methods.count("PUT") == 3
 
 
