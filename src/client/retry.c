@@ -20,9 +20,9 @@ bool failure_is_transient(const struct context *c, bool cut)
     return transient && !c->permanent && c->now < c->deadline;
 }
 
-/* Whether to obey the limit: a request was refused, or requests seem to count. Docker Hub's HEADs don't, and
- * yet what is left falls when others behind the same address pull, though hardly twice in a row. If nothing is
- * left after a single fall, the next request shows whether it counts. */
+/* Whether to obey the limit: a request was refused, or requests seem to count. Docker Hub's HEADs don't, but
+ * other clients behind the same address can lower what is left, though hardly twice in a row. If nothing is left
+ * after it fell once, the next request shows whether it counts. */
 static bool rate_counts(struct remote *r, uint64_t remaining, bool refused)
 {
     bool fell = remaining < r->remaining, same = remaining == r->remaining;

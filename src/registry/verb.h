@@ -43,7 +43,7 @@ struct regtag {
     uint64_t deadline;
     const struct resolve *hashing; /* the only one that computes a digest, or NULL, */
     struct schema_version version; /* and what it reads */
-    unsigned resolve_by_get;       /* look up so many tags without a HEAD, which was of no use */
+    unsigned resolve_by_get;       /* how many more tags to look up by GET, because HEAD was of no use */
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
