@@ -201,9 +201,12 @@ enum regtag_scheme {
  * is exact. */
 #define REGTAG_SIZE(manifest_max, tokens_max, connections)                                              \
     ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX + (connections)*REGTAG_CONNECTION_SIZE_MAX)
-#define REGTAG_STATE_MAX                                                                                \
-    ((REGTAG_CONNECTIONS_MAX > 4 ? 192u : 98u) * 1024) /* bytes: what any operation needs */
-#define REGTAG_CONNECTION_SIZE_MAX (72u * 1024)        /* bytes: the buffers of a connection */
+#if REGTAG_CONNECTIONS_MAX > 4
+#define REGTAG_STATE_MAX (192u * 1024) /* bytes: what any operation needs */
+#else
+#define REGTAG_STATE_MAX (98u * 1024)
+#endif
+#define REGTAG_CONNECTION_SIZE_MAX (72u * 1024) /* bytes: the buffers of a connection */
 
 struct regtag_config {
     size_t size; /* sizeof(struct regtag_config) */
