@@ -18,6 +18,7 @@ from images import (  # noqa: E402
     DOCKER_MANIFEST,
     OCI_MANIFEST,
     compact,
+    digest_of,
     docker_manifest,
     docker_style,
     oci_manifest,
@@ -146,3 +147,14 @@ def document():
 def other_document():
     """Another image."""
     return OTHER_DOCUMENT
+
+
+@pytest.fixture
+def image(document):
+    """The digest of `repo:old`."""
+    return digest_of(document)
+
+
+@pytest.fixture
+def other(other_document):
+    return digest_of(other_document)

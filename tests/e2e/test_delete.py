@@ -5,7 +5,7 @@ import re
 import pytest
 from accounts import auths
 from fake import CLOSE, RESET, STALL, answer, bodiless, errors
-from images import DOCKER_MANIFEST, OCI_MANIFEST, compact, digest_of, docker_style, oci_manifest
+from images import DOCKER_MANIFEST, OCI_MANIFEST, compact, docker_style, oci_manifest
 from images import docker_manifest
 from recorder import Recorder
 from token_server import Tokens, parameters, password_gate, secret, token_gate
@@ -16,16 +16,6 @@ USER = "somebody"
 
 def methods(server):
     return [request.method for request in server.requests]
-
-
-@pytest.fixture
-def image(document):
-    return digest_of(document)
-
-
-@pytest.fixture
-def other(other_document):
-    return digest_of(other_document)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 from fake import answer, bodiless, errors
-from images import OCI_MANIFEST, digest_of
+from images import OCI_MANIFEST
 from watcher import NEW, OLD, RARELY, point, shell
 
 pytest_plugins = ["watch_fixtures"]
@@ -29,16 +29,6 @@ def ask(watcher, times):
 def asked(server):
     """METHOD TAG of each request."""
     return [f"{request.method} {request.path.rsplit('/')[-1]}" for request in server.requests]
-
-
-@pytest.fixture
-def image(document):
-    return digest_of(document)
-
-
-@pytest.fixture
-def other(other_document):
-    return digest_of(other_document)
 
 
 @pytest.fixture

@@ -24,16 +24,6 @@ def methods(server):
     return [request.method for request in server.requests]
 
 
-@pytest.fixture
-def image(document):
-    return digest_of(document)
-
-
-@pytest.fixture
-def other(other_document):
-    return digest_of(other_document)
-
-
 # ---- What is told
 
 

@@ -30,16 +30,6 @@ WEAK = {
 }
 
 
-@pytest.fixture
-def image(document):
-    return digest_of(document)
-
-
-@pytest.fixture
-def other(other_document):
-    return digest_of(other_document)
-
-
 def stocked(shelf, document, other_document):
     """With `repo:old`, and `repo:new` that is to be moved there from the other image."""
     shelf.put("repo", "old", OCI_MANIFEST, document)

@@ -428,24 +428,33 @@ COMMANDS = {
 }
 
 
+def asking(regtag, root, port, seconds):
+    """The command, on its way to a manifest."""
+    host = f"{NAME}:{port}"
+    options = ["--cacert", root.file, "--timeout", seconds, *reached(host)]
+    return subprocess.Popen(
+        [regtag.path, "manifest", *map(str, options), f"{host}/repo:old"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_for_request(process):
+    for line in process.stdout:
+        if line.startswith(b"Accept: "):
+            return
+
+
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_server_that_wants_something_else_afterwards(regtag, root, certificate, document, what):
     version, command = COMMANDS[what]
     option = "-tls" + version.replace(".", "_")
     reply = answer(200, document, f"Content-Type: {OCI_MANIFEST}")
     with s_server(certificate, option) as (port, process):
-        host = f"{NAME}:{port}"
-        options = ["--cacert", root.file, "--timeout", "10", *reached(host)]
-        with subprocess.Popen(
-            [regtag.path, "manifest", *map(str, options), f"{host}/repo:old"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as client:
+        with asking(regtag, root, port, 10) as client:
             try:
-                for line in process.stdout:
-                    if line.startswith(b"Accept: "):
-                        break
+                wait_for_request(process)
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.write(command)
                     time.sleep(0.3)  # a command is one only if it comes by itself
@@ -465,19 +474,10 @@ def test_another_connection_where_the_server_wants_other_keys(
 ):
     reply = answer(200, document, f"Content-Type: {OCI_MANIFEST}")
     with s_server(certificate, "-tls1_3", connections=2) as (port, process):
-        host = f"{NAME}:{port}"
-        options = ["--cacert", root.file, "--timeout", "20", *reached(host)]
-        with subprocess.Popen(
-            [regtag.path, "manifest", *map(str, options), f"{host}/repo:old"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as client:
+        with asking(regtag, root, port, 20) as client:
             try:
                 for said in (command, reply):
-                    for line in process.stdout:
-                        if line.startswith(b"Accept: "):
-                            break
+                    wait_for_request(process)
                     process.stdin.write(said)
                 out, err = client.communicate(timeout=60)
             finally:
@@ -488,18 +488,9 @@ def test_another_connection_where_the_server_wants_other_keys(
 
 def test_a_server_that_always_wants_other_keys(regtag, root, certificate):
     with s_server(certificate, "-tls1_3") as (port, process):
-        host = f"{NAME}:{port}"
-        options = ["--cacert", root.file, "--timeout", "20", *reached(host)]
-        with subprocess.Popen(
-            [regtag.path, "manifest", *map(str, options), f"{host}/repo:old"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as client:
+        with asking(regtag, root, port, 20) as client:
             try:
-                for line in process.stdout:
-                    if line.startswith(b"Accept: "):
-                        break
+                wait_for_request(process)
                 process.stdin.write(b"k\n")
                 out, err = client.communicate(timeout=60)
             finally:
