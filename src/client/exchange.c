@@ -61,10 +61,10 @@ static void release_location(const struct exchange *x)
 void exchange_cancel(struct exchange *x)
 {
     connection_withdraw(&x->transfer);
-    if (x->remote)
+    if (x->remote) {
         remote_unclaim(x->remote, &x->transfer);
-    if (x->remote)
         release_location(x);
+    }
     if (x->state == EXCHANGE_PENDING || x->state == EXCHANGE_SENT)
         ENTER("exchange", x->state, EXCHANGE_OVER);
 }
