@@ -75,8 +75,8 @@ class Board:
 
 
 @pytest.fixture
-def board(regtag, busybox, image, tmp_path):
-    return Board(tmp_path, busybox, regtag, image)
+def board(regtag, busybox, watched, tmp_path):
+    return Board(tmp_path, busybox, regtag, watched)
 
 
 @pytest.fixture
@@ -192,11 +192,11 @@ def test_systemd_takes_the_unit(regtag, board, tmp_path):
     assert (found.returncode, found.stdout) == (0, b"")
 
 
-def test_what_systemd_would_start_does_its_work(regtag, board, image, shelf):
+def test_what_systemd_would_start_does_its_work(regtag, board, watched, shelf):
     """ExecStart with the variables of the unit and its files, as systemd puts them in."""
     text = unit(regtag, board)
     line = re.search("^ExecStart=(.*)$", text, re.MULTILINE)[1]
-    known = {"IMAGE": image, **dict(re.findall("^Environment=([A-Z]+)=(.*)$", text, re.MULTILINE))}
+    known = {"IMAGE": watched, **dict(re.findall("^Environment=([A-Z]+)=(.*)$", text, re.MULTILINE))}
     command = [
         re.sub(r"\$\{(\w+)\}", lambda name: known[name[1]], word) for word in shlex.split(line)
     ]

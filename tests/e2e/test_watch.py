@@ -83,8 +83,8 @@ def test_a_real_registry_moves_appears_and_disappears(start_registry, watch):
     assert len(watcher.err.all()) == 1
 
 
-def test_what_does_not_move_is_not_told(server, image, watch):
-    watcher = watch(image, *RARELY)
+def test_what_does_not_move_is_not_told(server, watched, watch):
+    watcher = watch(watched, *RARELY)
     for count in range(1, 6):
         until(lambda count=count: len(server.requests) >= count, "a request")
         watcher.ask_now()
@@ -93,8 +93,8 @@ def test_what_does_not_move_is_not_told(server, image, watch):
     assert watcher.moves() == []
 
 
-def test_it_asks_by_itself(server, shelf, image, watch):
-    watcher = watch(image, "--interval", "1")
+def test_it_asks_by_itself(server, shelf, watched, watch):
+    watcher = watch(watched, "--interval", "1")
     watcher.err.next("watching")
 
     point(shelf, OTHER_DOCUMENT)
@@ -112,9 +112,9 @@ def test_it_asks_by_itself(server, shelf, image, watch):
     ],
     ids=["nothing", "the_same", "another", "absent"],
 )
-def test_from_says_what_is_here(server, image, watch, options, moves):
-    watcher = watch(image, *RARELY, *options)
-    watcher.err.next(f"watching {image}, now at {OLD}")
+def test_from_says_what_is_here(server, watched, watch, options, moves):
+    watcher = watch(watched, *RARELY, *options)
+    watcher.err.next(f"watching {watched}, now at {OLD}")
     watcher.ask_now()
     until(lambda: len(server.requests) >= 2, "the second request")
 
@@ -128,9 +128,9 @@ def test_from_says_what_is_here(server, image, watch, options, moves):
     [[[], []], [["--from", OLD], [(OLD, "-")]], [["--from", "absent"], []]],
     ids=["nothing", "another", "absent"],
 )
-def test_a_tag_that_is_not_there_at_first(server, shelf, image, watch, options, moves):
+def test_a_tag_that_is_not_there_at_first(server, shelf, watched, watch, options, moves):
     point(shelf, None)
-    watcher = watch(image, *RARELY, *options)
+    watcher = watch(watched, *RARELY, *options)
     assert watcher.err.next("watching").endswith("is not there yet")
     point(shelf, OTHER_DOCUMENT)
     watcher.ask_now()
@@ -141,8 +141,8 @@ def test_a_tag_that_is_not_there_at_first(server, shelf, image, watch, options, 
     assert watcher.moves() == [*moves, ("-", NEW)]
 
 
-def test_json(server, shelf, image, watch):
-    watcher = watch(image, *RARELY, "--json", "--from", "absent")
+def test_json(server, shelf, watched, watch):
+    watcher = watch(watched, *RARELY, "--json", "--from", "absent")
     watcher.out.next("created")
     for document, word in ((OTHER_DOCUMENT, "moved"), (None, "deleted")):
         point(shelf, document)
@@ -151,7 +151,7 @@ def test_json(server, shelf, image, watch):
 
     watcher.end()
 
-    common = {"reference": image, "status": 0}
+    common = {"reference": watched, "status": 0}
     assert [json.loads(line) for line in watcher.out.all()] == [
         {**common, "digest": OLD, "result": "created", "previous": None},
         {**common, "digest": NEW, "result": "moved", "previous": OLD},
@@ -159,8 +159,8 @@ def test_json(server, shelf, image, watch):
     ]
 
 
-def test_once_ends_with_the_first_move(server, shelf, image, watch):
-    watcher = watch(image, *RARELY, "--once")
+def test_once_ends_with_the_first_move(server, shelf, watched, watch):
+    watcher = watch(watched, *RARELY, "--once")
     watcher.err.next("watching")
     point(shelf, OTHER_DOCUMENT)
     watcher.ask_now()
@@ -169,15 +169,15 @@ def test_once_ends_with_the_first_move(server, shelf, image, watch):
     assert watcher.moves() == [(OLD, NEW)]
 
 
-def test_quiet_tells_moves_and_nothing_else(server, image, watch):
-    watcher = watch(image, "-q", "--once", "--from", "absent")
+def test_quiet_tells_moves_and_nothing_else(server, watched, watch):
+    watcher = watch(watched, "-q", "--once", "--from", "absent")
 
     assert watcher.status() == 0
     assert (watcher.moves(), watcher.err.all()) == ([("-", OLD)], [])
 
 
-def test_verbose_tells_each_ask(server, image, watch):
-    watcher = watch(image, *RARELY, "-v")
+def test_verbose_tells_each_ask(server, watched, watch):
+    watcher = watch(watched, *RARELY, "-v")
     for _ in range(3):
         watcher.err.next("* asks")
         watcher.err.next("> HEAD /v2/repo/manifests/old")
@@ -189,31 +189,31 @@ def test_verbose_tells_each_ask(server, image, watch):
 # ---- COMMAND
 
 
-def test_command_gets_to_know_the_move(server, image, watch, tmp_path):
+def test_command_gets_to_know_the_move(server, watched, watch, tmp_path):
     script = 'printf "%s\\n" "$REGTAG_IMAGE" "$REGTAG_OLD" "$REGTAG_NEW" "$0" "$@"'
     watcher = watch(
-        image, "--once", "--from", NEW, command=[*shell(script), "zero", "-v", "--", "b"]
+        watched, "--once", "--from", NEW, command=[*shell(script), "zero", "-v", "--", "b"]
     )
 
     assert watcher.status() == 0
-    assert watcher.out.all() == [f"{NEW}\t{OLD}", image, NEW, OLD, "zero", "-v", "--", "b"]
+    assert watcher.out.all() == [f"{NEW}\t{OLD}", watched, NEW, OLD, "zero", "-v", "--", "b"]
 
 
 @pytest.mark.parametrize("appears", [True, False])
-def test_nothing_is_empty_for_command(server, shelf, image, watch, appears):
+def test_nothing_is_empty_for_command(server, shelf, watched, watch, appears):
     if not appears:
         point(shelf, None)
     given = "absent" if appears else OLD
     script = 'echo "[$REGTAG_OLD] [$REGTAG_NEW]"'
 
-    watcher = watch(image, "--once", "--from", given, command=shell(script))
+    watcher = watch(watched, "--once", "--from", given, command=shell(script))
 
     assert watcher.status() == 0
     assert watcher.out.all()[1] == (f"[] [{OLD}]" if appears else f"[{OLD}] []")
 
 
-def test_command_is_run_for_each_move_and_only_then(server, shelf, image, watch):
-    watcher = watch(image, *RARELY, command=shell('echo "ran $REGTAG_OLD $REGTAG_NEW"'))
+def test_command_is_run_for_each_move_and_only_then(server, shelf, watched, watch):
+    watcher = watch(watched, *RARELY, command=shell('echo "ran $REGTAG_OLD $REGTAG_NEW"'))
     watcher.err.next("watching")
     watcher.ask_now()
     until(lambda: len(server.requests) >= 2, "a request")
@@ -230,7 +230,7 @@ def test_command_is_run_for_each_move_and_only_then(server, shelf, image, watch)
 SECRETS = {"REGTAG_USER": "somebody", "REGTAG_PASSWORD": "secret-1", "REGTAG_TOKEN": ""}
 
 
-def test_command_gets_nothing_of_ours(server, image, watch, tmp_path):
+def test_command_gets_nothing_of_ours(server, watched, watch, tmp_path):
     script = "\n".join(
         [
             "env",
@@ -244,7 +244,7 @@ def test_command_gets_nothing_of_ours(server, image, watch, tmp_path):
     limits = ["sh", "-c", 'ulimit -S -c 1000; ulimit -H -c 2000; exec "$@"', "sh"]
 
     watcher = watch(
-        image, "--once", "--from", "absent", before=limits, command=shell(script), env=env
+        watched, "--once", "--from", "absent", before=limits, command=shell(script), env=env
     )
 
     assert watcher.status() == 0
@@ -264,30 +264,30 @@ def signals(lines):
     return [line for line in lines if line.startswith(("SigBlk", "SigIgn"))]
 
 
-def test_signals_are_to_command_what_they_usually_are(server, image, watch):
+def test_signals_are_to_command_what_they_usually_are(server, watched, watch):
     command = ["cat", "/proc/self/status"]  # a shell would make it right by itself
     usual = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=as_in_the_foreground
     ).stdout
 
-    watcher = watch(image, "--once", "--from", "absent", command=command)
+    watcher = watch(watched, "--once", "--from", "absent", command=command)
 
     assert watcher.status() == 0
     assert len(signals(usual.splitlines())) == 2
     assert signals(watcher.out.all()) == signals(usual.splitlines())
 
 
-def test_a_reader_that_leaves_ends_command_as_usual(server, image, watch):
-    watcher = watch(image, "--once", "--from", "absent", command=shell("yes | head -1"))
+def test_a_reader_that_leaves_ends_command_as_usual(server, watched, watch):
+    watcher = watch(watched, "--once", "--from", "absent", command=shell("yes | head -1"))
 
     assert watcher.status() == 0
-    assert watcher.err.all() == [f"regtag: watching {image}, now at {OLD}"]
+    assert watcher.err.all() == [f"regtag: watching {watched}, now at {OLD}"]
 
 
-def test_a_command_that_fails_is_told_once_and_run_again(server, shelf, image, watch, tmp_path):
+def test_a_command_that_fails_is_told_once_and_run_again(server, shelf, watched, watch, tmp_path):
     works = tmp_path / "works"
     script = f'test -e {works} || s=9; echo "ran $REGTAG_OLD $REGTAG_NEW"; exit $s'
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script))
+    watcher = watch(watched, *RARELY, "--from", "absent", command=shell(script))
     for _ in range(3):
         watcher.out.next(f"ran  {OLD}")
         watcher.ask_now()
@@ -314,8 +314,8 @@ def test_a_command_that_fails_is_told_once_and_run_again(server, shelf, image, w
     assert told == ["regtag: sh ended with status 9; it is run again at the next ask"] * 2
 
 
-def test_a_move_back_to_what_is_here_needs_no_command(server, shelf, image, watch):
-    watcher = watch(image, *RARELY, command=shell("echo ran; exit 1"))
+def test_a_move_back_to_what_is_here_needs_no_command(server, shelf, watched, watch):
+    watcher = watch(watched, *RARELY, command=shell("echo ran; exit 1"))
     watcher.err.next("watching")
     point(shelf, OTHER_DOCUMENT)
     watcher.ask_now()
@@ -344,8 +344,8 @@ def test_a_move_back_to_what_is_here_needs_no_command(server, shelf, image, watc
     ],
     ids=["well", "7", "255", "signal", "no_file", "not_in_path", "no_program"],
 )
-def test_with_once_the_status_of_command_is_ours(server, image, watch, command, status, word):
-    watcher = watch(image, "-q", "--once", "--from", "absent", command=command)
+def test_with_once_the_status_of_command_is_ours(server, watched, watch, command, status, word):
+    watcher = watch(watched, "-q", "--once", "--from", "absent", command=command)
 
     assert watcher.status() == status
     said = watcher.err.all()
@@ -353,11 +353,11 @@ def test_with_once_the_status_of_command_is_ours(server, image, watch, command, 
     assert word is None or (word in said[0] and command[0] in said[0])
 
 
-def test_never_two_at_a_time(server, image, watch, tmp_path):
+def test_never_two_at_a_time(server, watched, watch, tmp_path):
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     watcher = watch(
-        image,
+        watched,
         "--interval",
         "1",
         "--from",
@@ -379,10 +379,10 @@ def test_never_two_at_a_time(server, image, watch, tmp_path):
     assert len(server.requests) == asked + 1
 
 
-def test_what_command_leaves_in_the_background_is_not_waited_for(server, image, watch, tmp_path):
+def test_what_command_leaves_in_the_background_is_not_waited_for(server, watched, watch, tmp_path):
     left = tmp_path / "left"
     script = f"sleep 1000 >/dev/null 2>&1 & echo $! >{left}"
-    watcher = watch(image, "--once", "--from", "absent", command=shell(script))
+    watcher = watch(watched, "--once", "--from", "absent", command=shell(script))
     try:
         assert watcher.status() == 0
         assert is_alive(int(left.read_text()))
@@ -390,9 +390,9 @@ def test_what_command_leaves_in_the_background_is_not_waited_for(server, image, 
         os.kill(int(left.read_text()), signal.SIGKILL)
 
 
-def test_no_zombies_are_left(server, image, watch):
+def test_no_zombies_are_left(server, watched, watch):
     watcher = watch(
-        image, *RARELY, "--from", "absent", command=shell("(exit 0) & echo ran; exit 1")
+        watched, *RARELY, "--from", "absent", command=shell("(exit 0) & echo ran; exit 1")
     )
     for _ in range(5):
         watcher.out.next("ran")
@@ -402,14 +402,14 @@ def test_no_zombies_are_left(server, image, watch):
     until(lambda: watcher.children() == [], "the end of all children")
 
 
-def test_what_is_left_to_it_leaves_no_zombies_either(server, image, watch):
+def test_what_is_left_to_it_leaves_no_zombies_either(server, watched, watch):
     """As the first process of a container, it gets everybody's orphans."""
 
     def adopt():
         ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     script = "sleep 1000 >/dev/null 2>&1 & echo $!"
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script), preexec_fn=adopt)
+    watcher = watch(watched, *RARELY, "--from", "absent", command=shell(script), preexec_fn=adopt)
     watcher.out.next("\t")
     orphan = int(watcher.out.next(""))
     until(lambda: watcher.children() == [orphan], "the orphan")
@@ -423,21 +423,21 @@ def test_what_is_left_to_it_leaves_no_zombies_either(server, image, watch):
 # ---- stdout
 
 
-def test_without_command_nobody_to_tell_is_the_end(server, image, watch):
+def test_without_command_nobody_to_tell_is_the_end(server, watched, watch):
     with open("/dev/full", "wb") as full:
-        watcher = watch(image, "-q", "--from", "absent", stdout=full)
+        watcher = watch(watched, "-q", "--from", "absent", stdout=full)
 
         assert watcher.status() == 1
     assert len(watcher.err.all()) == 1 and "stdout" in watcher.err.seen[0]
 
 
 def test_with_command_the_job_goes_on_though_nobody_can_be_told(
-    server, shelf, image, watch, tmp_path
+    server, shelf, watched, watch, tmp_path
 ):
     ran = tmp_path / "ran"
     with open("/dev/full", "wb") as full:
         watcher = watch(
-            image,
+            watched,
             *RARELY,
             "--from",
             "absent",
@@ -454,15 +454,15 @@ def test_with_command_the_job_goes_on_though_nobody_can_be_told(
     assert len([line for line in watcher.err.all() if "stdout" in line]) == 1
 
 
-def test_lines_come_at_once_into_a_file(server, image, watch, tmp_path):
+def test_lines_come_at_once_into_a_file(server, watched, watch, tmp_path):
     with open(tmp_path / "out", "wb") as out:
-        watcher = watch(image, *RARELY, "--from", "absent", stdout=out)
+        watcher = watch(watched, *RARELY, "--from", "absent", stdout=out)
         until(lambda: (tmp_path / "out").read_text() == f"-\t{OLD}\n", "the line")
 
         assert watcher.end() == 0
 
 
-def test_inherited_signals_do_not_matter(server, image, watch):
+def test_inherited_signals_do_not_matter(server, watched, watch):
     """Whoever starts it may ignore or block them."""
 
     def hinder():
@@ -471,7 +471,7 @@ def test_inherited_signals_do_not_matter(server, image, watch):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD})
 
     watcher = watch(
-        image,
+        watched,
         *RARELY,
         "--from",
         "absent",
@@ -485,12 +485,12 @@ def test_inherited_signals_do_not_matter(server, image, watch):
     assert watcher.end() == 0
 
 
-def test_watch_runs_from_a_script(regtag, server, image):
+def test_watch_runs_from_a_script(regtag, server, watched):
     """As an update agent would write it."""
     script = 'here=absent; here=$("$1" watch -q --once --from "$here" "$2" | cut -f2); echo "$here"'
 
     said = subprocess.run(
-        ["sh", "-c", script, "sh", regtag.path, image],
+        ["sh", "-c", script, "sh", regtag.path, watched],
         stdout=subprocess.PIPE,
         env=environment({}),
         timeout=60,

@@ -143,8 +143,8 @@ def test_nothing_that_a_registry_does_ends_it(serve, shelf, watch, status):
     watcher.out.next(f"-\t{OLD}")
 
 
-def test_a_failure_is_no_disappearance(serve, shelf, image, server, watch):
-    watcher = watch(image, *RARELY, *AT_ONCE, "-v")
+def test_a_failure_is_no_disappearance(serve, shelf, watched, server, watch):
+    watcher = watch(watched, *RARELY, *AT_ONCE, "-v")
     watcher.err.next("* asks again in")
     for trouble in TROUBLES.values():
         if trouble != [STALL]:

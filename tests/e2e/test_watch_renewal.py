@@ -315,12 +315,12 @@ def test_nothing_is_read_again_that_has_not_changed(account, watch, serve, shelf
     }
 
 
-def test_a_place_for_passwords_with_a_name_that_is_too_long(watch, image):
+def test_a_place_for_passwords_with_a_name_that_is_too_long(watch, watched):
     """Reported at each ask; it goes on."""
     environment = {**os.environ, "XDG_RUNTIME_DIR": "/" + 1100 * "x"}
     environment.pop("REGISTRY_AUTH_FILE", None)
 
-    watcher = watch(image, *OPEN, "-v", env=environment)
+    watcher = watch(watched, *OPEN, "-v", env=environment)
     watcher.err.next("the name is too long")
     watcher.err.next(ASKED)
     poll(watcher)

@@ -34,8 +34,8 @@ def ending(request):
 # ---- What ends it, wherever it is
 
 
-def test_ended_in_a_wait(server, image, watch, ending):
-    watcher = watch(image, *RARELY)
+def test_ended_in_a_wait(server, watched, watch, ending):
+    watcher = watch(watched, *RARELY)
     watcher.err.next("watching")
 
     ending(watcher)
@@ -121,7 +121,7 @@ def test_ended_while_a_helper_is_asked(account, watch, ending):
     until(lambda: not is_alive(helper), "the end of the helper")
 
 
-def test_ended_while_nobody_reads_its_output(server, shelf, image, watch, ending):
+def test_ended_while_nobody_reads_its_output(server, shelf, watched, watch, ending):
     reader, writer = os.pipe()
     try:
         os.set_blocking(writer, False)
@@ -129,7 +129,7 @@ def test_ended_while_nobody_reads_its_output(server, shelf, image, watch, ending
             os.write(writer, b"x" * 65536)
     except BlockingIOError:
         os.set_blocking(writer, True)
-    watcher = watch(image, *RARELY, "--from", "absent", stdout=writer)
+    watcher = watch(watched, *RARELY, "--from", "absent", stdout=writer)
     watcher.err.next("watching")
 
     ending(watcher)
@@ -138,9 +138,9 @@ def test_ended_while_nobody_reads_its_output(server, shelf, image, watch, ending
     os.close(writer)
 
 
-def test_ended_while_command_runs_it_takes_command_along(server, image, watch, ending):
+def test_ended_while_command_runs_it_takes_command_along(server, watched, watch, ending):
     script = "sh -c 'echo $$; exec sleep 1000' & echo $$; wait"
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script))
+    watcher = watch(watched, *RARELY, "--from", "absent", command=shell(script))
     watcher.out.next("\t")
     group = [int(watcher.out.next("")) for _ in range(2)]
 
@@ -151,10 +151,10 @@ def test_ended_while_command_runs_it_takes_command_along(server, image, watch, e
     assert "COMMAND was told to end" in watcher.err.all()[-1]
 
 
-def test_a_command_may_end_in_its_own_time(server, image, watch, tmp_path):
+def test_a_command_may_end_in_its_own_time(server, watched, watch, tmp_path):
     done = tmp_path / "done"
     script = f"trap 'sleep 0.5; touch {done}; exit' TERM; echo ready; while :; do sleep 0.1; done"
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script))
+    watcher = watch(watched, *RARELY, "--from", "absent", command=shell(script))
     watcher.out.next("ready")
 
     assert watcher.end() == 0
@@ -162,9 +162,9 @@ def test_a_command_may_end_in_its_own_time(server, image, watch, tmp_path):
     until(done.exists, "what COMMAND does at its end")
 
 
-def test_a_command_that_is_stopped_ends_too(server, image, watch):
+def test_a_command_that_is_stopped_ends_too(server, watched, watch):
     script = "echo $$; kill -STOP $$; sleep 1000"
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script))
+    watcher = watch(watched, *RARELY, "--from", "absent", command=shell(script))
     watcher.out.next("\t")
     command = int(watcher.out.next(""))
     until(lambda: " T " in Path(f"/proc/{command}/stat").read_text(encoding="ascii"), "the stop")
@@ -174,9 +174,9 @@ def test_a_command_that_is_stopped_ends_too(server, image, watch):
     until(lambda: not is_alive(command), "the end of COMMAND")
 
 
-def test_a_background_process_of_an_earlier_command_is_left_alone(server, shelf, image, watch):
+def test_a_background_process_of_an_earlier_command_is_left_alone(server, shelf, watched, watch):
     script = "sleep 1000 >/dev/null 2>&1 & echo $!"
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell(script))
+    watcher = watch(watched, *RARELY, "--from", "absent", command=shell(script))
     watcher.out.next("\t")
     left = int(watcher.out.next(""))
     try:
@@ -188,13 +188,13 @@ def test_a_background_process_of_an_earlier_command_is_left_alone(server, shelf,
         os.kill(left, signal.SIGKILL)
 
 
-def test_sigint_that_is_ignored_stays_so(server, image, watch):
+def test_sigint_that_is_ignored_stays_so(server, watched, watch):
     """As a shell starts what it puts in the background."""
 
     def ignore():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    watcher = watch(image, *RARELY, preexec_fn=ignore)
+    watcher = watch(watched, *RARELY, preexec_fn=ignore)
     watcher.err.next("watching")
     watcher.process.send_signal(signal.SIGINT)
     watcher.ask_now()
@@ -206,8 +206,8 @@ def test_sigint_that_is_ignored_stays_so(server, image, watch):
 # ---- SIGHUP
 
 
-def test_sighup_ends_a_wait(server, image, watch):
-    watcher = watch(image, *RARELY)
+def test_sighup_ends_a_wait(server, watched, watch):
+    watcher = watch(watched, *RARELY)
     for count in range(1, 5):
         until(lambda count=count: len(server.requests) == count, "a request")
         watcher.ask_now()
@@ -260,11 +260,11 @@ def test_sighup_in_an_ask_makes_another_one(serve, shelf, watch):
     assert len(server.requests) == 2
 
 
-def test_sighup_in_command_asks_when_it_is_over(server, shelf, image, watch, tmp_path):
+def test_sighup_in_command_asks_when_it_is_over(server, shelf, watched, watch, tmp_path):
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     watcher = watch(
-        image, *RARELY, "--from", "absent", command=shell(f"echo ran; read -r x <{gate}")
+        watched, *RARELY, "--from", "absent", command=shell(f"echo ran; read -r x <{gate}")
     )
     watcher.out.next("ran")
     watcher.ask_now()
@@ -276,8 +276,8 @@ def test_sighup_in_command_asks_when_it_is_over(server, shelf, image, watch, tmp
     watcher.out.next("ran")
 
 
-def test_a_storm_of_sighup_harms_nothing(server, image, watch):
-    watcher = watch(image, *RARELY, "--from", "absent", command=shell("echo ran; exit 1"))
+def test_a_storm_of_sighup_harms_nothing(server, watched, watch):
+    watcher = watch(watched, *RARELY, "--from", "absent", command=shell("echo ran; exit 1"))
     watcher.err.next("watching")
     for _ in range(2000):
         watcher.ask_now()

@@ -25,8 +25,8 @@ def ask(watcher, server, times):
 # ---- Connections and conditions
 
 
-def test_one_connection_and_one_request_an_ask(server, image, watch):
-    watcher = watch(image, "-v")
+def test_one_connection_and_one_request_an_ask(server, watched, watch):
+    watcher = watch(watched, "-v")
     watcher.err.next("* asks again in")
     ask(watcher, server, 20)
 
@@ -59,9 +59,9 @@ def test_a_real_registry_need_not_repeat_itself(registry, recorder, repository, 
 
 
 @pytest.mark.parametrize("field", ['ETag: "{}"', 'ETag: W/"{}"', "Docker-Content-Digest: {}"])
-def test_a_304_that_names_another_digest_is_a_move(server, shelf, image, watch, field):
+def test_a_304_that_names_another_digest_is_a_move(server, shelf, watched, watch, field):
     """As something between may answer that takes every condition for met."""
-    watcher = watch(image, *RARELY)
+    watcher = watch(watched, *RARELY)
     watcher.err.next("watching")
     told = shelf.instead["HEAD"] = lambda request: bodiless(answer(304, b"", field.format(NEW)))
     watcher.ask_now()
@@ -92,9 +92,9 @@ def test_a_connection_that_was_closed_meanwhile_is_no_failure(serve, shelf, watc
     assert len(server.requests) == 6
 
 
-def test_a_connection_is_not_kept_for_long(server, image, watch):
+def test_a_connection_is_not_kept_for_long(server, watched, watch):
     """Something between may forget it, and would not tell."""
-    watcher = watch(image, *RARELY, "-v")
+    watcher = watch(watched, *RARELY, "-v")
     watcher.err.next("* asks again in")
     files = len(watcher.descriptors())
 
@@ -172,9 +172,9 @@ def test_a_password_that_was_changed_is_read_again(account, serve, shelf, watch)
     watcher.err.next(f"now at {OLD}")
 
 
-def test_a_file_that_cannot_be_used_may_be_mended(account, server, image, watch):
+def test_a_file_that_cannot_be_used_may_be_mended(account, server, watched, watch):
     account.docker_config("{")
-    watcher = watch(image, *RARELY, env=account.env)
+    watcher = watch(watched, *RARELY, env=account.env)
     watcher.err.next("config.json")
     account.docker_config("{}")
 
@@ -201,8 +201,8 @@ def test_a_password_on_stdin_serves_for_ever(account, serve, shelf, watch, tmp_p
     watcher.err.next("answers again, after 3 failures")
 
 
-def test_nothing_on_stdin_is_the_end(account, server, image, watch):
-    watcher = watch(image, "--user", USER, "--password-stdin", env=account.env)
+def test_nothing_on_stdin_is_the_end(account, server, watched, watch):
+    watcher = watch(watched, "--user", USER, "--password-stdin", env=account.env)
 
     assert watcher.status() == 16
     assert len(watcher.err.all()) == 1
@@ -437,8 +437,8 @@ def test_a_rate_of_the_token_server_is_not_the_registrys(serve, shelf, tokens, w
     assert len(auth.requests) >= 3
 
 
-def test_jitter_is_jitter(server, image, watch):
-    watcher = watch(image, "--interval", "1000", "--jitter", "20%", "-v")
+def test_jitter_is_jitter(server, watched, watch):
+    watcher = watch(watched, "--interval", "1000", "--jitter", "20%", "-v")
     waits = set()
     for _ in range(20):
         waits.add(seconds(watcher.err.next("asks again in")))

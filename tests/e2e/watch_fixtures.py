@@ -8,7 +8,7 @@ from watcher import Watcher
 
 @pytest.fixture
 def watch(regtag):
-    """Starts a watch: watch(image, options…)."""
+    """Starts a watch: watch(watched, options…)."""
     with ExitStack() as stack:
 
         def start(*args, command=(), before=(), program=regtag.path, **options):
@@ -25,5 +25,5 @@ def server(serve, shelf):
 
 
 @pytest.fixture
-def image(server):
+def watched(server):
     return f"{server.host}/repo:old"
