@@ -160,8 +160,8 @@ struct regtag_transport {
 
 /* Kinds of trace output: one line per call, without a newline. Text from servers is not escaped. */
 enum regtag_trace {
-    REGTAG_TRACE_REQUEST, /* a line of a request; secrets are masked as *** */
-    REGTAG_TRACE_ANSWER,  /* a line of a response */
+    REGTAG_TRACE_REQUEST, /* a line of a request, cut to 512 bytes; secrets are masked with asterisks */
+    REGTAG_TRACE_ANSWER,  /* the same of a response */
     REGTAG_TRACE_NOTE,    /* a decision */
     REGTAG_TRACE_WARNING  /* something the user should know even on success */
 };
