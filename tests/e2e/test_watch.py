@@ -454,6 +454,16 @@ def test_with_command_the_job_goes_on_though_nobody_can_be_told(
     assert len([line for line in watcher.err.all() if "stdout" in line]) == 1
 
 
+def test_a_command_whose_status_is_lost_has_not_succeeded(strace, watched):
+    args = ["watch", "--once", "--from", "absent", watched, "--", "true"]
+    _, trace = strace(["-e", "trace=wait4"], args)
+    assert trace.count("wait4(") == 1
+
+    result, _ = strace(["-e", "trace=wait4", "-e", "inject=wait4:error=ECHILD"], args)
+
+    assert result.status == 126, result
+
+
 def test_lines_come_at_once_into_a_file(server, watched, watch, tmp_path):
     with open(tmp_path / "out", "wb") as out:
         watcher = watch(watched, *RARELY, "--from", "absent", stdout=out)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -149,6 +150,18 @@ def test_ended_while_command_runs_it_takes_command_along(server, watched, watch,
     for one in group:
         until(lambda one=one: not is_alive(one), "the end of COMMAND")
     assert "COMMAND was told to end" in watcher.err.all()[-1]
+
+
+def test_a_command_that_has_left_its_process_group_is_ended_too(server, watched, watch, ending):
+    join = "os.setpgid(0, os.getpgid(os.getppid()))"
+    code = f"import os, time; {join}; print(os.getpid(), flush=True); time.sleep(1000)"
+    watcher = watch(watched, *RARELY, "--from", "absent", command=[sys.executable, "-c", code])
+    watcher.out.next("\t")
+    command = int(watcher.out.next(""))
+
+    ending(watcher)
+
+    until(lambda: not is_alive(command), "the end of COMMAND")
 
 
 def test_a_command_may_end_in_its_own_time(server, watched, watch, tmp_path):
