@@ -658,8 +658,9 @@ def test_a_guard_for_no_image_at_hand_is_refused(regtag, server, old):
 def test_undo_needs_a_journal(undo, regtag, journal):
     undo().complaint(str(journal.path), "no such file")
     assert undo().status == 1
-    for path in ("/dev/full", "/", ""):
+    for path in ("/dev/full", "/"):
         assert regtag("undo", path).status == 1
+    assert regtag("undo", "").status == 2
     assert not journal.path.exists()
 
 
