@@ -98,7 +98,7 @@ void report_settled(const struct options *o, const char *image, const struct reg
                      *result->digest ? result->digest : "-", word,
                      SLICE_ARG(previous.size ? previous : SLICE("-")));
     row_print(&row);
-    output_flush();
+    output_offer(); /* whoever reads it may be slow: the other tags come first */
     if (result->status != REGTAG_OK)
         report_error(error);
 }
