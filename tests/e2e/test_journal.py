@@ -702,7 +702,7 @@ def test_a_journal_is_read_wherever_it_was_torn(tag, undo, server, shelf, journa
         journal.path.unlink()
 
 
-@pytest.mark.parametrize("size", [1, 500, 5000])
+@pytest.mark.parametrize("size", [1, 500, 5000, 5_000_000])
 def test_blocks_that_a_disk_never_wrote_are_passed_over(tag, undo, shelf, journal, old, size):
     tag("old", "new")
     with open(journal.path, "ab") as file:
@@ -714,6 +714,91 @@ def test_blocks_that_a_disk_never_wrote_are_passed_over(tag, undo, shelf, journa
     assert (result.status, len(result.rows)) == (0, 2)
     result.complaint("line 3 ", "torn off")
     assert at(shelf) == old
+
+
+def test_torn_lines_are_told_together(tag, undo, journal):
+    tag("old", "new")
+    with open(journal.path, "a") as file:
+        file.write("2026\n2026\n")
+    tag("third", "new")
+    with open(journal.path, "a") as file:
+        file.write("2026-11-23T12:31:28Z\t")
+
+    undo("--dry-run", "--last", "1").complaints[0].index(": 3 lines were torn off")
+    assert "the first is line 3" in undo("--dry-run").complaints[0]
+    assert undo("-q").err == b""
+
+
+def test_what_is_foreign_is_foreign_behind_a_hole_as_well(tag, undo, server, journal):
+    tag("old", "new")
+    server.requests.clear()
+    for size in (1023, 1024, 5000, 40_000):
+        whole = journal.path.read_bytes()
+        journal.path.write_bytes(whole + b"2026\0\0\0\n" + b"x" * size + b"\n")
+
+        result = undo()
+
+        assert (result.status, result.out) == (2, b""), size
+        result.complaint("line 4 ")
+        journal.path.write_bytes(whole)
+    assert server.requests == []
+
+
+def reads(trace):
+    """How many bytes of the journal were read."""
+    lines = [line for line in trace.splitlines() if "moves>" in line and "pread64(" in line]
+    return sum(int(line.rpartition("= ")[2]) for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["torn", "marks"])
+def test_a_journal_is_read_twice_however_many_lines_are_odd(
+    strace, tag, server, shelf, journal, old, kind
+):
+    tag("old", "new")
+    with open(journal.path, "a") as file:
+        mark = f"2026-11-23T12:31:28Z\t{server.host}/repo:%d\t{old}\t{old}\tundo:moved\n"
+        for number in range(2000 if kind == "marks" else 20_000):
+            file.write(mark % number if kind == "marks" else "2026\n")
+    size = journal.path.stat().st_size
+
+    result, trace = strace(["-y", "-e", "trace=pread64"], ["undo", journal.path])
+
+    assert result.status == 0, result
+    assert at(shelf) == old
+    assert size <= reads(trace) <= 2 * size + 10, (size, reads(trace))
+
+
+def test_a_sparse_file_is_no_journal(undo, journal):
+    journal.path.touch()
+    os.truncate(journal.path, 100 << 30)
+
+    assert undo().status == 1
+    undo("--dry-run").complaint(str(journal.path), "256 MiB", "nothing was done")
+
+
+def test_a_journal_that_is_rewritten_meanwhile_is_not_used_any_further(
+    tag, undo, server, shelf, journal, new
+):
+    """The line that is not read again yet is one that would take back something else."""
+    tag("old", "new")
+    with open(journal.path, "a") as file:
+        file.write("2026\n" * 4000)  # the next block
+    tag("old", "fresh")
+    forged = journal.path.read_text().replace("repo:new\t", "repo:old\t")
+    usual = shelf.instead["DELETE"]
+
+    def rewrite(request):
+        with open(journal.path, "r+") as file:
+            file.write(forged)
+        return usual(request)
+
+    shelf.instead["DELETE"] = rewrite
+    result = undo("-q")
+
+    assert result.status == 1
+    assert [(row[0].rpartition(":")[2], row[2]) for row in result.rows] == [("fresh", "deleted")]
+    result.complaint(str(journal.path), "changed it meanwhile", "1 of 2 moves were left alone")
+    assert (at(shelf), at(shelf, "old"), at(shelf, "fresh")) == (new, new, None)
 
 
 def test_a_journal_that_was_cut_off_at_its_beginning_still_serves(tag, undo, shelf, journal, new):
