@@ -1,3 +1,4 @@
+#include "cli/journal_lock.h"
 #include "cli/journal_reader.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -246,6 +247,16 @@ static void undo_all(struct undo *u, struct error *e)
     tag_runner_note_dry_run(&u->runner);
 }
 
+/* ---- Both ------------------------------------------------------------------------------------ */
+
+static bool open_journal(struct undo *u, struct error *e)
+{
+    const struct options *o = u->o;
+    enum journal_mode mode = o->dry_run ? JOURNAL_READ : JOURNAL_UPDATE;
+    return journal_open(&u->journal, o->arguments[0], mode, e) &&
+           journal_lock(&u->journal, mode, u->deadline, o->quiet, e);
+}
+
 static int run(struct options *o, uint64_t deadline)
 {
     struct undo *u = &undo;
@@ -255,11 +266,10 @@ static int run(struct options *o, uint64_t deadline)
     u->deadline = deadline;
     u->runner.options = o;
     u->runner.journal = o->dry_run ? NULL : &u->journal;
-    if (journal_open(&u->journal, o->arguments[0], o->dry_run ? JOURNAL_READ : JOURNAL_UPDATE, &e)) {
-        if (check(u, &e))
-            undo_all(u, &e);
-        journal_close(&u->journal);
-    }
+    u->journal.fd = -1;
+    if (open_journal(u, &e) && check(u, &e))
+        undo_all(u, &e);
+    journal_close(&u->journal);
     if (e.status)
         report_problem(&e);
     return u->runner.status ? (int)u->runner.status : e.status;

@@ -1,11 +1,13 @@
 """--journal and undo: what was moved is written down before and after, and can be moved back."""
 
+import fcntl
 import os
 import re
 import resource
 import signal
 import subprocess
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 from fake import CLOSE, answer, errors
@@ -799,6 +801,86 @@ def test_a_journal_that_is_rewritten_meanwhile_is_not_used_any_further(
     assert [(row[0].rpartition(":")[2], row[2]) for row in result.rows] == [("fresh", "deleted")]
     result.complaint(str(journal.path), "changed it meanwhile", "1 of 2 moves were left alone")
     assert (at(shelf), at(shelf, "old"), at(shelf, "fresh")) == (new, new, None)
+
+
+# ---- Several at once
+
+
+def test_several_undos_at_once_wait_for_each_other(regtag, tag, delete, server, shelf, journal, old):
+    tag("old", "new", "one", "two")
+    delete("third")
+    third = digest_of(THIRD)
+    server.requests.clear()
+
+    started = [
+        subprocess.Popen(
+            [regtag.path, "undo", journal.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(6)
+    ]
+    ended = [(*process.communicate(timeout=60), process.returncode) for process in started]
+
+    assert [status for _, _, status in ended] == [0] * 6, ended
+    assert sorted(len(out.splitlines()) for out, _, _ in ended) == [0] * 5 + [4]
+    assert [at(shelf, name) for name in ("new", "one", "two", "third")] == [old, None, None, third]
+    assert len([request for request in server.requests if request.method == "DELETE"]) == 2
+    assert len(server.uploads) == 2
+
+
+@pytest.fixture
+def hold():
+    """hold(file): locks it as another undo would, or another dry run."""
+    with ExitStack() as stack:
+
+        def lock(path, kind=fcntl.LOCK_EX):
+            file = stack.enter_context(open(path, "r+b"))
+            fcntl.lockf(file, kind)
+            return file
+
+        yield lock
+
+
+def test_an_undo_that_does_not_end_is_waited_for_until_the_deadline(tag, undo, server, journal, hold):
+    tag("old", "new")
+    hold(journal.path)
+    server.requests.clear()
+
+    result = undo("-q", "--timeout", "1")
+
+    assert (result.status, result.out) == (1, b"")
+    result.complaint(str(journal.path), "another undo", "--timeout", "nothing was done")
+    assert server.requests == []
+
+
+def test_dry_runs_wait_only_for_undos(tag, undo, journal, hold):
+    tag("old", "new")
+    hold(journal.path, fcntl.LOCK_SH)
+
+    assert undo("--dry-run").status == 0
+    assert undo("-q", "--timeout", "1").status == 1
+
+
+def test_an_undo_keeps_no_move_from_being_written_down(tag, journal, hold):
+    tag("old", "one")
+    hold(journal.path)
+
+    assert tag("old", "new").status == 0
+    assert journal.outcomes == ["moving", "created", "moving", "moved"]
+
+
+@pytest.mark.parametrize("problem", ["ENOLCK", "EOPNOTSUPP", "EINVAL", "ENOSYS"])
+def test_where_files_cannot_be_locked_undo_goes_on(strace, tag, shelf, journal, old, problem):
+    tag("old", "new")
+    _, trace = strace(["-e", "trace=fcntl"], ["undo", "--dry-run", journal.path])
+    calls = [line for line in trace.splitlines() if "fcntl(" in line]
+    number = next(number for number, line in enumerate(calls, 1) if "F_SETLK" in line)
+
+    result, _ = strace(["-e", f"inject=fcntl:error={problem}:when={number}"], ["undo", journal.path])
+
+    assert [row[2] for row in result.rows] == ["moved"]
+    assert result.status == 0
+    result.complaint("warning", str(journal.path), "cannot be locked")
+    assert at(shelf) == old
 
 
 def test_a_journal_that_was_cut_off_at_its_beginning_still_serves(tag, undo, shelf, journal, new):
