@@ -1,3 +1,4 @@
+#include "cli/credentials.h"
 #include "cli/journal_lock.h"
 #include "cli/journal_reader.h"
 #include "cli/output.h"
@@ -12,6 +13,8 @@
 static struct undo {
     const struct options *o;
     uint64_t deadline;
+    char registry_text[HOST_PORT_MAX];
+    struct slice registry; /* of --registry; empty: not given */
     struct journal journal;
     struct journal_reader reader;
     struct tag_runner runner;
@@ -183,6 +186,19 @@ static void note_torn(const struct undo *u)
                        u->journal.path, (unsigned long long)u->torn, number_of(u, u->first_torn));
 }
 
+static bool check_registry(const struct undo *u, const struct journal_line *line, struct error *e)
+{
+    struct reference r;
+    reference_parse(&r, line->reference, e); /* cannot fail: journal_line_read has checked it */
+    if (!u->registry.size || slice_equal_nocase(r.registry, u->registry))
+        return true;
+    error_set(e, REGTAG_E_USAGE,
+              "%.*s and %.*s are two registries: --registry names the one, the journal %s a tag of the "
+              "other; nothing was done",
+              SLICE_ARG(u->registry), SLICE_ARG(r.registry), u->journal.path);
+    return false;
+}
+
 static bool check_index(const struct undo *u, struct error *e)
 {
     if (u->index.full)
@@ -209,18 +225,13 @@ static bool check_lines(const struct undo *u, struct error *e)
 static bool check(struct undo *u, struct error *e)
 {
     struct journal_line line;
-    char first[JOURNAL_LINE_MAX] = "", text[JOURNAL_LINE_MAX];
     uint64_t now = regtag_clock();
     journal_reader_begin(&u->reader, u->journal.fd,
                          u->deadline > now ? now + (u->deadline - now) / 2 : now);
     begin_pass(u, true);
-    while (next_move(u, &line)) {
-        copy(text, sizeof text, line.reference);
-        if (!*first)
-            copy(first, sizeof first, line.reference);
-        if (!session_same_login(first, text, e))
+    while (next_move(u, &line))
+        if (!check_registry(u, &line, e))
             return false;
-    }
     u->found = u->moves;
     if (check_lines(u, e))
         note_torn(u);
@@ -249,12 +260,45 @@ static void undo_all(struct undo *u, struct error *e)
 
 /* ---- Both ------------------------------------------------------------------------------------ */
 
+/* HOST[:PORT] is what a reference may begin with. */
+static bool read_registry(struct undo *u, const char *registry, struct error *e)
+{
+    struct reference r;
+    struct error ignored;
+    struct writer w = writer_to(u->registry_text, sizeof u->registry_text);
+    error_clear(&ignored);
+    write_format(&w, "%s/r", registry);
+    if (w.overflow || !reference_parse(&r, written(&w), &ignored) ||
+        !slice_equal(r.repository, SLICE("r")))
+        return options_bad_value(e, "registry", registry, "it takes HOST[:PORT], as in the journal");
+    u->registry = r.registry;
+    return true;
+}
+
+/* Credentials that are for any registry would be sent to wherever the journal says. */
+static bool check_options(struct undo *u, struct error *e)
+{
+    if (u->o->registry)
+        return read_registry(u, u->o->registry, e);
+    if (credentials_for_any(u->o))
+        error_set(e, REGTAG_E_USAGE,
+                  "undo gets the names of registries from the journal, and --user, REGTAG_USER and "
+                  "REGTAG_TOKEN are for one; --registry HOST[:PORT] says for which; nothing was done");
+    return e->status == 0;
+}
+
 static bool open_journal(struct undo *u, struct error *e)
 {
     const struct options *o = u->o;
     enum journal_mode mode = o->dry_run ? JOURNAL_READ : JOURNAL_UPDATE;
-    return journal_open(&u->journal, o->arguments[0], mode, e) &&
-           journal_lock(&u->journal, mode, u->deadline, o->quiet, e);
+    if (!journal_open(&u->journal, o->arguments[0], mode, e))
+        return false;
+    if (journal_is_shared(&u->journal) && !o->quiet)
+        output_message(
+            "warning: %s: others can write to it, and so say what is undone; it should be yours, "
+            "and chmod go-w keeps them out",
+            u->journal.path);
+    return journal_lock(&u->journal, mode, u->deadline, o->quiet, e);
 }
 
 static int run(struct options *o, uint64_t deadline)
@@ -267,7 +311,7 @@ static int run(struct options *o, uint64_t deadline)
     u->runner.options = o;
     u->runner.journal = o->dry_run ? NULL : &u->journal;
     u->journal.fd = -1;
-    if (open_journal(u, &e) && check(u, &e))
+    if (check_options(u, &e) && open_journal(u, &e) && check(u, &e))
         undo_all(u, &e);
     journal_close(&u->journal);
     if (e.status)

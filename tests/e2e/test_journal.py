@@ -575,25 +575,116 @@ def test_undo_reaches_each_registry(regtag, undo, serve, shelf, server, journal,
     assert at(shelf) == old
 
 
+HOWS = ["option", "environment", "token"]
+
+
+@pytest.fixture
+def login(tmp_path):
+    """login(how): options and environment of credentials that are for any registry."""
+
+    def given(how):
+        if how == "environment":
+            return [], {"REGTAG_USER": "me", "REGTAG_PASSWORD": "secret"}
+        if how == "token":
+            return [], {"REGTAG_TOKEN": "secret"}
+        file = tmp_path / "password"
+        file.write_text("secret")
+        file.chmod(0o600)
+        return ["--user", "me", "--password-file", file], {}
+
+    return given
+
+
 @pytest.mark.parametrize("verb", ["undo", "delete"])
-@pytest.mark.parametrize("how", ["option", "environment"])
+@pytest.mark.parametrize("how", HOWS)
 def test_a_password_is_not_sent_to_two_registries(
-    regtag, serve, shelf, server, journal, tmp_path, verb, how
+    regtag, serve, shelf, server, journal, login, verb, how
 ):
     second = serve(shelf)
     images = [f"{one.host}/repo:new" for one in (server, second)]
     for image in images:
         journal.add(image, digest_of(b"a"), digest_of(b"b"), "moved")
-    (tmp_path / "password").write_text("secret")
-    (tmp_path / "password").chmod(0o600)
-    options = ["--user", "me", "--password-file", tmp_path / "password"] if how == "option" else []
-    env = {"REGTAG_USER": "me", "REGTAG_PASSWORD": "secret"} if how != "option" else {}
+    options, env = login(how)
+    if verb == "undo":
+        options += ["--registry", second.host]
 
     result = regtag(verb, *(images if verb == "delete" else [journal.path]), *options, env=env)
 
     assert (result.status, result.out) == (2, b"")
     result.complaint(server.host, second.host, "two registries")
     assert server.requests + second.requests == []
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--last", "1"]], ids=" ".join)
+@pytest.mark.parametrize("how", HOWS)
+def test_a_password_goes_to_no_host_that_only_the_journal_names(
+    regtag, server, journal, login, how, more
+):
+    journal.add(f"{server.host}/repo:new", digest_of(b"a"), digest_of(b"b"), "moved")
+    options, env = login(how)
+
+    result = regtag("undo", journal.path, *options, *more, env=env)
+
+    assert (result.status, result.out) == (2, b"")
+    result.complaint("--registry HOST[:PORT]", "nothing was done")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_password_goes_to_the_registry_that_was_named(
+    regtag, tag, server, shelf, journal, login, old, how
+):
+    tag("old", "new")
+    journal.path.write_text(journal.path.read_text().replace("127.0.0.1:", "LocalHost:"))
+    options, env = login(how)
+
+    result = regtag(
+        "undo", "--registry", f"localhost:{server.port}", journal.path, *options, env=env
+    )
+
+    assert [row[2] for row in result.rows] == ["moved"], result
+    assert at(shelf) == old
+
+
+def test_without_a_password_a_registry_may_be_named_as_well(tag, undo, server, shelf, journal, old):
+    tag("old", "new")
+    server.requests.clear()
+
+    assert undo("--registry", "example.com").status == 2
+    assert server.requests == []
+    assert undo("--registry", server.host).status == 0
+    assert at(shelf) == old
+
+
+def test_the_last_moves_alone_may_be_at_the_registry(regtag, undo, serve, shelf, journal, tag, server):
+    second = serve(shelf)
+    tag("old", "new")
+    regtag("tag", "--journal", journal.path, f"{second.host}/repo:third", "new")
+
+    assert undo("--registry", second.host, "--last", "1").status == 0
+    assert undo("--registry", second.host).status == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["", "host", "a.b/c", "http://a.b", "a.b:", "a.b:x", "me@a.b", "a.b " * 99, "a.b@c:5"]
+)
+def test_what_no_reference_begins_with_is_no_registry(undo, server, journal, name):
+    journal.add(f"{server.host}/repo:new", digest_of(b"a"), digest_of(b"b"), "moved")
+
+    result = undo("--registry", name)
+
+    assert result.status == 2
+    result.complaint("--registry", "HOST[:PORT]")
+
+
+def test_docker_hub_is_named_as_in_a_reference(undo, journal):
+    """Nothing is sent: where the tags were is not known."""
+    journal.add("busybox:new", "-", digest_of(b"b"), "set")
+    journal.add("index.docker.io/me/repo:new", "-", digest_of(b"b"), "set")
+
+    for name in ("docker.io", "index.docker.io"):
+        result = undo("--registry", name)
+        assert (result.status, len(result.rows)) == (3, 2), result
 
 
 def test_a_password_on_standard_input_serves_all_images(regtag, tag, server, journal, tmp_path):
@@ -604,7 +695,7 @@ def test_a_password_on_standard_input_serves_all_images(regtag, tag, server, jou
     with open(tmp_path / "password") as given:
         deleted = regtag("delete", f"{server.host}/repo:a", f"{server.host}/repo:b", *login, stdin=given)
     with open(tmp_path / "password") as given:
-        undone = regtag("undo", journal.path, *login, stdin=given)
+        undone = regtag("undo", journal.path, "--registry", server.host, *login, stdin=given)
 
     assert [row[2] for row in deleted.rows] == ["deleted", "deleted"]
     assert [row[2] for row in undone.rows] == ["deleted", "unchanged", "unchanged"]
@@ -801,6 +892,24 @@ def test_a_journal_that_is_rewritten_meanwhile_is_not_used_any_further(
     assert [(row[0].rpartition(":")[2], row[2]) for row in result.rows] == [("fresh", "deleted")]
     result.complaint(str(journal.path), "changed it meanwhile", "1 of 2 moves were left alone")
     assert (at(shelf), at(shelf, "old"), at(shelf, "fresh")) == (new, new, None)
+
+
+@pytest.mark.parametrize("mode, told", [(0o600, False), (0o644, False), (0o664, True), (0o646, True)])
+def test_a_journal_that_others_can_write_to_is_warned_of(tag, undo, journal, mode, told):
+    tag("old", "new")
+    journal.path.chmod(mode)
+
+    warnings = [line for line in undo("--dry-run").complaints if "others can write to it" in line]
+    assert [str(journal.path) in line for line in warnings] == [True] * told
+    assert undo("-q").err == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_journal_that_belongs_to_somebody_else_is_warned_of(tag, undo, journal):
+    tag("old", "new")
+    os.chown(journal.path, 12345, -1)
+
+    undo().complaint(str(journal.path), "others can write to it")
 
 
 # ---- Several at once
