@@ -156,7 +156,10 @@ void report_move(const struct options *o, const char *image, const char *from, c
     } else
         write_format(w, "%s\t%s", *from ? from : "-", *to ? to : "-");
     row_print(&row);
-    output_flush();
+    if (o->command)
+        output_offer(); /* which does not wait for the reader of a line */
+    else
+        output_flush();
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */

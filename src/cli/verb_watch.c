@@ -282,6 +282,7 @@ static void poll_and_act(struct watch *w)
     struct error e;
     error_clear(&e);
     give_output_time(w);
+    output_offer(); /* what was left of the last time */
     bool answered = poll_tag(w, &e);
     give_output_time(w);
     uint64_t since = regtag_clock(), pause = w->operation ? regtag_pause(w->operation) : 0;

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from images import digest_of
+from program import full_pipe
 
 VERBS = {
     "tag": lambda image: ["tag", f"{image}:old", "new"],
@@ -142,25 +143,17 @@ def test_a_reader_that_is_slow_gets_all(regtag, serve, shelf):
 
 
 @pytest.fixture
-def full_pipe():
-    """The end for writing of a pipe that is full, and that nobody reads."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    try:
-        while True:
-            os.write(writer, b"x" * 65536)
-    except BlockingIOError:
-        os.set_blocking(writer, True)
-    yield writer
-    os.close(reader)
-    os.close(writer)
+def unread():
+    """What somebody could read, but nobody does."""
+    with full_pipe() as (_, writer):
+        yield writer
 
 
 SOON = ["--timeout", "1"]
 
 
 def test_an_answer_that_nobody_reads_is_given_up_at_the_deadline(
-    regtag, serve, shelf, tmp_path, full_pipe, other
+    regtag, serve, shelf, tmp_path, unread, other
 ):
     """Of every verb, all at once; what has failed before keeps its own status."""
     host = serve(shelf).host
@@ -182,7 +175,7 @@ def test_an_answer_that_nobody_reads_is_given_up_at_the_deadline(
 
     started = [
         subprocess.Popen(
-            regtag.command(args[0], *SOON, *args[1:]), stdout=full_pipe, stderr=subprocess.PIPE
+            regtag.command(args[0], *SOON, *args[1:]), stdout=unread, stderr=subprocess.PIPE
         )
         for args in runs
     ]
@@ -193,18 +186,18 @@ def test_an_answer_that_nobody_reads_is_given_up_at_the_deadline(
         assert "stdout cannot be written: nobody has read it by the deadline" in err, (args, err)
 
 
-def test_an_answer_that_nobody_reads_keeps_nothing_from_being_done(regtag, serve, shelf, full_pipe):
+def test_an_answer_that_nobody_reads_keeps_nothing_from_being_done(regtag, serve, shelf, unread):
     server = serve(shelf)
     names = [f"tag{number}" for number in range(12)]
 
-    result = regtag("tag", *SOON, f"{server.host}/repo:old", *names, stdout=full_pipe)
+    result = regtag("tag", *SOON, f"{server.host}/repo:old", *names, stdout=unread)
 
     assert result.status == 1, result
     result.complaint("stdout", "what was done is done")
     assert all(shelf.document("repo", name) for name in names)
 
 
-def test_words_that_nobody_reads_are_given_up(regtag, serve, shelf, full_pipe, document):
+def test_words_that_nobody_reads_are_given_up(regtag, serve, shelf, unread, document):
     """And do not keep the rest from being done, nor are they waited for again and again."""
     host = serve(shelf).host
     runs = {
@@ -217,7 +210,7 @@ def test_words_that_nobody_reads_are_given_up(regtag, serve, shelf, full_pipe, d
         subprocess.Popen(
             regtag.command(args[0], "--timeout", "4", *args[1:]),
             stdout=subprocess.PIPE,
-            stderr=full_pipe,
+            stderr=unread,
             text=True,
         )
         for args in runs
