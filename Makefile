@@ -177,7 +177,7 @@ tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard 
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_reader outage \
+tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_lock journal_reader outage \
                 output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \

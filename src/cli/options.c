@@ -46,6 +46,8 @@ static const struct option OPTIONS[] = {
     {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0, "read each tag back at the end"},
     {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "write down each move, for undo"},
     {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "only the last N moves"},
+    {"registry", "HOST[:PORT]", TEXT, AT(registry), VERB_ID_UNDO, 0,
+     "where all moves are; --user and the like need it"},
     {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0, "do all but change anything"},
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the same digest"},

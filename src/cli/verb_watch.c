@@ -188,8 +188,7 @@ static void run_command(struct watch *w)
 static void warn_output_failed(struct watch *w)
 {
     w->output_failed = true;
-    output_message("stdout cannot be written: %s; COMMAND is run all the same",
-                   strerror(output_problem()));
+    output_message("stdout cannot be written: %s; COMMAND is run all the same", output_problem());
 }
 
 /* Without COMMAND, the report is the whole job, which ends when nobody can read it. */
@@ -285,11 +284,20 @@ static void wait_for_next(struct watch *w, const struct error *e, uint64_t pause
         session_note("SIGHUP: asks at once");
 }
 
+/* Telling what came of a poll has the whole timeout, like the poll itself. */
+static void give_output_time(const struct watch *w)
+{
+    output_deadline(regtag_clock() + w->o->timeout * 1000);
+}
+
 static void poll_and_act(struct watch *w)
 {
     struct error e;
     error_clear(&e);
+    give_output_time(w);
+    output_offer(); /* what was left of the last time */
     bool answered = poll_tag(w, &e);
+    give_output_time(w);
     uint64_t since = regtag_clock(), pause = w->operation ? regtag_pause(w->operation) : 0;
     if (answered)
         on_answer(w);

@@ -5,11 +5,12 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from images import DOCKER_MANIFEST, compact, digest_of, docker_manifest
-from program import environment
+from program import environment, full_pipe
 from watcher import (
     NEW,
     OLD,
@@ -462,6 +463,26 @@ def test_a_command_whose_status_is_lost_has_not_succeeded(strace, watched):
     result, _ = strace(["-e", "trace=wait4", "-e", "inject=wait4:error=ECHILD"], args)
 
     assert result.status == 126, result
+
+
+def test_command_does_not_wait_for_the_reader_of_a_line(server, watched, watch, tmp_path):
+    ran = tmp_path / "ran"
+    told = bytearray()
+
+    def read():
+        with suppress(BlockingIOError):
+            while piece := os.read(reader, 65536):
+                told.extend(piece.replace(b"x", b""))
+        return told.decode()
+
+    with full_pipe() as (reader, writer):
+        os.set_blocking(reader, False)
+        args = [watched, *RARELY, "--timeout", "600", "--from", "absent"]
+        watcher = watch(*args, stdout=writer, command=shell(f"touch {ran}"))
+        until(ran.exists, "COMMAND")
+        assert read() == ""
+        watcher.ask_now()
+        until(lambda: read() == f"-\t{OLD}\n", "the line")
 
 
 def test_lines_come_at_once_into_a_file(server, watched, watch, tmp_path):
