@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from fake import STALL
+from namespaces import own_namespaces
 from watcher import RARELY, Watcher, children, is_alive, shell, until
 
 pytest_plugins = ["watch_fixtures", "account_fixtures"]
@@ -16,8 +17,7 @@ FATAL = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
 @pytest.fixture(scope="module")
 def alone():
     """What runs a command as process 1."""
-    words = ["unshare", "--pid", "--fork", "--kill-child"]
-    words += [] if os.geteuid() == 0 else ["--map-root-user"]
+    words = own_namespaces("--pid", "--fork", "--kill-child")
     tried = subprocess.run([*words, "true"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if tried.returncode != 0:
         pytest.skip(f"no process 1 of one's own here: {tried.stderr.strip()}")

@@ -109,6 +109,4 @@ def device(regtag, tmp_path):
         pytest.skip("a sanitizer needs more than there is on such a machine")
     machine = Device(regtag, tmp_path / "device")
     machine.prepare()
-    if machine("--version").status != 0:
-        pytest.skip("no root file system of one's own here")
     return machine
