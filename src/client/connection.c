@@ -17,6 +17,7 @@ void connection_init(struct connection *c, struct context *context, unsigned num
     c->number = number;
     c->out = writer_to(c->out_memory, sizeof c->out_memory);
     c->answer_over = true;
+    c->first_batch = CONNECTION_QUEUE;
 }
 
 void connection_begin_step(struct connection *c)
@@ -35,8 +36,9 @@ void connection_end(struct connection *c)
 
 bool connection_can_pipeline(const struct connection *c, const struct regtag_origin *origin)
 {
-    return c->open && c->count > 0 && c->count < CONNECTION_QUEUE && !c->claim && !c->draining &&
-           !c->unsolicited && !c->write_failed && origin_equal(&c->origin, origin);
+    unsigned most = c->batch > 1 ? CONNECTION_QUEUE : c->first_batch;
+    return c->open && c->count > 0 && c->count < most && !c->claim && !c->draining && !c->unsolicited &&
+           !c->write_failed && origin_equal(&c->origin, origin);
 }
 
 void connection_send(struct connection *c, const struct regtag_origin *origin, struct transfer *t)

@@ -89,6 +89,7 @@ struct connection {
     bool draining;                /* the batch is being answered: nothing joins it any more */
     uint64_t batch;               /* requests that were in flight together, numbered from 1 */
     unsigned joined;              /* requests that joined the batch after its first */
+    unsigned first_batch;         /* the most requests in the first one */
     uint64_t unsound;             /* the last batch whose requests and answers were out of step */
     unsigned answers;             /* to pipelined requests, since it was opened */
     const struct transfer *claim; /* waits until nothing is in flight; nothing is queued before it */

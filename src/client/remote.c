@@ -18,15 +18,32 @@ void remote_init(struct remote *r, struct context *context, struct connection *c
 }
 
 /* Those that are not needed are never touched. */
-void remote_widen(struct remote *r)
+void remote_widen(struct remote *r, uint64_t requests)
 {
+    unsigned count = r->connections - 1; /* without `away` */
+    if (r->in_use == r->connections)
+        return;
     for (; r->in_use < r->connections; r->in_use++)
         connection_init(&r->home[r->in_use], r->context, r->in_use);
+    for (unsigned i = 0; i < count && requests > count * CONNECTION_QUEUE; i++)
+        r->home[i ? i + 1 : 0].first_batch = CONNECTION_QUEUE * (i + 1) / count;
 }
 
-static bool is_less_busy(const struct connection *c, const struct connection *than)
+static bool takes_another(const struct remote *r, const struct connection *c)
 {
-    return !than || (!c->claim == !than->claim ? c->count < than->count : !c->claim);
+    return c->count ? connection_can_pipeline(c, &r->origin) : !c->claim;
+}
+
+/* First batches of different sizes are filled one after the other. */
+static bool is_better(const struct remote *r, const struct connection *c, const struct connection *than)
+{
+    bool takes = takes_another(r, c), other = than && takes_another(r, than);
+    if (!than || takes != other)
+        return !than || takes;
+    if (!c->claim != !than->claim)
+        return !c->claim;
+    return c->count < than->count &&
+           (!takes || than->first_batch == CONNECTION_QUEUE || than->batch > 1);
 }
 
 struct connection *remote_least_busy(struct remote *r, const struct transfer *t)
@@ -38,7 +55,7 @@ struct connection *remote_least_busy(struct remote *r, const struct transfer *t)
             continue;
         if (c->claim == t)
             return c;
-        if (is_less_busy(c, best))
+        if (is_better(r, c, best))
             best = c;
     }
     return best;

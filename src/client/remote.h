@@ -45,11 +45,13 @@ void remote_end(struct remote *r);
 /* Whether `origin` may receive the registry's credentials: same scheme, host and port. */
 bool remote_is_home(const struct remote *r, const struct regtag_origin *origin);
 
-/* Lets requests that are in flight together go out on all connections, from now on. */
-void remote_widen(struct remote *r);
+/* Lets requests that are in flight together go out on all connections, from now on. With more requests than
+ * those take at once, their first batches differ in size: connections that are answered at different times keep
+ * the registry busy, and the requests that are first in order are answered first. */
+void remote_widen(struct remote *r, uint64_t requests);
 
-/* The connection to the registry that the transfer waits for, or else the one with the fewest requests in
- * flight; NULL if the only one is reserved. */
+/* The connection to the registry that the transfer waits for, or else the one to send it on: of those that take
+ * another request, the one with the fewest in flight. NULL if the only one is reserved. */
 struct connection *remote_least_busy(struct remote *r, const struct transfer *t);
 
 /* The connection to use for an origin. */

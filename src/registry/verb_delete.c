@@ -195,7 +195,7 @@ static enum regtag_event look_at_siblings(struct regtag *r, struct delete_verb *
 {
     lookups_begin(&v->lookups);
     if (v->listed > CONNECTION_QUEUE)
-        remote_widen(&r->client.remote);
+        remote_widen(&r->client.remote, v->listed);
     ENTER("delete", v->state, DELETE_SIBLINGS);
     return GO_ON;
 }

@@ -44,7 +44,7 @@ static void keep_name(struct regtag *r, struct digests_verb *v)
     memcpy(r->manifest + v->written, v->pages.tags.name, size);
     v->written += size;
     if (v->listed > CONNECTION_QUEUE)
-        remote_widen(&r->client.remote);
+        remote_widen(&r->client.remote, v->limit ? v->limit : UINT64_MAX);
     if (++v->listed == v->limit)
         end_list(v, PAGES_END);
 }

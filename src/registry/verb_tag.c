@@ -93,7 +93,7 @@ static void begin(struct regtag *r, struct tag_verb *v)
     struct fetch_options options = {
         .platform = slice_of(r->config.platform), .to_tag = true, .attempts = &v->attempts};
     if (v->names.count > CONNECTION_QUEUE)
-        remote_widen(&r->client.remote);
+        remote_widen(&r->client.remote, v->names.count);
     add_first_moves(r, v);
     ENTER("tag", v->state, TAG_FETCH);
     fetch_begin(r, &v->fetch, &options);

@@ -788,6 +788,27 @@ static void many_names_are_in_flight_together(void **state)
     }
 }
 
+/* The requests that go out at once, on each connection. */
+static void expect_at_once(size_t count, const unsigned expected[WIRE_LINES])
+{
+    static struct scene s;
+    unsigned sent[WIRE_LINES] = {0};
+    set_out(&s, 5, count);
+    tag_all(&s, "first batches");
+    for (unsigned i = 0; i < s.run.wire.taken_count; i++)
+        sent[s.run.wire.taken[i].connection] += s.run.wire.taken[i].at == 0;
+    assert_memory_equal(sent, expected, sizeof sent);
+    finish(&s.run);
+}
+
+static void connections_start_differently_if_names_wait(void **state)
+{
+    const unsigned all_fit[WIRE_LINES] = {16, 0, 16, 16, 16}, some_wait[WIRE_LINES] = {4, 0, 8, 12, 16};
+    (void)state;
+    expect_at_once(63, all_fit);
+    expect_at_once(100, some_wait);
+}
+
 /* ---- The digests of all tags ----------------------------------------------------------------- */
 
 #define TAGS 40 /* two thirds of them are there; and "base" and "new" */
@@ -919,6 +940,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_names_are_in_flight_together),
+        cmocka_unit_test(connections_start_differently_if_names_wait),
         cmocka_unit_test(what_breaks_at_any_byte_is_told_truly),
         cmocka_unit_test(odd_answers_are_told_from_others),
         cmocka_unit_test(a_failure_of_any_request_is_got_over),
