@@ -5,6 +5,7 @@
 #include "cli/output.h"
 #include "cli/process.h"
 #include "cli/session.h"
+#include "cli/signals.h"
 #include "regtag_sockets.h"
 #include "regtag.h"
 
@@ -42,6 +43,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     /* Makes write fail at the limit for files, as on a full disk. */
     signal(SIGXFSZ, SIG_IGN);
+    signals_as_process_1();
     process_no_core();
 
     bool valid = options_parse(&options, argc, argv, &e);

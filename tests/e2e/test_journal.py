@@ -356,6 +356,25 @@ def test_a_line_that_cannot_be_written_stops_the_move(
         assert (at(shelf), at(shelf, "fresh")) == (old, None)
 
 
+UNSUPPORTED = ["EINVAL", "EOPNOTSUPP", "ENOSYS", "EBADF"]
+
+
+@pytest.mark.parametrize("error", [*UNSUPPORTED, "EIO", "ENOSPC", "EDQUOT"])
+def test_a_new_journal_in_a_folder_that_cannot_be_synced(strace, server, journal, error):
+    args = ["tag", "--journal", journal.path, f"{server.host}/repo:old", "new"]
+
+    result, trace = strace(["-y", "-e", "trace=fsync", "-e", f"inject=fsync:error={error}:when=1"], args)
+
+    assert f"<{journal.path.parent}>) = -1 {error} " in trace
+    if error in UNSUPPORTED:
+        assert (result.status, result.err) == (0, b""), result
+        assert journal.outcomes == ["moving", "moved"]
+    else:
+        assert result.status == 1, result
+        result.complaint("journal", str(journal.path), "nothing was done")
+        assert server.requests == []
+
+
 @pytest.mark.parametrize("room", range(0, 600, 37))
 def test_a_full_disk_tears_no_line_but_the_last(regtag, undo, server, shelf, journal, old, new, room):
     def limit():

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from images import digest_of
-from program import full_pipe
+from program import environment, full_pipe
 
 VERBS = {
     "tag": lambda image: ["tag", f"{image}:old", "new"],
@@ -128,7 +128,9 @@ def test_a_reader_that_is_slow_gets_all(regtag, serve, shelf):
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     server = serve(lambda request: head + body)
     with subprocess.Popen(
-        [regtag.path, "ls", "--timeout", "100", f"{server.host}/repo"], stdout=subprocess.PIPE
+        [regtag.path, "ls", "--timeout", "100", f"{server.host}/repo"],
+        stdout=subprocess.PIPE,
+        env=environment({}),
     ) as process:
         out = b""
         while piece := os.read(process.stdout.fileno(), 100 if len(out) < 5000 else 65536):

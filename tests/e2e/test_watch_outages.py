@@ -8,6 +8,7 @@ from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from device import Device
 from fake import CLOSE, STALL, answer, bodiless, errors
 from images import OCI_MANIFEST
+from namespaces import changed_root
 from registry import Registry
 from watcher import NEW, OLD, RARELY, point, shell, until
 
@@ -79,12 +80,9 @@ def test_a_name_that_is_no_more_and_comes_back(regtag, server, watch, tmp_path):
     device.prepare()
     device.put("/etc/nsswitch.conf", "hosts: files\n")
     device.put("/etc/hosts", "127.0.0.1 registry.test\n")
-    before = ["chroot", device.folder]
-    if os.geteuid() != 0:
-        before = ["unshare", "-r", *before]
     image = f"registry.test:{server.port}/repo:old"
     options = [*RARELY, *AT_ONCE, "--plain-http", "-v"]
-    watcher = watch(image, *options, before=before, program="/regtag")
+    watcher = watch(image, *options, before=changed_root(device.folder), program="/regtag")
     watcher.err.next("* asks again in")
     device.put("/etc/hosts", "")
     ask(watcher, 3)

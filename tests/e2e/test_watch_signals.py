@@ -12,6 +12,7 @@ from conftest import OTHER_DOCUMENT
 from device import Device
 from fake import STALL, Pause, answer, errors
 from fronts import needs_tls
+from namespaces import changed_root
 from program import full_pipe
 from tls_server import Raw
 from watcher import NEW, OLD, RARELY, is_alive, point, shell, until
@@ -98,11 +99,9 @@ def test_ended_while_it_looks_a_name_up(regtag, watch, tmp_path, ending):
     device.prepare()
     device.put("/etc/nsswitch.conf", "hosts: files\n")
     os.mkfifo(device.folder / "etc/hosts")
-    before = ["chroot", device.folder]
-    if os.geteuid() != 0:
-        before = ["unshare", "-r", *before]
+    changed = changed_root(device.folder)
     watcher = watch(
-        "--plain-http", "registry.test/repo:old", *RARELY, before=before, program="/regtag"
+        "--plain-http", "registry.test/repo:old", *RARELY, before=changed, program="/regtag"
     )
     child = until(watcher.children, "a look-up")[0]
 
