@@ -155,7 +155,7 @@ static int check_status(const struct command *c, int status, struct error *e)
 
 int command_run(const struct command *c, struct error *e)
 {
-    int ends[2], status;
+    int ends[2], status = 0;
     pid_t child = 0;
     int problem = make_pipe(ends);
     if (problem)
