@@ -133,7 +133,8 @@ SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
 includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
-defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
+# Without the two BITS, glibc has 32 bits for time, file sizes and inode numbers on a processor of 32 bits.
+defines   = -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DREGTAG_VERSION='"$(VERSION)"' \
             -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"' $(if $(SAN),-DREGTAG_DEBUG)
 limits    = $(if $(CONNECTIONS_MAX),-DREGTAG_CONNECTIONS_MAX=$(CONNECTIONS_MAX)) \
             $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
