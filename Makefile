@@ -7,7 +7,7 @@
 #   make targets    all targets, with TLS and without
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
-#   make dist       build/dist: an archive for each, and SHA256SUMS
+#   make dist       build/dist: an archive for each, SHA256SUMS, and COMPILERS: what made them
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
@@ -326,7 +326,8 @@ check-targets: packages targets $(TARGETS:%=vectors/%)
 $(boards:%=vectors/%): vectors/%: targets/%-plain
 	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
 
-# One archive for each, with the licences of all that is linked in; the same bytes from the same commit.
+# One archive for each, with the licences of all that is linked in. The same commit gives the same bytes with the
+# compilers and sources that COMPILERS names: a Debian release has its own.
 dist: targets
 	rm -rf build/dist
 	+for target in $(TARGETS); do for tls in 1 0; do \
@@ -346,6 +347,8 @@ archive: $(OUT)/regtag
 	install -m 644 $(toolchain)/COPYRIGHT $(OUT)/archive/$(packed)/licences/musl
 	tar -C $(OUT)/archive --sort=name --owner=0 --group=0 --numeric-owner --format=ustar \
 	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >build/dist/$(packed).tar.gz
+	echo "$(packed): $$($(CC) --version | sed q), $$($(CC) -Wl,--version 2>/dev/null | sed q), musl $$(cat $(toolchain)/VERSION)," \
+	    "mbedTLS $$(sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)" >>build/dist/COMPILERS
 
 # ---- What must be there first ----------------------------------------------------------------
 
