@@ -62,7 +62,12 @@ AR := $(CROSS_COMPILE)ar
 endif
 STRIP ?= $(CROSS_COMPILE)strip
 
-ifndef V
+# A switch that is neither 1 nor 0 is a mistake, and not a yes.
+$(foreach switch,TLS QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
+    $(error $(switch)=$($(switch)): it must be 1 or 0)))
+$(if $(TLS),,$(error TLS is empty: it must be 1 or 0))
+
+ifneq ($(V),1)
 .SILENT:
 endif
 MAKEFLAGS += --no-builtin-rules
@@ -362,17 +367,30 @@ $(filter-out build/third_party/%,$(third_party)):
 	echo "There is no $@: JSMN_DIR and MBEDTLS_DIR are the folders of unpacked sources." >&2
 	exit 1
 
-# Debian's packages for what is to be made. A compiler that works is good enough, wherever it is from.
-goal     = $(filter $(1),$(MAKECMDGOALS))
-packages = $(if $(call goal,check coverage),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest python3-pytest-xdist strace) \
-           $(if $(call goal,figures),binutils curl openssl python3 python3-pytest valgrind) \
-           $(if $(call goal,demo),curl) \
-           $(if $(call goal,check-targets),binutils openssl python3 python3-pytest python3-pytest-xdist qemu-user-static strace)
+# Debian's packages, by goal. A compiler that works is good enough, wherever it is from.
+compiler_needs      := gcc libc6-dev bzip2
+pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
+check_needs         := binutils libcmocka-dev libwrap0 $(pytest_needs)
+coverage_needs      := $(check_needs)
+check-small_needs   := $(pytest_needs)
+check-targets_needs := binutils qemu-user-static $(pytest_needs)
+check-debian_needs  := debootstrap
+figures_needs       := binutils curl openssl python3 python3-pytest valgrind
+demo_needs          := curl
+lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make shellcheck
+
+cross_package = gcc-$(subst _,-,$(1))
 packages:
 	compiler=; \
-	$(if $(TARGET),$(if $(CROSS_COMPILE),:,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
-	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'); \
-	third_party/packages $$compiler $(packages)
+	$(if $(TARGET),$(if $(CROSS_COMPILE),:,command -v $(cross)gcc >/dev/null || compiler=$(call cross_package,$(triple))),\
+	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='$(compiler_needs)'); \
+	third_party/packages $$compiler $(foreach goal,$(MAKECMDGOALS),$($(goal)_needs))
+
+# All packages of all goals. This machine's own compiler also makes static programs for it.
+foreign = $(filter-out $(shell uname -m)-%,$(shell sed -n 's/^triple *:= *//p' toolchains/*.mk))
+deps:
+	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian figures demo lint,$($(goal)_needs)) \
+	    $(foreach triple,$(foreign),$(call cross_package,$(triple))))
 
 toolchain: | packages
 	+CROSS_COMPILE='$(cross)' TARGET_FLAGS='$(flags)' MUSL_DIR='$(MUSL_DIR)' \
@@ -381,11 +399,11 @@ toolchain: | packages
 # ---- Tests and measurements ------------------------------------------------------------------
 
 check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
-	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(QUICK) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
+	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
 # way of looking names up.
-check-small:
+check-small: packages
 	+$(MAKE) --no-print-directory TARGET=$(shell uname -m)-linux-musl MANIFEST_MAX=262144 CONNECTIONS_MAX=3 OUT=$(OUT)/small
 	BUILD=$(OUT) TLS=$(TLS) REGTAG=$(OUT)/small/regtag REGTAG_SMALL=$(OUT)/small/regtag PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py tests/e2e/test_names.py
@@ -438,7 +456,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-all check-small clean coverage demo figures help install lint objects packages \
+.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
     $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
