@@ -17,6 +17,10 @@
 #   make check-small  tries a static program of this machine in 2 MiB of address space
 #   make check-all  all that .ci/run has no time for: check, also with sanitizers, check-targets on all targets,
 #                   their sizes, check-small
+#   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
+#                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
+#                   needs, or there as an ordinary user; "N passed, N failed"
+#   make deps       installs Debian's packages for all of this; make -n deps shows which
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
@@ -421,13 +425,17 @@ coverage:
 	find $(OUT)/coverage -name '*.gcda' -delete
 	tests/coverage $(OUT)/coverage
 
+# Another release of Debian, in a folder of the cache.
+check-debian: packages
+	tests/debian '$(SUITE)' '$(or $(GOALS),check)' '$(or $(ACCOUNT),root)'
+
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
 
 figures: $(OUT)/regtag
 	CC='$(CC)' tests/figures $(OUT)/regtag
 
-lint:
+lint: packages
 	MAKE='$(MAKE)' tests/lint
 
 # For lint: makes nothing but the objects of these sources.
