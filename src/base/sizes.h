@@ -93,7 +93,10 @@
 #define OPTION_VALUES_MAX 8     /* values of a repeated option, of 8 bytes each */
 #define EXPECTED_MAX 256        /* --expect options, of 8 bytes each */
 #define JOURNAL_LINE_MAX 1024   /* a line of a journal, with its newline */
-#define UNDO_INDEX_MAX 16384    /* entries of 8 bytes: moves that later lines have settled or undone */
+#define JOURNAL_BLOCK 16384     /* read from a journal at a time */
+#define JOURNAL_BLOCKS 16384    /* the most that it may have; 16 bytes each */
+#define UNDO_INDEX_MAX 16384    /* entries of 10 bytes: moves that later lines have settled or undone */
+#define UNDO_INDEX_LISTS 4096   /* of these entries, by their hashes; 2 bytes each */
 #define NAMES_SLOTS 32768       /* slots of 4 bytes; half as many names are compared at a time */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */

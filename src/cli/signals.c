@@ -7,6 +7,8 @@
 
 #include "regtag_sockets.h"
 
+#define SIGNAL_STATUS 128 /* and the signal, as in a shell's $? */
+
 static volatile sig_atomic_t hung_up;
 static volatile sig_atomic_t child_group; /* a pid_t: on every POSIX system an int */
 
@@ -41,11 +43,22 @@ static void on_terminate(int number)
     _exit(0);
 }
 
-/* SA_RESETHAND has removed this handler: raise ends us, and our parent sees by which signal. */
+/* SA_RESETHAND has removed this handler, so raise ends us, and our parent sees by which signal. Unless we
+ * are process 1, which default actions do not end. */
 static void on_interrupt(int number)
 {
+    sigset_t pending;
     end_group();
+    sigemptyset(&pending);
+    sigaddset(&pending, number);
+    sigprocmask(SIG_UNBLOCK, &pending, NULL);
     raise(number);
+    _exit(SIGNAL_STATUS + number);
+}
+
+static void on_fatal(int number)
+{
+    _exit(SIGNAL_STATUS + number);
 }
 
 static void handle(int number, void (*handler)(int), int flags)
@@ -62,6 +75,14 @@ static bool is_ignored(int number)
 {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void signals_as_process_1(void)
+{
+    static const int FATAL[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t i = 0; getpid() == 1 && i < sizeof FATAL / sizeof FATAL[0]; i++)
+        if (!is_ignored(FATAL[i]))
+            handle(FATAL[i], on_fatal, 0);
 }
 
 /* Our parent may have blocked or ignored any of them. SIGINT stays ignored, as for a job in the

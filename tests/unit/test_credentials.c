@@ -23,6 +23,7 @@
 #include "cli/helper.h"
 #include "regtag_sockets.h"
 #include "net/file.h"
+#include "skip.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SOON 300   /* milliseconds, for what must not come to an end by itself */
@@ -676,7 +677,7 @@ static void usual_files_must_be_readable(void **state)
 {
     (void)state;
     if (geteuid() == 0)
-        skip();
+        SKIP("root may read everything");
     put_bytes("home/.docker/config.json", 0, "{}", 2);
     assert_refused("Permission denied");
 }
@@ -1311,7 +1312,7 @@ static void secrets_are_in_one_place_and_then_in_none(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"username\":\"u\",\"password\":\"", "\"}}}");
     assert_int_equal(find(), REGTAG_OK);
     expect_gone(CANARY, 1);
@@ -1332,7 +1333,7 @@ static void secrets_in_base64_leave_nothing_either(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"auth\":\"dTp4", "\"}}}");
     assert_int_equal(find(), REGTAG_OK);
     assert_int_equal(count_everywhere(CANARY), 0);
@@ -1343,7 +1344,7 @@ static void a_helpers_secret_leaves_nothing_either(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret("answer", "{\"Username\":\"u\",\"Secret\":\"", "\"}");
     use_helper("cat $TOP/answer");
     assert_int_equal(find(), REGTAG_OK);
@@ -1354,7 +1355,7 @@ static void refused_secrets_leave_nothing_either(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"username\":\"u\",\"password\":\"",
                     "\\u0000\"}}}");
     assert_refused("NUL");
