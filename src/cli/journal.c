@@ -90,6 +90,13 @@ void journal_close(struct journal *j)
     j->fd = -1;
 }
 
+bool journal_is_shared(const struct journal *j)
+{
+    struct stat s;
+    return fstat(j->fd, &s) != 0 || s.st_mode & (S_IWGRP | S_IWOTH) ||
+           (s.st_uid != 0 && s.st_uid != geteuid());
+}
+
 /* ---- Appending ------------------------------------------------------------------------------- */
 
 /* Whether the last line has no newline. Returns 0, or errno. */

@@ -1,6 +1,5 @@
 /* regtag: the command. */
 #include <signal.h>
-#include <string.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
@@ -23,7 +22,7 @@ static int check_output(int status)
     if (!output_problem())
         return status;
     output_message("stdout cannot be written: %s; what was done is done, but not all of it was told",
-                   strerror(output_problem()));
+                   output_problem());
     return status ? status : REGTAG_E_OTHER;
 }
 
@@ -49,6 +48,7 @@ int main(int argc, char **argv)
 
     bool valid = options_parse(&options, argc, argv, &e);
     uint64_t deadline = regtag_clock() + options.timeout * 1000;
+    output_deadline(deadline);
     if (!valid || (options.verb && !session_init(&options, deadline, &e))) {
         output_error(e.text);
         return e.status;

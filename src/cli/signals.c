@@ -28,14 +28,12 @@ static void say_ended(void)
 }
 
 /* With SIGTERM in either case: jobs in the background of a shell ignore SIGINT. A stopped process gets
- * it when it is continued, which our exit does (POSIX, _exit). */
+ * it when it is continued, which our exit does (POSIX, _exit). COMMAND may have left its group. */
 static void end_group(void)
 {
     pid_t group = (pid_t)child_group;
-    if (group <= 0)
-        return;
-    kill(-group, SIGTERM);
-    say_ended();
+    if (group > 0 && (kill(-group, SIGTERM) == 0 || kill(group, SIGTERM) == 0))
+        say_ended();
 }
 
 static void on_terminate(int number)

@@ -55,7 +55,7 @@ class Board:
         self.state.chmod(0o777)
         self.program = ["/regtag"]
         self._copy(program, "regtag")
-        self._copy(unpacked("busybox-static", "bin/busybox"), "bin/busybox")
+        self._copy(unpacked("busybox-static", "**/bin/busybox"), "bin/busybox")
         for name in APPLETS:
             (self.folder / "bin" / name).symlink_to("busybox")
         if prefix:

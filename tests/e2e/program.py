@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -63,6 +64,23 @@ class Result:
         for word in words:
             assert word.lower() in lines[0].lower(), (word, lines[0])
         return lines[0]
+
+
+@contextmanager
+def full_pipe():
+    """Both ends of a pipe that takes nothing more until somebody reads it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 65536)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    try:
+        yield reader, writer
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def _lines(text):

@@ -6,11 +6,12 @@ import os
 import resource
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from images import DOCKER_MANIFEST, compact, digest_of, docker_manifest
-from program import environment, usual_signals
+from program import environment, full_pipe, usual_signals
 from watcher import (
     NEW,
     OLD,
@@ -454,6 +455,36 @@ def test_with_command_the_job_goes_on_though_nobody_can_be_told(
 
         assert watcher.end() == 0
     assert len([line for line in watcher.err.all() if "stdout" in line]) == 1
+
+
+def test_a_command_whose_status_is_lost_has_not_succeeded(strace, watched):
+    args = ["watch", "--once", "--from", "absent", watched, "--", "true"]
+    _, trace = strace(["-e", "trace=wait4"], args)
+    assert trace.count("wait4(") == 1
+
+    result, _ = strace(["-e", "trace=wait4", "-e", "inject=wait4:error=ECHILD"], args)
+
+    assert result.status == 126, result
+
+
+def test_command_does_not_wait_for_the_reader_of_a_line(server, watched, watch, tmp_path):
+    ran = tmp_path / "ran"
+    told = bytearray()
+
+    def read():
+        with suppress(BlockingIOError):
+            while piece := os.read(reader, 65536):
+                told.extend(piece.replace(b"x", b""))
+        return told.decode()
+
+    with full_pipe() as (reader, writer):
+        os.set_blocking(reader, False)
+        args = [watched, *RARELY, "--timeout", "600", "--from", "absent"]
+        watcher = watch(*args, stdout=writer, command=shell(f"touch {ran}"))
+        until(ran.exists, "COMMAND")
+        assert read() == ""
+        watcher.ask_now()
+        until(lambda: read() == f"-\t{OLD}\n", "the line")
 
 
 def test_lines_come_at_once_into_a_file(server, watched, watch, tmp_path):

@@ -53,7 +53,7 @@ def test_a_real_registry_goes_away_and_comes_back(registry_binary, tmp_path, wat
     assert [re.sub(r"in \d+ s$", "in N s", line) for line in told(watcher)] == [
         f"regtag: watching {image}, now at {old}",
         f"regtag: {image}: {registry.host}: could not be reached: Connection refused; is the registry running, "
-        "and is the port right?",
+        "and is the port right? (trying again in 1 d)",
         f"regtag: {image} answers again, after 5 failures in N s",
     ]
 
@@ -65,6 +65,8 @@ def test_a_registry_that_is_away_at_first(registry_binary, tmp_path, watch):
     image = f"{registry.host}/repo:old"
     watcher = watch(image, *RARELY, *AT_ONCE, "--from", "absent", "-v")
     watcher.err.next("* asks again in 15 s")
+    [failure] = [line for line in watcher.err.seen if line.startswith("regtag: ")]
+    assert failure.endswith(" (trying again in 15 s)")
     registry.come_back()
     try:
         watcher.ask_now()
