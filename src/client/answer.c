@@ -134,24 +134,24 @@ static void write_words(struct writer *w, const struct first_error *f, struct sl
 
 /* ---- Meanings -------------------------------------------------------------------------------- */
 
-#define REDIRECTED "the registry redirects in a way that cannot be followed"
+#define REDIRECTED "the registry sent a redirect that cannot be followed"
 
 const struct meaning ANSWER_MEANINGS[] = {
-    {100, 299, REGTAG_E_PROTOCOL, CODE_ANY, 0, "the answer is not one to this request"},
+    {100, 299, REGTAG_E_PROTOCOL, CODE_ANY, 0, "the answer does not fit the request"},
     {300, 399, REGTAG_E_PROTOCOL, CODE_ANY, 0, REDIRECTED},
     {400, 400, REGTAG_E_OTHER, CODE_ANY, 0, "the registry does not understand the request"},
     {401, 401, REGTAG_E_DENIED, CODE_ANY, 0, "not authenticated"},
-    {402, 402, REGTAG_E_DENIED, CODE_ANY, 0, "the registry wants payment first"},
+    {402, 402, REGTAG_E_DENIED, CODE_ANY, 0, "the registry requires payment"},
     {403, 403, REGTAG_E_DENIED, CODE_ANY, 0, "the registry does not allow it"},
-    {408, 408, REGTAG_E_TIMEOUT, CODE_ANY, 0, "the registry waited too long for the request"},
+    {408, 408, REGTAG_E_TIMEOUT, CODE_ANY, 0, "the registry timed out waiting for the request"},
     {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, "it is gone for good"},
-    {412, 412, REGTAG_E_DENIED, CODE_ANY, 0, "a policy of the registry does not allow it"},
+    {412, 412, REGTAG_E_DENIED, CODE_ANY, 0, "a policy of the registry forbids it"},
     {423, 423, REGTAG_E_DENIED, CODE_ANY, 0, "the registry has locked it"},
     {451, 451, REGTAG_E_DENIED, CODE_ANY, 0, "the registry may not serve it for legal reasons"},
     {429, 429, REGTAG_E_SLOW_DOWN, CODE_ANY, 0, "the registry asks to slow down; try again later"},
     {501, 501, REGTAG_E_OTHER, CODE_ANY, 0, "the registry does not support the request"},
     {500, 999, REGTAG_E_SERVER_FAILED, CODE_ANY, 0, "the registry failed; try again later"},
-    {0, 999, REGTAG_E_PROTOCOL, CODE_ANY, 0, "the registry gives an answer that has no meaning here"},
+    {0, 999, REGTAG_E_PROTOCOL, CODE_ANY, 0, "the registry sent an unexpected answer"},
 };
 
 /* Whether the words, in either case, say that a tag must stay as it is. */
@@ -181,7 +181,7 @@ static const struct meaning SPEAKS_TLS = {400,
 
 /* Whoever is asked, a 407 is a proxy's. */
 static const struct meaning PROXY_LOGIN[] = {
-    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy wants a user and a password, or others"},
+    {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, "the proxy requires a user and password, or other ones"},
     {407, 407, REGTAG_E_DENIED, CODE_ANY, 0, PROXY_LACKS_BASIC},
 };
 

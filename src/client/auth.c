@@ -161,7 +161,7 @@ void auth_denied(const struct auth *a, struct error *e, const char *text)
 {
     const char *why = a->credentials->unavailable;
     if (is_set(why))
-        error_set(e, REGTAG_E_CREDENTIALS, "it wants credentials (HTTP 401): %s", why);
+        error_set(e, REGTAG_E_CREDENTIALS, "credentials are required (HTTP 401): %s", why);
     error_set(e, REGTAG_E_DENIED, "%s (HTTP 401)", text);
 }
 
@@ -177,8 +177,8 @@ static enum auth_step not_taken(struct auth *a, struct error *e)
     a->refused = auth_is_unproven(a);
     return denied(a, e,
                   is_set(c->user) || is_set(c->identity_token)
-                      ? "the registry does not take these credentials, or they do not allow it"
-                      : "the registry wants credentials, and none are known for it");
+                      ? "the registry rejects these credentials, or they do not allow this"
+                      : "the registry requires credentials, and none were found for it");
 }
 
 bool auth_is_refused(struct auth *a, struct error *e)
@@ -194,7 +194,7 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     struct offers o = all_offers(response);
 
     if (is_set(c->bearer_token))
-        return denied(a, e, "the registry does not take the bearer token that was given");
+        return denied(a, e, "the registry rejects the given bearer token");
     if (repeated || (a->scheme == AUTH_BASIC && o.basic))
         return not_taken(a, e);
     if (!o.bearer && !o.basic && !a->pinged)
@@ -205,9 +205,9 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
         return AUTH_TOKEN;
     }
     if (!o.basic)
-        return denied(a, e, "the registry wants a kind of authentication that regtag does not know");
+        return denied(a, e, "the registry requires a kind of authentication that is not supported");
     if (!is_set(c->user))
-        return denied(a, e, "the registry wants a user and a password, and none are known for it");
+        return denied(a, e, "the registry requires a user and password, and none were found for it");
     a->scheme = AUTH_BASIC;
     a->proven = false;
     a->logins++;

@@ -144,7 +144,7 @@ static enum connection_event on_end(struct connection *c, struct transfer *t)
         return CONNECTION_END;
     t->answered = false;
     t->failed = true;
-    connection_fail_protocol(c, "it answers more than it was asked");
+    connection_fail_protocol(c, "more answers than requests");
     return CONNECTION_FAILED;
 }
 
@@ -152,7 +152,7 @@ static void on_head(struct connection *c)
 {
     struct transfer *t = c->queue[0].transfer;
     if (c->early && c->response.status < 400)
-        connection_fail_protocol(c, "it answers before it is asked");
+        connection_fail_protocol(c, "an answer before the request");
     else if (t) {
         t->answered = true;
         t->early = c->early;

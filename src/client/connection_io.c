@@ -191,7 +191,7 @@ static bool write_next_header(struct connection *c)
         c->out.used = before;
         c->out.overflow = false;
         if (before == 0) /* it will never fit; never send part of a header */
-            connection_fail(c, REGTAG_E_OTHER, 0, "the request is longer than the memory for it", "");
+            connection_fail(c, REGTAG_E_OTHER, 0, "the request does not fit in its buffer", "");
         return false;
     }
     f->begin = c->handed + before - c->out_handed;

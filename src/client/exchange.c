@@ -331,7 +331,7 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     if (lost)
         connection_explain_loss(t->last);
     if (t->stale && !x->sent_again && (freely || !t->sent)) {
-        remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: sending again");
+        remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: resending");
         x->sent_again = true;
         return send_again(x);
     }
@@ -347,7 +347,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
     x->words = &c->words;
     trace_answer(x);
     if (request_changes_nothing(&x->request) && status > 200 && status < 300) {
-        connection_reject(&x->transfer, "the answer is not one to this request");
+        connection_reject(&x->transfer, "the answer does not fit the request");
         return on_failure(x, false);
     }
     retry_note_pace(x->remote, x->response, exchange_is_home(x) && !x->request.to_token_server);

@@ -7,13 +7,13 @@
 
 static const struct slice FORM_TYPE = SLICE_INIT("application/x-www-form-urlencoded");
 
-#define NOT_ITS_ANSWER "that is not the answer of a token server"
+#define NOT_ITS_ANSWER "this is not the answer of a token server"
 
 /* Meanings of a token server's error responses. */
 static const struct meaning TOKEN_MEANINGS[] = {
-    {404, 404, REGTAG_E_PROTOCOL, CODE_ANY, 0, "there is no token server at that address"},
+    {404, 404, REGTAG_E_PROTOCOL, CODE_ANY, 0, "no token server at this address"},
     {429, 429, REGTAG_E_SLOW_DOWN, CODE_ANY, 0, "it asks to slow down; try again later"},
-    {400, 403, REGTAG_E_DENIED, CODE_ANY, 0, "it does not take these credentials"},
+    {400, 403, REGTAG_E_DENIED, CODE_ANY, 0, "it rejects these credentials"},
     {500, 999, REGTAG_E_SERVER_FAILED, CODE_ANY, 0, "it failed; try again later"},
     {0, 999, REGTAG_E_PROTOCOL, CODE_ANY, 0, NOT_ITS_ANSWER},
 };
@@ -182,7 +182,9 @@ static enum login_event step_ping(struct login *l)
     case EXCHANGE_END: return on_ping_answer(l);
     case EXCHANGE_FAILED: /* the original 401 stands */
         error_clear(&c->error);
-        auth_denied(&l->remote->auth, &c->error, "not authenticated, and the registry does not say how");
+        auth_denied(&l->remote->auth, &c->error,
+                    "not authenticated, and the registry does not say how "
+                    "to");
         return over(l, LOGIN_FAILED);
     default: return LOGIN_WAIT;
     }

@@ -100,11 +100,11 @@ static const char *realm_problem(const struct regtag_origin *registry, const str
     bool same_host = slice_equal_nocase(host, realm->host);
     bool both_here = host_is_loopback(host) && host_is_loopback(realm->host);
     if (!realm->tls && registry->tls)
-        return "is spoken to in plain HTTP, the registry in TLS";
+        return "uses plain HTTP, while the registry uses TLS";
     if (!realm->tls && !same_host && !both_here)
-        return "is another host, spoken to in plain HTTP";
+        return "is another host, and uses plain HTTP";
     if (is_private(realm->host) && !same_host && !is_private(host))
-        return "has a private address, the registry has none";
+        return "has a private address, while the registry has none";
     return NULL;
 }
 
@@ -116,7 +116,7 @@ bool realm_check(struct slice text, const struct regtag_config *config,
     const char *problem = is_allowed(config, &realm) ? NULL : realm_problem(registry, &realm);
     if (problem)
         error_set(error_hint(e, REGTAG_HINT_REALM), REGTAG_E_DENIED,
-                  "the token server %.*s is not asked: it %s", SLICE_ARG(slice_head(text, 300)),
+                  "refused to use the token server %.*s: it %s", SLICE_ARG(slice_head(text, 300)),
                   problem);
     return problem == NULL;
 }

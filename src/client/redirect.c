@@ -21,15 +21,15 @@ bool redirect_follow(const struct http_response *response, unsigned before, char
     unsigned status = response->status;
     struct url from, to;
     if (!http_response_field(response, SLICE("location"), &target) || target.size == 0)
-        return refuse(e, "without saying where to", none, status);
+        return refuse(e, "without saying where", none, status);
     if (!url_resolve(base, target, &w))
-        return refuse(e, "to what is not a URL: ", target, status);
+        return refuse(e, "to something that is not a URL: ", target, status);
     url_parse(&from, base);
     url_parse(&to, written(&w));
     if (from.tls && !to.tls)
         return refuse(e, "from TLS to plain HTTP", none, status);
     if (before == REDIRECTS_MAX)
-        return refuse(e, "more often than 5 times", none, status);
+        return refuse(e, "more than 5 times", none, status);
     memcpy(location, text, w.used);
     location[w.used] = '\0';
     return true;

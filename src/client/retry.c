@@ -79,7 +79,7 @@ bool retry_later(const struct remote *r, struct attempts *attempts, const struct
         return false;
     attempts->failed++;
     *resume = c->now + wait;
-    remote_tell(r, REGTAG_TRACE_NOTE, "attempt %u of %u failed: %s (the next one in %llu ms)",
-                attempts->failed, c->config->retries + 1, problem->text, (unsigned long long)wait);
+    remote_tell(r, REGTAG_TRACE_NOTE, "attempt %u of %u failed: %s (next in %llu ms)", attempts->failed,
+                c->config->retries + 1, problem->text, (unsigned long long)wait);
     return true;
 }

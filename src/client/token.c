@@ -24,7 +24,7 @@ static bool end_key(struct token_answer *t)
     bool access = slice_equal(key, SLICE("access_token"));
     t->key_size = 0;
     if ((better && t->had_token) || (access && t->had_access_token))
-        return broken(t, "it has a token twice");
+        return broken(t, "it contains a token twice");
     t->had_token = t->had_token || better;
     t->had_access_token = t->had_access_token || access;
     t->in_expiry = slice_equal(key, SLICE("expires_in"));
@@ -65,7 +65,7 @@ static bool other_value(struct token_answer *t, enum json_event event)
     if (event == JSON_STRING && t->json.in_key)
         return end_key(t);
     if (t->wanted && event != JSON_STRING && !(event == JSON_SCALAR && t->json.scalar == 'n'))
-        return broken(t, "its token is not a text");
+        return broken(t, "its token is not a string");
     t->found = t->found || (t->wanted && t->begun);
     t->wanted = false;
     return true;
@@ -106,9 +106,9 @@ bool token_answer_end(struct token_answer *t)
     if (!t->problem && !json_end(&t->json))
         broken(t, t->json.problem);
     if (!t->problem && !t->found)
-        broken(t, "there is no token in it");
+        broken(t, "it contains no token");
     if (!t->problem && !can_be_sent(t))
-        broken(t, "its token has characters that none can have");
+        broken(t, "its token contains characters that are not allowed");
     t->token[t->size] = '\0';
     return t->problem == NULL;
 }

@@ -303,7 +303,7 @@ static void step_naming(struct regtag_sockets *s, struct regtag_socket *c)
     if (count > 0)
         on_addresses(s, c, (size_t)count);
     else if (count != REGTAG_IO_AGAIN)
-        fail_naming(s, c, "its name has no address");
+        fail_naming(s, c, "no address for its name");
 }
 
 static void look_up(struct regtag_sockets *s, struct regtag_socket *c)
@@ -314,7 +314,7 @@ static void look_up(struct regtag_sockets *s, struct regtag_socket *c)
     } else if (regtag_address_parse(&c->list[0], c->peer->host))
         on_addresses(s, c, 1);
     else
-        fail_naming(s, c, "it is not a numeric address");
+        fail_naming(s, c, "not a numeric address");
 }
 
 /* ---- Connecting ------------------------------------------------------------------------------- */
@@ -335,7 +335,7 @@ static bool choose_peer(struct regtag_sockets *s, struct regtag_socket *c)
     const struct regtag_origin *proxy = NULL;
     if (c->origin.tls && !s->tls.open) {
         c->failure.status = REGTAG_E_UNTRUSTED;
-        c->failure.text = "this server needs TLS, which this program is built without";
+        c->failure.text = "this server needs TLS, but this program was built without it";
         c->failure.hint = REGTAG_HINT_SCHEME_PLAIN;
         return false;
     }
@@ -372,7 +372,7 @@ static void describe_waiting(const struct regtag_socket *c, struct regtag_failur
     f->status = c->state == SOCKET_HANDSHAKE ? REGTAG_E_TIMEOUT : REGTAG_E_NO_CONNECTION;
     f->text = c->state == SOCKET_NAMING      ? c->failure.text
               : c->state == SOCKET_TUNNEL    ? "the proxy did not answer"
-              : c->state == SOCKET_HANDSHAKE ? "connected, but TLS did not come to an end"
+              : c->state == SOCKET_HANDSHAKE ? "connected, but the TLS handshake did not finish"
                                              : "it could not be reached";
 }
 

@@ -117,7 +117,7 @@ static bool tell(struct regtag_mbedtls_session *s, unsigned seriousness, const c
 
 static void tell_dates(struct regtag_mbedtls_session *s, const mbedtls_x509_crt *certificate, int depth)
 {
-    if (!tell(s, DATED, "nothing but the dates of ", certificate, depth, " is wrong"))
+    if (!tell(s, DATED, "only the dates of ", certificate, depth, " are wrong"))
         return;
     s->from = certificate->valid_from;
     s->to = certificate->valid_to;
@@ -156,7 +156,7 @@ static void tell_names(struct regtag_mbedtls_session *s, const mbedtls_x509_crt 
         else
             append_bytes(s, &n->buf);
     }
-    append(s, shown ? "" : ": it has no alternative names of hosts");
+    append(s, shown ? "" : ": it has no subject alternative names");
 }
 
 static bool is_self_issued(const mbedtls_x509_crt *c)
@@ -187,14 +187,14 @@ static void inspect(struct regtag_mbedtls_session *s, const mbedtls_x509_crt *ce
     if (flags & DATES)
         tell_dates(s, certificate, depth);
     if (flags & WEAK_KEY)
-        tell(s, WEAK, "", certificate, depth, " has a key, or is signed with one, that is too weak");
+        tell(s, WEAK, "", certificate, depth, " has, or is signed with, a key that is too weak");
     /* How a root is signed that the server sends along is not why it is not trusted. */
     if ((flags & MBEDTLS_X509_BADCERT_BAD_MD) && !self_issued)
         tell(s, UNVERIFIABLE, "", certificate, depth,
-             " is signed with SHA-1 or in another way that is not accepted");
+             " is signed with SHA-1 or another method that is not accepted");
     if (!regtag_chain_is_for_servers(certificate, depth > 0)) {
         s->flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
-        tell(s, MISUSED, "", certificate, depth, " is not one for servers");
+        tell(s, MISUSED, "", certificate, depth, " is not for servers");
     }
     /* A CA that has issued a new certificate to itself is exempt (RFC 5280, 6.1.3). */
     if (depth == 0 || !self_issued)
@@ -249,7 +249,7 @@ static struct regtag_failure failure_by_flags(struct regtag_mbedtls_session *s)
     if (flags & MBEDTLS_X509_BADCERT_OTHER)
         return untrusted("its key is not the pinned one");
     if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) && s->seriousness < UNVERIFIABLE)
-        return failure(REGTAG_E_UNTRUSTED, "its certificate is not signed by a CA that is trusted here",
+        return failure(REGTAG_E_UNTRUSTED, "its certificate is not signed by a trusted CA",
                        REGTAG_HINT_CA);
     if ((flags & ~DATES) == 0)
         return failure(REGTAG_E_BAD_DATES, s->text, REGTAG_HINT_CLOCK);
@@ -262,19 +262,18 @@ static const struct {
     const char *text;
 } ALERTS[] = {
     {MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE, REGTAG_HINT_CERTIFICATE,
-     "it has no cipher or kind of key that is accepted here, or wants a client's certificate"},
+     "no cipher or kind of key in common, or it requires a client certificate"},
     {MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION, REGTAG_HINT_NONE, "it speaks neither TLS 1.2 nor 1.3"},
-    {MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED, REGTAG_HINT_CERTIFICATE, "it wants a client's certificate"},
-    {MBEDTLS_SSL_ALERT_MSG_BAD_CERT, REGTAG_HINT_CERTIFICATE,
-     "it does not take the client's certificate"},
+    {MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED, REGTAG_HINT_CERTIFICATE, "it requires a client certificate"},
+    {MBEDTLS_SSL_ALERT_MSG_BAD_CERT, REGTAG_HINT_CERTIFICATE, "it rejects the client certificate"},
     {MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT, REGTAG_HINT_NONE,
-     "it does not take the client's kind of certificate"},
-    {MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED, REGTAG_HINT_NONE, "the client's certificate is revoked"},
-    {MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED, REGTAG_HINT_NONE, "the client's certificate has expired"},
-    {MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN, REGTAG_HINT_NONE, "it does not take the client's certificate"},
+     "it does not support this kind of client certificate"},
+    {MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED, REGTAG_HINT_NONE, "the client certificate is revoked"},
+    {MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED, REGTAG_HINT_NONE, "the client certificate has expired"},
+    {MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN, REGTAG_HINT_NONE, "it rejects the client certificate"},
     {MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA, REGTAG_HINT_NONE,
-     "it does not know the CA of the client's certificate"},
-    {MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED, REGTAG_HINT_NONE, "the client's certificate does not open it"},
+     "it does not know the CA of the client certificate"},
+    {MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED, REGTAG_HINT_NONE, "the client certificate gives no access"},
     {MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME, REGTAG_HINT_NONE, "it does not know this host name"},
 };
 
@@ -282,7 +281,7 @@ static struct regtag_failure failure_by_alert(struct regtag_mbedtls_session *s)
 {
     unsigned number = s->ssl.in_msg ? s->ssl.in_msg[1] : 0;
     struct regtag_failure f = untrusted(s->text);
-    const char *text = "no reason that is known";
+    const char *text = "unknown reason";
     for (size_t i = 0; i < sizeof ALERTS / sizeof ALERTS[0]; i++)
         if (ALERTS[i].number == number) {
             text = ALERTS[i].text;
@@ -338,10 +337,10 @@ static struct regtag_failure failure_by_error(struct regtag_mbedtls_session *s, 
     case 0:
     case MBEDTLS_ERR_SSL_CONN_EOF:
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
-        return failure(REGTAG_E_NO_CONNECTION, "the connection was closed in the middle of TLS",
+        return failure(REGTAG_E_NO_CONNECTION, "the TLS connection was closed unexpectedly",
                        REGTAG_HINT_NONE);
     case MBEDTLS_ERR_SSL_ALLOC_FAILED:
-        return failure(REGTAG_E_OTHER, "there is not enough memory for TLS", REGTAG_HINT_NONE);
+        return failure(REGTAG_E_OTHER, "not enough memory for TLS", REGTAG_HINT_NONE);
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return failure_by_alert(s);
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
         return untrusted("the server speaks neither TLS 1.2 nor 1.3");
@@ -355,7 +354,7 @@ static struct regtag_failure failure_by_error(struct regtag_mbedtls_session *s, 
             return failure(REGTAG_E_NO_CONNECTION,
                            "the server wants to change keys in the middle of a connection",
                            REGTAG_HINT_NONE);
-        return failure(REGTAG_E_PROTOCOL, "the server does not speak TLS as it should",
+        return failure(REGTAG_E_PROTOCOL, "the server does not speak proper TLS",
                        REGTAG_HINT_SCHEME_PLAIN);
     default: return failure_by_number(s, error);
     }
@@ -403,7 +402,7 @@ static int open_session(void *context, unsigned connection, int fd, const struct
     struct regtag_mbedtls_session *s = &m->sessions[connection];
     const mbedtls_ssl_config *config = m->config;
     if (connection >= m->count) {
-        *f = failure(REGTAG_E_OTHER, "there is no memory for its TLS session", REGTAG_HINT_NONE);
+        *f = failure(REGTAG_E_OTHER, "no memory for its TLS session", REGTAG_HINT_NONE);
         return REGTAG_IO_FAILED;
     }
     close_session(m, connection);

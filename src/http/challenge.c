@@ -106,8 +106,8 @@ static bool may_offer_basic(struct slice value, bool *any)
 }
 
 const char PROXY_LACKS_BASIC[] =
-    "the proxy takes no user and password, only logins that are not supported (NTLM, Negotiate, ...); "
-    "one on this machine, such as cntlm, can log in to it";
+    "the proxy accepts only logins that are not supported (NTLM, Negotiate, ...); run one on this "
+    "machine that can log in to it, such as cntlm";
 
 bool proxy_lacks_basic(struct slice section)
 {

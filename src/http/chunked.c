@@ -48,7 +48,7 @@ static enum chunked_progress size_digit(struct http_chunked *c, char byte)
 static enum chunked_progress extension(struct http_chunked *c, char byte)
 {
     if (byte == '\n' || byte == '\0')
-        return broken(c, "a chunk extension has a bare LF or a NUL in it");
+        return broken(c, "a chunk extension contains a bare LF or a NUL");
     if (byte == '\r')
         c->state = SIZE_LF;
     return CHUNKED_MORE;
@@ -73,7 +73,7 @@ static enum chunked_progress frame(struct http_chunked *c, char byte)
     case PADDING: return size_end(c, byte);
     case EXTENSION: return extension(c, byte);
     case SIZE_LF:
-        return byte == '\n' ? on_size(c) : broken(c, "a chunk's first line has a bare CR in it");
+        return byte == '\n' ? on_size(c) : broken(c, "a chunk's first line contains a bare CR");
     case DATA_CR:
         c->state = DATA_LF;
         return byte == '\r' ? CHUNKED_MORE : broken(c, "a chunk is longer than its size");

@@ -32,14 +32,14 @@ static enum fields_progress name(struct http_fields *f, char c)
     if (c == ':')
         f->state = FIELD_VALUE;
     else if (!is_token_char(c))
-        return broken(f, "a header line has no ':' behind its name");
+        return broken(f, "a header line has no ':' after its name");
     return FIELDS_MORE;
 }
 
 static enum fields_progress value(struct http_fields *f, char c)
 {
     if (c == '\0')
-        return broken(f, "a header line has a NUL in it");
+        return broken(f, "a header line contains a NUL");
     if (c == '\n')
         f->state = LINE_START;
     else if (c == '\r')
@@ -51,7 +51,7 @@ static enum fields_progress value(struct http_fields *f, char c)
 static enum fields_progress line_end(struct http_fields *f, char c)
 {
     if (c != '\n')
-        return broken(f, "a header line has a bare CR in it");
+        return broken(f, "a header line contains a bare CR");
     if (f->state == END_CR)
         return FIELDS_END;
     f->state = LINE_START;

@@ -168,7 +168,7 @@ static const char *collect_framing(const struct http_response *r, struct framing
     while (http_field_next(&section, &name, &value)) {
         if (slice_equal_nocase(name, SLICE("content-length"))) {
             if (!collect_length(f, value))
-                return "its Content-Length is not one number";
+                return "its Content-Length is not a single number";
         } else if (slice_equal_nocase(name, SLICE("transfer-encoding"))) {
             if (!collect_codings(f, value))
                 return "it uses a transfer coding other than chunked";
@@ -176,7 +176,7 @@ static const char *collect_framing(const struct http_response *r, struct framing
             collect_connection(f, value);
     }
     if (f->has_coding && f->codings != 1)
-        return "its Transfer-Encoding is not one \"chunked\"";
+        return "its Transfer-Encoding is not a single \"chunked\"";
     if (f->has_coding && f->has_length)
         return "it has both Content-Length and Transfer-Encoding";
     if (f->has_coding && r->http_1_0)
@@ -211,7 +211,7 @@ static const char *decide_framing(struct http_response *r)
 static enum http_event on_head_end(struct http_response *r)
 {
     if (r->status == 101)
-        return broken(r, "it changes to another protocol");
+        return broken(r, "it switches to another protocol");
     const char *problem = decide_framing(r);
     if (problem)
         return broken(r, problem);

@@ -13,7 +13,7 @@
 #include "regtag_sockets.h"
 
 static const char TOO_LARGE[] = "it is too large";
-static const char PIPES_TOO_LARGE[] = "more than 64 KiB came from pipes";
+static const char PIPES_TOO_LARGE[] = "the pipes sent more than 64 KiB";
 
 /* Only the last one may be unfinished: whoever needs a pipe goes no further until it has ended. */
 static struct pipe {
@@ -51,7 +51,7 @@ static const char *read_all(int fd, struct writer *w, uint64_t deadline)
         if (poll(&ready, 1, regtag_clock_until(deadline)) > 0)
             problem = read_some(fd, w, &ended);
         else if (regtag_clock() >= deadline)
-            problem = w->used ? "its end did not come in time" : "nothing was written to it in time";
+            problem = w->used ? "it did not end in time" : "nothing was written to it in time";
     }
     return problem;
 }
@@ -90,7 +90,7 @@ const char *file_keep(const char *path, uint64_t deadline)
     if (!p->path) {
         if (stat(path, &s) != 0 || S_ISREG(s.st_mode) || S_ISDIR(s.st_mode))
             return NULL;
-        problem = deadline ? open_pipe(p, path) : "it is not a file";
+        problem = deadline ? open_pipe(p, path) : "not a regular file";
     }
     if (problem || p->fd < 0)
         return problem;

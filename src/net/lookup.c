@@ -39,17 +39,17 @@ const char *override_parse(struct overrides *overrides, const char *text)
     uint64_t port;
 
     if (overrides->count == OVERRIDES_MAX)
-        return "there are more than 16 of it";
+        return "given more than 16 times";
     memset(o, 0, sizeof *o);
     o->host = split_host(&rest);
     if (o->host.size == 0 || !slice_number(slice_split(&rest, ':'), 65535, &port) || port == 0)
-        return "it takes HOST:PORT:ADDRESS";
+        return "must be HOST:PORT:ADDRESS";
     o->port = (uint16_t)port;
     do {
         if (o->count == REGTAG_ADDRESSES_MAX)
-            return "it has more than 16 addresses";
+            return "more than 16 addresses";
         if (!address_parse(&o->list[o->count++], without_brackets(slice_split(&rest, ','))))
-            return "what follows the port is not a numeric IPv4 or IPv6 address";
+            return "ADDRESS must be a numeric IPv4 or IPv6 address";
     } while (rest.data);
     overrides->count++;
     return NULL;
@@ -83,7 +83,7 @@ static ptrdiff_t start_child(struct lookup *l, const struct regtag_origin *origi
 {
     int fds[2];
     if (pipe(fds) != 0) {
-        error_set(e, REGTAG_E_OTHER, "no pipe for looking up its name: %s", strerror(errno));
+        error_set(e, REGTAG_E_OTHER, "cannot create a pipe to look up its name: %s", strerror(errno));
         return REGTAG_IO_FAILED;
     }
     l->child = child_fork();
@@ -96,7 +96,7 @@ static ptrdiff_t start_child(struct lookup *l, const struct regtag_origin *origi
         return REGTAG_IO_AGAIN;
     l->child = 0;
     close(fds[0]);
-    error_set(e, REGTAG_E_OTHER, "no process for looking up its name: %s", strerror(fork_error));
+    error_set(e, REGTAG_E_OTHER, "cannot start a process to look up its name: %s", strerror(fork_error));
     return REGTAG_IO_FAILED;
 }
 
@@ -119,11 +119,11 @@ static ptrdiff_t on_failure(struct lookup *l, int result, struct error *e)
     l->unknown = result != 0 && result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
     error_hint(e, REGTAG_HINT_ADDRESS);
     if (result == EAI_AGAIN)
-        error_set(e, REGTAG_E_NO_CONNECTION, "no name server tells its address%s",
+        error_set(e, REGTAG_E_NO_CONNECTION, "no name server answered%s",
                   has_resolv_conf() ? "" : ", and " RESOLV_CONF " cannot be read");
     else
         error_set(e, REGTAG_E_NO_CONNECTION, "%s",
-                  l->unknown ? "no host of this name is known" : lookup_timeout_text());
+                  l->unknown ? "host not found" : lookup_timeout_text());
     return REGTAG_IO_FAILED;
 }
 

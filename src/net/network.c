@@ -100,7 +100,7 @@ static void end_proxy(void *context, unsigned connection)
 static void on_progress(void *context, unsigned connection, enum regtag_progress step,
                         const char *address)
 {
-    static const char *const TEXTS[] = {"connected to ", "the proxy lets through", "TLS is up"};
+    static const char *const TEXTS[] = {"connected to ", "the proxy's tunnel is open", "TLS is up"};
     const struct network *n = context;
     char text[160];
     struct writer w = writer_to(text, sizeof text);

@@ -42,15 +42,15 @@ static const char *decode_secret(struct writer *w, struct slice userinfo)
 {
     struct slice user = slice_split(&userinfo, ':');
     if (!write_decoded(w, user))
-        return "a '%' in the user's name is not followed by two hexadecimal digits; %25 means '%'";
+        return "a '%' in the user is not followed by two hexadecimal digits; write '%' as %25";
     if (slice_find(written(w), ':') < w->used)
-        return "the user's name has a ':' in it, which Basic authentication has no way to say";
+        return "the user contains a ':', which Basic authentication does not allow";
     write_char(w, ':');
     if (!write_decoded(w, userinfo))
-        return "a '%' in the password is not followed by two hexadecimal digits; %25 means '%'";
+        return "a '%' in the password is not followed by two hexadecimal digits; write '%' as %25";
     if (w->overflow)
-        return "the user's name and password have more than 4096 bytes";
-    return has_control_character(written(w)) ? "the user or password has a control character in it"
+        return "user and password are longer than 4096 bytes";
+    return has_control_character(written(w)) ? "the user or password contains a control character"
                                              : NULL;
 }
 
@@ -112,10 +112,10 @@ static const char *take_scheme(struct slice *url)
     if (slice_equal_nocase(scheme, SLICE("http")))
         return NULL;
     if (slice_equal_nocase(scheme, SLICE("https")))
-        return "it is https://, but to a proxy only plain http:// is spoken (what goes through it is TLS still)";
+        return "a proxy must be http://, not https:// (TLS goes through it unchanged)";
     if (slice_equal_nocase(slice_head(scheme, 5), SLICE("socks")))
-        return "it is a SOCKS proxy's, but only http:// is supported";
-    return "its scheme is not http://";
+        return "SOCKS is not supported; use http://";
+    return "a proxy must be http://";
 }
 
 /* Takes what precedes the last '@' off *authority; data NULL if there is none. */
@@ -140,7 +140,7 @@ static const char *set_host(struct proxy *p, struct slice host_port)
     write_text(&w, "http://");
     write_slice(&w, host_port);
     if (w.overflow || !url_parse(&url, written(&w)) || url.authority.size != host_port.size)
-        return "HOST or HOST:PORT is missing or malformed; it takes http://[USER:PASSWORD@]HOST[:PORT]";
+        return "must be http://[USER:PASSWORD@]HOST[:PORT]";
     memcpy(p->origin.host, url.host.data, url.host.size);
     p->origin.host[url.host.size] = '\0';
     p->origin.port = (uint16_t)url.port;
@@ -159,10 +159,10 @@ static const char *parse_url(struct proxy *p, struct slice url, bool on_command_
     if (problem)
         return problem;
     if (path.size)
-        return "something follows the '/'; in a user's name or password '/' is written %2F";
+        return "nothing may follow the '/'; in a user or password, write '/' as %2F";
     if (on_command_line && userinfo.size)
-        return "everybody on this machine can read the command line; a user and password belong in "
-               "https_proxy or http_proxy, in the environment";
+        return "everyone on this machine can read the command line; put user and password into "
+               "https_proxy or http_proxy in the environment";
     problem = set_host(p, authority);
     return problem || userinfo.size == 0 ? problem : set_authorization(p, userinfo);
 }
@@ -201,7 +201,7 @@ static bool use(struct proxy *p, struct choice choice, bool on_command_line, str
     const char *problem = parse_url(p, slice_of(choice.url), on_command_line);
     p->used = !problem;
     if (problem)
-        error_set(e, REGTAG_E_USAGE, "the proxy's URL in %s cannot be used: %s", choice.name, problem);
+        error_set(e, REGTAG_E_USAGE, "the proxy URL in %s: %s", choice.name, problem);
     return p->used;
 }
 

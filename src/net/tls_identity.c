@@ -27,7 +27,7 @@ static size_t read_file(const char *path, char bytes[CLIENT_FILE_MAX], struct er
     const char *problem = file_read(path, &w, 0);
     if (problem) {
         error_set(error_hint(e, REGTAG_HINT_CERTIFICATE), REGTAG_E_CREDENTIALS,
-                  "the client's certificate or key cannot be read: %s: %s", path, problem);
+                  "cannot read the client certificate or key: %s: %s", path, problem);
         return 0;
     }
     bytes[w.used] = '\0';
@@ -40,14 +40,13 @@ static bool parse(const char *certificate, const char *key, struct error *e)
     const unsigned char *text = (const unsigned char *)bytes;
     size_t size = read_file(certificate, bytes, e);
     if (size && mbedtls_x509_crt_parse(&identity.chain, text, size) != 0)
-        error_set(e, REGTAG_E_CREDENTIALS, "there is no certificate in %s", certificate);
+        error_set(e, REGTAG_E_CREDENTIALS, "no client certificate in %s", certificate);
     size = e->status ? 0 : read_file(key, bytes, e);
     if (size && mbedtls_pk_parse_key(&identity.key, text, size, NULL, 0, tls_platform_random, NULL) != 0)
-        error_set(e, REGTAG_E_CREDENTIALS, "there is no key in %s that can be used without a password",
-                  key);
+        error_set(e, REGTAG_E_CREDENTIALS, "no usable key in %s; it must not be encrypted", key);
     if (!e->status &&
         mbedtls_pk_check_pair(&identity.chain.pk, &identity.key, tls_platform_random, NULL) != 0)
-        error_set(e, REGTAG_E_CREDENTIALS, "the key in %s is not that of the certificate in %s", key,
+        error_set(e, REGTAG_E_CREDENTIALS, "the key in %s does not match the certificate in %s", key,
                   certificate);
     wipe(bytes, sizeof bytes);
     return e->status == 0;

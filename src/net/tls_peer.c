@@ -194,15 +194,15 @@ static void explain_dates(struct peer *p, const struct regtag_mbedtls_session *s
 {
     static const char *const REMEDIES[] = {
         [REGTAG_MBEDTLS_SERVER] = "; the registry needs a new one",
-        [REGTAG_MBEDTLS_BETWEEN] = "; the registry has to send a new one along with its own",
-        [REGTAG_MBEDTLS_ROOT] = "; it is trusted here, where it needs to be replaced",
+        [REGTAG_MBEDTLS_BETWEEN] = "; the registry must send a new one along with its own",
+        [REGTAG_MBEDTLS_ROOT] = "; replace it among the CAs trusted here",
     };
     char text[160];
     struct writer w = writer_to(text, sizeof text - 1);
     bool floored, future = s->flags & MBEDTLS_X509_BADCERT_FUTURE;
     int64_t now = tls_clock_now(&floored);
     write_validity(&w, s);
-    write_text(&w, floored ? ", and it is at least " : ", and the clock says ");
+    write_text(&w, floored ? ", but it is at least " : ", but the clock says ");
     write_moment(&w, now);
     text[w.used] = '\0';
     error_set(&p->error, REGTAG_E_BAD_DATES, "%s: %s%s%s", f->text, text,
@@ -217,9 +217,9 @@ static void explain_unusable(struct writer *w, int unusable)
     const struct regtag_x509_skipped *s = &regtag_x509_skipped;
     const char *words = regtag_mbedtls_unusable(s->number ? s->error : unusable);
     if (s->number)
-        write_format(w, "; certificate %u of those that it sends %s", s->number, words ? words : "");
+        write_format(w, "; certificate %u that it sent %s", s->number, words ? words : "");
     else if (unusable)
-        write_format(w, "; the CA of that name which is trusted here %s", words ? words : "");
+        write_format(w, "; the trusted CA of that name %s", words ? words : "");
 }
 
 static void explain_untrusted(struct peer *p, const struct regtag_failure *f)
@@ -248,7 +248,7 @@ static bool explain_shortage(struct peer *p, struct regtag_failure *f)
                   (unsigned)tls_arena_size());
     else
         error_set(&p->error, REGTAG_E_OTHER,
-                  "TLS needs randomness, and neither getrandom nor /dev/urandom gives any");
+                  "TLS needs randomness, and neither getrandom nor /dev/urandom provides any");
     describe(p, f);
     f->hint = REGTAG_HINT_NONE;
     return true;
@@ -286,7 +286,7 @@ static bool check_trust(struct peer *p, struct regtag_failure *f)
     if (needs_no_authority(p) || tls_trust_any(settings, p->origin, &w))
         return true;
     places[w.used] = '\0';
-    error_set(&p->error, REGTAG_E_UNTRUSTED, "there is no CA to trust it by: looked for %s", places);
+    error_set(&p->error, REGTAG_E_UNTRUSTED, "no trusted CA: looked for %s", places);
     f->hint = REGTAG_HINT_CA;
     return false;
 }

@@ -78,7 +78,7 @@ bool tls_platform_start(const struct tls_settings *settings, struct error *e)
     if (floored && settings->trace) {
         char text[128];
         struct writer w = writer_to(text, sizeof text);
-        write_text(&w, "the clock is before the time floor; certificates are held against ");
+        write_text(&w, "the clock is before the time floor; certificates are checked against ");
         write_moment(&w, tls_clock_now(&floored));
         settings->trace(settings->trace_context, REGTAG_TRACE_NOTE, text, w.used);
     }

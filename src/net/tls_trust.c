@@ -164,7 +164,7 @@ const char *tls_check_authority(const char *path)
             return pem.problem;
     } else if (errno != EISDIR || !search_directory(&s, path, ""))
         return strerror(errno);
-    return any ? NULL : "there is no certificate in it";
+    return any ? NULL : "it contains no certificate";
 }
 
 void tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,

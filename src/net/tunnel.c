@@ -72,9 +72,9 @@ static const char *refusal_text(const struct tunnel *t)
         return "refuses to connect";
     if (proxy_lacks_basic(http_response_fields(&t->response)))
         return PROXY_LACKS_BASIC + sizeof "the proxy " - 1;
-    return t->proxy->authorization[0] ? "does not accept the user and password in its URL"
-                                      : "wants a user and password (http_proxy and https_proxy take "
-                                        "http://USER:PASSWORD@HOST:PORT)";
+    return t->proxy->authorization[0] ? "rejects the user and password in its URL"
+                                      : "requires a user and password (set http_proxy or https_proxy "
+                                        "to http://USER:PASSWORD@HOST:PORT)";
 }
 
 /* Adds text from the proxy, unless it contains our secret. */
@@ -121,7 +121,7 @@ static enum tunnel_progress on_head(struct tunnel *t, struct slice rest, struct 
         return TUNNEL_READ;
     }
     if (rest.size)
-        return fail(t, e, REGTAG_E_PROTOCOL, "sent something before there was a connection", "");
+        return fail(t, e, REGTAG_E_PROTOCOL, "sent something before the tunnel was open", "");
     tunnel_end(t);
     return TUNNEL_DONE;
 }
@@ -155,7 +155,7 @@ static enum tunnel_progress take(struct tunnel *t, struct slice in, struct error
             return t->response.status >= 300
                        ? fail_refused(t, e)
                        : fail(t, e, REGTAG_E_PROTOCOL,
-                              "does not answer as a proxy does: ", t->response.problem);
+                              "did not answer like a proxy: ", t->response.problem);
         }
     }
     return progress;
@@ -209,6 +209,6 @@ static enum tunnel_progress read_answer(struct tunnel *t, int fd, struct error *
 enum tunnel_progress tunnel_step(struct tunnel *t, int fd, struct error *e)
 {
     if (t->request.overflow)
-        return fail(t, e, REGTAG_E_OTHER, "cannot be asked for a host of this name", "");
+        return fail(t, e, REGTAG_E_OTHER, "cannot be asked for so long a host name", "");
     return t->request.used ? send_request(t, fd) : read_answer(t, fd, e);
 }

@@ -124,7 +124,7 @@ static enum json_event structure(struct json *j, char c)
         return JSON_MORE;
     case COLON:
         if (c != ':')
-            return broken(j, "a ':' is missing behind a key");
+            return broken(j, "a ':' is missing after a key");
         j->state = VALUE;
         return JSON_MORE;
     case AFTER_VALUE:
@@ -143,7 +143,7 @@ static enum json_event structure(struct json *j, char c)
 static enum json_event literal(struct json *j, char c)
 {
     if (c != *j->literal)
-        return broken(j, "a value is neither true, false, null, a number, nor anything else");
+        return broken(j, "a value is not valid");
     if (*++j->literal == '\0')
         j->state = AFTER_VALUE;
     return JSON_MORE;
@@ -230,7 +230,7 @@ static enum json_event string(struct json *j, struct slice *in, struct slice *te
         }
         if (!string_byte(j, c)) {
             j->offset += n;
-            return broken(j, c < 0x20 ? "a string holds a raw control character"
+            return broken(j, c < 0x20 ? "a string contains a raw control character"
                                       : "a string is not valid UTF-8");
         }
     }
@@ -275,7 +275,7 @@ static enum json_event escape(struct json *j, char c, struct slice *text)
     }
     j->decoded[0] = escaped_character(c);
     if (j->decoded[0] == 0)
-        return broken(j, "a string holds an unknown escape");
+        return broken(j, "a string contains an unknown escape");
     *text = (struct slice){j->decoded, 1};
     j->state = STRING;
     return JSON_TEXT;

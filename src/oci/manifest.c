@@ -144,7 +144,7 @@ static bool refuse(struct error *e, struct slice where, const char *what)
 
 static bool refuse_alike(struct error *e, struct slice name)
 {
-    return refuse(e, name, "stands there in another spelling, which registries read differently");
+    return refuse(e, name, "is spelled differently, and registries disagree on that");
 }
 
 /* All members of a platform, even those that regtag does not use: clients choose an image by them. */
@@ -166,18 +166,19 @@ static bool check_descriptor(const struct document *d, int value, struct slice w
     bool alike = false;
     uint64_t size;
     if (!document_is_object(d, value))
-        return refuse(e, where, "is not the descriptor that it should be, or an array of these");
+        return refuse(e, where, "is not a descriptor or an array of descriptors, as it should be");
 
     struct slice type = document_string(d, document_member(d, value, SLICE("mediaType"), &alike));
     struct slice number = document_number(d, document_member(d, value, SLICE("size"), &alike));
     struct slice digest = document_string(d, document_member(d, value, SLICE("digest"), &alike));
     check_platform(d, value, &alike);
     if (alike)
-        return refuse(e, where, "has a field in another spelling, which registries read differently");
+        return refuse(e, where,
+                      "has a field that is spelled differently, and registries disagree on that");
     if (type.size == 0)
         return refuse(e, where, "has a descriptor without a mediaType");
     if (!slice_number(number, INT64_MAX, &size))
-        return refuse(e, where, "has a descriptor without a size that is a number of bytes");
+        return refuse(e, where, "has a descriptor without a valid size");
     if (!digest_well_formed(digest))
         return refuse(e, where, "has a descriptor without a well-formed digest");
     return true;
@@ -199,7 +200,7 @@ static bool check_rule(const struct document *d, enum rule rule, struct slice na
     switch (rule) {
     case DESCRIPTOR: return check_descriptor(d, value, name, e);
     case DESCRIPTORS: return check_descriptors(d, value, name, e);
-    case TEXT: return document_string(d, value).size > 0 || refuse(e, name, "is not a text");
+    case TEXT: return document_string(d, value).size > 0 || refuse(e, name, "is not a string");
     default: return document_is_array(d, value) || refuse(e, name, "is not an array");
     }
 }
@@ -215,8 +216,8 @@ static bool check_field(const struct document *d, const struct field *f, struct 
         if (value == NO_VALUE)
             return true;
         error_set(e, REGTAG_E_REFUSED,
-                  "the manifest is ambiguous: \"%.*s\" does not belong in its media type, so that "
-                  "it could be read as another image (CVE-2021-41190)",
+                  "the manifest is ambiguous: \"%.*s\" does not belong in its media type, so it could "
+                  "be read as another image (CVE-2021-41190)",
                   SLICE_ARG(name));
         return false;
     }
@@ -235,7 +236,7 @@ static bool check_media_type(const struct document *d, const struct media_type *
         return !type->stated || refuse(e, SLICE("mediaType"), "is missing");
     if (!document_is_text(d, value, type->name)) {
         error_set(e, REGTAG_E_REFUSED,
-                  "the manifest is ambiguous: it says that its mediaType is \"%.*s\", but came as %.*s",
+                  "the manifest is ambiguous: its mediaType is \"%.*s\", but it was sent as %.*s",
                   SLICE_ARG(slice_head(document_string(d, value), 100)), SLICE_ARG(type->name));
         return false;
     }
@@ -292,7 +293,7 @@ static bool payload(struct slice bytes, const struct media_type *type,
     if (alike)
         return refuse_alike(e, SLICE("signatures"));
     return !is_signed || schema1_payload(&d, parts, tail) ||
-           refuse(e, SLICE("signatures"), "does not tell which part of the manifest is signed");
+           refuse(e, SLICE("signatures"), "does not say which part of the manifest is signed");
 }
 
 bool manifest_digest(struct slice bytes, const struct media_type *type,

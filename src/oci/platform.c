@@ -192,7 +192,7 @@ bool platform_child(struct slice manifest, const struct media_type *type,
     struct found found = {.match = NO_MATCH};
     if (type->kind != MANIFEST_INDEX)
         return fail(error_hint(e, REGTAG_HINT_PLATFORM), REGTAG_E_NOT_FOUND, platform,
-                    "this is not an index, so there is nothing to choose from", SLICE(""));
+                    "the image is not an index", SLICE(""));
     if (!document_index(&d, manifest, memory, "the manifest", e))
         return false;
     search(&d, &wanted, &found);
@@ -200,8 +200,7 @@ bool platform_child(struct slice manifest, const struct media_type *type,
         return fail(e, REGTAG_E_NOT_FOUND, platform, "the index has only ", written(&found.all));
     if (found.count > 1)
         return fail(e, REGTAG_E_REFUSED, platform,
-                    "the index has several that match equally well; name one by its digest: ",
-                    written(&found.best));
+                    "several match equally well; choose one by its digest: ", written(&found.best));
     if (!digest_is_sha256(found.digest))
         return fail(e, REGTAG_E_REFUSED, platform, "it has a digest that cannot be checked", SLICE(""));
     memcpy(digest, found.digest.data, found.digest.size);

@@ -155,7 +155,7 @@ static const char *name_parse(struct reference *r, struct slice name)
 
     if (!repository_valid(r->repository))
         return "a repository is lower-case letters and digits, with single '.', '_', '__' or '-'s "
-               "between them, in parts that '/' separates";
+               "between them, in parts separated by '/'";
     if (r->repository.size + (r->library ? 8 : 0) > REPOSITORY_MAX)
         return "the repository's name is longer than 255 bytes";
     return NULL;
@@ -212,15 +212,16 @@ static const char *parse(struct reference *r, struct slice text)
     r->digest = slice_from(text, at + 1);
     text = slice_head(text, at);
     if (text.size == 0)
-        return "there is no name in it";
+        return "it contains no name";
     if (!digested && is_image_id(text))
         return "64 hexadecimal digits are an image's ID, not its name";
     bool tagged = split_tag(&text, &r->tag);
 
     if (digested && !digest_valid(r->digest))
-        return "behind '@' stands sha256: and 64 lower-case hexadecimal digits, or sha512: and 128";
+        return "'@' must be followed by sha256: and 64 lower-case hexadecimal digits, or sha512: and "
+               "128";
     if (tagged && !tag_valid(r->tag))
-        return "a tag is 1 to 128 of letters, digits, '_', '.' and '-', not starting with '.' or '-'";
+        return "a tag is 1 to 128 letters, digits, '_', '.' and '-', not starting with '.' or '-'";
     return name_parse(r, text);
 }
 

@@ -136,7 +136,7 @@ def test_a_pipe_in_the_directory_for_a_host(
         assert (result.status, result.lines) == (0, [digest_of(document)]), result
     else:
         assert result.status == CREDENTIALS, result
-        result.complaint(f"{place}/{name}", "it is not a file")
+        result.complaint(f"{place}/{name}", "not a regular file")
 
 
 # ---- Pipes that are written to -------------------------------------------------------------------
@@ -317,5 +317,5 @@ def test_half_a_password_is_never_sent(account, serve, shelf, tmp_path):
     os.close(writer)
 
     assert result.status == CREDENTIALS, result
-    result.complaint("its end did not come in time")
+    result.complaint("in time")
     assert server.requests == []

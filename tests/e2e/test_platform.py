@@ -298,7 +298,7 @@ def test_an_index_that_can_be_read_two_ways_is_refused(regtag, serve, many, verb
     result = regtag(verb, "--platform", platform, f"{server.host}/repo:odd", *names)
 
     assert result.status == 10, result
-    result.complaint("another spelling")
+    result.complaint("spelled differently")
     assert server.uploads == []
     assert len([one for one in server.requests if ":" in one.path.rsplit("/")[-1]]) == 0
 

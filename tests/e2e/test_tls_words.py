@@ -42,8 +42,8 @@ def test_an_authority_between_that_cannot_be_used(complaint, workshop, root, wha
 
     text = complaint(certificate, root)
 
-    assert f"certificate 2 of those that it sends has {words}" in text
-    assert "not signed by a CA that is trusted" in text
+    assert f"certificate 2 that it sent has {words}" in text
+    assert "not signed by a trusted CA" in text
 
 
 @pytest.mark.parametrize("what", UNUSABLE)
@@ -53,7 +53,7 @@ def test_a_root_that_cannot_be_used(complaint, workshop, what):
 
     text = complaint(workshop.server(root), root)
 
-    assert f"the CA of that name which is trusted here has {words}" in text
+    assert f"the trusted CA of that name has {words}" in text
 
 
 def test_one_that_cannot_be_used_is_not_blamed_where_it_does_not_matter(
@@ -103,7 +103,7 @@ def test_one_that_is_signed_with_ed25519(complaint, workshop, root, between):
 
     text = complaint(workshop.server(issuer), root if between else issuer)
 
-    assert "its certificate is signed with SHA-1 or in another way that is not accepted" in text
+    assert "its certificate is signed with SHA-1 or another" in text
 
 
 def test_a_server_that_is_signed_with_sha_1(complaint, workshop, root):
@@ -117,7 +117,7 @@ def test_an_unknown_root_is_not_blamed_for_its_signature(complaint, workshop, ro
 
     text = complaint(workshop.server(unknown), root, beside=[unknown])
 
-    assert "not signed by a CA that is trusted" in text
+    assert "not signed by a trusted CA" in text
     assert "SHA-1" not in text
 
 
@@ -138,7 +138,7 @@ def test_an_authority_for_something_else(complaint, workshop, root):
 
     text = complaint(workshop.server(between), root)
 
-    assert 'the CA certificate "Mail CA" is not one for servers' in text
+    assert 'the CA certificate "Mail CA" is not for servers' in text
 
 
 def test_name_constraints(complaint, workshop, root):
@@ -158,7 +158,7 @@ EXPIRED = (-40, -3)
 def test_a_server_that_has_expired(complaint, workshop, root):
     text = complaint(workshop.server(root, days=EXPIRED), root, BAD_DATES)
 
-    assert "nothing but the dates of its certificate is wrong" in text
+    assert "only the dates of its certificate are wrong" in text
     assert "the registry needs a new one" in text
 
 
@@ -167,8 +167,8 @@ def test_an_authority_between_that_has_expired(complaint, workshop, root):
 
     text = complaint(workshop.server(between), root, BAD_DATES)
 
-    assert 'nothing but the dates of the CA certificate "Old CA" is wrong' in text
-    assert "the registry has to send a new one along with its own" in text
+    assert 'only the dates of the CA certificate "Old CA" are wrong' in text
+    assert "the registry must send a new one" in text
 
 
 def test_a_root_that_has_expired(complaint, workshop):
@@ -176,8 +176,8 @@ def test_a_root_that_has_expired(complaint, workshop):
 
     text = complaint(workshop.server(root), root, BAD_DATES)
 
-    assert 'nothing but the dates of the CA certificate "Old root" is wrong' in text
-    assert "it is trusted here, where it needs to be replaced" in text
+    assert 'only the dates of the CA certificate "Old root" are wrong' in text
+    assert "replace it" in text and "trusted here" in text
 
 
 def test_dates_are_not_blamed_where_more_is_wrong(complaint, workshop, root):
@@ -232,4 +232,4 @@ def test_an_authority_with_an_odd_name(complaint, workshop, root):
 def test_a_certificate_without_names(complaint, workshop, root):
     text = complaint(workshop.certificate("registry.test", root), root)
 
-    assert "its certificate is not for registry.test: it has no alternative names of hosts" in text
+    assert "not for registry.test" in text and "no subject alternative names" in text

@@ -93,7 +93,7 @@ def test_a_name_that_is_no_more_and_comes_back(regtag, server, watch, tmp_path):
 
     lines = told(watcher)
     assert len(lines) == 3, lines
-    assert "no host of this name" in lines[1] or "no name server" in lines[1]
+    assert "host not found" in lines[1] or "no name server" in lines[1]
     assert lines[2].startswith(f"regtag: {image} answers again, after 3 failures")
 
 

@@ -670,7 +670,7 @@ static void usual_files_must_be_files(void **state)
     assert_refused("config.json: Is a directory");
     set("DOCKER_CONFIG", at("home"));
     assert_int_equal(mkfifo(at("home/config.json"), 0600), 0);
-    assert_refused("config.json: it is not a file");
+    assert_refused("config.json: not a regular file");
 }
 
 static void usual_files_must_be_readable(void **state)

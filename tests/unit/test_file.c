@@ -94,11 +94,11 @@ static void what_came_from_a_pipe_is_kept(void **state)
     assert_int_equal(mkfifo(path, 0600), 0);
     int fd = open(path, O_RDWR);
     assert_false(file_kept(path, &text));
-    assert_string_equal(read_it(0), "it is not a file");
+    assert_string_equal(read_it(0), "not a regular file");
     assert_string_equal(read_it(regtag_clock() + SOON), "nothing was written to it in time");
 
     assert_int_equal(write(fd, "so", 2), 2);
-    assert_string_equal(read_it(regtag_clock() + SOON), "its end did not come in time");
+    assert_string_equal(read_it(regtag_clock() + SOON), "it did not end in time");
     assert_int_equal(write(fd, "me", 2), 2);
     close(fd);
     for (int i = 0; i < 2; i++) {

@@ -334,12 +334,12 @@ static void assert_refused(struct proxy_settings settings, const char *words)
 static void what_is_no_proxy_is_refused_and_not_shown(void **state)
 {
     static const char *const cases[][2] = {
-        {"https://u:canary@a", "https_proxy cannot be used: it is https://"},
+        {"https://u:canary@a", "https_proxy: a proxy must be http://, not https://"},
         {"socks5://u:canary@a", "SOCKS"},
         {"socks5h://a", "SOCKS"},
         {"SOCKS4a://a", "SOCKS"},
-        {"ftp://u:canary@a", "its scheme is not http://"},
-        {"canary://a", "its scheme"},
+        {"ftp://u:canary@a", "must be http://"},
+        {"canary://a", "must be http://"},
         {"http://", "HOST"},
         {"http://u:canary@", "HOST"},
         {"http://u:canary@:80", "HOST"},
@@ -353,27 +353,27 @@ static void what_is_no_proxy_is_refused_and_not_shown(void **state)
         {"http://u:canary@[::1", "HOST"},
         {"http://u:canary@[::1]1", "HOST"},
         {"http://u:canary@\xc3\xa4", "HOST"},
-        {"http://u:can/ary@a", "follows the '/'"},
-        {"http://u:1/canary@a", "follows the '/'"},
-        {"http://u:canary@a/b", "follows the '/'"},
-        {"http:///canary", "follows the '/'"},
+        {"http://u:can/ary@a", "follow the '/'"},
+        {"http://u:1/canary@a", "follow the '/'"},
+        {"http://u:canary@a/b", "follow the '/'"},
+        {"http:///canary", "follow the '/'"},
         {"http://u:canary%@a", "'%' in the password"},
         {"http://u:canary%4@a", "'%' in the password"},
         {"http://u:canary%4g@a", "'%' in the password"},
         {"http://u:canary%g4@a", "'%' in the password"},
-        {"http://u%:canary@a", "'%' in the user's name"},
+        {"http://u%:canary@a", "'%' in the user"},
         {"http://u%3a:canary@a", "':'"},
         {"http://u:canary%00@a", "control character"},
         {"http://u:canary%0d%0a@a", "control character"},
         {"http://u:canary%7F@a", "control character"},
         {"http://u:canary\t@a", "control character"},
-        {"//canary", "follows the '/'"},
-        {" http://canary", "follows"},
+        {"//canary", "follow the '/'"},
+        {" http://canary", "follow"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_refused((struct proxy_settings){.env_https = cases[i][0]}, cases[i][1]);
-    assert_refused((struct proxy_settings){.env_all = "https://a"}, "in all_proxy cannot be used");
+    assert_refused((struct proxy_settings){.env_all = "https://a"}, "in all_proxy: ");
 }
 
 static void a_host_that_is_too_long_is_refused(void **state)
@@ -397,7 +397,7 @@ static void a_secret_of_4096_bytes_is_taken_and_no_more(void **state)
     assert_int_equal(strlen(p->authorization), PROXY_AUTHORIZATION_MAX - 1);
     url[PROXY_SECRET_MAX] = 'a';
     strcpy(url + PROXY_SECRET_MAX + 1, "@a");
-    assert_refused((struct proxy_settings){.env_https = url}, "more than 4096 bytes");
+    assert_refused((struct proxy_settings){.env_https = url}, "longer than 4096 bytes");
 }
 
 static void an_option_has_no_secret(void **state)
@@ -765,8 +765,7 @@ static void a_proxy_does_not_speak_for_the_origin(void **state)
     send_bytes(SLICE("HTTP/1.1 200 OK\r\n\r\n\x16"));
     assert_int_equal(step(), TUNNEL_FAILED);
     assert_int_equal(fixture.error.status, REGTAG_E_PROTOCOL);
-    assert_string_equal(fixture.error.text,
-                        "the proxy a:1 sent something before there was a connection");
+    assert_non_null(strstr(fixture.error.text, "the proxy a:1 sent something before"));
     end();
 }
 
@@ -844,21 +843,21 @@ static void a_proxy_that_wants_credentials_says_so(void **state)
     static const struct refusal cases[] = {
         {"http://a:1",
          "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=x\r\n\r\n", 4,
-         "the proxy a:1 wants a user and password (http_proxy and https_proxy take "
+         "the proxy a:1 requires a user and password (set http_proxy or https_proxy to "
          "http://USER:PASSWORD@HOST:PORT): 407 Proxy Authentication Required"},
         {SECRET, "HTTP/1.1 407 Who?\r\nContent-Type: text/plain\r\n\r\ngo away\n", 4,
-         "the proxy proxy:3128 does not accept the user and password in its URL: 407 Who?: go away"},
+         "the proxy proxy:3128 rejects the user and password in its URL: 407 Who?: go away"},
     };
     (void)state;
     check_refusals(cases, COUNT(cases));
 }
 
 #define WHO "HTTP/1.1 407 Who?\r\n"
-#define OTHER_LOGINS                                                                                    \
-    "takes no user and password, only logins that are not supported (NTLM, Negotiate, ...); "           \
-    "one on this machine, such as cntlm, can log in to it: 407 Who?"
+#define OTHER_LOGINS                                                                                       \
+    "accepts only logins that are not supported (NTLM, Negotiate, ...); run one on this machine that can " \
+    "log in to it, such as cntlm: 407 Who?"
 #define A_PASSWORD                                                                                      \
-    "wants a user and password (http_proxy and https_proxy take http://USER:PASSWORD@HOST:PORT): "      \
+    "requires a user and password (set http_proxy or https_proxy to http://USER:PASSWORD@HOST:PORT): "  \
     "407 Who?"
 
 static void a_password_is_not_asked_for_where_it_would_not_help(void **state)
@@ -888,7 +887,7 @@ static void a_refusal_does_not_tell_the_secret(void **state)
 {
     static const struct refusal cases[] = {
         {SECRET, "HTTP/1.1 407 Not thecanary\r\n\r\n", 4,
-         "the proxy proxy:3128 does not accept the user and password in its URL: 407"},
+         "the proxy proxy:3128 rejects the user and password in its URL: 407"},
         {SECRET, "HTTP/1.1 403 No\r\nContent-Type: text/plain\r\n\r\n" SECRET_BASE64 "\n", 5,
          "the proxy proxy:3128 refuses to connect: 403 No"},
     };
@@ -956,15 +955,15 @@ static void what_is_no_proxys_answer_is_told_from_a_refusal(void **state)
 {
     static const struct refusal cases[] = {
         {"http://a:1", "SSH-2.0-OpenSSH_9.2\r\n", 9,
-         "the proxy a:1 does not answer as a proxy does: it does not speak HTTP/1.1"},
+         "the proxy a:1 did not answer like a proxy: it does not speak HTTP/1.1"},
         {"http://a:1", "\x15\x03\x01", 9,
-         "the proxy a:1 does not answer as a proxy does: it speaks TLS, not plain HTTP"},
+         "the proxy a:1 did not answer like a proxy: it speaks TLS, not plain HTTP"},
         {"http://a:1", "HTTP/1.1 200OK\r\n\r\n", 9,
-         "the proxy a:1 does not answer as a proxy does: its status line is malformed"},
+         "the proxy a:1 did not answer like a proxy: its status line is malformed"},
         {"http://a:1", "HTTP/1.1 200 OK\r\nA b\r\n\r\n", 9,
-         "the proxy a:1 does not answer as a proxy does: a header line has no ':' behind its name"},
+         "the proxy a:1 did not answer like a proxy: a header line has no ':' after its name"},
         {"http://a:1", "HTTP/1.1 101 Switching\r\n\r\n", 9,
-         "the proxy a:1 does not answer as a proxy does: it changes to another protocol"},
+         "the proxy a:1 did not answer like a proxy: it switches to another protocol"},
     };
     (void)state;
     check_refusals(cases, COUNT(cases));

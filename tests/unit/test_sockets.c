@@ -205,7 +205,7 @@ static void a_name_of_a_proxy_is_told_from_that_of_the_registry(void **state)
     use_proxy("proxy.test", 3128);
     sockets.resolver.resolve = NULL;
     open_at(2, 1);
-    assert_string_equal(failure().text, "the proxy proxy.test:3128: it is not a numeric address");
+    assert_string_equal(failure().text, "the proxy proxy.test:3128: not a numeric address");
     assert_int_equal(hooks.ended, 2);
 }
 
