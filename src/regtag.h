@@ -79,7 +79,7 @@ enum regtag_hint {
     REGTAG_HINT_PLATFORM,     /* no `platform`: the image is not an index */
     REGTAG_HINT_EXPECTED,     /* `expected` says where a tag must point */
     REGTAG_HINT_SIBLINGS,     /* `siblings` deletes the manifest with all its tags */
-    REGTAG_HINT_LIST,         /* regtag_list tells which tags there are */
+    REGTAG_HINT_LIST,         /* regtag_list lists the tags */
     REGTAG_HINT_CA,           /* a CA that is trusted */
     REGTAG_HINT_CERTIFICATE,  /* a client's certificate and key */
     REGTAG_HINT_CLOCK,        /* the right time, or one that is known to have passed */
@@ -244,8 +244,8 @@ struct regtag_config {
     bool certain_absence;
     bool dry_run; /* tag, delete: change nothing, but report the outcome that would result */
     bool keep;    /* digest: keep the connection and token at the end, for regtag_again */
-    /* delete: where a tag cannot be deleted alone, delete its manifest and all tags that point at it, unless
-     * they are more by then than were listed */
+    /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
+     * unless one was added after they were listed */
     bool siblings;
     size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
@@ -254,9 +254,9 @@ struct regtag_config {
 
 struct regtag;
 
-/* Bytes of memory that an operation with this configuration needs; 0 if it is not usable: more connections
- * or a larger manifest than there can be, or a header that this library does not know, older than 0.2 or
- * newer than itself. Pages that are not needed are never touched. */
+/* Bytes of memory that an operation with this configuration needs; 0 if the configuration is not usable:
+ * too many connections, too large a manifest, or a header that this library does not know (older than 0.2,
+ * or newer than the library). Pages that are not needed are never touched. */
 size_t regtag_size(const struct regtag_config *config);
 
 /* Sets up an operation in `memory`. Returns NULL if that is smaller than regtag_size() or misaligned, or
@@ -266,7 +266,7 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
 /* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_E_USAGE if a
  * reference or tag is invalid. */
 
-/* Points the tags names[0..count) of the same repository at `image`; duplicate names are set once. */
+/* Points the tags names[0..count) of the same repository to `image`; duplicate names are set once. */
 enum regtag_status regtag_tag(struct regtag *r, const char *image, const char *const *names,
                               size_t count);
 
@@ -276,11 +276,11 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image);
 /* Lists up to `limit` tags of a repository; 0 means all. */
 enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_t limit);
 
-/* The same with the digest that each tag points at, "" if the tag has vanished in between. If a tag cannot
+/* The same with the digest that each tag points to, "" if the tag has vanished in between. If a tag cannot
  * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. */
 enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
 
-/* Looks up the digest that the tag points at. */
+/* Looks up the digest that the tag points to. */
 enum regtag_status regtag_digest(struct regtag *r, const char *image);
 
 /* Downloads and checks the manifest. */
@@ -302,7 +302,7 @@ enum regtag_event {
     REGTAG_UPLOAD,
     REGTAG_SETTLED, /* tag, delete: one tag succeeded or failed; see regtag_result() */
     /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
-     * with the one named; in a dry run, that would be if the registry cannot delete a tag alone. */
+     * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
     REGTAG_LISTED,
     REGTAG_DONE, /* success; for `tag`, all names are settled and none failed */
     REGTAG_ERROR /* the operation is over; regtag_error() says why */
@@ -327,8 +327,8 @@ struct regtag_want {
 enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count);
 
 /* After REGTAG_UPLOAD: leaves the tag alone, and all others that were not announced yet. They fail with
- * REGTAG_E_OTHER and this reason, which is copied. What happens to tags that were announced before is still
- * found out and reported, so keep stepping. */
+ * REGTAG_E_OTHER and this reason, which is copied. The outcome of tags that were announced before is still
+ * determined and reported, so keep stepping. */
 void regtag_decline(struct regtag *r, const char *reason);
 
 /* After REGTAG_WAIT: the time by which regtag_step must be called again, on the same clock. */
@@ -337,11 +337,11 @@ uint64_t regtag_until(const struct regtag *r);
 /* What happened to a tag. */
 enum regtag_outcome {
     REGTAG_TAG_PENDING,   /* nothing yet */
-    REGTAG_TAG_CREATED,   /* points at the digest now; did not exist before */
-    REGTAG_TAG_MOVED,     /* points at the digest now; pointed at `previous` before */
-    REGTAG_TAG_SET,       /* points at the digest now; where it pointed before is unknown */
-    REGTAG_TAG_UNCHANGED, /* already pointed at the digest */
-    REGTAG_TAG_DELETED,   /* no longer exists; pointed at `previous` before */
+    REGTAG_TAG_CREATED,   /* points to the digest now; did not exist before */
+    REGTAG_TAG_MOVED,     /* points to the digest now; pointed to `previous` before */
+    REGTAG_TAG_SET,       /* points to the digest now; where it pointed before is unknown */
+    REGTAG_TAG_UNCHANGED, /* already pointed to the digest */
+    REGTAG_TAG_DELETED,   /* no longer exists; pointed to `previous` before */
     REGTAG_TAG_FAILED,    /* could not be set or deleted */
     REGTAG_TAG_UNCERTAIN  /* request sent, effect unknown */
 };
@@ -376,7 +376,7 @@ const char *regtag_document(const struct regtag *r, size_t *size);
  * was refused. Else 0. */
 uint64_t regtag_pause(const struct regtag *r);
 
-/* The status of the operation: REGTAG_OK, or the status of its first failure, whose message is stored
+/* The status of the operation: REGTAG_OK, or that of its first failure, whose message is stored
  * in *text unless `text` is NULL. */
 enum regtag_status regtag_error(const struct regtag *r, const char **text);
 

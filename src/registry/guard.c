@@ -43,16 +43,15 @@ bool guard_holds(struct regtag *r, const struct resolve *z, struct error *e)
         bool nobody = status == REGTAG_E_NO_CONNECTION || status == REGTAG_E_TIMEOUT ||
                       status == REGTAG_E_SLOW_DOWN || status == REGTAG_E_SERVER_FAILED;
         error_set(error_hint(e, r->unknown.hint), nobody ? status : REGTAG_E_GUARD,
-                  "left alone: it cannot be seen whether it %s%.*s, as expected: %s",
-                  absent ? "is " : "points at ", SLICE_ARG(wanted), r->unknown.text);
+                  "refused: cannot tell whether it %s%.*s, as expected: %s",
+                  absent ? "is " : "points to ", SLICE_ARG(wanted), r->unknown.text);
     } else if (z->sight == SIGHT_ABSENT && !absent)
-        error_set(e, REGTAG_E_GUARD, "left alone: it does not exist, expected was %.*s",
+        error_set(e, REGTAG_E_GUARD, "refused: it does not exist, but should point to %.*s",
                   SLICE_ARG(wanted));
     else if (z->sight == SIGHT_DIGEST && absent)
-        error_set(e, REGTAG_E_GUARD,
-                  "left alone: it exists and points at %s, expected was that it does not", z->digest);
+        error_set(e, REGTAG_E_GUARD, "refused: it already exists, and points to %s", z->digest);
     else if (z->sight == SIGHT_DIGEST && !slice_equal(wanted, slice_of(z->digest)))
-        error_set(e, REGTAG_E_GUARD, "left alone: it points at %s, expected was %.*s", z->digest,
+        error_set(e, REGTAG_E_GUARD, "refused: it points to %s, but should point to %.*s", z->digest,
                   SLICE_ARG(wanted));
     return e->status == 0;
 }
@@ -69,11 +68,11 @@ static const char *guard_problem(struct regtag *r, size_t at, struct names *tags
         slice_equal(wanted, SLICE("absent")) || (digest_valid(wanted) && digest_is_sha256(wanted));
     bool first = names_is_first(guards, at);
     if (nameless || !good)
-        return "it takes DIGEST, NAME=DIGEST, absent or NAME=absent, DIGEST being sha256: and 64 "
+        return "must be DIGEST, NAME=DIGEST, absent or NAME=absent, DIGEST being sha256: and 64 "
                "hexadecimal digits";
     if (name.size && names_find(tags, name) == tags->count)
-        return "this tag is not one of those that are to be set";
-    return first ? NULL : "there is another one for the same";
+        return "this tag is not among those to change";
+    return first ? NULL : "there is another guard for the same tag";
 }
 
 void guards_index(struct regtag *r, void *memory, size_t size)

@@ -10,7 +10,7 @@ bool fetch_check_platform(struct regtag *r, struct slice platform)
 {
     if (platform.size == 0 || platform_valid(platform))
         return true;
-    VERB_USAGE(r, "\"%.*s\" is not a platform: OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7",
+    VERB_USAGE(r, "\"%.*s\" is not a platform; use OS/ARCH or OS/ARCH/VARIANT, such as linux/arm/v7",
                SLICE_ARG(slice_head(platform, 200)));
     return false;
 }
@@ -47,15 +47,16 @@ void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_
 
 static void too_large(const struct regtag *r, struct error *e)
 {
-    error_set(e, REGTAG_E_REFUSED, "the manifest is larger than %zu bytes, the limit", r->manifest_max);
+    error_set(e, REGTAG_E_REFUSED, "the manifest is larger than the limit of %zu bytes",
+              r->manifest_max);
 }
 
 static void set_schema1(struct error *e)
 {
     error_set(e, REGTAG_E_SCHEMA1,
-              "the image exists only as schema 1, the format of Docker before 1.10, which names its tag "
-              "within itself and cannot be given another; push it anew with a newer Docker, or with "
-              "skopeo copy --format v2s2");
+              "the image exists only as schema 1, the format of Docker before 1.10, which contains its "
+              "tag and so cannot get another; push it again with a newer Docker, or with skopeo copy "
+              "--format v2s2");
 }
 
 static bool is_schema1_to_tag(const struct regtag *r, const struct manifest_fetch *f)
@@ -71,7 +72,7 @@ static void set_not_a_manifest(struct error *e, struct slice type)
         error_set(e, REGTAG_E_REFUSED, NO_MANIFEST, SLICE_ARG(type));
     else
         error_set(e, REGTAG_E_PROTOCOL,
-                  "the answer is not a manifest, but %.*s; is a registry at this address?",
+                  "the answer is %.*s, not a manifest; is there a registry at this address?",
                   SLICE_ARG(type));
 }
 
@@ -99,12 +100,12 @@ static bool check_header(struct regtag *r, const struct manifest_fetch *f, struc
         too_large(r, e);
     if (!http_response_field(response, SLICE("content-encoding"), &coding) ||
         (coding.size && !slice_equal_nocase(coding, SLICE("identity"))))
-        error_set(e, REGTAG_E_PROTOCOL, "the answer is compressed, though that was not asked for");
+        error_set(e, REGTAG_E_PROTOCOL, "the answer is compressed, which was not requested");
     if (!answer_digest(response, &digest))
-        error_set(e, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
+        error_set(e, REGTAG_E_PROTOCOL, "the registry states a malformed digest");
     else if (digest.size && !digest_is_sha256(digest))
         error_set(e, REGTAG_E_PROTOCOL,
-                  "the registry states a digest other than a SHA-256, which cannot be checked");
+                  "the registry states a digest that is not a SHA-256, which cannot be checked");
     return e->status == 0;
 }
 
@@ -151,10 +152,11 @@ static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struc
     struct slice digest = slice_of(r->digest);
     answer_digest(f->exchange.response, &stated);
     if (stated.size && !slice_equal(stated, digest))
-        error_set(e, REGTAG_E_REFUSED, "what came is %.*s, but the registry says that it sent %.*s",
+        error_set(e, REGTAG_E_REFUSED, "the manifest that arrived is %.*s, but the registry states %.*s",
                   SLICE_ARG(digest), SLICE_ARG(stated));
     else if (pinned.size && !slice_equal(pinned, digest))
-        error_set(e, REGTAG_E_REFUSED, "what came is %.*s, another image", SLICE_ARG(digest));
+        error_set(e, REGTAG_E_REFUSED, "the manifest that arrived is another one, %.*s",
+                  SLICE_ARG(digest));
     return e->status == 0;
 }
 
@@ -222,7 +224,7 @@ void fetch_take_unchanged(struct regtag *r, const struct http_response *response
     if (answer_still(response, slice_of(known), &digest))
         fetch_take_stated(r, digest, e);
     else
-        error_set(e, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
+        error_set(e, REGTAG_E_PROTOCOL, "the registry states a malformed digest");
 }
 
 static enum fetch_event on_end(struct regtag *r, struct manifest_fetch *f, struct error *problem)

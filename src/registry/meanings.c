@@ -2,13 +2,13 @@
 
 #include "regtag.h"
 
-#define FIXED "the registry does not let this tag be moved"
-#define KEPT "the registry does not let this tag be deleted"
-#define NO_TAG "there is no such tag"
-#define NO_IMAGE "there is no such image"
-#define NO_REPOSITORY "there is no such repository"
+#define FIXED "the registry does not allow moving this tag"
+#define KEPT "the registry does not allow deleting this tag"
+#define NO_TAG "no such tag"
+#define NO_IMAGE "no such image"
+#define NO_REPOSITORY "no such repository"
 #define ONLY_WHOLE "the registry cannot delete a tag alone, only the manifest with all its tags"
-#define KEEPS_MANIFESTS "the registry does not let manifests be deleted"
+#define KEEPS_MANIFESTS "the registry does not allow deleting manifests"
 
 const struct meaning MANIFEST_MEANINGS[] = {
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, REGTAG_HINT_LIST, NO_IMAGE},
@@ -25,15 +25,15 @@ const struct meaning LIST_MEANINGS[] = {
 const struct meaning UPLOAD_MEANINGS[] = {
     {400, 499, REGTAG_E_IMMUTABLE, CODE_FIXED, 0, FIXED},
     {400, 400, REGTAG_E_IMMUTABLE, CODE_TAG_INVALID, 0, FIXED},
-    {400, 400, REGTAG_E_REFUSED, CODE_MANIFEST, 0, "the registry does not take the manifest"},
-    {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, "the registry does not know the repository"},
+    {400, 400, REGTAG_E_REFUSED, CODE_MANIFEST, 0, "the registry rejects the manifest"},
+    {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_REPOSITORY},
     {405, 405, REGTAG_E_IMMUTABLE, CODE_ANY, 0, "the registry is read-only"},
     {409, 409, REGTAG_E_IMMUTABLE, CODE_ANY, 0, FIXED},
     {412, 412, REGTAG_E_IMMUTABLE, CODE_ANY, 0, FIXED},
     {423, 423, REGTAG_E_IMMUTABLE, CODE_ANY, 0, FIXED},
     {501, 501, REGTAG_E_IMMUTABLE, CODE_ANY, 0, "the registry does not support uploading this manifest"},
-    {413, 413, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry finds the manifest too large"},
-    {415, 415, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry does not take manifests of this media type"},
+    {413, 413, REGTAG_E_REFUSED, CODE_ANY, 0, "the manifest is too large for the registry"},
+    {415, 415, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry does not accept this media type"},
     {0, 0, 0, CODE_ANY, 0, NULL},
 };
 

@@ -214,7 +214,7 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct move *m)
     if (!taken)
         exchange_explain(&m->change.exchange, problem);
     if (m->verdict == VERDICT_NO_DIGEST)
-        error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the upload without stating a digest");
+        error_set(problem, REGTAG_E_UNCERTAIN, "the registry accepted the upload, but stated no digest");
     if (m->verdict == VERDICT_OTHER)
         other_digest(r, digest);
     if (m->verdict != VERDICT_CONFIRMED)
@@ -262,7 +262,7 @@ static enum regtag_event on_upload_failure(struct regtag *r, struct move *m)
 static enum regtag_event on_void_answer(struct regtag *r, struct move *m)
 {
     struct error *problem = verb_problem(r);
-    error_set(problem, REGTAG_E_PROTOCOL, "the answer is not one to this request");
+    error_set(problem, REGTAG_E_PROTOCOL, "the answer does not fit the request");
     change_leave_open(&m->change, problem, true);
     return look_again(r, m, REASON_NO_ANSWER);
 }
@@ -294,8 +294,8 @@ static enum regtag_event settle_uncertain(struct regtag *r, struct move *m)
     const char *cause = m->change.cause.text, *seen = resolve_describe(r, &m->resolve);
     struct error *problem = verb_problem(r);
     error_set(error_hint(problem, change_hint(r, &m->change)), REGTAG_E_UNCERTAIN,
-              "it is uncertain whether the tag is set: %s; a second look: %s; tag it again to make sure",
-              cause, strcmp(cause, seen) == 0 ? "the same" : seen);
+              "uncertain whether the tag was set: %s; a second look: %s; tag again to make sure", cause,
+              strcmp(cause, seen) == 0 ? "the same" : seen);
     return settle(r, m, REGTAG_TAG_UNCERTAIN, problem);
 }
 
@@ -346,7 +346,7 @@ static enum regtag_event step_confirm(struct regtag *r, struct move *m)
     const char *seen = resolve_describe(r, z);
     error_set(error_hint(problem, r->unknown.hint),
               unknown ? REGTAG_E_UNCERTAIN : REGTAG_E_NOT_CONFIRMED,
-              "uploaded and taken, but reading it back: %s", seen);
+              "uploaded and accepted, but read back: %s", seen);
     return settle(r, m, unknown ? REGTAG_TAG_UNCERTAIN : REGTAG_TAG_FAILED, problem);
 }
 

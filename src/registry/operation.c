@@ -125,7 +125,7 @@ static void set_deadline(struct regtag *r, uint64_t now)
 static void check_step(struct regtag *r, size_t count)
 {
     if (!r->verb)
-        VERB_USAGE(r, "nothing was asked for");
+        VERB_USAGE(r, "no operation was chosen");
     if (count < r->config.connections)
         VERB_USAGE(r, "regtag_step needs a want of %zu elements", r->config.connections);
 }

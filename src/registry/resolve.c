@@ -66,7 +66,7 @@ static bool step_held(struct regtag *r, struct resolve *z, bool *waiting)
 /* The caller has set r->unknown to the reason. */
 static bool unknown(struct regtag *r, struct resolve *z)
 {
-    VERB_TELL(r, REGTAG_TRACE_NOTE, "it cannot be seen where %s points: %s", z->tag, r->unknown.text);
+    VERB_TELL(r, REGTAG_TRACE_NOTE, "cannot tell where %s points: %s", z->tag, r->unknown.text);
     return found(r, z, SIGHT_UNKNOWN, SLICE(""));
 }
 
@@ -109,9 +109,9 @@ const char *resolve_describe(struct regtag *r, const struct resolve *z)
         return e->text;
     error_clear(e);
     if (z->sight == SIGHT_ABSENT)
-        error_set(e, REGTAG_E_NOT_FOUND, "there is no such tag");
+        error_set(e, REGTAG_E_NOT_FOUND, "no such tag");
     else
-        error_set(e, REGTAG_E_OTHER, "it points at %s", z->digest);
+        error_set(e, REGTAG_E_OTHER, "it points to %s", z->digest);
     return e->text;
 }
 
@@ -160,11 +160,11 @@ static bool on_manifest(struct regtag *r, struct resolve *z)
     if (hash->finish(hash->context, sum) != 0)
         return unknown_because(r, z, "the SHA-256 could not be computed");
     if (!media_type || media_type->kind == MANIFEST_SCHEMA1)
-        return unknown_because(r, z, "the registry states no digest, and what it sends has none");
+        return unknown_because(r, z, "the registry states no digest, and what it sent has none");
     digest_from_sum(sum, digest);
     bool single = answer_digest(response, &stated);
     if (single && stated.size && !slice_equal(stated, slice_of(digest)))
-        return unknown_because(r, z, "what came is not what the registry says that it sent");
+        return unknown_because(r, z, "what arrived does not have the digest that the registry states");
     bool sure = media_type->kind != MANIFEST_UNSTATED || (single && stated.size);
     if (!sure && !schema_version_is_2(&r->version))
         return unknown_because(r, z, "the registry states neither a digest nor a manifest's media type");
@@ -247,7 +247,7 @@ static bool on_head_answer(struct regtag *r, struct resolve *z)
     if (response->status != 200)
         return unexplained(r, z);
     if (!answer_digest(response, &digest) || (digest.size && !digest_is_sha256(digest)))
-        return unknown_because(r, z, "the registry states a digest that is none, or no SHA-256");
+        return unknown_because(r, z, "the registry states a malformed digest, or not a SHA-256");
     if (digest.size)
         return found(r, z, SIGHT_DIGEST, digest);
     z->head = response->status;

@@ -30,7 +30,7 @@ static enum tag_list_event key(struct tag_list *t)
 {
     t->tags_next = slice_equal(end_name(t), SLICE("tags"));
     if (t->tags_next && t->had_tags)
-        return broken(t, "it has \"tags\" twice");
+        return broken(t, "it contains \"tags\" twice");
     t->had_tags = t->had_tags || t->tags_next;
     return TAG_LIST_MORE;
 }
@@ -46,7 +46,7 @@ static enum tag_list_event member(struct tag_list *t, enum json_event event)
 {
     bool is_null = event == JSON_SCALAR && t->json.scalar == 'n';
     if (t->tags_next && event != JSON_ARRAY && !is_null)
-        return broken(t, "its \"tags\" are not a list");
+        return broken(t, "its \"tags\" is not a list");
     t->in_tags = t->tags_next && event == JSON_ARRAY;
     t->tags_next = false;
     return TAG_LIST_MORE;
@@ -90,6 +90,6 @@ bool tag_list_end(struct tag_list *t)
     if (!t->problem && !json_end(&t->json))
         t->problem = t->json.problem;
     if (!t->problem && !t->had_tags)
-        t->problem = "it has no \"tags\"";
+        t->problem = "it contains no \"tags\"";
     return t->problem == NULL;
 }

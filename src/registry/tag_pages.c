@@ -134,9 +134,9 @@ static enum pages_event next_page(struct regtag *r, struct tag_pages *p, struct 
     p->empty = p->on_page ? 0 : p->empty + 1;
     p->current = !p->current;
     if (seen_before(p, hash_of(page_target(p)), before))
-        return p->on_page ? cut(e, "the registry's pages lead in a circle") : PAGES_END;
+        return p->on_page ? cut(e, "the registry's pages form a loop") : PAGES_END;
     if (p->empty == EMPTY_PAGES_MAX)
-        return cut(e, "the registry sends one empty page after the other");
+        return cut(e, "the registry sends one empty page after another");
     p->attempts->failed = 0;
     ask_for_page(r, p);
     return MORE;
@@ -163,7 +163,7 @@ static enum pages_event take_tag(struct regtag *r, struct tag_pages *p, struct e
             return PAGES_TAG;
         case TAG_LIST_OTHER:
             p->on_page++;
-            VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: left out \"%s\", which is not a tag",
+            VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: skipped \"%s\", which is not a tag",
                       SLICE_ARG(r->reference.name), p->tags.name);
             break;
         case TAG_LIST_BROKEN:
@@ -179,7 +179,8 @@ static enum pages_event on_content(struct tag_pages *p, struct error *e)
     p->unread = SLICE("");
     p->on_page = 0;
     if (is_web_page(p->exchange.response))
-        return page_failed(e, "the answer is a web page; is a registry at this address?", SLICE(""));
+        return page_failed(e, "the answer is a web page; is there a registry at this address?",
+                           SLICE(""));
     return MORE;
 }
 

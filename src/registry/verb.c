@@ -39,7 +39,7 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
     if (!reference_parse(&r->reference, slice_of(text), &r->error))
         return verb_is_unusable(r);
     if (looks_like_host(&r->reference))
-        return VERB_USAGE(r, "\"%s\" is a host and a port; the repository is missing behind it", text);
+        return VERB_USAGE(r, "\"%s\" is a host and a port; add the repository", text);
     set_origin(r);
     r->client.remote.reference = &r->reference;
     r->client.remote.actions = verb->actions;

@@ -111,7 +111,7 @@ static bool was_moved(const struct delete_verb *v, struct error *e)
     const struct resolve *z = &v->resolve;
     if (!v->by_digest || z->sight != SIGHT_DIGEST || resolve_found(z, v->change.previous))
         return false;
-    error_set(e, REGTAG_E_GUARD, "left alone: it was moved to %s meanwhile", z->digest);
+    error_set(e, REGTAG_E_GUARD, "refused: it was moved to %s meanwhile", z->digest);
     return true;
 }
 
@@ -141,7 +141,7 @@ static enum regtag_event settle_uncertain(struct regtag *r, struct delete_verb *
     struct error *problem = verb_problem(r);
     const char *seen = resolve_describe(r, &v->resolve);
     error_set(error_hint(problem, change_hint(r, &v->change)), REGTAG_E_UNCERTAIN,
-              "it is uncertain whether the tag is deleted: %s; a second look: %s", v->change.cause.text,
+              "uncertain whether the tag was deleted: %s; a second look: %s", v->change.cause.text,
               seen);
     return settle(r, v, REGTAG_TAG_UNCERTAIN, problem);
 }
@@ -161,7 +161,8 @@ static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *
     struct error whole;
     error_clear(&whole);
     error_set(error_hint(&whole, problem->hint), problem->status,
-              "nothing was deleted, since not all that goes with it can be told: %s", problem->text);
+              "nothing was deleted: cannot tell which other tags would be deleted as well: %s",
+              problem->text);
     return keep_manifest(r, v, &whole);
 }
 
@@ -179,7 +180,7 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
     if (!guard_holds(r, &v->resolve, problem))
         return settle(r, v, REGTAG_TAG_FAILED, problem);
     if (absent) {
-        error_set(problem, REGTAG_E_NOT_FOUND, "there is no such tag");
+        error_set(problem, REGTAG_E_NOT_FOUND, "no such tag");
         return settle(r, v, REGTAG_TAG_FAILED, problem);
     }
     if (r->config.dry_run)
@@ -267,7 +268,7 @@ static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
         if (keep_name(r, v->pages.tags.name))
             return GO_ON;
         client_cancel(&r->client, &v->pages.exchange);
-        error_set(problem, REGTAG_E_PROTOCOL, "there are too many tags for this memory");
+        error_set(problem, REGTAG_E_PROTOCOL, "more tags than fit in the memory");
         return siblings_unknown(r, v, problem);
     case PAGES_END: return look_at_siblings(r, v);
     default: return siblings_unknown(r, v, problem);
@@ -309,7 +310,7 @@ static enum regtag_event on_sibling(struct regtag *r, struct delete_verb *v, con
     if (was_reported(r, v, k->name))
         return GO_ON;
     lookups_cancel(r, &v->lookups);
-    error_set(problem, REGTAG_E_GUARD, "nothing was deleted: the tag %s would go with it, too, by now",
+    error_set(problem, REGTAG_E_GUARD, "nothing was deleted: by now, the tag %s would go as well",
               k->name);
     return keep_manifest(r, v, problem);
 }
@@ -359,7 +360,7 @@ static enum regtag_event on_answer(struct regtag *r, struct delete_verb *v)
     bool transient = status_is_transient(status);
     struct error *problem = verb_problem(r);
     if (status >= 200 && status < 300) {
-        error_set(problem, REGTAG_E_UNCERTAIN, "the registry took the request (HTTP %u)", status);
+        error_set(problem, REGTAG_E_UNCERTAIN, "the registry accepted the request (HTTP %u)", status);
         return verify(r, v, problem, false);
     }
     if (change_is_refused(&v->change, status))
@@ -413,7 +414,7 @@ static enum regtag_event on_missing(struct regtag *r, struct delete_verb *v)
     if (v->resolve.sight == SIGHT_ABSENT)
         return settle(r, v, REGTAG_TAG_FAILED, cause);
     error_set(error_hint(problem, v->by_digest ? 0 : REGTAG_HINT_SIBLINGS), REGTAG_E_IMMUTABLE,
-              "it is there, but to its deletion the registry answers: %s", cause->text);
+              "the tag exists, but cannot be deleted: %s", cause->text);
     return may_list_siblings(r, v, problem) ? list_siblings(r, v)
                                             : settle(r, v, REGTAG_TAG_FAILED, problem);
 }
@@ -477,9 +478,9 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image)
     guards_index(r, NULL, 0); /* the manifest buffer is for the siblings' names */
     if (r->reference.digest.size) {
         error_hint(&r->error, REGTAG_HINT_EXPECTED);
-        return VERB_USAGE(r, "%s: a tag is deleted, not a digest", image);
+        return VERB_USAGE(r, "%s: name a tag to delete, not a digest", image);
     }
     if (r->reference.tag.size == 0)
-        return VERB_USAGE(r, "%s: the tag to delete is missing; it is not guessed", image);
+        return VERB_USAGE(r, "%s: name the tag to delete; it is never guessed", image);
     return REGTAG_OK;
 }

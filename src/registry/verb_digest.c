@@ -105,7 +105,7 @@ static enum regtag_event on_head_answer(struct regtag *r, struct digest_verb *v)
     else if (response->status != 200)
         exchange_explain(&v->exchange, problem);
     else if (!answer_digest(response, &stated))
-        error_set(problem, REGTAG_E_PROTOCOL, "the registry states a digest that is none");
+        error_set(problem, REGTAG_E_PROTOCOL, "the registry states a malformed digest");
     else if (stated.size == 0)
         return check_by_get(r, v);
     else {

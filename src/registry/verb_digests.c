@@ -97,7 +97,7 @@ static enum regtag_event finish(struct regtag *r, struct digests_verb *v)
     bool failed = v->ending == PAGES_FAILED;
     ENTER("digests", v->state, DIGESTS_OVER);
     if (v->ending == PAGES_CUT || (failed && r->error.status))
-        VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may not be complete: %s",
+        VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s",
                   SLICE_ARG(r->reference.name), v->pages_error.text);
     return failed ? verb_failed(r, &v->pages_error) : verb_done(r);
 }
@@ -128,7 +128,7 @@ enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint
         REGTAG_OK)
         return REGTAG_E_USAGE;
     if (r->reference.tag.size || r->reference.digest.size)
-        return VERB_USAGE(r, "%s: a repository is listed, without tag and digest", repository);
+        return VERB_USAGE(r, "%s: leave out tag and digest to list the repository", repository);
     error_clear(&v->pages_error);
     lookups_begin(&v->lookups);
     v->limit = limit;

@@ -27,7 +27,7 @@ static enum regtag_event on_tag(struct regtag *r, struct list_verb *v)
 /* Paging broke off: not an error, since the tags so far are valid, but worth a warning. */
 static enum regtag_event on_cut(struct regtag *r, const struct error *why)
 {
-    VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may not be complete: %s",
+    VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s",
               SLICE_ARG(r->reference.name), why->text);
     return verb_done(r);
 }
@@ -59,7 +59,7 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
         REGTAG_OK)
         return REGTAG_E_USAGE;
     if (r->reference.tag.size || r->reference.digest.size)
-        return VERB_USAGE(r, "%s: a repository is listed, without tag and digest", repository);
+        return VERB_USAGE(r, "%s: leave out tag and digest to list the repository", repository);
     v->limit = limit;
     ENTER("list", v->state, LIST_PAGES);
     pages_begin(r, &v->pages, limit, &v->attempts);

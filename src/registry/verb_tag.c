@@ -238,12 +238,10 @@ static bool are_tags(struct regtag *r, const char *const *names, size_t count)
         if (tag_valid(name))
             continue;
         bool reference = slice_find(name, '/') < name.size || slice_find(name, ':') < name.size;
-        VERB_USAGE(
-            r,
-            "\"%.*s\" is not a tag: %s1 to 128 of letters, digits, '_', '.' and '-', not starting "
-            "with '.' or '-'",
-            SLICE_ARG(slice_head(name, 400)),
-            reference ? "a new tag is named without its repository: " : "");
+        VERB_USAGE(r,
+                   "\"%.*s\" is not a tag: %sa tag is 1 to 128 letters, digits, '_', '.' and '-', not "
+                   "starting with '.' or '-'",
+                   SLICE_ARG(slice_head(name, 400)), reference ? "leave out the repository; " : "");
         return false;
     }
     return true;

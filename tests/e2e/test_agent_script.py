@@ -106,7 +106,7 @@ def test_it_waits_for_what_may_pass(board, registry, repository, dead_port, tmp_
     with Agent(board, tmp_path, f"127.0.0.1:{dead_port}/a:b") as agent:
         agent.wait_for(lambda: agent.errors.count("refused") >= 2)
     with Agent(board, tmp_path, f"{registry.host}/{repository}:later") as agent:
-        agent.wait_for(lambda: "there is no such image" in agent.errors)
+        agent.wait_for(lambda: "no such image" in agent.errors)
         digest = registry.push(repository, "later", OCI_MANIFEST, FIRST)
         agent.wait_for(lambda: registry.digest(repository, "device7-installed") == digest)
 

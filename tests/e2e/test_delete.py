@@ -301,7 +301,7 @@ def test_a_tag_that_is_there_is_not_said_to_be_missing(regtag, serve, shelf, ima
     result = regtag("delete", "--ignore-missing", f"{server.host}/repo:old")
 
     assert result.status == 13, result
-    result.complaint(f"{server.host}/repo:old", "it is there", "--with-siblings")
+    result.complaint(f"{server.host}/repo:old", "cannot be deleted", "--with-siblings")
     assert result.rows == [(f"{server.host}/repo:old", "-", "failed", image)]
 
 
@@ -597,8 +597,8 @@ def test_nothing_is_deleted_if_more_would_go_than_was_listed(
     assert result.status == 12, result
     assert result.rows == [(f"{where}:old", "-", "failed", image)]
     listed = [] if options else [f"regtag: {where}:{one} goes with it" for one in ("second", "third")]
-    assert told_to_go(result)[:-1] == listed
-    assert f"nothing was deleted: the tag {name} would go with it, too" in result.err.decode()
+    assert told_to_go(result) == listed
+    assert re.search(rf"nothing was deleted: .*\b{name}\b", result.err.decode())
     assert deletions(server) == ["DELETE /v2/repo/manifests/old"]
     assert {"old", "second", "third", name} <= set(siblings.tags("repo"))
 

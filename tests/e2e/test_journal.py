@@ -496,7 +496,7 @@ def test_a_tag_that_was_moved_since_is_left_alone(tag, undo, shelf, journal, old
         ("fresh", "deleted"),
         ("new", "failed"),
     ]
-    result.complaint("left alone", digest_of(THIRD))
+    result.complaint("refused", digest_of(THIRD))
     assert at(shelf) == digest_of(THIRD)
     assert len(journal.rows) == lines + 2
     shelf.put("repo", "new", *shelf.manifests["repo", old])

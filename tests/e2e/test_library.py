@@ -236,7 +236,7 @@ def test_the_agent_looks_on_a_timer(agent_program, registry, repository):
         status, installed, complaints = agent.end()
 
     assert (status, installed) == (0, [f"{image}@{first}"])
-    assert complaints and all("there is no such image" in line for line in complaints)
+    assert complaints and all("no such image" in line for line in complaints)
 
 
 @needs_tls

@@ -372,7 +372,7 @@ def test_a_guard(
     else:
         assert result.status == 12, result
         assert result.rows == [(f"{server.host}/repo:new", image, "failed", previous)]
-        told = "expected was that it does not" if wanted == "absent" else wanted
+        told = "already exists" if wanted == "absent" else wanted
         result.complaint(f"{server.host}/repo:new", told, previous if before else "")
         assert shelf.document("repo", "new") == before
         assert server.uploads == []

@@ -167,7 +167,7 @@ def test_a_bad_name_among_good_ones_is_refused(regtag, listener, what, where):
 def test_a_new_tag_comes_without_the_repository(regtag, listener, name):
     complaint = refused(regtag, "tag", f"{listener.host}/repo:old", name)
 
-    assert f'"{name}" is not a tag: a new tag is named without its repository' in complaint
+    assert f'"{name}" is not a tag: leave out the repository' in complaint
 
 
 def test_a_bad_tag_without_a_repository_is_told_of_none(regtag, listener):
