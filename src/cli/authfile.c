@@ -113,8 +113,8 @@ static int member(struct search *s, int object, struct slice name, jsmntype_t ty
     bool alike = false;
     int value = document_member(&s->d, object, name, &alike);
     if (alike && !is_switched_off(s, object, name))
-        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: a key differs from \"%.*s\" in nothing but case",
-                  s->name, SLICE_ARG(name));
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: a key differs from \"%.*s\" only in case", s->name,
+                  SLICE_ARG(name));
     return of_type(s, value, type, name);
 }
 
@@ -172,7 +172,7 @@ static void take_decoded(struct search *s, struct slice decoded)
     struct slice password = without_nuls(decoded);
     struct slice user = slice_split(&password, ':');
     if (!password.data || user.size == 0) {
-        bad_login(s, user.size ? "it has no colon in it" : "it has no user in it");
+        bad_login(s, user.size ? "it contains no colon" : "it contains no user");
         return;
     }
     bad_secret(s, SECRET_USER, secret_set(s->c, SECRET_USER, user));
@@ -195,7 +195,7 @@ static void take_auth(struct search *s, int value)
     struct slice decoded;
     struct writer w = writer_to(text, sizeof text);
     if (!document_write(&s->d, value, &w))
-        bad_login(s, w.overflow ? "it is too long" : "it has half a character in it");
+        bad_login(s, w.overflow ? "it is too long" : "it contains half a character");
     else if (!base64_decode(join_lines(text, w.used), text, sizeof text, &decoded))
         bad_login(s, "it cannot be decoded");
     else
@@ -213,8 +213,8 @@ static void take_entry(struct search *s, int entry)
     if (document_string(&s->d, auth).size)
         take_auth(s, auth);
     if (*s->c->password && !*s->c->user)
-        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: there is a password for %.*s, but no user name",
-                  s->name, SLICE_ARG(s->wanted.host));
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: a password for %.*s, but no user name", s->name,
+                  SLICE_ARG(s->wanted.host));
 }
 
 /* ---- Helpers --------------------------------------------------------------------------------- */
@@ -230,7 +230,7 @@ static void take_helper(struct search *s, int value, struct authfile_answer *a)
     if (!document_write(&s->d, value, &w) || !helper_name_valid(written(&w)))
         error_set(
             s->e, REGTAG_E_CREDENTIALS,
-            "%s: \"%.*s\" cannot be the name of a credential helper; it takes letters, digits, _, - and .",
+            "%s: \"%.*s\" is not a valid name for a credential helper: use letters, digits, _, - and .",
             s->name, SLICE_ARG(slice_head(document_string(&s->d, value), 100)));
     a->helper[w.used] = '\0';
 }

@@ -146,7 +146,7 @@ static int check_status(const struct command *c, int status, struct error *e)
 {
     const char *name = c->arguments[0];
     if (WIFSIGNALED(status))
-        return error_set(e, STATUS_SIGNAL + WTERMSIG(status), "%s was ended by signal %u", name,
+        return error_set(e, STATUS_SIGNAL + WTERMSIG(status), "%s was killed by signal %u", name,
                          (unsigned)WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)
         return error_set(e, WEXITSTATUS(status), "%s ended with status %u", name,

@@ -75,7 +75,7 @@ static void warn_if_shared(const struct search *s, const char *path)
     if (s->o->quiet || s->o->warned || stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
         !(status.st_mode & (S_IRGRP | S_IROTH)))
         return;
-    output_message("%s: others can read the secrets in it; chmod 600 keeps them out", path);
+    output_message("warning: %s: others can read the secrets in it; chmod 600 prevents that", path);
 }
 
 /* ---- --user ---------------------------------------------------------------------------------- */
@@ -97,11 +97,11 @@ static enum verdict try_password(struct search *s)
     const char *problem = read_file(path, REGTAG_PASSWORD_MAX + 2, s->deadline);
     struct slice password = without_line_end((struct slice){memory.text, memory.used});
     if (!problem && password.size == 0)
-        problem = "the password in it is empty";
+        problem = "the password is empty";
     if (problem)
         error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: %s", option, where, problem);
     else if ((problem = secret_set(s->c, SECRET_PASSWORD, password)))
-        error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: the password in it %s", option, where, problem);
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: the password %s", option, where, problem);
     if (problem)
         return FAILED;
     if (path)
@@ -137,7 +137,7 @@ static void take_variable(struct search *s, const char *name, enum secret which)
 {
     const char *problem = secret_set(s->c, which, slice_of(environment(name)));
     if (problem)
-        error_set(s->e, REGTAG_E_CREDENTIALS, "what is in %s %s", name, problem);
+        error_set(s->e, REGTAG_E_CREDENTIALS, "the value of %s %s", name, problem);
 }
 
 static enum verdict try_environment(struct search *s)
@@ -147,10 +147,10 @@ static enum verdict try_environment(struct search *s)
 
     if (token && (user || password))
         return fail(s, "REGTAG_TOKEN",
-                    "it is set beside REGTAG_USER or REGTAG_PASSWORD; unset one of them");
+                    "set together with REGTAG_USER or REGTAG_PASSWORD; unset one of them");
     if (user != password)
         return fail(s, user ? "REGTAG_USER" : "REGTAG_PASSWORD",
-                    user ? "it is set without REGTAG_PASSWORD" : "it is set without REGTAG_USER");
+                    user ? "set without REGTAG_PASSWORD" : "set without REGTAG_USER");
     if (!user && !token)
         return NOTHING;
     hide_memory();
@@ -230,7 +230,7 @@ static enum verdict try_file(struct search *s, const char *path, bool named)
     enum verdict verdict = FAILED;
     const char *problem = read_file(path, AUTHFILE_MAX, named ? s->deadline : 0);
     if (problem)
-        error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: %s; --anonymous does without", source, path,
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: %s; to do without, use --anonymous", source, path,
                   problem);
     else
         verdict = try_text(s, path, (struct slice){memory.text, memory.used});

@@ -216,7 +216,7 @@ static enum helper_verdict fail_with_status(const struct run *run, struct slice 
     else if (status)
         write_format(&w, "ended with status %u", status);
     else
-        write_format(&w, "was ended by signal %u", (unsigned)WTERMSIG(run->status));
+        write_format(&w, "was killed by signal %u", (unsigned)WTERMSIG(run->status));
     struct slice line = slice_split(&text, '\n');
     if (line.size && line.data[0] != '{')
         write_format(&w, ": %.*s", SLICE_ARG(slice_head(line, HELPER_MESSAGE_MAX)));
@@ -257,7 +257,7 @@ static enum helper_verdict evaluate(const struct run *run, struct credentials *c
     if (exited && WEXITSTATUS(run->status) == 0) {
         if (document_index(&d, text, run->h->index, "it", &why))
             return take_login(run->h, &d, c, e);
-        return fail(run->h, e, "gave an answer that is of no use: ", why.text);
+        return fail(run->h, e, "gave an unusable answer: ", why.text);
     }
     if (exited && slice_equal(text, SLICE("credentials not found in native keychain")))
         return HELPER_NOTHING;
@@ -291,18 +291,18 @@ enum helper_verdict helper_get(const struct helper *h, struct credentials *c, st
                       .aside = {-1, writer_to(h->memory + HELPER_ANSWER_MAX, HELPER_ASIDE_MAX)}};
 
     if (!helper_name_valid(slice_of(h->name)))
-        return fail(h, e, "has a name that no helper can have", "");
+        return fail(h, e, "is not a valid name for a helper", "");
     int problem = find_program(h->name, path) ? start(&run, path) : ENOENT;
     if (problem) {
         close_stream(&run.answer);
         close_stream(&run.aside);
-        fail(h, e, problem == ENOENT ? "is in no directory of PATH" : "cannot be started: ",
+        fail(h, e, problem == ENOENT ? "was not found in PATH" : "cannot be started: ",
              problem == ENOENT ? "" : strerror(problem));
         return HELPER_NOT_RUN;
     }
     bool whole = read_answer(&run);
     finish(&run);
-    const char *why = run.answer.text.overflow ? "has too much to say" : "gave no answer in time";
+    const char *why = run.answer.text.overflow ? "gave too long an answer" : "gave no answer in time";
     enum helper_verdict verdict = whole ? evaluate(&run, c, e) : fail(h, e, why, "");
     show_aside(&run, c);
     wipe(h->memory, run.answer.text.used);

@@ -3,18 +3,18 @@
 static const char *const WORDS[] = {
     [REGTAG_HINT_TIMEOUT] = "; --timeout sets the limit",
     [REGTAG_HINT_STALL] = "; --stall sets the limit",
-    [REGTAG_HINT_SCHEME] = "; --plain-http and --tls choose",
+    [REGTAG_HINT_SCHEME] = "; use --plain-http or --tls instead",
     [REGTAG_HINT_SCHEME_TLS] = "; try --tls",
-    [REGTAG_HINT_SCHEME_PLAIN] = "; --plain-http is for one that speaks none",
-    [REGTAG_HINT_REALM] = "; --allow-realm HOST:PORT if that is meant",
-    [REGTAG_HINT_PLATFORM] = "; leave --platform out",
+    [REGTAG_HINT_SCHEME_PLAIN] = "; if it speaks plain HTTP, use --plain-http",
+    [REGTAG_HINT_REALM] = "; if this is intended, use --allow-realm HOST:PORT",
+    [REGTAG_HINT_PLATFORM] = "; omit --platform",
     [REGTAG_HINT_EXPECTED] = "; --expect DIGEST says where a tag must point",
     [REGTAG_HINT_SIBLINGS] = "; \"regtag delete --with-siblings --dry-run\" lists what would go with it",
     [REGTAG_HINT_LIST] = "; \"regtag ls\" lists the tags of a repository",
-    [REGTAG_HINT_CA] = "; --cacert names one",
+    [REGTAG_HINT_CA] = "; name its CA with --cacert",
     [REGTAG_HINT_CERTIFICATE] = "; see --cert and --key",
-    [REGTAG_HINT_CLOCK] = "; set the clock, or tell regtag a time that is over with --time-floor",
-    [REGTAG_HINT_ADDRESS] = "; --resolve HOST:PORT:ADDRESS gives it one",
+    [REGTAG_HINT_CLOCK] = "; set the clock, or use --time-floor",
+    [REGTAG_HINT_ADDRESS] = "; to supply its address, use --resolve HOST:PORT:ADDRESS",
 };
 
 #define NAME_MAX 100  /* how much of a name is shown */
@@ -26,8 +26,7 @@ static void write_host_words(struct writer *w, struct slice message)
     struct slice first = slice_head(slice_split(&message, '/'), NAME_MAX);
     write_format(
         w,
-        "; \"%.*s\" was read as a part of a name on Docker Hub, since a host has a '.' or a ':' in "
-        "it: \"%.*s:443/...\" is one",
+        "; \"%.*s\" was taken for part of a name on Docker Hub; if it is a host, write \"%.*s:443/...\"",
         SLICE_ARG(first), SLICE_ARG(first));
 }
 
@@ -40,7 +39,7 @@ const char *hint_message(const char *message, int hint)
         return message;
     if (hint == HINT_TAG_STAYS)
         write_text(&h,
-                   "; the tag stays, because deleting the manifest would delete its other tags, too");
+                   "; the tag stays, because deleting the manifest would delete its other tags as well");
     else if (hint == REGTAG_HINT_HOST)
         write_host_words(&h, slice_of(message));
     else

@@ -64,7 +64,7 @@ static const char *check_file(const struct journal *j, enum journal_mode mode)
     if (fstat(j->fd, &s) != 0)
         return strerror(errno);
     if (!S_ISREG(s.st_mode))
-        return "it is not a file; a journal has to last";
+        return "not a regular file, which a journal must be";
     if (mode == JOURNAL_APPEND && s.st_size == 0)
         problem = sync_directory(j->path);
     return problem ? strerror(problem) : NULL;
@@ -78,8 +78,8 @@ bool journal_open(struct journal *j, const char *path, enum journal_mode mode, s
     if (!problem)
         return true;
     journal_close(j);
-    error_set(e, REGTAG_E_OTHER, "the journal %s cannot be %s: %s", path,
-              mode == JOURNAL_APPEND ? "written; nothing was done" : "used", problem);
+    error_set(e, REGTAG_E_OTHER, "cannot %s the journal %s: %s; nothing was done",
+              mode == JOURNAL_APPEND ? "write to" : "use", path, problem);
     return false;
 }
 

@@ -33,7 +33,7 @@ bool journal_lock(const struct journal *j, enum journal_mode mode, uint64_t dead
     short type = mode == JOURNAL_READ ? F_RDLCK : F_WRLCK;
     int problem = try_lock(j->fd, type);
     if (is_busy(problem) && !quiet)
-        output_message("waiting for another undo of %s to end", j->path);
+        output_message("waiting for another undo of %s to finish", j->path);
     while (is_busy(problem) && regtag_clock() < deadline) {
         poll(NULL, 0, PAUSE);
         problem = try_lock(j->fd, type);
@@ -41,10 +41,10 @@ bool journal_lock(const struct journal *j, enum journal_mode mode, uint64_t dead
     if (is_busy(problem))
         error_set(
             e, REGTAG_E_OTHER,
-            "another undo of the journal %s has not ended by the deadline (--timeout); nothing was done",
+            "another undo of the journal %s did not finish in time (--timeout); nothing was done",
             j->path);
     else if (problem && !quiet)
-        output_message("warning: the journal %s cannot be locked: %s; run no other undo of it meanwhile",
-                       j->path, strerror(problem));
+        output_message("warning: cannot lock the journal %s: %s; run no other undo of it now", j->path,
+                       strerror(problem));
     return e->status == 0;
 }

@@ -46,7 +46,7 @@ static void read_text(struct journal_reader *r, size_t size)
         if (n > 0)
             used += (size_t)n;
         else if (n == 0)
-            r->problem = "it has become shorter meanwhile";
+            r->problem = "it became shorter meanwhile";
         else if (errno != EINTR)
             r->problem = strerror(errno);
     }
@@ -64,7 +64,7 @@ static void check_sum(struct journal_reader *r, size_t size)
     else if (!r->again)
         memcpy(kept, sum, JOURNAL_SUM);
     else if (memcmp(kept, sum, JOURNAL_SUM) != 0)
-        r->problem = "somebody has changed it meanwhile";
+        r->problem = "somebody changed it meanwhile";
 }
 
 /* Puts the block before `at` in front of what is left. */
@@ -72,7 +72,7 @@ static bool read_block(struct journal_reader *r)
 {
     size_t size = (size_t)((r->at - 1) % JOURNAL_BLOCK) + 1;
     if (regtag_clock() >= r->deadline)
-        r->problem = "that takes too much of the time that there is (--timeout)";
+        r->problem = "that takes too long (--timeout)";
     memmove(r->text + size, r->text, r->used);
     r->at -= (off_t)size;
     r->used += size;

@@ -21,7 +21,7 @@ static int check_output(int status)
     output_flush();
     if (!output_problem())
         return status;
-    output_message("stdout cannot be written: %s; what was done is done, but not all of it was told",
+    output_message("cannot write to stdout: %s; what was done stays done, but the output is incomplete",
                    output_problem());
     return status ? status : REGTAG_E_OTHER;
 }
@@ -54,11 +54,11 @@ int main(int argc, char **argv)
         return e.status;
     }
     if (!has_output) {
-        output_error("stdout is closed; nothing was done (>/dev/null discards the answer)");
+        output_error("stdout is closed; nothing was done (discard the output with >/dev/null)");
         return REGTAG_E_OTHER;
     }
     if (options.help)
-        options_help(options.verb);
+        options_help(&options);
     else if (options.version)
         output_write(SLICE("regtag " REGTAG_VERSION "\n"));
     else

@@ -41,61 +41,62 @@ struct option {
 /* In the order of the help. */
 static const struct option OPTIONS[] = {
     {"expect", "[NAME=]DIGEST|absent", EXPECT, 0, CHANGING, 0,
-     "leave a tag alone that points elsewhere"},
-    {"no-clobber", "", FLAG, AT(no_clobber), VERB_ID_TAG, 0, "leave a tag alone that exists"},
-    {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0, "read each tag back at the end"},
-    {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "write down each move, for undo"},
-    {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "only the last N moves"},
+     "change a tag only if it points to DIGEST"},
+    {"no-clobber", "", FLAG, AT(no_clobber), VERB_ID_TAG, 0, "never move an existing tag"},
+    {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0,
+     "read each tag back after setting it"},
+    {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "record each move, for undo"},
+    {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "revert only the newest N moves"},
     {"registry", "HOST[:PORT]", TEXT, AT(registry), VERB_ID_UNDO, 0,
-     "where all moves are; --user and the like need it"},
-    {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0, "do all but change anything"},
+     "the only registry; --user etc. need it"},
+    {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0,
+     "show what would happen, change nothing"},
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
-     "if need be, delete all tags of the same digest"},
+     "if need be, delete all tags of the manifest"},
     {"ignore-missing", "", FLAG, AT(ignore_missing), VERB_ID_DELETE, 0,
-     "a tag that is not there is no failure"},
-    {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "print the digest of each tag, too"},
+     "a tag that does not exist is no failure"},
+    {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
-     "the image for this platform, of an index"},
+     "select a platform of a multi-platform image"},
     {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
-     "from one ask to the next (60)"},
+     "wait between checks (60)"},
     {"jitter", "PERCENT", PERCENT, AT(jitter), VERB_ID_WATCH, 0,
-     "by so much it may be more or less (10%)"},
-    {"from", "DIGEST|absent", TEXT, AT(from), VERB_ID_WATCH, 0, "what is here already"},
+     "vary each wait by up to this much (10%)"},
+    {"from", "DIGEST|absent", TEXT, AT(from), VERB_ID_WATCH, 0, "what the device has already"},
     {"once", "", FLAG, AT(once), VERB_ID_WATCH, 0, "end after the first change"},
-    {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "one JSON object a line"},
+    {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "print one JSON object per line"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
     {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX, "connections to the registry (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "how long all of it, or one ask of watch, may take (60)"},
+     "limit of the run, or of each check (60)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
-     "without a byte for so long, an attempt has failed (20)"},
-    {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to try again (4)"},
-    {"resolve", "HOST:PORT:ADDRESS", RESOLVE, 0, ALL_VERBS, 0, "the address of a host; may be repeated"},
-    {"user", "NAME", TEXT, AT(user), ALL_VERBS, 0, "log in with this name"},
-    {"password-stdin", "", FLAG, AT(password_stdin), ALL_VERBS, 0, "... and the password on stdin"},
-    {"password-file", "FILE", TEXT, AT(password_file), ALL_VERBS, 0, "... or the one in a file"},
-    {"authfile", "FILE", TEXT, AT(authfile), ALL_VERBS, 0,
-     "a config.json of Docker, or auth.json of podman"},
-    {"anonymous", "", FLAG, AT(anonymous), ALL_VERBS, 0, "use no credentials, whatever there is"},
-    {"proxy", "URL", TEXT, AT(proxy), ALL_VERBS, 0, "the HTTP proxy to go through; \"\" for none"},
-    {"no-proxy", "LIST", TEXT, AT(no_proxy), ALL_VERBS, 0,
-     "hosts, domains and blocks to reach without it"},
+     "give up an attempt that stalls so long (20)"},
+    {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
+    {"resolve", "HOST:PORT:ADDRESS", RESOLVE, 0, ALL_VERBS, 0,
+     "connect to this address; may be repeated"},
+    {"user", "NAME", TEXT, AT(user), ALL_VERBS, 0, "log in as NAME"},
+    {"password-stdin", "", FLAG, AT(password_stdin), ALL_VERBS, 0, "... with the password on stdin"},
+    {"password-file", "FILE", TEXT, AT(password_file), ALL_VERBS, 0, "... or in this file"},
+    {"authfile", "FILE", TEXT, AT(authfile), ALL_VERBS, 0, "Docker's config.json or podman's auth.json"},
+    {"anonymous", "", FLAG, AT(anonymous), ALL_VERBS, 0, "use no credentials, even if there are some"},
+    {"proxy", "URL", TEXT, AT(proxy), ALL_VERBS, 0, "use this HTTP proxy; \"\" for none"},
+    {"no-proxy", "LIST", TEXT, AT(no_proxy), ALL_VERBS, 0, "hosts, domains and blocks without proxy"},
     {"plain-http", "", PLAIN, 0, ALL_VERBS, 0, "speak plain HTTP, whatever the host"},
     {"tls", "", TLS, 0, ALL_VERBS, 0, "speak TLS, whatever the host"},
     {"allow-realm", "HOST[:PORT]", LIST, AT(allow_realm), ALL_VERBS, 0,
-     "a token server to trust although it looks wrong"},
+     "trust this token server anyway"},
     {"cacert", "FILE|DIR", LIST, AT(cacert), ALL_VERBS, 0, "trust these CAs only"},
-    {"cert", "FILE", TEXT, AT(cert), ALL_VERBS, 0, "the client's certificate (PEM)"},
-    {"key", "FILE", TEXT, AT(key), ALL_VERBS, 0, "its key; where it is not in the same file"},
-    {"pin", "sha256//BASE64", LIST, AT(pin), ALL_VERBS, 0, "the registry's key must be this one"},
-    {"pin-only", "", FLAG, AT(pin_only), ALL_VERBS, 0, "... and that is all the trust there is"},
+    {"cert", "FILE", TEXT, AT(cert), ALL_VERBS, 0, "the client certificate (PEM)"},
+    {"key", "FILE", TEXT, AT(key), ALL_VERBS, 0, "its key, if it is in another file"},
+    {"pin", "sha256//BASE64", LIST, AT(pin), ALL_VERBS, 0, "require this key of the registry"},
+    {"pin-only", "", FLAG, AT(pin_only), ALL_VERBS, 0, "... and trust it without a CA"},
     {"time-floor", "DATE|FILE", TEXT, AT(time_floor), ALL_VERBS, 0,
-     "it is not earlier than this, whatever the clock says"},
+     "it is at least this late, despite the clock"},
     {"insecure", "", FLAG, AT(insecure), ALL_VERBS, 0, "do not verify the registry's certificate"},
     {"verbose", "", FLAG, AT(verbose), ALL_VERBS | LETTER, 0,
      "show requests, answers and timings on stderr"},
-    {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "say nothing on stderr but errors"},
-    {"help", "", FLAG, AT(help), ALL_VERBS | LETTER, 0, "show this text"},
+    {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "print only errors on stderr"},
+    {"help", "", FLAG, AT(help), ALL_VERBS | LETTER, 0, "show the options of the command"},
 };
 
 /* ---- Help ------------------------------------------------------------------------------------ */
@@ -128,6 +129,14 @@ static void print_option(const struct option *o)
     print("\n");
 }
 
+/* Those that all commands take, or those of one. */
+static void print_options(unsigned verb, bool common)
+{
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+        if (OPTIONS[i].verbs & verb && common == ((OPTIONS[i].verbs & ALL_VERBS) == ALL_VERBS))
+            print_option(&OPTIONS[i]);
+}
+
 static void help_verb(const struct cli_verb *verb)
 {
     print("usage: regtag ");
@@ -141,17 +150,19 @@ static void help_verb(const struct cli_verb *verb)
     print(".\n");
     print(verb->details);
     if (verb->id != VERB_ID_UNDO)
-        print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], REPOSITORY the same without tag and "
-              "digest.\n");
-    print("\nOptions:\n");
-    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
-        if (OPTIONS[i].verbs & verb->id)
-            print_option(&OPTIONS[i]);
+        print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]; a REPOSITORY argument has the\n"
+              "same form, without tag and digest.\n");
+    print("\nExample:\n  regtag ");
+    print(verb->example);
+    print("\n\nOptions:\n");
+    print_options(verb->id, false);
+    print("\n\"regtag help options\" shows those of all commands: login, TLS, proxies, limits.\n");
 }
 
 static void help_all(void)
 {
-    print("regtag gives an image in a container registry another tag. No layer moves.\n\n"
+    print("regtag adds tags to container images in a registry, or moves them.\n"
+          "Layers are neither downloaded nor uploaded.\n\n"
           "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
@@ -162,16 +173,21 @@ static void help_all(void)
         print((*v)->summary);
         print("\n");
     }
-    print("  help [COMMAND]               shows the options of a command\n"
+    print("  help COMMAND                 shows the options of a command, and an example\n"
+          "  help options                 shows the options of all commands\n"
           "  --version                    prints the version\n\n"
-          "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]. The manual regtag(1) tells all.\n");
+          "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST].\n"
+          "For the full reference, see regtag(1).\n");
 }
 
-void options_help(const struct cli_verb *verb)
+void options_help(const struct options *o)
 {
-    if (verb)
-        help_verb(verb);
-    else
+    if (o->verb)
+        help_verb(o->verb);
+    else if (o->help_common) {
+        print("Options of all commands:\n");
+        print_options(ALL_VERBS, true);
+    } else
         help_all();
 }
 
@@ -199,7 +215,7 @@ static bool usage(const struct options *o, struct error *e, const char *what, co
     /* What follows a '=' may be a password. */
     if (slice_starts(shown, SLICE("--")))
         shown = slice_split(&shown, '=');
-    error_set(e, REGTAG_E_USAGE, "%s \"%.*s\"; \"regtag help%s%s\" shows what there is", what,
+    error_set(e, REGTAG_E_USAGE, "%s \"%.*s\"; see \"regtag help%s%s\"", what,
               SLICE_ARG(slice_head(shown, 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
     return false;
 }
@@ -220,7 +236,7 @@ static bool set_resolve(struct options *o, const char *value, struct error *e)
 static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct error *e)
 {
     if (o->scheme != REGTAG_SCHEME_DEFAULT && o->scheme != scheme)
-        error_set(e, REGTAG_E_USAGE, "--plain-http and --tls cannot both be meant");
+        error_set(e, REGTAG_E_USAGE, "--plain-http and --tls cannot be combined");
     o->scheme = scheme;
     return e->status == 0;
 }
@@ -229,9 +245,9 @@ static bool add_value(struct option_values *values, const struct option *option,
                       struct error *e)
 {
     if (option->at == AT(allow_realm) && strchr(value, '/'))
-        return options_bad_value(e, option->name, value, "it takes HOST or HOST:PORT");
+        return options_bad_value(e, option->name, value, "must be HOST or HOST:PORT");
     if (values->count == OPTION_VALUES_MAX)
-        return options_bad_value(e, option->name, value, "it is given more often than 8 times");
+        return options_bad_value(e, option->name, value, "given more than 8 times");
     values->list[values->count++] = value;
     return true;
 }
@@ -239,7 +255,7 @@ static bool add_value(struct option_values *values, const struct option *option,
 static bool add_expected(struct options *o, const char *value, struct error *e)
 {
     if (o->expected_count == EXPECTED_MAX)
-        return options_bad_value(e, "expect", value, "it is given more often than 256 times");
+        return options_bad_value(e, "expect", value, "given more than 256 times");
     o->expected[o->expected_count++] = value;
     return true;
 }
@@ -250,7 +266,7 @@ static bool set_percent(uint64_t *number, const char *value, struct error *e)
     if (digits.size && digits.data[digits.size - 1] == '%')
         digits.size--;
     return slice_number(digits, 100, number) ||
-           options_bad_value(e, "jitter", value, "it takes a whole number of percent, up to 100%");
+           options_bad_value(e, "jitter", value, "must be a whole number from 0 to 100");
 }
 
 static bool set_number(uint64_t *number, const struct option *option, const char *value, struct error *e)
@@ -261,7 +277,7 @@ static bool set_number(uint64_t *number, const struct option *option, const char
     unsigned least = option->kind == NUMBER;
     if (slice_number(slice_of(value), most, number) && *number >= least)
         return true;
-    write_format(&w, "it takes a whole number from %u to %llu", least, (unsigned long long)most);
+    write_format(&w, "must be a whole number from %u to %llu", least, (unsigned long long)most);
     text[w.used] = '\0';
     return options_bad_value(e, option->name, value, text);
 }
@@ -291,7 +307,7 @@ static bool check_value(const struct option *option, const char *value, struct e
     if (value && (*value || option->at == AT(proxy) || option->at == AT(no_proxy)))
         return true;
     error_set(e, REGTAG_E_USAGE, "--%s%s", option->name,
-              value ? ": the value is empty; is a variable not set?" : " needs a value");
+              value ? " is empty; is a variable unset?" : " needs a value");
     return false;
 }
 
@@ -303,10 +319,10 @@ static bool read_long(struct options *o, int argc, char **argv, int *at, struct 
     const struct option *option = find_option(name);
 
     if (!option || !(option->verbs & o->verb->id))
-        return usage(o, e, "there is no option", argv[*at]);
+        return usage(o, e, "unknown option", argv[*at]);
     if (!*option->value) {
         if (value.data)
-            return usage(o, e, "an option that takes no value has one:", argv[*at]);
+            return usage(o, e, "no value may follow", argv[*at]);
         return set_option(o, option, "", e);
     }
     const char *text = value.data ? value.data : *at + 1 < argc ? argv[++*at] : NULL;
@@ -320,7 +336,7 @@ static bool read_letters(struct options *o, const char *argument, struct error *
         const struct option *option = find_letter(*letter);
         char shown[] = {'-', *letter, '\0'}; /* only this: what follows may be a password */
         if (!option || !set_option(o, option, "", e))
-            return usage(o, e, "there is no option", shown);
+            return usage(o, e, "unknown option", shown);
     }
     return true;
 }
@@ -364,13 +380,12 @@ static bool check_arguments(const struct options *o, struct error *e)
     struct slice name = argument_name(v, number);
     const char *what = v->id == VERB_ID_TAG && number ? ", the new tag," : "";
     if (number < o->count)
-        error_set(e, REGTAG_E_USAGE, "%.*s%s is empty; is a variable not set?", SLICE_ARG(name), what);
+        error_set(e, REGTAG_E_USAGE, "%.*s%s is empty; is a variable unset?", SLICE_ARG(name), what);
     else if (number < v->arguments_min)
-        error_set(e, REGTAG_E_USAGE, "%.*s%s is missing: usage: regtag %s %s", SLICE_ARG(name), what,
+        error_set(e, REGTAG_E_USAGE, "%.*s%s is missing; usage: regtag %s %s", SLICE_ARG(name), what,
                   v->name, v->arguments);
     else
-        error_set(e, REGTAG_E_USAGE, "there is an argument too many: usage: regtag %s %s", v->name,
-                  v->arguments);
+        error_set(e, REGTAG_E_USAGE, "too many arguments; usage: regtag %s %s", v->name, v->arguments);
     return false;
 }
 
@@ -379,9 +394,9 @@ static bool check_login(const struct options *o, struct error *e)
     bool password = o->password_stdin || o->password_file;
     const char *problem = NULL;
     if (o->anonymous && (o->user || password || o->authfile))
-        problem = "--anonymous cannot be meant together with --user, --password-... or --authfile";
+        problem = "--anonymous cannot be combined with --user, --password-... or --authfile";
     else if (o->password_stdin && o->password_file)
-        problem = "--password-stdin and --password-file cannot both be meant";
+        problem = "--password-stdin and --password-file cannot be combined";
     else if (password && !o->user)
         problem = "--password-stdin and --password-file need --user NAME";
     else if (o->user && !password)
@@ -396,9 +411,9 @@ static bool check_guards(const struct options *o, struct error *e)
 {
     const char *problem = NULL;
     if (o->no_clobber && o->expected_count)
-        problem = "--no-clobber and --expect cannot both be meant";
+        problem = "--no-clobber and --expect cannot be combined";
     else if (o->command && !*o->command)
-        problem = "a command is missing behind --";
+        problem = "no command after --";
     if (!problem || o->help)
         return true;
     error_set(e, REGTAG_E_USAGE, "%s", problem);
@@ -415,18 +430,19 @@ static bool is_help(const char *word)
     return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* What may take the place of a verb: "help", "help VERB", "--help", "--version". */
+/* What may take the place of a verb: "help", "help VERB", "help options", "--help", "--version". */
 static bool read_without_verb(struct options *o, int argc, char **argv, struct error *e)
 {
     const char *word = argv[1];
     o->version = is_version(word);
     o->help = is_help(word);
     if (!o->version && !o->help)
-        return usage(o, e, word[0] == '-' ? "a command comes first, not" : "there is no command", word);
-    if (o->version || argc < 3 || is_help(argv[2]) || is_version(argv[2]))
+        return usage(o, e, word[0] == '-' ? "a command must come first, not" : "unknown command", word);
+    o->help_common = argc > 2 && strcmp(argv[2], "options") == 0;
+    if (o->version || argc < 3 || o->help_common || is_help(argv[2]) || is_version(argv[2]))
         return true;
     o->verb = verb_find(argv[2]);
-    return o->verb || usage(o, e, "there is no command", argv[2]);
+    return o->verb || usage(o, e, "unknown command", argv[2]);
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
@@ -438,7 +454,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->interval = INTERVAL_DEFAULT;
     o->jitter = JITTER_DEFAULT;
     if (argc < 2) {
-        error_set(e, REGTAG_E_USAGE, "a command is missing; \"regtag help\" shows what there is");
+        error_set(e, REGTAG_E_USAGE, "no command given; see \"regtag help\"");
         return false;
     }
     o->verb = verb_find(argv[1]);

@@ -18,6 +18,7 @@ struct options {
     int count;                   /* of the arguments */
 
     bool help, version;
+    bool help_common; /* of the options that all commands take */
     bool json, quiet, verbose;
     uint64_t timeout, stall; /* seconds */
     uint64_t retries;
@@ -65,8 +66,8 @@ struct options {
  * if it is not valid. */
 bool options_parse(struct options *o, int argc, char **argv, struct error *e);
 
-/* Prints the help of a verb, or that of the program for NULL, to standard output. */
-void options_help(const struct cli_verb *verb);
+/* Prints the help that was asked for to standard output. */
+void options_help(const struct options *o);
 
 /* Sets e with REGTAG_E_USAGE: an option's value is not valid because of `problem`. Returns false. */
 bool options_bad_value(struct error *e, const char *option, const char *value, const char *problem);

@@ -110,7 +110,7 @@ void output_write(struct slice s)
 const char *output_problem(void)
 {
     if (problem == ETIMEDOUT)
-        return "nobody has read it by the deadline (--timeout)";
+        return "nobody read the output by the deadline (--timeout)";
     return problem ? strerror(problem) : NULL;
 }
 

@@ -63,15 +63,15 @@ struct writer secret_begin(struct credentials *c, enum secret which)
 static const char *bad_character(unsigned char c, enum secret which)
 {
     if (c == '\0')
-        return "has a NUL in it";
+        return "contains a NUL";
     if (which == SECRET_PASSWORD)
         return NULL;
     if (c < ' ' || c == 0x7f)
-        return "has a control character in it, a line end perhaps";
+        return "contains a control character, perhaps a line break";
     if (which == SECRET_USER)
-        return c == ':' ? "has a colon in it" : NULL;
+        return c == ':' ? "contains a colon" : NULL;
     if (c > 0x7f || (c == ' ' && which == SECRET_REGISTRY_TOKEN))
-        return "has a space in it, or a character that is not ASCII";
+        return "contains a space or a non-ASCII character";
     return NULL;
 }
 
@@ -99,5 +99,5 @@ const char *secret_read(struct credentials *c, enum secret which, const struct d
     struct writer w = secret_begin(c, which);
     bool whole = document_write(d, value, &w) || w.overflow;
     const char *problem = secret_end(which, &w);
-    return whole ? problem : "has half a character in it";
+    return whole ? problem : "contains half a character";
 }

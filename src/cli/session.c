@@ -80,7 +80,7 @@ bool session_same_login(const char *image, const char *other, struct error *e)
         !reference_parse(&b, slice_of(other), e) || slice_equal(a.registry, b.registry))
         return e->status == 0;
     error_set(e, REGTAG_E_USAGE,
-              "%.*s and %.*s are two registries, and --user, REGTAG_USER and REGTAG_TOKEN are for one",
+              "--user, REGTAG_USER and REGTAG_TOKEN are for one registry, not for both %.*s and %.*s",
               SLICE_ARG(a.registry), SLICE_ARG(b.registry));
     return false;
 }

@@ -21,7 +21,7 @@ static void on_hangup(int number)
 /* Only if that does not block: nobody may be reading. */
 static void say_ended(void)
 {
-    static const char TEXT[] = "regtag: ended; COMMAND was told to end, too\n";
+    static const char TEXT[] = "regtag: ended; COMMAND was told to end as well\n";
     struct pollfd ready = {STDERR_FILENO, POLLOUT, 0};
     if (poll(&ready, 1, 0) != 1 || write(STDERR_FILENO, TEXT, sizeof TEXT - 1) < 0)
         return;

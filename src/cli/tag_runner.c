@@ -124,7 +124,7 @@ static const char *write_journal(struct tag_runner *t, const struct regtag_resul
 static void set_journal_error(const struct tag_runner *t, struct error *e, const char *problem,
                               const char *consequence)
 {
-    error_set(e, REGTAG_E_OTHER, "the journal %s cannot be written: %s; %s", t->journal->path, problem,
+    error_set(e, REGTAG_E_OTHER, "cannot write to the journal %s: %s; %s", t->journal->path, problem,
               consequence);
 }
 
@@ -162,7 +162,7 @@ static void on_upload(struct tag_runner *t, struct regtag *r)
     if (!problem)
         return;
     remove_pending(t, result->name);
-    set_journal_error(t, &t->journal_error, problem, "no tag is touched without it");
+    set_journal_error(t, &t->journal_error, problem, "no tag is changed without it");
     regtag_decline(r, t->journal_error.text);
 }
 
@@ -179,8 +179,7 @@ static void journal_result(struct tag_runner *t, const struct regtag_result *res
     const char *problem = write_journal(t, result, journal_outcome(result));
     if (!problem)
         return;
-    set_journal_error(t, &e, problem,
-                      "what became of the tag is told here, and undo would look for itself");
+    set_journal_error(t, &e, problem, "the outcome is only reported here, and undo will look it up");
     report_error(e.text);
     keep_first_failure(t, REGTAG_E_OTHER);
 }
@@ -239,8 +238,9 @@ static void on_sibling(const struct tag_runner *t, const char *tag)
     struct slice sibling = report_reference(t->image, tag, name, sizeof name);
     if (!t->options->quiet)
         output_message("%.*s %s", SLICE_ARG(sibling),
-                       t->options->dry_run ? "would go with it if the registry cannot delete a tag alone"
-                                           : "goes with it");
+                       t->options->dry_run
+                           ? "will be deleted as well if the registry cannot delete a tag alone"
+                           : "will be deleted as well");
 }
 
 /* An operation that could not begin has settled no tag. */

@@ -39,7 +39,7 @@ static bool set_time_floor(struct tls_settings *t, const char *value, struct err
     if (stat(value, &status) != 0)
         return options_bad_value(
             e, "time-floor", value,
-            "it is neither a date like 2026-01-31 or 2026-01-31T12:00:00Z, nor a file");
+            "neither a date such as 2026-01-31 or 2026-01-31T12:00:00Z, nor a file");
     t->time_floor = (int64_t)status.st_mtime;
     return true;
 }
@@ -93,17 +93,16 @@ static bool set_pins(struct tls_settings *t, const struct option_values *pins, s
     for (unsigned i = 0; i < pins->count; i++)
         if (!parse_pin(slice_of(pins->list[i]), t->pin[t->pins++]))
             return options_bad_value(e, "pin", pins->list[i],
-                                     "it takes sha256// and the Base64 of a SHA-256");
+                                     "must be sha256// and the Base64 of a SHA-256");
     return true;
 }
 
 static bool check_combination(const struct options *o, struct error *e)
 {
     if (o->key && !o->cert)
-        return options_bad_value(e, "key", o->key,
-                                 "it needs --cert, the certificate that it belongs to");
+        return options_bad_value(e, "key", o->key, "needs --cert, the certificate that it belongs to");
     if (o->pin_only && o->pin.count == 0)
-        error_set(e, REGTAG_E_USAGE, "--pin-only needs a --pin");
+        error_set(e, REGTAG_E_USAGE, "--pin-only needs --pin");
     return e->status == 0;
 }
 

@@ -21,7 +21,7 @@ enum verb_id {
 
 struct cli_verb {
     enum verb_id id;
-    const char *name, *arguments, *summary, *details; /* for the help */
+    const char *name, *arguments, *summary, *details, *example; /* for the help */
     int arguments_min, arguments_max;
 
     /* Does what the options say, by the deadline, of regtag_clock(). What is wrong with the arguments is

@@ -48,7 +48,7 @@ static bool check_guards(const struct options *o, struct error *e)
         for (int k = 0; k < o->count && !applies; k++)
             applies = guard_applies(o->expected[i], tag_of(o->arguments[k], text));
         if (!applies)
-            error_set(e, REGTAG_E_USAGE, "--expect \"%.*s\": this tag is not one of those to be deleted",
+            error_set(e, REGTAG_E_USAGE, "--expect \"%.*s\": this tag is not among those to delete",
                       SLICE_ARG(slice_head(slice_of(o->expected[i]), 200)));
     }
     return e->status == 0;
@@ -106,10 +106,11 @@ const struct cli_verb cli_verb_delete = {
     .id = VERB_ID_DELETE,
     .name = "delete",
     .arguments = "IMAGE...",
-    .summary = "removes a tag, not its siblings",
-    .details =
-        "Deletes the tag of each IMAGE, not the manifest that it points at. Prints one line an IMAGE: the\n"
-        "reference, \"-\", what happened, and the digest before, with tabs between.\n",
+    .summary = "deletes a tag, and nothing else",
+    .details = "Deletes the tag of each IMAGE, neither the manifest nor its other tags. Prints\n"
+               "one line per IMAGE, separated by tabs: the reference, \"-\", what happened, and\n"
+               "the previous digest.\n",
+    .example = "delete --journal moves registry.example/team/app:tested",
     .arguments_min = 1,
     .arguments_max = ARGUMENTS_MAX,
     .run = run,

@@ -22,10 +22,10 @@ const struct cli_verb cli_verb_ls = {
     .id = VERB_ID_LS,
     .name = "ls",
     .arguments = "REPOSITORY",
-    .summary = "lists tags, one a line",
-    .details =
-        "Lists the tags of REPOSITORY in the order in which the registry names them; with --digests, each is\n"
-        "followed by a tab and the digest that it points at, or \"-\".\n",
+    .summary = "lists tags, one per line",
+    .details = "Lists the tags of REPOSITORY in the registry's order. With --digests, each is\n"
+               "followed by a tab and the digest that it points to, or \"-\".\n",
+    .example = "ls --digests registry.example/team/app",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

@@ -28,8 +28,8 @@ const struct cli_verb cli_verb_manifest = {
     .name = "manifest",
     .arguments = "IMAGE",
     .summary = "prints the manifest, byte for byte",
-    .details =
-        "Nothing is printed unless the manifest is valid and has the digest that it should have.\n",
+    .details = "Prints nothing unless the manifest is valid and has the right digest.\n",
+    .example = "manifest registry.example/team/app:stable",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

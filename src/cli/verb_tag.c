@@ -35,10 +35,11 @@ const struct cli_verb cli_verb_tag = {
     .id = VERB_ID_TAG,
     .name = "tag",
     .arguments = "IMAGE NAME...",
-    .summary = "gives IMAGE the tags NAME, in its own repository",
-    .details =
-        "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under each NAME. Prints one\n"
-        "line a NAME: the reference, the digest, what happened, and the digest before, with tabs between.\n",
+    .summary = "adds the tags NAME to IMAGE, or moves them there",
+    .details = "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under\n"
+               "each NAME, in the same repository. Prints one line per NAME, separated by tabs:\n"
+               "the reference, the digest, what happened, and the previous digest.\n",
+    .example = "tag registry.example/team/app:1.4 stable 2026-11",
     .arguments_min = 2,
     .arguments_max = ARGUMENTS_MAX,
     .run = run,

@@ -146,7 +146,7 @@ static void run_step(struct undo *u, const struct step *s)
     struct error e;
     error_clear(&e);
     if (!s->known)
-        error_set(&e, REGTAG_E_NOT_FOUND, "%s: the journal does not know where it pointed before",
+        error_set(&e, REGTAG_E_NOT_FOUND, "%s: the journal does not say where it pointed before",
                   s->reference);
     else if (session_login_next(s->image, u->deadline, &e))
         tag_runner_run(&u->runner, begin(u, s));
@@ -179,10 +179,10 @@ static void note_torn(const struct undo *u)
     if (!u->torn || u->o->quiet)
         return;
     if (u->torn == 1)
-        output_message("%s: line %llu was torn off, and is left out", u->journal.path,
+        output_message("%s: line %llu is incomplete and ignored", u->journal.path,
                        number_of(u, u->first_torn));
     else
-        output_message("%s: %llu lines were torn off, and are left out; the first is line %llu",
+        output_message("%s: %llu lines are incomplete and ignored; the first is line %llu",
                        u->journal.path, (unsigned long long)u->torn, number_of(u, u->first_torn));
 }
 
@@ -193,17 +193,15 @@ static bool check_registry(const struct undo *u, const struct journal_line *line
     if (!u->registry.size || slice_equal_nocase(r.registry, u->registry))
         return true;
     error_set(e, REGTAG_E_USAGE,
-              "%.*s and %.*s are two registries: --registry names the one, the journal %s a tag of the "
-              "other; nothing was done",
-              SLICE_ARG(u->registry), SLICE_ARG(r.registry), u->journal.path);
+              "--registry is %.*s, but the journal %s has a tag on %.*s; nothing was done",
+              SLICE_ARG(u->registry), u->journal.path, SLICE_ARG(r.registry));
     return false;
 }
 
 static bool check_index(const struct undo *u, struct error *e)
 {
     if (u->index.full)
-        error_set(e, REGTAG_E_OTHER,
-                  "the journal %s has more moves than can be kept apart; start a new one",
+        error_set(e, REGTAG_E_OTHER, "the journal %s has too many moves; start a new one",
                   u->journal.path);
     return e->status == 0;
 }
@@ -211,12 +209,11 @@ static bool check_index(const struct undo *u, struct error *e)
 static bool check_lines(const struct undo *u, struct error *e)
 {
     if (u->reader.problem)
-        error_set(e, REGTAG_E_OTHER, "the journal %s cannot be read: %s; nothing was done",
-                  u->journal.path, u->reader.problem);
+        error_set(e, REGTAG_E_OTHER, "cannot read the journal %s: %s; nothing was done", u->journal.path,
+                  u->reader.problem);
     else if (u->foreign)
-        error_set(e, REGTAG_E_USAGE,
-                  "%s: line %llu is not one that regtag has written; nothing was done", u->journal.path,
-                  number_of(u, u->foreign));
+        error_set(e, REGTAG_E_USAGE, "%s: line %llu was not written by regtag; nothing was done",
+                  u->journal.path, number_of(u, u->foreign));
     return check_index(u, e);
 }
 
@@ -249,12 +246,12 @@ static void undo_all(struct undo *u, struct error *e)
         undo_move(u, &line);
     if (u->reader.problem)
         error_set(e, REGTAG_E_OTHER,
-                  "the journal %s cannot be read again: %s; %llu of %llu moves were left alone",
+                  "cannot read the journal %s again: %s; %llu of %llu moves were not undone",
                   u->journal.path, u->reader.problem, (unsigned long long)(u->found - u->moves),
                   (unsigned long long)u->found);
     check_index(u, e); /* a dry run adds to it */
     if (u->found == 0 && !u->o->quiet)
-        output_note("regtag: ", SLICE("there is nothing to undo"));
+        output_note("regtag: ", SLICE("nothing to undo"));
     tag_runner_note_dry_run(&u->runner);
 }
 
@@ -270,7 +267,7 @@ static bool read_registry(struct undo *u, const char *registry, struct error *e)
     write_format(&w, "%s/r", registry);
     if (w.overflow || !reference_parse(&r, written(&w), &ignored) ||
         !slice_equal(r.repository, SLICE("r")))
-        return options_bad_value(e, "registry", registry, "it takes HOST[:PORT], as in the journal");
+        return options_bad_value(e, "registry", registry, "must be HOST[:PORT], as in the journal");
     u->registry = r.registry;
     return true;
 }
@@ -282,8 +279,8 @@ static bool check_options(struct undo *u, struct error *e)
         return read_registry(u, u->o->registry, e);
     if (credentials_for_any(u->o))
         error_set(e, REGTAG_E_USAGE,
-                  "undo gets the names of registries from the journal, and --user, REGTAG_USER and "
-                  "REGTAG_TOKEN are for one; --registry HOST[:PORT] says for which; nothing was done");
+                  "--user, REGTAG_USER and REGTAG_TOKEN are for one registry, and a journal may name "
+                  "several; say which with --registry HOST[:PORT]; nothing was done");
     return e->status == 0;
 }
 
@@ -295,8 +292,8 @@ static bool open_journal(struct undo *u, struct error *e)
         return false;
     if (journal_is_shared(&u->journal) && !o->quiet)
         output_message(
-            "warning: %s: others can write to it, and so say what is undone; it should be yours, "
-            "and chmod go-w keeps them out",
+            "warning: %s: others can write to it, and so decide what is undone; make it yours, and "
+            "chmod go-w",
             u->journal.path);
     return journal_lock(&u->journal, mode, u->deadline, o->quiet, e);
 }
@@ -323,10 +320,10 @@ const struct cli_verb cli_verb_undo = {
     .id = VERB_ID_UNDO,
     .name = "undo",
     .arguments = "JOURNAL",
-    .summary = "moves back what a journal says was moved",
-    .details =
-        "Reads a journal that tag or delete --journal has written, and moves back, newest first, what is\n"
-        "still as it says. Prints the lines that \"tag\" prints.\n",
+    .summary = "reverts the moves recorded in a journal",
+    .details = "Reads a journal written by --journal, and reverts its moves, the newest first,\n"
+               "unless a tag has been moved since. Prints the same lines as \"tag\".\n",
+    .example = "undo --last 1 moves",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

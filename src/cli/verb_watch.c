@@ -73,7 +73,7 @@ static bool parse_from(struct watch *w, const char *from, struct error *e)
         set_digest(&w->applied, from);
     else
         error_set(e, REGTAG_E_USAGE,
-                  "--from \"%.*s\": it takes a digest, sha256: and 64 lower-case hexadecimal digits, or "
+                  "--from \"%.*s\": must be a digest (sha256: and 64 lower-case hexadecimal digits) or "
                   "\"absent\"",
                   SLICE_ARG(slice_head(slice_of(from), 200)));
     w->reported = w->applied;
@@ -86,8 +86,7 @@ static bool check(struct watch *w, struct error *e)
     if (!reference_parse(&r, slice_of(w->image), e))
         return false;
     if (r.digest.size)
-        error_set(e, REGTAG_E_USAGE, "%s: what a digest stands for never changes; a tag can be watched",
-                  w->image);
+        error_set(e, REGTAG_E_USAGE, "%s: a digest never changes; watch a tag", w->image);
     return e->status == 0 && (!w->o->from || parse_from(w, w->o->from, e));
 }
 
@@ -118,9 +117,9 @@ static bool poll_tag(struct watch *w, struct error *e)
 {
     const char *text;
     enum regtag_event event;
-    session_note("asks");
+    session_note("checking");
     if (session_files_changed() && w->operation) {
-        session_note("a file has changed: reads all of them again");
+        session_note("a file has changed: reading all of them again");
         w->operation = NULL;
     }
     if (w->operation)
@@ -172,13 +171,13 @@ static void run_command(struct watch *w)
     struct command c = {w->o->command, w->image, w->applied.digest, w->current.digest};
     struct error e;
     error_clear(&e);
-    session_note("runs COMMAND");
+    session_note("running COMMAND");
     int status = command_run(&c, &e);
     if (status == 0) {
         w->applied = w->current;
-        outage_on_success(&w->command_outage, c.arguments[0], "ended well", w->o->quiet);
+        outage_on_success(&w->command_outage, c.arguments[0], "succeeded", w->o->quiet);
     } else if (outage_on_failure(&w->command_outage, status))
-        output_message("%s%s", e.text, w->o->once ? "" : "; it is run again at the next ask");
+        output_message("%s%s", e.text, w->o->once ? "" : "; it will be run again at the next check");
     if (w->o->once) {
         w->over = true;
         w->status = status;
@@ -188,7 +187,7 @@ static void run_command(struct watch *w)
 static void warn_output_failed(struct watch *w)
 {
     w->output_failed = true;
-    output_message("stdout cannot be written: %s; COMMAND is run all the same", output_problem());
+    output_message("cannot write to stdout: %s; COMMAND is run nevertheless", output_problem());
 }
 
 /* Without COMMAND, the report is the whole job, which ends when nobody can read it. */
@@ -208,7 +207,7 @@ static void on_first_answer(struct watch *w)
         w->reported = w->applied = w->current;
     if (!w->o->quiet)
         output_message("watching %s, %s%s", w->image,
-                       w->current.kind == PRESENT ? "now at " : "which is not there yet",
+                       w->current.kind == PRESENT ? "now at " : "which does not exist yet",
                        w->current.digest);
 }
 
@@ -233,7 +232,7 @@ static void note_wait(uint64_t wait)
 {
     char text[80];
     struct writer w = writer_to(text, sizeof text - 1);
-    write_text(&w, "asks again in ");
+    write_text(&w, "checking again in ");
     write_duration(&w, wait);
     text[w.used] = '\0';
     session_note(text);
@@ -281,7 +280,7 @@ static void wait_for_next(struct watch *w, const struct error *e, uint64_t pause
     note_wait(wait);
     command_reap();
     if (signals_wait(regtag_clock() + wait))
-        session_note("SIGHUP: asks at once");
+        session_note("SIGHUP: checking now");
 }
 
 /* Telling what came of a poll has the whole timeout, like the poll itself. */
@@ -332,10 +331,11 @@ const struct cli_verb cli_verb_watch = {
     .id = VERB_ID_WATCH,
     .name = "watch",
     .arguments = "IMAGE [-- COMMAND...]",
-    .summary = "waits until the tag points elsewhere",
-    .details =
-        "Asks again and again where IMAGE points. When that changes, prints the old and the new digest with\n"
-        "a tab between, \"-\" for none, and runs COMMAND, which finds them in REGTAG_OLD and REGTAG_NEW.\n",
+    .summary = "waits until the tag moves, then runs COMMAND",
+    .details = "Checks again and again where the tag of IMAGE points. When it moves, prints the\n"
+               "previous and the new digest, separated by a tab, with \"-\" for none, and runs\n"
+               "COMMAND with both in REGTAG_OLD and REGTAG_NEW.\n",
+    .example = "watch --once registry.example/agent:stable -- sh -c 'echo $REGTAG_NEW'",
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

@@ -113,13 +113,13 @@ def test_the_busybox_service_knows_after_a_start_what_is_here(board, service, se
 def test_the_busybox_service_tries_again_what_could_not_be_installed(board, service):
     board.refuses.touch()
     watcher = service()
-    watcher.err.next("regtag-moved ended with status 3; it is run again")
+    watcher.err.next("regtag-moved ended with status 3; it will be run again")
     assert board.here is None
     board.refuses.unlink()
 
     until(lambda: board.here == f"HERE={OLD}\n", "the image")
 
-    watcher.err.next("ended well")
+    watcher.err.next("succeeded")
 
 
 def test_the_busybox_service_keeps_what_is_installed_when_the_tag_is_gone(board, service, shelf):

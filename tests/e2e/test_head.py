@@ -22,8 +22,8 @@ def ask(watcher, times):
     """So many asks, each after the one before has been answered."""
     for _ in range(times):
         watcher.ask_now()
-        watcher.err.next("* asks")
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking")
+        watcher.err.next("* checking again in")
 
 
 def asked(server):
@@ -238,11 +238,11 @@ def test_watch_does_not_take_a_lie_for_a_deletion(server, shelf, watch, status):
     """It begins while the tag is to be seen."""
     command = shell('echo "command ${REGTAG_NEW:--}"')
     watcher = watch(f"{server.host}/repo:old", *RARELY, "-v", command=command)
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     lie(shelf, status)
     watcher.ask_now()
-    watcher.err.next("* asks")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking")
+    watcher.err.next("* checking again in")
     point(shelf, shelf.document("repo", "new"))
     watcher.ask_now()
     watcher.out.next(f"command {NEW}")
@@ -260,7 +260,7 @@ def test_watch_tells_when_a_tag_is_gone_and_when_it_comes(server, shelf, watch, 
     shelf.remove("repo", "old")
     lie(shelf, status)
     watcher = watch(f"{server.host}/repo:old", *RARELY)
-    watcher.err.next("not there yet")
+    watcher.err.next("does not exist yet")
     point(shelf, document)
     watcher.ask_now()
     watcher.out.next(f"-\t{OLD}")
@@ -279,7 +279,7 @@ def test_watch_tells_when_a_tag_is_gone_and_when_it_comes(server, shelf, watch, 
 def test_watch_tries_head_again_after_odd_answers(server, shelf, watch, status, times):
     """GETs may count as pulls, HEADs are free."""
     watcher = watch(f"{server.host}/repo:old", *RARELY, "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     lie(shelf, status)
     ask(watcher, times)
     shelf.show()
@@ -295,7 +295,7 @@ def test_watch_tries_head_again_after_odd_answers(server, shelf, watch, status, 
 
 def test_watch_is_not_misled_by_the_page_of_a_portal(server, shelf, image, watch):
     watcher = watch(f"{server.host}/repo:old", *RARELY, "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     page = answer(200, b"<html>", "Content-Type: text/html")
     shelf.hide(None, bodiless(page), ["HEAD"])
     ask(watcher, 1)
@@ -369,7 +369,7 @@ def test_siblings_that_head_denies_are_told(
 
     assert result.status == 0, result
     assert [row[2] for row in result.rows] == ["deleted"]
-    assert f"{server.host}/repo:twin goes with it" in result.err.decode()
+    assert f"{server.host}/repo:twin will be deleted" in result.err.decode()
     assert "repo:old" not in result.err.decode()
     assert shelf.tags("repo") == ["old"]
     assert shelf.document("repo", "old") == document

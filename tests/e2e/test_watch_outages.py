@@ -21,7 +21,7 @@ ROUNDS = 2000
 def ask(watcher, times=1):
     for _ in range(times):
         watcher.ask_now()
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking again in")
 
 
 def told(watcher):
@@ -38,7 +38,7 @@ def test_a_real_registry_goes_away_and_comes_back(registry_binary, tmp_path, wat
         old = registry.push_image("repo", "old", OCI_MANIFEST, OCI_DOCUMENT)
         image = f"{registry.host}/repo:old"
         watcher = watch(image, *RARELY, *AT_ONCE, "-v")
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking again in")
     for _ in range(5):
         ask(watcher)
     registry.come_back()
@@ -64,7 +64,7 @@ def test_a_registry_that_is_away_at_first(registry_binary, tmp_path, watch):
         registry.push_image("repo", "old", OCI_MANIFEST, OCI_DOCUMENT)
     image = f"{registry.host}/repo:old"
     watcher = watch(image, *RARELY, *AT_ONCE, "--from", "absent", "-v")
-    watcher.err.next("* asks again in 15 s")
+    watcher.err.next("* checking again in 15 s")
     [failure] = [line for line in watcher.err.seen if line.startswith("regtag: ")]
     assert failure.endswith(" (trying again in 15 s)")
     registry.come_back()
@@ -83,7 +83,7 @@ def test_a_name_that_is_no_more_and_comes_back(regtag, server, watch, tmp_path):
     image = f"registry.test:{server.port}/repo:old"
     options = [*RARELY, *AT_ONCE, "--plain-http", "-v"]
     watcher = watch(image, *options, before=changed_root(device.folder), program="/regtag")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     device.put("/etc/hosts", "")
     ask(watcher, 3)
     device.put("/etc/hosts", "127.0.0.1 registry.test\n")
@@ -114,7 +114,7 @@ TROUBLES = {
 def test_one_line_for_each_change_of_state(serve, shelf, watch):
     server = serve(shelf)
     watcher = watch(f"{server.host}/repo:old", *RARELY, *AT_ONCE, "--timeout", "1", "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     for trouble in TROUBLES.values():
         shelf.instead["HEAD"] = shelf.instead["GET"] = lambda request, trouble=trouble: trouble
         ask(watcher, 1 if trouble == [STALL] else 3)
@@ -135,7 +135,7 @@ def test_nothing_that_a_registry_does_ends_it(serve, shelf, watch, status):
     server = serve(shelf)
     options = [*RARELY, *AT_ONCE, "--timeout", "1", "--from", "absent", "-v"]
     watcher = watch(f"{server.host}/repo:old", *options)
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     shelf.instead.clear()
 
     watcher.ask_now()
@@ -145,7 +145,7 @@ def test_nothing_that_a_registry_does_ends_it(serve, shelf, watch, status):
 
 def test_a_failure_is_no_disappearance(serve, shelf, watched, server, watch):
     watcher = watch(watched, *RARELY, *AT_ONCE, "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     for trouble in TROUBLES.values():
         if trouble != [STALL]:
             shelf.instead["HEAD"] = lambda request, trouble=trouble: trouble
@@ -189,7 +189,7 @@ def test_the_timeout_is_for_each_ask(serve, shelf, watch):
         f"{server.host}/repo:old", "--interval", "1", "--jitter", "0", "--timeout", "2", "-v"
     )
     for _ in range(5):
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking again in")
     watcher.end()
 
     assert len(told(watcher)) == 1
@@ -201,7 +201,7 @@ def test_the_timeout_is_for_each_ask(serve, shelf, watch):
 def waits(watcher, count):
     found = []
     for _ in range(count):
-        found.append(watcher.err.next("* asks again in").partition("again in ")[2])
+        found.append(watcher.err.next("* checking again in").partition("again in ")[2])
         watcher.ask_now()
     return found
 
@@ -230,7 +230,7 @@ def test_memory_and_files_do_not_grow(serve, shelf, watch):
     server = serve(shelf)
     command = shell('exit $(test -n "$REGTAG_NEW"; echo $?)')
     watcher = watch(f"{server.host}/repo:old", *AT_ONCE, "--interval", "60", "-v", command=command)
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     states = [OCI_DOCUMENT, OTHER_DOCUMENT, None]
 
     def live(rounds):

@@ -16,7 +16,7 @@ pytest_plugins = ["tls_fixtures", "watch_fixtures", "account_fixtures"]
 MANY = 150  # polls: more than TLS has memory for, if each of them left something behind
 USER = "somebody"
 OPEN = ["--interval", "60", "--jitter", "0"]  # so soon that the connection stays open meanwhile
-ASKED = "* asks again in"
+ASKED = "* checking again in"
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: way.__name__)

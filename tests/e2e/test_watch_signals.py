@@ -86,7 +86,7 @@ def test_ended_while_it_connects(watch, ending):
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         watcher = watch(f"{host}/repo:old", *RARELY, "-v")
-        watcher.err.next("* asks")
+        watcher.err.next("* checking")
 
         ending(watcher)
         for one in waiting:
@@ -235,7 +235,7 @@ def test_sighup_ends_a_wait_that_the_registry_has_asked_for(serve, shelf, watch)
     shelf.instead["HEAD"] = lambda request: answer(429, b"", "Retry-After: 3600")
     server = serve(shelf)
     watcher = watch(f"{server.host}/repo:old", "--interval", "1", "--jitter", "0", "-v")
-    watcher.err.next("asks again in 1 h")
+    watcher.err.next("checking again in 1 h")
     del shelf.instead["HEAD"]
 
     watcher.ask_now()

@@ -11,10 +11,10 @@ pytestmark = needs_tls
 
 def test_one_handshake_serves_for_many_asks(site, root, watch):
     watcher = watch(site.image, "-v", "--cacert", root.file, *site.options)
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     for _ in range(10):
         watcher.ask_now()
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking again in")
 
     watcher.end()
 
@@ -29,7 +29,7 @@ def test_a_ca_may_come_later(site, root, other_root, tmp_path, watch):
     options = [*RARELY, "--retries", "0", "-v", "--cacert", trusted, *site.options]
     watcher = watch(site.image, *options)
     watcher.err.next("regtag: ", "CA")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     assert site.is_untouched
     shutil.copy(root.file, trusted)
 

@@ -18,8 +18,8 @@ def ask(watcher, server, times):
     """So many asks, each after the one before has been answered."""
     for _ in range(times):
         watcher.ask_now()
-        watcher.err.next("* asks")
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking")
+        watcher.err.next("* checking again in")
 
 
 # ---- Connections and conditions
@@ -27,7 +27,7 @@ def ask(watcher, server, times):
 
 def test_one_connection_and_one_request_an_ask(server, watched, watch):
     watcher = watch(watched, "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     ask(watcher, server, 20)
 
     assert server.request_lines == ["HEAD /v2/repo/manifests/old"] * 21
@@ -38,14 +38,14 @@ def test_a_real_registry_need_not_repeat_itself(registry, recorder, repository, 
     image = f"{recorder.host}/{repository}:old"
     new = compact(docker_manifest())
     watcher = watch(image, "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     watcher.ask_now()
     watcher.err.next("304")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     moved = registry.push(repository, "old", DOCKER_MANIFEST, new)
     watcher.ask_now()
     watcher.err.next("200")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     watcher.ask_now()
     watcher.err.next("304")
 
@@ -83,7 +83,7 @@ def test_a_connection_that_was_closed_meanwhile_is_no_failure(serve, shelf, watc
     shelf.instead["HEAD"] = lambda request: [shelf.usual(request), CLOSE]
     server = serve(shelf)
     watcher = watch(f"{server.host}/repo:old", "-v", "--retries", "0")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     ask(watcher, server, 5)
 
     watcher.end()
@@ -95,7 +95,7 @@ def test_a_connection_that_was_closed_meanwhile_is_no_failure(serve, shelf, watc
 def test_a_connection_is_not_kept_for_long(server, watched, watch):
     """Something between may forget it, and would not tell."""
     watcher = watch(watched, *RARELY, "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     files = len(watcher.descriptors())
 
     ask(watcher, server, 3)
@@ -125,7 +125,7 @@ def guarded(serve, shelf, tokens, auth):
 
 def test_a_token_is_kept(guarded, auth, watch):
     watcher = watch(f"{guarded.host}/repo:old", "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     ask(watcher, guarded, 10)
 
     assert len(auth.requests) == 1
@@ -136,7 +136,7 @@ def test_a_token_that_has_expired_is_not_shown_again(guarded, tokens, auth, watc
     tokens.expires_in = 1
     watcher = watch(f"{guarded.host}/repo:old", "--interval", "2", "--jitter", "0", "-v")
     for _ in range(3):
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking again in")
     watcher.end()
 
     assert len(auth.requests) == 3
@@ -148,7 +148,7 @@ def test_a_token_that_has_expired_is_not_shown_again(guarded, tokens, auth, watc
 
 def test_a_token_that_is_refused_is_renewed(guarded, tokens, auth, watch):
     watcher = watch(f"{guarded.host}/repo:old", "-v")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     tokens.forget()
     ask(watcher, guarded, 2)
 
@@ -163,7 +163,7 @@ def test_a_password_that_was_changed_is_read_again(account, serve, shelf, watch)
     server = serve(password_gate(shelf, USER, right))
     account.docker_config(auths(server.host, USER, "an old one"))
     watcher = watch(f"{server.host}/repo:old", "-v", "--retries", "0", env=account.env)
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     account.docker_config(auths(server.host, USER, right))
 
     watcher.ask_now()
@@ -192,7 +192,7 @@ def test_a_password_on_stdin_serves_for_ever(account, serve, shelf, watch, tmp_p
     options = ["--user", USER, "--password-stdin", "--retries", "0", "-v"]
     with open(tmp_path / "stdin", "rb") as stdin:
         watcher = watch(f"{server.host}/repo:old", *RARELY, *options, env=account.env, stdin=stdin)
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     ask(watcher, server, 2)
     doors["open"] = True
 
@@ -213,7 +213,7 @@ def test_a_warning_of_a_file_comes_once(account, serve, shelf, watch):
     server = serve(password_gate(shelf, USER, secret("password")))
     account.docker_config(auths(server.host, USER, "wrong"), mode=0o644)
     watcher = watch(f"{server.host}/repo:old", "-v", "--retries", "0", env=account.env)
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
     ask(watcher, server, 3)
 
     watcher.end()
@@ -246,7 +246,7 @@ def test_a_real_registry_with_a_password(account, registry_binary, tmp_path, wat
             account.docker_config(auths(relay.host, USER, password))
             watcher = watch(f"{relay.host}/repo:old", "-v", env=account.env)
             watcher.err.next(f"now at {old}")
-            watcher.err.next("* asks again in")
+            watcher.err.next("* checking again in")
             ask(watcher, relay, 2)
             new = registry.push("repo", "old", OCI_MANIFEST, OTHER_DOCUMENT)
             watcher.ask_now()
@@ -267,7 +267,7 @@ def test_a_real_registry_with_tokens(account, registry_binary, tmp_path, serve, 
         image = f"{registry.host}/repo:old"
         watcher = watch(image, "--interval", "1", "-v", env=account.env)
         for _ in range(5):
-            watcher.err.next("* asks again in")
+            watcher.err.next("* checking again in")
         watcher.end()
 
     assert not [line for line in watcher.err.all() if line.startswith("regtag: 127")]
@@ -277,7 +277,7 @@ def test_a_real_registry_with_tokens(account, registry_binary, tmp_path, serve, 
 # ---- Registries that want to be left alone
 
 
-def seconds(line, words="asks again in "):
+def seconds(line, words="checking again in "):
     """How long it waits, by what it says behind these words."""
     units = {"s": 1, "min": 60, "h": 3600, "d": 86400}
     words = line.partition(words)[2].split()
@@ -294,7 +294,7 @@ def test_retry_after_is_a_minimum(serve, shelf, watch):
     watcher = watch(f"{server.host}/repo:old", *EXACTLY)
 
     watcher.err.next("slow down")
-    assert 590 <= seconds(watcher.err.next("asks again in")) <= 600
+    assert 590 <= seconds(watcher.err.next("checking again in")) <= 600
 
 
 def test_a_pause_beyond_the_interval_is_told(serve, shelf, watch):
@@ -307,7 +307,7 @@ def test_a_pause_beyond_the_interval_is_told(serve, shelf, watch):
 
     told = []
     for _ in range(7):
-        watcher.err.next("* asks again in")
+        watcher.err.next("* checking again in")
         lines = [line for line in watcher.err.seen if "next check" in line]
         told.append(lines[sum(map(len, told)) :])
         watcher.ask_now()
@@ -322,7 +322,7 @@ def test_a_pause_within_the_interval_is_not_told(serve, shelf, watch):
     shelf.instead["HEAD"] = lambda request: answer(429, b"", "Retry-After: 5")
     server = serve(shelf)
     watcher = watch(f"{server.host}/repo:old", *EXACTLY, "--retries", "0")
-    watcher.err.next("* asks again in")
+    watcher.err.next("* checking again in")
 
     assert not [line for line in watcher.err.seen if "next check" in line]
 
@@ -345,7 +345,7 @@ def test_retry_after_for_ever_is_a_day(serve, shelf, watch):
 
     watcher = watch(f"{server.host}/repo:old", *EXACTLY)
 
-    assert seconds(watcher.err.next("asks again in")) == 86400
+    assert seconds(watcher.err.next("checking again in")) == 86400
 
 
 def test_what_is_left_of_a_rate_lasts_for_its_window(serve, shelf, watch):
@@ -359,11 +359,11 @@ def test_what_is_left_of_a_rate_lasts_for_its_window(serve, shelf, watch):
     shelf.instead["HEAD"] = metered
     server = serve(shelf)
     watcher = watch(f"{server.host}/repo:old", *EXACTLY)
-    watcher.err.next("asks again in")
+    watcher.err.next("checking again in")
     watcher.ask_now()
-    watcher.err.next("* asks")
+    watcher.err.next("* checking")
 
-    assert 100 <= seconds(watcher.err.next("asks again in")) <= 140
+    assert 100 <= seconds(watcher.err.next("checking again in")) <= 140
 
 
 def test_a_rate_that_is_not_used_up_slows_nothing_down(serve, shelf, watch):
@@ -374,8 +374,8 @@ def test_a_rate_that_is_not_used_up_slows_nothing_down(serve, shelf, watch):
     server = serve(shelf)
     watcher = watch(f"{server.host}/repo:old", *EXACTLY)
     for _ in range(3):
-        watcher.err.next("* asks")
-        line = watcher.err.next("asks again in")
+        watcher.err.next("* checking")
+        line = watcher.err.next("checking again in")
         watcher.ask_now()
 
     assert seconds(line) == 10
@@ -395,8 +395,8 @@ def test_a_rate_that_is_used_up_does_not_stop_free_requests(serve, shelf, watch)
     watcher = watch(f"{server.host}/repo:old", *EXACTLY)
     for count in [0, 0, 0, 3, 3, 3, 2, 2, 0, 0]:
         left["count"] = count
-        watcher.err.next("* asks")
-        assert seconds(watcher.err.next("asks again in")) == 10
+        watcher.err.next("* checking")
+        assert seconds(watcher.err.next("checking again in")) == 10
         watcher.ask_now()
 
     assert not [line for line in watcher.err.seen if "next check" in line]
@@ -407,7 +407,7 @@ def test_a_rate_is_obeyed_once_a_request_is_refused(serve, shelf, watch):
     free = shelf.instead["HEAD"] = rated(shelf, left)
     server = serve(shelf)
     watcher = watch(f"{server.host}/repo:old", *EXACTLY, "--retries", "0")
-    assert seconds(watcher.err.next("asks again in")) == 10
+    assert seconds(watcher.err.next("checking again in")) == 10
     refusal = answer(429, b"", "RateLimit-Remaining: 0;w=21600")
     shelf.instead["HEAD"] = lambda request: bodiless(refusal)
     watcher.ask_now()
@@ -415,7 +415,7 @@ def test_a_rate_is_obeyed_once_a_request_is_refused(serve, shelf, watch):
     shelf.instead["HEAD"] = free
     watcher.ask_now()
 
-    assert seconds(watcher.err.next("* asks again in 10 s")) == 10
+    assert seconds(watcher.err.next("* checking again in 10 s")) == 10
 
 
 def test_a_rate_of_the_token_server_is_not_the_registrys(serve, shelf, tokens, watch):
@@ -429,8 +429,8 @@ def test_a_rate_of_the_token_server_is_not_the_registrys(serve, shelf, tokens, w
     server = serve(token_gate(shelf, tokens, auth))
     watcher = watch(f"{server.host}/repo:old", *EXACTLY)
     for _ in range(3):
-        watcher.err.next("* asks")
-        assert seconds(watcher.err.next("asks again in")) == 10
+        watcher.err.next("* checking")
+        assert seconds(watcher.err.next("checking again in")) == 10
         tokens.forget()
         watcher.ask_now()
 
@@ -441,7 +441,7 @@ def test_jitter_is_jitter(server, watched, watch):
     watcher = watch(watched, "--interval", "1000", "--jitter", "20%", "-v")
     waits = set()
     for _ in range(20):
-        waits.add(seconds(watcher.err.next("asks again in")))
+        waits.add(seconds(watcher.err.next("checking again in")))
         watcher.ask_now()
 
     assert all(800 <= wait <= 1200 for wait in waits), waits

@@ -146,7 +146,7 @@ def test_a_host_that_was_refused_by_docker_hub_is_told(regtag, verb, respond):
         result = regtag(verb, "--plain-http", "--proxy", proxy.url, *MISTYPED[verb])
 
     assert result.status == 4, result
-    result.complaint("myhost/busybox", '"myhost" was read as', "Docker Hub", '"myhost:443/..."')
+    result.complaint("myhost/busybox", '"myhost" was taken for', "Docker Hub", '"myhost:443/..."')
     assert proxy.requests[0].target.startswith("http://registry-1.docker.io/v2/myhost/busybox/")
 
 
@@ -157,7 +157,7 @@ def test_a_host_is_told_if_docker_hub_is_not_reached(regtag, dead_port, verb):
     result = regtag(verb, "--plain-http", "--proxy", proxy, *MISTYPED[verb])
 
     assert result.status == 5, result
-    told = result.complaint("myhost/busybox", '"myhost" was read as', '"myhost:443/..."')
+    told = result.complaint("myhost/busybox", '"myhost" was taken for', '"myhost:443/..."')
     assert "--resolve" not in told
 
 
