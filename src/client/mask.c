@@ -22,7 +22,7 @@ static size_t character_size(struct slice text, char c, bool encoded)
 }
 
 /* How many bytes at the beginning of the text are the secret's, which may be cut off after `least`; or 0. */
-static size_t match(struct slice text, struct slice secret, size_t least, bool encoded)
+static size_t match_secret(struct slice text, struct slice secret, size_t least, bool encoded)
 {
     size_t used = 0, same = 0, step = 1;
     while (same < secret.size && step) {
@@ -40,7 +40,8 @@ void mask(struct slice secret, char *text, size_t size)
     size_t least = secret.size < SECRET_KNOWN ? secret.size : SECRET_KNOWN, until = 0;
     for (size_t i = 0; least >= 3 && i < size; i++) {
         struct slice rest = {text + i, size - i};
-        size_t plain = match(rest, secret, least, false), encoded = match(rest, secret, least, true);
+        size_t plain = match_secret(rest, secret, least, false),
+               encoded = match_secret(rest, secret, least, true);
         size_t end = i + (plain > encoded ? plain : encoded);
         until = end > until ? end : until;
         if (i < until)

@@ -685,7 +685,7 @@ def test_the_last_moves_alone_may_be_at_the_registry(regtag, undo, serve, shelf,
 
 
 @pytest.mark.parametrize(
-    "name", ["", "host", "a.b/c", "http://a.b", "a.b:", "a.b:x", "me@a.b", "a.b " * 99, "a.b@c:5"]
+    "name", [" ", "host", "a.b/c", "http://a.b", "a.b:", "a.b:x", "me@a.b", "a.b " * 99, "a.b@c:5"]
 )
 def test_what_no_reference_begins_with_is_no_registry(undo, server, journal, name):
     journal.add(f"{server.host}/repo:new", digest_of(b"a"), digest_of(b"b"), "moved")

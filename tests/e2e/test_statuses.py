@@ -318,14 +318,13 @@ def test_the_deadline_is_one_for_all_tags(regtag, serve, shelf):
     before = time.monotonic()
 
     result = regtag(
-        "tag", "--timeout", "2", f"{server.host}/repo:old", *[f"t{n}" for n in range(100)]
+        "tag", "--timeout", "1", f"{server.host}/repo:old", *[f"t{n}" for n in range(100)]
     )
 
     assert time.monotonic() - before < 20
     assert result.status in (6, 18), result
     happened = [row[2] for row in result.rows]
     assert len(happened) == 100
-    assert happened[0] == "created"
     assert happened[-1] == "failed"
     assert set(happened) <= {"created", "uncertain", "failed"}
     for row in result.rows:
