@@ -425,7 +425,7 @@ install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag
 
 $(OUT)/regtag.pc: FORCE
 	mkdir -p $(@D)
-	printf '%s\n' 'Name: regtag' 'Description: gives an image in a container registry another tag' \
+	printf '%s\n' 'Name: regtag' 'Description: retags container images in a registry' \
 	    'Version: $(VERSION)' 'Libs: -L$(LIBDIR) -lregtag-posix -lregtag' 'Cflags: -I$(PREFIX)/include' >$@
 
 clean:
