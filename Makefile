@@ -7,7 +7,7 @@
 #   make targets    all targets, with TLS and without
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
-#   make dist       build/dist: an archive for each, and SHA256SUMS
+#   make dist       build/dist: an archive for each, SHA256SUMS, and COMPILERS: what made them
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
@@ -17,6 +17,10 @@
 #   make check-small  tries a static program of this machine in 2 MiB of address space
 #   make check-all  all that .ci/run has no time for: check, also with sanitizers, check-targets on all targets,
 #                   their sizes, check-small
+#   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
+#                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
+#                   needs, or there as an ordinary user; "N passed, N failed"
+#   make deps       installs Debian's packages for all of this; make -n deps shows which
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
@@ -62,7 +66,12 @@ AR := $(CROSS_COMPILE)ar
 endif
 STRIP ?= $(CROSS_COMPILE)strip
 
-ifndef V
+# A switch that is neither 1 nor 0 is a mistake, and not a yes.
+$(foreach switch,TLS QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
+    $(error $(switch)=$($(switch)): it must be 1 or 0)))
+$(if $(TLS),,$(error TLS is empty: it must be 1 or 0))
+
+ifneq ($(V),1)
 .SILENT:
 endif
 MAKEFLAGS += --no-builtin-rules
@@ -133,7 +142,8 @@ SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
 includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
-defines   = -D_POSIX_C_SOURCE=200809L -DREGTAG_VERSION='"$(VERSION)"' \
+# Without the two BITS, glibc has 32 bits for time, file sizes and inode numbers on a processor of 32 bits.
+defines   = -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DREGTAG_VERSION='"$(VERSION)"' \
             -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"' $(if $(SAN),-DREGTAG_DEBUG)
 limits    = $(if $(CONNECTIONS_MAX),-DREGTAG_CONNECTIONS_MAX=$(CONNECTIONS_MAX)) \
             $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
@@ -177,7 +187,7 @@ tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard 
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_reader outage \
+tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_lock journal_reader outage \
                 output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \
@@ -325,7 +335,8 @@ check-targets: packages targets $(TARGETS:%=vectors/%)
 $(boards:%=vectors/%): vectors/%: targets/%-plain
 	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
 
-# One archive for each, with the licences of all that is linked in; the same bytes from the same commit.
+# One archive for each, with the licences of all that is linked in. The same commit gives the same bytes with the
+# compilers and sources that COMPILERS names: a Debian release has its own.
 dist: targets
 	rm -rf build/dist
 	+for target in $(TARGETS); do for tls in 1 0; do \
@@ -345,6 +356,8 @@ archive: $(OUT)/regtag
 	install -m 644 $(toolchain)/COPYRIGHT $(OUT)/archive/$(packed)/licences/musl
 	tar -C $(OUT)/archive --sort=name --owner=0 --group=0 --numeric-owner --format=ustar \
 	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >build/dist/$(packed).tar.gz
+	echo "$(packed): $$($(CC) --version | sed q), $$($(CC) -Wl,--version 2>/dev/null | sed q), musl $$(cat $(toolchain)/VERSION)," \
+	    "mbedTLS $$(sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)" >>build/dist/COMPILERS
 
 # ---- What must be there first ----------------------------------------------------------------
 
@@ -358,17 +371,30 @@ $(filter-out build/third_party/%,$(third_party)):
 	echo "There is no $@: JSMN_DIR and MBEDTLS_DIR are the folders of unpacked sources." >&2
 	exit 1
 
-# Debian's packages for what is to be made. A compiler that works is good enough, wherever it is from.
-goal     = $(filter $(1),$(MAKECMDGOALS))
-packages = $(if $(call goal,check coverage),binutils libcmocka-dev libwrap0 openssl python3 python3-pytest python3-pytest-xdist strace) \
-           $(if $(call goal,figures),binutils curl openssl python3 python3-pytest valgrind) \
-           $(if $(call goal,demo),curl) \
-           $(if $(call goal,check-targets),binutils openssl python3 python3-pytest python3-pytest-xdist qemu-user-static strace)
+# Debian's packages, by goal. A compiler that works is good enough, wherever it is from.
+compiler_needs      := gcc libc6-dev bzip2
+pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
+check_needs         := binutils libcmocka-dev libwrap0 $(pytest_needs)
+coverage_needs      := $(check_needs)
+check-small_needs   := $(pytest_needs)
+check-targets_needs := binutils qemu-user-static $(pytest_needs)
+check-debian_needs  := debootstrap
+figures_needs       := binutils curl openssl python3 python3-pytest valgrind
+demo_needs          := curl
+lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
+
+cross_package = gcc-$(subst _,-,$(1))
 packages:
 	compiler=; \
-	$(if $(TARGET),$(if $(CROSS_COMPILE),:,command -v $(cross)gcc >/dev/null || compiler=gcc-$(subst _,-,$(triple))),\
-	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='gcc libc6-dev bzip2'); \
-	third_party/packages $$compiler $(packages)
+	$(if $(TARGET),$(if $(CROSS_COMPILE),:,command -v $(cross)gcc >/dev/null || compiler=$(call cross_package,$(triple))),\
+	echo '#include <stdio.h>' | $(CC) -E - >/dev/null 2>&1 || compiler='$(compiler_needs)'); \
+	third_party/packages $$compiler $(foreach goal,$(MAKECMDGOALS),$($(goal)_needs))
+
+# All packages of all goals. This machine's own compiler also makes static programs for it.
+foreign = $(filter-out $(shell uname -m)-%,$(shell sed -n 's/^triple *:= *//p' toolchains/*.mk))
+deps:
+	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian figures demo lint,$($(goal)_needs)) \
+	    $(foreach triple,$(foreign),$(call cross_package,$(triple))))
 
 toolchain: | packages
 	+CROSS_COMPILE='$(cross)' TARGET_FLAGS='$(flags)' MUSL_DIR='$(MUSL_DIR)' \
@@ -377,11 +403,11 @@ toolchain: | packages
 # ---- Tests and measurements ------------------------------------------------------------------
 
 check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
-	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(QUICK) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
+	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
 # way of looking names up.
-check-small:
+check-small: packages
 	+$(MAKE) --no-print-directory TARGET=$(shell uname -m)-linux-musl MANIFEST_MAX=262144 CONNECTIONS_MAX=3 OUT=$(OUT)/small
 	BUILD=$(OUT) TLS=$(TLS) REGTAG=$(OUT)/small/regtag REGTAG_SMALL=$(OUT)/small/regtag PYTHONDONTWRITEBYTECODE=1 \
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py tests/e2e/test_names.py
@@ -399,13 +425,17 @@ coverage:
 	find $(OUT)/coverage -name '*.gcda' -delete
 	tests/coverage $(OUT)/coverage
 
+# Another release of Debian, in a folder of the cache.
+check-debian: packages
+	tests/debian '$(SUITE)' '$(or $(GOALS),check)' '$(or $(ACCOUNT),root)'
+
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
 
 figures: $(OUT)/regtag
 	CC='$(CC)' tests/figures $(OUT)/regtag
 
-lint:
+lint: packages
 	MAKE='$(MAKE)' tests/lint
 
 # For lint: makes nothing but the objects of these sources.
@@ -434,7 +464,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-all check-small clean coverage demo figures help install lint objects packages \
+.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
     $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

@@ -160,8 +160,8 @@ struct regtag_transport {
 
 /* Kinds of trace output: one line per call, without a newline. Text from servers is not escaped. */
 enum regtag_trace {
-    REGTAG_TRACE_REQUEST, /* a line of a request; secrets are masked as *** */
-    REGTAG_TRACE_ANSWER,  /* a line of a response */
+    REGTAG_TRACE_REQUEST, /* a line of a request, cut to 512 bytes; secrets are masked with asterisks */
+    REGTAG_TRACE_ANSWER,  /* the same of a response */
     REGTAG_TRACE_NOTE,    /* a decision */
     REGTAG_TRACE_WARNING  /* something the user should know even on success */
 };
@@ -244,7 +244,8 @@ struct regtag_config {
     bool certain_absence;
     bool dry_run; /* tag, delete: change nothing, but report the outcome that would result */
     bool keep;    /* digest: keep the connection and token at the end, for regtag_again */
-    /* delete: where a tag cannot be deleted alone, delete its manifest and all tags that point at it */
+    /* delete: where a tag cannot be deleted alone, delete its manifest and all tags that point at it, unless
+     * they are more by then than were listed */
     bool siblings;
     size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
@@ -301,7 +302,7 @@ enum regtag_event {
     REGTAG_UPLOAD,
     REGTAG_SETTLED, /* tag, delete: one tag succeeded or failed; see regtag_result() */
     /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
-     * with the one named. */
+     * with the one named; in a dry run, that would be if the registry cannot delete a tag alone. */
     REGTAG_LISTED,
     REGTAG_DONE, /* success; for `tag`, all names are settled and none failed */
     REGTAG_ERROR /* the operation is over; regtag_error() says why */

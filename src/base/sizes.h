@@ -84,6 +84,7 @@
 #define LOGIN64_MAX 24576       /* Base64 of USER:PASSWORD in it, with line ends */
 #define AUTHFILE_KEY_MAX 600    /* a key: scheme, host and namespace; on the stack */
 #define HELPER_ANSWER_MAX 40960 /* an answer of a helper; in the memory of AUTHFILE_MAX */
+#define HELPER_ASIDE_MAX 16384  /* what it says on standard error; behind it */
 #define HELPER_PROGRAM_MAX 1024 /* its path, on the stack; longer ones are skipped */
 #define HELPER_MESSAGE_MAX 200  /* how much of its error message is shown */
 #define SOURCE_MAX 256          /* where credentials come from, as text */
@@ -92,7 +93,10 @@
 #define OPTION_VALUES_MAX 8     /* values of a repeated option, of 8 bytes each */
 #define EXPECTED_MAX 256        /* --expect options, of 8 bytes each */
 #define JOURNAL_LINE_MAX 1024   /* a line of a journal, with its newline */
-#define UNDO_INDEX_MAX 16384    /* entries of 8 bytes: moves that later lines have settled or undone */
+#define JOURNAL_BLOCK 16384     /* read from a journal at a time */
+#define JOURNAL_BLOCKS 16384    /* the most that it may have; 16 bytes each */
+#define UNDO_INDEX_MAX 16384    /* entries of 10 bytes: moves that later lines have settled or undone */
+#define UNDO_INDEX_LISTS 4096   /* of these entries, by their hashes; 2 bytes each */
 #define NAMES_SLOTS 32768       /* slots of 4 bytes; half as many names are compared at a time */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */

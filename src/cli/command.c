@@ -122,17 +122,18 @@ static int start_problem(int fd)
 }
 
 /* Reaps the child only after signals_set_group(0): from then on its number may belong to another
- * process. */
-static int wait_for(pid_t child)
+ * process. Returns 0, or errno. */
+static int wait_for(pid_t child, int *status)
 {
     siginfo_t ignored;
-    int status = 0;
+    pid_t ended;
     while (waitid(P_PID, (id_t)child, &ignored, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         ;
     signals_set_group(0);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
+    do
+        ended = waitpid(child, status, 0);
+    while (ended < 0 && errno == EINTR);
+    return ended < 0 ? errno : 0;
 }
 
 static int cannot_run(const struct command *c, int problem, struct error *e)
@@ -155,7 +156,7 @@ static int check_status(const struct command *c, int status, struct error *e)
 
 int command_run(const struct command *c, struct error *e)
 {
-    int ends[2], status;
+    int ends[2], status = 0;
     pid_t child = 0;
     int problem = make_pipe(ends);
     if (problem)
@@ -164,7 +165,8 @@ int command_run(const struct command *c, struct error *e)
     close(ends[1]);
     if (!problem) {
         problem = start_problem(ends[0]);
-        status = wait_for(child);
+        int lost = wait_for(child, &status);
+        problem = problem ? problem : lost;
     }
     close(ends[0]);
     return problem ? cannot_run(c, problem, e) : check_status(c, status, e);

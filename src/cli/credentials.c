@@ -93,15 +93,15 @@ static struct slice without_line_end(struct slice s)
 static enum verdict try_password(struct search *s)
 {
     const char *path = s->o->password_file, *where = path ? path : "standard input";
+    const char *option = path ? "--password-file " : "";
     const char *problem = read_file(path, REGTAG_PASSWORD_MAX + 2, s->deadline);
     struct slice password = without_line_end((struct slice){memory.text, memory.used});
     if (!problem && password.size == 0)
         problem = "the password in it is empty";
     if (problem)
-        return fail(s, where, problem);
-    problem = secret_set(s->c, SECRET_PASSWORD, password);
-    if (problem)
-        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: the password in it %s", where, problem);
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: %s", option, where, problem);
+    else if ((problem = secret_set(s->c, SECRET_PASSWORD, password)))
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: the password in it %s", option, where, problem);
     if (problem)
         return FAILED;
     if (path)
@@ -223,13 +223,15 @@ static enum verdict try_text(struct search *s, const char *name, struct slice te
 /* A default file, not `named` by the user, may be missing, but must not be a pipe. */
 static enum verdict try_file(struct search *s, const char *path, bool named)
 {
+    const char *source = !named ? "" : s->o->authfile ? "--authfile " : "REGISTRY_AUTH_FILE ";
     struct stat status;
     if (!named && stat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return NOTHING;
     enum verdict verdict = FAILED;
     const char *problem = read_file(path, AUTHFILE_MAX, named ? s->deadline : 0);
     if (problem)
-        error_set(s->e, REGTAG_E_CREDENTIALS, "%s: %s; --anonymous does without", path, problem);
+        error_set(s->e, REGTAG_E_CREDENTIALS, "%s%s: %s; --anonymous does without", source, path,
+                  problem);
     else
         verdict = try_text(s, path, (struct slice){memory.text, memory.used});
     wipe_memory();

@@ -14,6 +14,7 @@
 #include "cli/authfile.h"
 #include "cli/output.h"
 #include "cli/process.h"
+#include "client/mask.h"
 #include "net/child.h"
 #include "regtag_sockets.h"
 
@@ -23,14 +24,19 @@
 
 static const char PATH_DEFAULT[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/* What it writes to a pipe. */
+struct stream {
+    int fd; /* -1: it has ended */
+    struct writer text;
+};
+
 /* A running helper. */
 struct run {
     const struct helper *h;
     pid_t child;
-    int fd; /* its standard output */
     bool ended;
-    int status; /* waitpid's, once it has ended */
-    struct writer answer;
+    int status;                  /* waitpid's, once it has ended */
+    struct stream answer, aside; /* its standard output and standard error */
 };
 
 static enum helper_verdict fail(const struct helper *h, struct error *e, const char *what,
@@ -68,15 +74,14 @@ static bool find_program(const char *name, char path[HELPER_PROGRAM_MAX])
 /* ---- The child ------------------------------------------------------------------------------- */
 
 /* If exec fails, writes why to standard output, in place of the answer. */
-static void exec_helper(char *path, const struct helper *h, int question, int answer)
+static void exec_helper(char *path, int question, int answer, int aside)
 {
     char get[] = "get";
     char *arguments[] = {path, get, NULL};
-    int null = output_open_null();
 
     setpgid(0, 0);
     if (dup2(question, STDIN_FILENO) < 0 || dup2(answer, STDOUT_FILENO) < 0 ||
-        (!h->show_stderr && dup2(null, STDERR_FILENO) < 0))
+        dup2(aside, STDERR_FILENO) < 0)
         _exit(STATUS_NOT_RUN);
     for (int fd = STDERR_FILENO + 1; fd < FILES_MAX; fd++)
         close(fd);
@@ -87,57 +92,68 @@ static void exec_helper(char *path, const struct helper *h, int question, int an
     _exit(n < 0 ? STATUS_NOT_RUN - 1 : STATUS_NOT_RUN);
 }
 
-/* Cannot block: the pipe is empty, and has room for all of it. */
-static bool write_question(const struct helper *h, int fd)
+/* Returns 0, or errno. */
+static int open_pipes(const struct helper *h, int question[2], int answer[2], int aside[2])
+{
+    if (pipe(question) != 0 || pipe(answer) != 0 || (h->show_stderr && pipe(aside) != 0))
+        return errno;
+    if (!h->show_stderr)
+        aside[1] = output_open_null();
+    return aside[1] < 0 ? errno : 0;
+}
+
+/* Cannot block: the pipe is empty, and has room for all of it. Returns 0, or errno. */
+static int write_question(const struct helper *h, int fd)
 {
     ssize_t n = write(fd, h->server.data, h->server.size);
-    close(fd);
-    return n == (ssize_t)h->server.size;
+    return n < 0 ? errno : n == (ssize_t)h->server.size ? 0 : EIO;
 }
 
 /* Returns 0, or errno. */
 static int start(struct run *run, char *path)
 {
-    int question[2], answer[2];
-    pid_t parent = getpid();
-    if (pipe(question) != 0)
-        return errno;
-    if (!write_question(run->h, question[1]) || pipe(answer) != 0) {
-        int problem = errno;
-        close(question[0]);
-        return problem;
+    int question[2] = {-1, -1}, answer[2] = {-1, -1}, aside[2] = {-1, -1};
+    int problem = open_pipes(run->h, question, answer, aside);
+    if (!problem)
+        problem = write_question(run->h, question[1]);
+    if (!problem) {
+        run->child = child_fork();
+        problem = run->child < 0 ? errno : 0;
     }
-    signal(SIGCHLD, SIG_DFL); /* were it ignored, waitpid could not tell how the child ended */
-    run->child = fork();
-    int problem = run->child < 0 ? errno : 0;
-    if (run->child == 0) {
-        child_dies_with(parent);
-        exec_helper(path, run->h, question[0], answer[1]);
-    }
-    if (run->child > 0)
+    if (!problem && run->child == 0)
+        exec_helper(path, question[0], answer[1], aside[1]);
+    if (!problem)
         setpgid(run->child, run->child); /* in the child too, since either may run first */
     close(question[0]);
+    close(question[1]);
     close(answer[1]);
-    run->fd = answer[0];
-    if (problem)
-        close(run->fd);
+    close(aside[1]);
+    run->answer.fd = answer[0];
+    run->aside.fd = aside[0];
     return problem;
 }
 
 /* ---- Its answer ------------------------------------------------------------------------------ */
 
-/* Reads what is ready. False at the end, and on overflow. */
-static bool read_some(struct run *run)
+static void close_stream(struct stream *s)
 {
-    struct writer *w = &run->answer;
-    if (w->used == w->size) {
-        w->overflow = true;
-        return false;
-    }
-    ssize_t n = read(run->fd, w->data + w->used, w->size - w->used);
-    if (n > 0)
+    close(s->fd);
+    s->fd = -1;
+}
+
+/* Reads what is ready. What there is no room for is dropped. */
+static void read_stream(struct stream *s)
+{
+    char dropped[256];
+    struct writer *w = &s->text;
+    size_t room = w->size - w->used;
+    ssize_t n = read(s->fd, room ? w->data + w->used : dropped, room ? room : sizeof dropped);
+    if (n > 0 && room)
         w->used += (size_t)n;
-    return n > 0 || (n < 0 && errno == EINTR);
+    else if (n > 0)
+        w->overflow = true;
+    else if (n == 0 || errno != EINTR)
+        close_stream(s);
 }
 
 static int pause_until(uint64_t deadline)
@@ -147,34 +163,36 @@ static int pause_until(uint64_t deadline)
 }
 
 /* Reads until the helper has ended. Does not wait for the end of its output: processes that it leaves in
- * the background may keep that open for ever. False at the deadline, and if the answer is too large. */
+ * the background may keep that open for ever, and write without end. False at the deadline, and if the answer is
+ * too large. */
 static bool read_answer(struct run *run)
 {
-    bool more = true;
-    while (more || !run->ended) {
-        struct pollfd ready = {more ? run->fd : -1, POLLIN, 0};
+    for (;;) {
         if (!run->ended)
             run->ended = waitpid(run->child, &run->status, WNOHANG) == run->child;
-        int n = poll(&ready, 1, run->ended ? 0 : pause_until(run->h->deadline));
-        if (n > 0)
-            more = read_some(run);
-        else if (run->ended)
+        int aside = run->ended && run->aside.text.overflow ? -1 : run->aside.fd;
+        struct pollfd ready[] = {{run->answer.fd, POLLIN, 0}, {aside, POLLIN, 0}};
+        int n = poll(ready, 2, run->ended ? 0 : pause_until(run->h->deadline));
+        if (n > 0 && ready[0].revents)
+            read_stream(&run->answer);
+        if (n > 0 && ready[1].revents)
+            read_stream(&run->aside);
+        if (n <= 0 && run->ended)
             return true;
-        if (run->answer.overflow || (!run->ended && regtag_clock() >= run->h->deadline))
+        if (run->answer.text.overflow || (!run->ended && regtag_clock() >= run->h->deadline))
             return false;
     }
-    return true;
 }
 
-/* Kills its process group if it is still running. */
+/* Kills it if it is still running, and its process group, which it may have left. */
 static void finish(struct run *run)
 {
     if (!run->ended) {
         kill(-run->child, SIGKILL);
-        while (waitpid(run->child, &run->status, 0) < 0 && errno == EINTR)
-            ;
+        child_end(run->child);
     }
-    close(run->fd);
+    close_stream(&run->answer);
+    close_stream(&run->aside);
 }
 
 static struct slice trim_lines(struct slice s)
@@ -230,7 +248,7 @@ static enum helper_verdict take_login(const struct helper *h, const struct docum
 
 static enum helper_verdict evaluate(const struct run *run, struct credentials *c, struct error *e)
 {
-    struct slice text = trim_lines(written(&run->answer));
+    struct slice text = trim_lines(written(&run->answer.text));
     bool exited = WIFEXITED(run->status);
     struct document d;
     struct error why;
@@ -246,24 +264,49 @@ static enum helper_verdict evaluate(const struct run *run, struct credentials *c
     return fail_with_status(run, text, e);
 }
 
+/* Shows what it said on standard error, which may have secrets in it: those of its answer, or all of that. */
+static void show_aside(const struct run *run, const struct credentials *c)
+{
+    const struct regtag_credentials known = {
+        .user = c->user, .password = c->password, .identity_token = c->identity_token};
+    const struct writer *w = &run->aside.text;
+    struct slice rest = written(w);
+    char before[AUTHFILE_HELPER_MAX + 32];
+    struct writer b = writer_to(before, sizeof before - 1);
+    write_format(&b, "regtag: docker-credential-%s: ", run->h->name);
+    before[b.used] = '\0';
+    mask_credentials(&known, w->data, w->used);
+    mask(trim_lines(written(&run->answer.text)), w->data, w->used);
+    while (rest.size)
+        output_note(before, slice_split(&rest, '\n'));
+    if (w->overflow)
+        output_note(before, SLICE("..."));
+}
+
 enum helper_verdict helper_get(const struct helper *h, struct credentials *c, struct error *e)
 {
     char path[HELPER_PROGRAM_MAX];
-    struct run run = {.h = h, .answer = writer_to(h->memory, HELPER_ANSWER_MAX)};
+    struct run run = {.h = h,
+                      .answer = {-1, writer_to(h->memory, HELPER_ANSWER_MAX)},
+                      .aside = {-1, writer_to(h->memory + HELPER_ANSWER_MAX, HELPER_ASIDE_MAX)}};
 
     if (!helper_name_valid(slice_of(h->name)))
         return fail(h, e, "has a name that no helper can have", "");
     int problem = find_program(h->name, path) ? start(&run, path) : ENOENT;
     if (problem) {
+        close_stream(&run.answer);
+        close_stream(&run.aside);
         fail(h, e, problem == ENOENT ? "is in no directory of PATH" : "cannot be started: ",
              problem == ENOENT ? "" : strerror(problem));
         return HELPER_NOT_RUN;
     }
     bool whole = read_answer(&run);
     finish(&run);
-    const char *why = run.answer.overflow ? "has too much to say" : "gave no answer in time";
+    const char *why = run.answer.text.overflow ? "has too much to say" : "gave no answer in time";
     enum helper_verdict verdict = whole ? evaluate(&run, c, e) : fail(h, e, why, "");
-    wipe(h->memory, run.answer.used);
+    show_aside(&run, c);
+    wipe(h->memory, run.answer.text.used);
+    wipe(run.aside.text.data, run.aside.text.used);
     if (verdict == HELPER_FAILED)
         credentials_wipe(c);
     return verdict;

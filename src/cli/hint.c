@@ -9,7 +9,7 @@ static const char *const WORDS[] = {
     [REGTAG_HINT_REALM] = "; --allow-realm HOST:PORT if that is meant",
     [REGTAG_HINT_PLATFORM] = "; leave --platform out",
     [REGTAG_HINT_EXPECTED] = "; --expect DIGEST says where a tag must point",
-    [REGTAG_HINT_SIBLINGS] = "; \"regtag delete --with-siblings\" does that",
+    [REGTAG_HINT_SIBLINGS] = "; \"regtag delete --with-siblings --dry-run\" lists what would go with it",
     [REGTAG_HINT_LIST] = "; \"regtag ls\" lists the tags of a repository",
     [REGTAG_HINT_CA] = "; --cacert names one",
     [REGTAG_HINT_CERTIFICATE] = "; see --cert and --key",
@@ -36,9 +36,12 @@ const char *hint_message(const char *message, int hint)
     static char text[ERROR_TEXT_MAX];
     char words[WORDS_MAX];
     struct writer w = writer_to(text, sizeof text - 1), h = writer_to(words, sizeof words);
-    if (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_HOST)
+    if (hint != HINT_TAG_STAYS && (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_HOST))
         return message;
-    if (hint == REGTAG_HINT_HOST)
+    if (hint == HINT_TAG_STAYS)
+        write_text(&h,
+                   "; the tag stays, because deleting the manifest would delete its other tags, too");
+    else if (hint == REGTAG_HINT_HOST)
         write_host_words(&h, slice_of(message));
     else
         write_text(&h, WORDS[hint]);

@@ -34,8 +34,14 @@ static int sync_retried(int fd)
     return result;
 }
 
+/* What fsync says of a directory whose file system cannot sync one, in contrast to failing at it. */
+static bool is_unsupported(int problem)
+{
+    return problem == EINVAL || problem == ENOTSUP || problem == ENOSYS || problem == EBADF;
+}
+
 /* A new file survives a power cut only if its directory is synced as well. Where the directory cannot be
- * read, or its file system cannot sync it (EINVAL), goes on without. Returns 0, or errno. */
+ * read, or its file system cannot sync it, goes on without. Returns 0, or errno. */
 static int sync_directory(const char *path)
 {
     char text[PATH_BYTES];
@@ -46,7 +52,7 @@ static int sync_directory(const char *path)
     int fd = open(text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return 0;
-    int problem = sync_retried(fd) != 0 && errno != EINVAL ? errno : 0;
+    int problem = sync_retried(fd) != 0 && !is_unsupported(errno) ? errno : 0;
     close(fd);
     return problem;
 }
@@ -82,6 +88,13 @@ void journal_close(struct journal *j)
     if (j->fd >= 0)
         close(j->fd);
     j->fd = -1;
+}
+
+bool journal_is_shared(const struct journal *j)
+{
+    struct stat s;
+    return fstat(j->fd, &s) != 0 || s.st_mode & (S_IWGRP | S_IWOTH) ||
+           (s.st_uid != 0 && s.st_uid != geteuid());
 }
 
 /* ---- Appending ------------------------------------------------------------------------------- */

@@ -21,6 +21,9 @@ enum journal_mode {
 bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e);
 void journal_close(struct journal *j);
 
+/* Whether others than we and root can write to it. */
+bool journal_is_shared(const struct journal *j);
+
 /* Appends a line and waits until the disk has it. If the last line is torn, ends that one first. Returns
  * NULL, or what went wrong; all of the line, a part of it, or nothing may then have been written. */
 const char *journal_append(struct journal *j, const struct journal_line *line);

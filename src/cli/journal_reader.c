@@ -5,95 +5,134 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void journal_reader_begin(struct journal_reader *r, int fd)
+#include "regtag_sha256.h"
+#include "regtag_sockets.h"
+
+#define SIZE_MAX_TEXT "it is larger than 256 MiB; start a new one"
+
+void journal_reader_begin(struct journal_reader *r, int fd, uint64_t deadline)
 {
     struct stat s;
     r->fd = fd;
-    r->problem = fstat(fd, &s) == 0 ? 0 : errno;
-    r->at = r->problem ? 0 : s.st_size;
+    r->deadline = deadline;
+    r->again = false;
+    r->problem = NULL;
+    r->lines = 0;
+    r->used = 0;
+    if (fstat(fd, &s) != 0)
+        r->problem = strerror(errno);
+    else if (s.st_size > (off_t)JOURNAL_BLOCKS * JOURNAL_BLOCK)
+        r->problem = SIZE_MAX_TEXT;
+    r->size = r->at = r->problem ? 0 : s.st_size;
 }
 
-/* Reads exactly `size` bytes of the file into text. */
-static bool read_at(struct journal_reader *r, size_t size, off_t from)
+void journal_reader_again(struct journal_reader *r)
+{
+    r->deadline = UINT64_MAX;
+    r->again = true;
+    r->lines = 0;
+    r->used = 0;
+    r->at = r->size;
+}
+
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
+/* Reads exactly `size` bytes of the file, from `at` on, into text. */
+static void read_text(struct journal_reader *r, size_t size)
 {
     size_t used = 0;
-    while (used < size) {
-        ssize_t n = pread(r->fd, r->text + used, size - used, from + (off_t)used);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            r->problem = n < 0 ? errno : EIO; /* at the end: it was truncated */
-            return false;
-        }
-        used += (size_t)n;
+    while (used < size && !r->problem) {
+        ssize_t n = pread(r->fd, r->text + used, size - used, r->at + (off_t)used);
+        if (n > 0)
+            used += (size_t)n;
+        else if (n == 0)
+            r->problem = "it has become shorter meanwhile";
+        else if (errno != EINTR)
+            r->problem = strerror(errno);
     }
-    return true;
 }
 
-/* Reads what precedes `at`, as much as fits. */
-static bool read_before(struct journal_reader *r, struct slice *s)
+/* Keeps the digest of a block, or compares it. */
+static void check_sum(struct journal_reader *r, size_t size)
 {
-    size_t size = r->at < (off_t)sizeof r->text ? (size_t)r->at : sizeof r->text;
-    *s = (struct slice){r->text, size};
-    return read_at(r, size, r->at - (off_t)size);
+    unsigned char sum[32];
+    unsigned char *kept = r->sums[r->at / JOURNAL_BLOCK];
+    mbedtls_sha256_context context;
+    struct regtag_hash hash = regtag_sha256(&context);
+    if (hash.start(&context) || hash.update(&context, r->text, size) || hash.finish(&context, sum))
+        r->problem = "its digest cannot be computed";
+    else if (!r->again)
+        memcpy(kept, sum, JOURNAL_SUM);
+    else if (memcmp(kept, sum, JOURNAL_SUM) != 0)
+        r->problem = "somebody has changed it meanwhile";
 }
 
-/* How many bytes of s follow its last newline. */
-static size_t tail_size(struct slice s)
+/* Puts the block before `at` in front of what is left. */
+static bool read_block(struct journal_reader *r)
+{
+    size_t size = (size_t)((r->at - 1) % JOURNAL_BLOCK) + 1;
+    if (regtag_clock() >= r->deadline)
+        r->problem = "that takes too much of the time that there is (--timeout)";
+    memmove(r->text + size, r->text, r->used);
+    r->at -= (off_t)size;
+    r->used += size;
+    if (!r->problem)
+        read_text(r, size);
+    if (!r->problem)
+        check_sum(r, size);
+    return !r->problem;
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+/* How many bytes of what is left follow its last newline. */
+static size_t tail_size(const struct journal_reader *r)
 {
     size_t size = 0;
-    while (size < s.size && s.data[s.size - 1 - size] != '\n')
+    while (size < r->used && r->text[r->used - 1 - size] != '\n')
         size++;
     return size;
 }
 
-/* Skips a line that does not fit. Keeps one byte of what it is: a NUL if it has any, which makes it a
- * torn line. */
-static bool skip_long(struct journal_reader *r, struct slice *line)
+/* Takes a part of a line off the end of what is left. */
+static struct slice take(struct journal_reader *r, size_t size)
 {
-    struct slice s = {NULL, 0};
+    r->used -= size;
+    return (struct slice){r->text + r->used, size};
+}
+
+static bool has_hole(struct slice part)
+{
+    return slice_find(part, '\0') < part.size;
+}
+
+/* Reads the line that ends where what is left does, without its newline. Of one that is too long, keeps
+ * only whether it has a NUL, which makes it a torn line. */
+static bool read_line(struct journal_reader *r, struct slice *line)
+{
+    bool is_long = false, hole = false;
     size_t tail;
-    bool hole = false;
-    do {
-        if (!read_before(r, &s))
+    while ((tail = tail_size(r)) == r->used && r->at > 0) {
+        if (tail >= JOURNAL_LINE_MAX) {
+            is_long = true;
+            hole |= has_hole(take(r, tail));
+        }
+        if (!read_block(r))
             return false;
-        tail = tail_size(s);
-        hole = hole || slice_find(slice_from(s, s.size - tail), '\0') < tail;
-        r->at -= (off_t)tail;
-    } while (tail == s.size && r->at > 0);
-    r->text[0] = hole ? '\0' : '?';
-    *line = (struct slice){r->text, sizeof r->text};
+    }
+    *line = take(r, tail);
+    if (is_long)
+        *line = hole || has_hole(*line) ? SLICE("\0") : SLICE("?");
     return true;
 }
 
 bool journal_reader_next(struct journal_reader *r, struct slice *line)
 {
-    struct slice s;
-    if (r->problem || r->at == 0 || !read_before(r, &s))
+    if (r->problem || (r->used == 0 && (r->at == 0 || !read_block(r))))
         return false;
     /* Only the last line of the file may have no newline. */
-    if (s.data[s.size - 1] == '\n') {
-        s.size--;
-        r->at--;
-    }
-    size_t tail = tail_size(s);
-    if (tail == s.size && r->at > (off_t)tail)
-        return skip_long(r, line);
-    *line = slice_from(s, s.size - tail);
-    r->at -= (off_t)tail;
-    return true;
-}
-
-uint64_t journal_reader_number(struct journal_reader *r)
-{
-    uint64_t number = 1;
-    for (off_t from = 0; from < r->at;) {
-        size_t size = r->at - from < (off_t)sizeof r->text ? (size_t)(r->at - from) : sizeof r->text;
-        if (!read_at(r, size, from))
-            break;
-        for (size_t i = 0; i < size; i++)
-            number += r->text[i] == '\n';
-        from += (off_t)size;
-    }
-    return number;
+    if (r->text[r->used - 1] == '\n')
+        r->used--;
+    r->lines++;
+    return read_line(r, line);
 }

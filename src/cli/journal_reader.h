@@ -1,4 +1,7 @@
-/* Reads a journal backwards, line by line, in memory for one line. */
+/* Reads a journal backwards, line by line, in the memory of one block. It can be read a second time, and is
+ * then what it was the first time: a digest of each block is kept, and a block that has another one is not
+ * used. So what was checked is what is used, whoever writes to the file meanwhile; what is appended is
+ * not read. */
 #ifndef REGTAG_CLI_JOURNAL_READER_H
 #define REGTAG_CLI_JOURNAL_READER_H
 
@@ -6,22 +9,32 @@
 
 #include "cli/journal_line.h"
 
+#define JOURNAL_SUM 16 /* bytes of a digest that are kept */
+
 struct journal_reader {
     int fd;
-    off_t at;    /* where the last line that was read begins; what is before it has yet to be read */
-    int problem; /* errno, if reading failed */
-    char text[JOURNAL_LINE_MAX + 1];
+    off_t size;          /* of the file, when it was begun */
+    uint64_t deadline;   /* of regtag_clock() */
+    bool again;          /* it is the second time */
+    const char *problem; /* why reading has failed, or NULL */
+    uint64_t lines;      /* read so far, this time */
+
+    /* What was read and not returned yet: text[0..used), the file's from `at` on. */
+    off_t at;
+    size_t used;
+    char text[JOURNAL_BLOCK + JOURNAL_LINE_MAX];
+
+    unsigned char sums[JOURNAL_BLOCKS][JOURNAL_SUM];
 };
 
-/* Begins at the current end of the file. */
-void journal_reader_begin(struct journal_reader *r, int fd);
+/* Begins at the current end of the file. Reading it fails at the deadline. */
+void journal_reader_begin(struct journal_reader *r, int fd, uint64_t deadline);
 
-/* Reads the previous line, which is valid until the next call. One that is too long is cut to a size
- * that journal_line_read still refuses. False at the beginning of the file, and after a failure. */
+/* Goes back to that end, for the second time, which has no deadline. */
+void journal_reader_again(struct journal_reader *r);
+
+/* Reads the previous line, which is valid until the next call. In place of one that is too long, returns
+ * one that journal_line_read calls the same. False at the beginning of the file, and after a failure. */
 bool journal_reader_next(struct journal_reader *r, struct slice *line);
-
-/* The number of the line that was read last, from 1. Counts all lines before it, and overwrites the line
- * itself. */
-uint64_t journal_reader_number(struct journal_reader *r);
 
 #endif

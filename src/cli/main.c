@@ -1,11 +1,11 @@
 /* regtag: the command. */
 #include <signal.h>
-#include <string.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/process.h"
 #include "cli/session.h"
+#include "cli/signals.h"
 #include "regtag_sockets.h"
 #include "regtag.h"
 
@@ -22,7 +22,7 @@ static int check_output(int status)
     if (!output_problem())
         return status;
     output_message("stdout cannot be written: %s; what was done is done, but not all of it was told",
-                   strerror(output_problem()));
+                   output_problem());
     return status ? status : REGTAG_E_OTHER;
 }
 
@@ -43,10 +43,12 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     /* Makes write fail at the limit for files, as on a full disk. */
     signal(SIGXFSZ, SIG_IGN);
+    signals_as_process_1();
     process_no_core();
 
     bool valid = options_parse(&options, argc, argv, &e);
     uint64_t deadline = regtag_clock() + options.timeout * 1000;
+    output_deadline(deadline);
     if (!valid || (options.verb && !session_init(&options, deadline, &e))) {
         output_error(e.text);
         return e.status;

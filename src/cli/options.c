@@ -46,6 +46,8 @@ static const struct option OPTIONS[] = {
     {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0, "read each tag back at the end"},
     {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "write down each move, for undo"},
     {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "only the last N moves"},
+    {"registry", "HOST[:PORT]", TEXT, AT(registry), VERB_ID_UNDO, 0,
+     "where all moves are; --user and the like need it"},
     {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0, "do all but change anything"},
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the same digest"},
@@ -226,6 +228,8 @@ static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct erro
 static bool add_value(struct option_values *values, const struct option *option, const char *value,
                       struct error *e)
 {
+    if (option->at == AT(allow_realm) && strchr(value, '/'))
+        return options_bad_value(e, option->name, value, "it takes HOST or HOST:PORT");
     if (values->count == OPTION_VALUES_MAX)
         return options_bad_value(e, option->name, value, "it is given more often than 8 times");
     values->list[values->count++] = value;
@@ -281,6 +285,16 @@ static bool set_option(struct options *o, const struct option *option, const cha
     return false;
 }
 
+/* "" means something for two options only: no proxy, and no exceptions from it. */
+static bool check_value(const struct option *option, const char *value, struct error *e)
+{
+    if (value && (*value || option->at == AT(proxy) || option->at == AT(no_proxy)))
+        return true;
+    error_set(e, REGTAG_E_USAGE, "--%s%s", option->name,
+              value ? ": the value is empty; is a variable not set?" : " needs a value");
+    return false;
+}
+
 /* Reads the option argv[*at]; *at moves on if its value is the next argument. */
 static bool read_long(struct options *o, int argc, char **argv, int *at, struct error *e)
 {
@@ -295,11 +309,8 @@ static bool read_long(struct options *o, int argc, char **argv, int *at, struct 
             return usage(o, e, "an option that takes no value has one:", argv[*at]);
         return set_option(o, option, "", e);
     }
-    if (value.data)
-        return set_option(o, option, value.data, e);
-    if (*at + 1 >= argc)
-        return usage(o, e, "the value is missing behind", argv[*at]);
-    return set_option(o, option, argv[++*at], e);
+    const char *text = value.data ? value.data : *at + 1 < argc ? argv[++*at] : NULL;
+    return check_value(option, text, e) && set_option(o, option, text, e);
 }
 
 /* One letter or several: -vq. None of them takes a value. */
@@ -333,14 +344,33 @@ static bool read_arguments(struct options *o, int argc, char **argv, struct erro
     return true;
 }
 
-static bool check_count(const struct options *o, struct error *e)
+/* What the help calls an argument. */
+static struct slice argument_name(const struct cli_verb *v, int number)
+{
+    struct slice rest = slice_of(v->arguments), name = rest;
+    for (int i = 0; i <= number && rest.data; i++)
+        name = slice_split(&rest, ' ');
+    return slice_head(name, slice_find(name, '.'));
+}
+
+static bool check_arguments(const struct options *o, struct error *e)
 {
     const struct cli_verb *v = o->verb;
-    if (o->help || (o->count >= v->arguments_min && o->count <= v->arguments_max))
+    int number = 0;
+    while (number < o->count && *o->arguments[number])
+        number++;
+    if (o->help || (number == o->count && number >= v->arguments_min && number <= v->arguments_max))
         return true;
-    error_set(e, REGTAG_E_USAGE, "%s: usage: regtag %s %s",
-              o->count < v->arguments_min ? "an argument is missing" : "there is an argument too many",
-              v->name, v->arguments);
+    struct slice name = argument_name(v, number);
+    const char *what = v->id == VERB_ID_TAG && number ? ", the new tag," : "";
+    if (number < o->count)
+        error_set(e, REGTAG_E_USAGE, "%.*s%s is empty; is a variable not set?", SLICE_ARG(name), what);
+    else if (number < v->arguments_min)
+        error_set(e, REGTAG_E_USAGE, "%.*s%s is missing: usage: regtag %s %s", SLICE_ARG(name), what,
+                  v->name, v->arguments);
+    else
+        error_set(e, REGTAG_E_USAGE, "there is an argument too many: usage: regtag %s %s", v->name,
+                  v->arguments);
     return false;
 }
 
@@ -362,11 +392,6 @@ static bool check_login(const struct options *o, struct error *e)
     return false;
 }
 
-static bool is_empty(const char *value)
-{
-    return value && !*value;
-}
-
 static bool check_guards(const struct options *o, struct error *e)
 {
     const char *problem = NULL;
@@ -374,23 +399,31 @@ static bool check_guards(const struct options *o, struct error *e)
         problem = "--no-clobber and --expect cannot both be meant";
     else if (o->command && !*o->command)
         problem = "a command is missing behind --";
-    else if (is_empty(o->platform) || is_empty(o->journal))
-        problem = "the value of --platform or --journal is empty; is a variable not set?";
     if (!problem || o->help)
         return true;
     error_set(e, REGTAG_E_USAGE, "%s", problem);
     return false;
 }
 
+static bool is_version(const char *word)
+{
+    return strcmp(word, "--version") == 0 || strcmp(word, "version") == 0;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 /* What may take the place of a verb: "help", "help VERB", "--help", "--version". */
 static bool read_without_verb(struct options *o, int argc, char **argv, struct error *e)
 {
     const char *word = argv[1];
-    o->version = strcmp(word, "--version") == 0 || strcmp(word, "version") == 0;
-    o->help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+    o->version = is_version(word);
+    o->help = is_help(word);
     if (!o->version && !o->help)
         return usage(o, e, word[0] == '-' ? "a command comes first, not" : "there is no command", word);
-    if (o->version || argc < 3 || strcmp(argv[2], "help") == 0)
+    if (o->version || argc < 3 || is_help(argv[2]) || is_version(argv[2]))
         return true;
     o->verb = verb_find(argv[2]);
     return o->verb || usage(o, e, "there is no command", argv[2]);
@@ -412,6 +445,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     if (!o->verb)
         return read_without_verb(o, argc, argv, e);
     o->jobs = o->verb->id & JOBS_VERBS ? JOBS_DEFAULT : 1;
-    return read_arguments(o, argc - 2, argv + 2, e) && check_count(o, e) && check_login(o, e) &&
+    return read_arguments(o, argc - 2, argv + 2, e) && check_arguments(o, e) && check_login(o, e) &&
            check_guards(o, e);
 }

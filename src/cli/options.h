@@ -25,8 +25,8 @@ struct options {
     uint64_t jobs;  /* connections to the registry */
 
     bool no_clobber, confirm, dry_run, siblings, ignore_missing, digests;
-    const char *platform, *journal; /* NULL: not given */
-    uint64_t last;                  /* moves to undo; 0: all */
+    const char *platform, *journal, *registry; /* NULL: not given */
+    uint64_t last;                             /* moves to undo; 0: all */
 
     uint64_t interval; /* seconds */
     uint64_t jitter;   /* percent of it */

@@ -2,15 +2,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/sizes.h"
+#include "regtag_sockets.h"
 
+/* What a pipe takes at once, without blocking, if poll says that it can be written to. */
+#ifdef PIPE_BUF
+#define WRITE_MAX PIPE_BUF
+#else
+#define WRITE_MAX _POSIX_PIPE_BUF
+#endif
+
+static uint64_t deadline = UINT64_MAX;
 static char buffer[OUTPUT_MAX];
 static size_t used;
 static int problem;
+static bool stuck; /* nobody reads standard error */
 
 bool output_open_standard(void)
 {
@@ -33,30 +44,55 @@ int output_open_null(void)
     return ends[0];
 }
 
-int output_write_all(int fd, struct slice s)
+/* Writes what it can by `until`, and takes it off *s. Returns 0 when that was all; or errno, ETIMEDOUT if
+ * nobody has read it. */
+static int write_until(int fd, struct slice *s, uint64_t until)
 {
-    while (s.size) {
-        ssize_t n = write(fd, s.data, s.size);
-        if (n < 0 && errno == EAGAIN) {
-            /* We were given a pipe that does not block: wait for its reader. */
-            struct pollfd ready = {fd, POLLOUT, 0};
-            poll(&ready, 1, -1);
-            continue;
-        }
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? errno : EIO;
-        s = slice_from(s, (size_t)n);
+    while (s->size) {
+        struct pollfd ready = {fd, POLLOUT, 0};
+        ssize_t n = poll(&ready, 1, regtag_clock_until(until));
+        if (n > 0)
+            n = write(fd, s->data, s->size < WRITE_MAX ? s->size : WRITE_MAX);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return errno;
+        if (n > 0)
+            *s = slice_from(*s, (size_t)n);
+        else if (regtag_clock() >= until)
+            return ETIMEDOUT;
     }
     return 0;
 }
 
+int output_write_all(int fd, struct slice s)
+{
+    return write_until(fd, &s, UINT64_MAX);
+}
+
+void output_deadline(uint64_t until)
+{
+    deadline = until;
+}
+
+static void flush_until(uint64_t until)
+{
+    struct slice s = {buffer, used};
+    int result = problem ? 0 : write_until(STDOUT_FILENO, &s, until);
+    used = 0;
+    if (result == ETIMEDOUT && until == 0) {
+        memmove(buffer, s.data, s.size);
+        used = s.size;
+    } else if (result)
+        problem = result;
+}
+
 void output_flush(void)
 {
-    if (used && !problem)
-        problem = output_write_all(STDOUT_FILENO, (struct slice){buffer, used});
-    used = 0;
+    flush_until(deadline);
+}
+
+void output_offer(void)
+{
+    flush_until(0);
 }
 
 void output_write(struct slice s)
@@ -71,9 +107,20 @@ void output_write(struct slice s)
     }
 }
 
-int output_problem(void)
+const char *output_problem(void)
 {
-    return problem;
+    if (problem == ETIMEDOUT)
+        return "nobody has read it by the deadline (--timeout)";
+    return problem ? strerror(problem) : NULL;
+}
+
+/* Without a reader, the first line waits for a quarter of the time that is left, and the next ones do not
+ * wait at all: what was asked for is still to be done. */
+static void write_line(struct slice line)
+{
+    uint64_t now = regtag_clock();
+    uint64_t until = stuck || deadline < now ? 0 : now + (deadline - now) / 4;
+    stuck = write_until(STDERR_FILENO, &line, until) == ETIMEDOUT;
 }
 
 void output_note(const char *before, struct slice text)
@@ -83,7 +130,7 @@ void output_note(const char *before, struct slice text)
     write_text(&w, before);
     write_escaped(&w, text);
     line[w.used] = '\n';
-    output_write_all(STDERR_FILENO, (struct slice){line, w.used + 1});
+    write_line((struct slice){line, w.used + 1});
 }
 
 void output_error(const char *text)

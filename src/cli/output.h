@@ -11,15 +11,21 @@ bool output_open_standard(void);
 /* Opens /dev/null or, where there is no /dev, one end of a pipe. */
 int output_open_null(void);
 
-/* Writes all of it to a file, waiting where a pipe does not block. Returns 0, or errno. */
+/* Writes all of it to a file. Returns 0, or errno. */
 int output_write_all(int fd, struct slice s);
+
+/* Whoever reads standard output and standard error is waited for until this time, of regtag_clock(). */
+void output_deadline(uint64_t until);
 
 /* To standard output, through a buffer. After a failure (see output_problem) nothing more is written. */
 void output_write(struct slice s);
 void output_flush(void);
 
-/* The errno of the first failure; 0: none. */
-int output_problem(void);
+/* Flushes what can be written without waiting, and keeps the rest. */
+void output_offer(void);
+
+/* Why not all could be written; NULL: all was. */
+const char *output_problem(void);
 
 /* "regtag: " and the text, escaped, as one line on standard error. */
 void output_error(const char *text);

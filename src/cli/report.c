@@ -98,7 +98,7 @@ void report_settled(const struct options *o, const char *image, const struct reg
                      *result->digest ? result->digest : "-", word,
                      SLICE_ARG(previous.size ? previous : SLICE("-")));
     row_print(&row);
-    output_flush();
+    output_offer(); /* whoever reads it may be slow: the other tags come first */
     if (result->status != REGTAG_OK)
         report_error(error);
 }
@@ -156,7 +156,10 @@ void report_move(const struct options *o, const char *image, const char *from, c
     } else
         write_format(w, "%s\t%s", *from ? from : "-", *to ? to : "-");
     row_print(&row);
-    output_flush();
+    if (o->command)
+        output_offer(); /* which does not wait for the reader of a line */
+    else
+        output_flush();
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */

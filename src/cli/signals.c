@@ -7,6 +7,8 @@
 
 #include "regtag_sockets.h"
 
+#define SIGNAL_STATUS 128 /* and the signal, as in a shell's $? */
+
 static volatile sig_atomic_t hung_up;
 static volatile sig_atomic_t child_group; /* a pid_t: on every POSIX system an int */
 
@@ -26,14 +28,12 @@ static void say_ended(void)
 }
 
 /* With SIGTERM in either case: jobs in the background of a shell ignore SIGINT. A stopped process gets
- * it when it is continued, which our exit does (POSIX, _exit). */
+ * it when it is continued, which our exit does (POSIX, _exit). COMMAND may have left its group. */
 static void end_group(void)
 {
     pid_t group = (pid_t)child_group;
-    if (group <= 0)
-        return;
-    kill(-group, SIGTERM);
-    say_ended();
+    if (group > 0 && (kill(-group, SIGTERM) == 0 || kill(group, SIGTERM) == 0))
+        say_ended();
 }
 
 static void on_terminate(int number)
@@ -43,11 +43,22 @@ static void on_terminate(int number)
     _exit(0);
 }
 
-/* SA_RESETHAND has removed this handler: raise ends us, and our parent sees by which signal. */
+/* SA_RESETHAND has removed this handler, so raise ends us, and our parent sees by which signal. Unless we
+ * are process 1, which default actions do not end. */
 static void on_interrupt(int number)
 {
+    sigset_t pending;
     end_group();
+    sigemptyset(&pending);
+    sigaddset(&pending, number);
+    sigprocmask(SIG_UNBLOCK, &pending, NULL);
     raise(number);
+    _exit(SIGNAL_STATUS + number);
+}
+
+static void on_fatal(int number)
+{
+    _exit(SIGNAL_STATUS + number);
 }
 
 static void handle(int number, void (*handler)(int), int flags)
@@ -64,6 +75,14 @@ static bool is_ignored(int number)
 {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void signals_as_process_1(void)
+{
+    static const int FATAL[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t i = 0; getpid() == 1 && i < sizeof FATAL / sizeof FATAL[0]; i++)
+        if (!is_ignored(FATAL[i]))
+            handle(FATAL[i], on_fatal, 0);
 }
 
 /* Our parent may have blocked or ignored any of them. SIGINT stays ignored, as for a job in the

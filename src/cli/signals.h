@@ -1,5 +1,5 @@
 /* Signals of a process that runs unattended. SIGTERM ends it at once with status 0, SIGINT at once by
- * the signal; SIGHUP ends a wait. */
+ * the signal, or as process 1 with 128 and its number; SIGHUP ends a wait. */
 #ifndef REGTAG_CLI_SIGNALS_H
 #define REGTAG_CLI_SIGNALS_H
 
@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* Process 1, the init of a container, is not ended by the default action of any signal. Exits with 128 and
+ * the number of those that usually end a program. Elsewhere does nothing. */
+void signals_as_process_1(void);
 
 /* Installs the handlers. SIGHUP is blocked except in signals_wait. */
 void signals_begin(void);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "cli/hint.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -207,6 +208,8 @@ static void adjust_undo(const struct tag_runner *t, struct regtag_result *result
     bool refused = result->status == REGTAG_E_GUARD || result->status == REGTAG_E_NOT_FOUND;
     if (refused && slice_equal(place_before(result), u->before))
         settle_unchanged(result);
+    if (result->hint == REGTAG_HINT_SIBLINGS)
+        result->hint = (enum regtag_hint)HINT_TAG_STAYS;
     if (t->simulated && result->status == REGTAG_OK) {
         bool from_absent = slice_equal(u->after, SLICE(JOURNAL_ABSENT));
         bool to_absent = slice_equal(u->before, SLICE(JOURNAL_ABSENT));
@@ -235,7 +238,9 @@ static void on_sibling(const struct tag_runner *t, const char *tag)
     char name[1024];
     struct slice sibling = report_reference(t->image, tag, name, sizeof name);
     if (!t->options->quiet)
-        output_message("%.*s would go with it", SLICE_ARG(sibling));
+        output_message("%.*s %s", SLICE_ARG(sibling),
+                       t->options->dry_run ? "would go with it if the registry cannot delete a tag alone"
+                                           : "goes with it");
 }
 
 /* An operation that could not begin has settled no tag. */

@@ -62,21 +62,22 @@ static bool set_authorities(struct tls_settings *t, const struct option_values *
 }
 
 /* What is wrong with the others is found when TLS needs them. */
-static bool keep_pipe(const char *path, enum regtag_status status, uint64_t deadline, struct error *e)
+static bool keep_pipe(const char *name, const char *path, enum regtag_status status, uint64_t deadline,
+                      struct error *e)
 {
     if (path && status == REGTAG_E_CREDENTIALS)
         hide_memory();
     const char *problem = path ? file_keep(path, deadline) : NULL;
     if (problem)
-        error_set(e, (int)status, "%s: %s", path, problem);
+        error_set(e, (int)status, "%s %s: %s", name, path, problem);
     return !problem;
 }
 
 static bool keep_pipes(const struct tls_settings *t, uint64_t deadline, struct error *e)
 {
-    return keep_pipe(t->certificate, REGTAG_E_CREDENTIALS, deadline, e) &&
-           keep_pipe(t->key, REGTAG_E_CREDENTIALS, deadline, e) &&
-           (t->authorities || keep_pipe(t->env_file, REGTAG_E_USAGE, deadline, e));
+    return keep_pipe("--cert", t->certificate, REGTAG_E_CREDENTIALS, deadline, e) &&
+           keep_pipe("--key", t->key, REGTAG_E_CREDENTIALS, deadline, e) &&
+           (t->authorities || keep_pipe("SSL_CERT_FILE", t->env_file, REGTAG_E_USAGE, deadline, e));
 }
 
 /* Written as curl does it. */

@@ -33,21 +33,43 @@ static uint64_t simulated_entry(struct slice reference, struct slice place)
     return entry_of('p', reference, SLICE(""), place);
 }
 
-static void add(struct undo_index *index, uint64_t entry)
+void undo_index_begin(struct undo_index *index)
 {
-    if (index->count == UNDO_INDEX_MAX)
-        index->full = true;
-    else
-        index->entries[index->count++] = entry;
+    memset(index, 0, offsetof(struct undo_index, next));
 }
 
-/* Removes an entry. Searched from the end, since it is usually among the last ones added. */
+static uint16_t *list_of(struct undo_index *index, uint64_t entry)
+{
+    return &index->first[(entry >> 32) % UNDO_INDEX_LISTS];
+}
+
+static void add(struct undo_index *index, uint64_t entry)
+{
+    uint16_t *list = list_of(index, entry), i = index->unused;
+    if (index->count == UNDO_INDEX_MAX) {
+        index->full = true;
+        return;
+    }
+    if (i)
+        index->unused = index->next[i - 1];
+    else
+        i = ++index->made;
+    index->entries[i - 1] = entry;
+    index->next[i - 1] = *list;
+    *list = i;
+    index->count++;
+}
+
+/* Removes an entry. */
 static bool take(struct undo_index *index, uint64_t entry)
 {
-    for (size_t i = index->count; i > 0; i--) {
-        if (index->entries[i - 1] != entry)
+    for (uint16_t *i = list_of(index, entry); *i; i = &index->next[*i - 1]) {
+        uint16_t found = *i;
+        if (index->entries[found - 1] != entry)
             continue;
-        memmove(index->entries + i - 1, index->entries + i, (index->count - i) * sizeof entry);
+        *i = index->next[found - 1];
+        index->next[found - 1] = index->unused;
+        index->unused = found;
         index->count--;
         return true;
     }

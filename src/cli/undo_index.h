@@ -8,12 +8,18 @@
 #include "base/sizes.h"
 #include "cli/journal_line.h"
 
-/* To begin, clear `count` and `full`; that leaves untouched the pages that are not needed. */
+/* Lists of entries with similar hashes. An entry is named by its number, from 1; 0: none. The first
+ * `made` have been used at some time, so the pages of the others are untouched. */
 struct undo_index {
     size_t count;
     bool full; /* an entry did not fit: the answers can no longer be relied on */
+    uint16_t first[UNDO_INDEX_LISTS];
+    uint16_t made, unused; /* unused: the first of a list of those that were given back */
+    uint16_t next[UNDO_INDEX_MAX];
     uint64_t entries[UNDO_INDEX_MAX];
 };
+
+void undo_index_begin(struct undo_index *index);
 
 /* Whether the line is a move, or an attempt at one that may have succeeded, that was not undone yet. */
 bool undo_index_is_pending(struct undo_index *index, const struct journal_line *line);

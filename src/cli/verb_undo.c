@@ -1,5 +1,5 @@
-#include <string.h>
-
+#include "cli/credentials.h"
+#include "cli/journal_lock.h"
 #include "cli/journal_reader.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -8,19 +8,25 @@
 #include "cli/undo_index.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
+#include "regtag_sockets.h"
 
 static struct undo {
     const struct options *o;
     uint64_t deadline;
+    char registry_text[HOST_PORT_MAX];
+    struct slice registry; /* of --registry; empty: not given */
     struct journal journal;
     struct journal_reader reader;
-    off_t end; /* of the journal, before this undo appends to it */
     struct tag_runner runner;
 
-    /* The journal is read twice: to check all of it, and then to undo moves. */
+    /* The journal is read twice: to check all of it, and then to undo the moves that were found. */
     bool checking;
-    uint64_t moves; /* found so far in this pass */
+    uint64_t found, moves; /* in all, and so far in this pass */
     struct undo_index index;
+
+    /* Lines that are no moves, counted from the end of the journal, from 1; 0: there are none. */
+    uint64_t foreign, first_torn;
+    uint64_t torn; /* how many are */
 } undo;
 
 /* One move, and what undoing it takes. The texts are NUL-terminated. */
@@ -39,27 +45,6 @@ struct step {
 
 /* ---- Through the journal, newest first ------------------------------------------------------- */
 
-static bool cannot_read(const struct undo *u, struct error *e)
-{
-    error_set(e, REGTAG_E_OTHER, "the journal %s cannot be read: %s; nothing was done", u->journal.path,
-              strerror(u->reader.problem));
-    return false;
-}
-
-static void note_torn(struct undo *u)
-{
-    if (u->checking && !u->o->quiet)
-        output_message("%s: line %llu was torn off, and is left out", u->journal.path,
-                       (unsigned long long)journal_reader_number(&u->reader));
-}
-
-static bool refuse(struct undo *u, struct error *e)
-{
-    error_set(e, REGTAG_E_USAGE, "%s: line %llu is not one that regtag has written; nothing was done",
-              u->journal.path, (unsigned long long)journal_reader_number(&u->reader));
-    return false;
-}
-
 static bool reached_last(const struct undo *u)
 {
     return u->o->last && u->moves == u->o->last;
@@ -73,29 +58,35 @@ static bool is_pending(struct undo *u, const struct journal_line *line)
     return true;
 }
 
-/* Goes on to the next move to undo. False when there is none, and, with e set, when the journal is
- * damaged. The checking pass reads all of it, whatever --last says. */
-static bool next_move(struct undo *u, struct journal_line *line, struct error *e)
+static void note_verdict(struct undo *u, enum journal_verdict verdict)
+{
+    if (verdict == JOURNAL_INVALID && !u->foreign)
+        u->foreign = u->reader.lines;
+    if (verdict == JOURNAL_TORN && u->checking) {
+        u->first_torn = u->reader.lines;
+        u->torn++;
+    }
+}
+
+/* Goes on to the next move to undo. False when there is none, or the journal cannot be read. The checking
+ * pass reads all of it, whatever --last says. */
+static bool next_move(struct undo *u, struct journal_line *line)
 {
     struct slice text;
-    while ((u->checking || !reached_last(u)) && journal_reader_next(&u->reader, &text)) {
+    while ((u->checking || u->moves < u->found) && journal_reader_next(&u->reader, &text)) {
         enum journal_verdict verdict = journal_line_read(text, line);
-        if (verdict == JOURNAL_INVALID)
-            return refuse(u, e);
-        if (verdict == JOURNAL_TORN)
-            note_torn(u);
+        note_verdict(u, verdict);
         if (verdict == JOURNAL_LINE && is_pending(u, line))
             return true;
     }
-    return !u->reader.problem ? false : cannot_read(u, e);
+    return false;
 }
 
 static void begin_pass(struct undo *u, bool checking)
 {
     u->checking = checking;
     u->moves = 0;
-    u->index.count = 0;
-    u->reader.at = u->end;
+    undo_index_begin(&u->index);
 }
 
 /* ---- One move -------------------------------------------------------------------------------- */
@@ -175,37 +166,139 @@ static void undo_move(struct undo *u, const struct journal_line *line)
         undo_index_simulate(&u->index, &s.move);
 }
 
-/* ---- Both passes ----------------------------------------------------------------------------- */
+/* ---- The first pass -------------------------------------------------------------------------- */
 
-/* Nothing is undone unless all of the journal is understood. */
-static bool check(struct undo *u, struct error *e)
+/* The number of a line, when all have been counted. */
+static unsigned long long number_of(const struct undo *u, uint64_t from_end)
 {
-    struct journal_line line;
-    char first[JOURNAL_LINE_MAX] = "", text[JOURNAL_LINE_MAX];
-    begin_pass(u, true);
-    while (next_move(u, &line, e)) {
-        copy(text, sizeof text, line.reference);
-        if (!*first)
-            copy(first, sizeof first, line.reference);
-        if (!session_same_login(first, text, e))
-            return false;
-    }
+    return u->reader.lines - from_end + 1;
+}
+
+static void note_torn(const struct undo *u)
+{
+    if (!u->torn || u->o->quiet)
+        return;
+    if (u->torn == 1)
+        output_message("%s: line %llu was torn off, and is left out", u->journal.path,
+                       number_of(u, u->first_torn));
+    else
+        output_message("%s: %llu lines were torn off, and are left out; the first is line %llu",
+                       u->journal.path, (unsigned long long)u->torn, number_of(u, u->first_torn));
+}
+
+static bool check_registry(const struct undo *u, const struct journal_line *line, struct error *e)
+{
+    struct reference r;
+    reference_parse(&r, line->reference, e); /* cannot fail: journal_line_read has checked it */
+    if (!u->registry.size || slice_equal_nocase(r.registry, u->registry))
+        return true;
+    error_set(e, REGTAG_E_USAGE,
+              "%.*s and %.*s are two registries: --registry names the one, the journal %s a tag of the "
+              "other; nothing was done",
+              SLICE_ARG(u->registry), SLICE_ARG(r.registry), u->journal.path);
+    return false;
+}
+
+static bool check_index(const struct undo *u, struct error *e)
+{
     if (u->index.full)
         error_set(e, REGTAG_E_OTHER,
-                  "the journal %s has too many moves that were undone; start a new one",
+                  "the journal %s has more moves than can be kept apart; start a new one",
                   u->journal.path);
     return e->status == 0;
 }
 
+static bool check_lines(const struct undo *u, struct error *e)
+{
+    if (u->reader.problem)
+        error_set(e, REGTAG_E_OTHER, "the journal %s cannot be read: %s; nothing was done",
+                  u->journal.path, u->reader.problem);
+    else if (u->foreign)
+        error_set(e, REGTAG_E_USAGE,
+                  "%s: line %llu is not one that regtag has written; nothing was done", u->journal.path,
+                  number_of(u, u->foreign));
+    return check_index(u, e);
+}
+
+/* Nothing is undone unless all of the journal is understood. Half of the time is left for the second
+ * pass, which reads the same again. */
+static bool check(struct undo *u, struct error *e)
+{
+    struct journal_line line;
+    uint64_t now = regtag_clock();
+    journal_reader_begin(&u->reader, u->journal.fd,
+                         u->deadline > now ? now + (u->deadline - now) / 2 : now);
+    begin_pass(u, true);
+    while (next_move(u, &line))
+        if (!check_registry(u, &line, e))
+            return false;
+    u->found = u->moves;
+    if (check_lines(u, e))
+        note_torn(u);
+    return e->status == 0;
+}
+
+/* ---- The second pass ------------------------------------------------------------------------- */
+
 static void undo_all(struct undo *u, struct error *e)
 {
     struct journal_line line;
+    journal_reader_again(&u->reader);
     begin_pass(u, false);
-    while (!u->runner.journal_error.status && next_move(u, &line, e))
+    while (!u->runner.journal_error.status && next_move(u, &line))
         undo_move(u, &line);
-    if (u->moves == 0 && !e->status && !u->o->quiet)
+    if (u->reader.problem)
+        error_set(e, REGTAG_E_OTHER,
+                  "the journal %s cannot be read again: %s; %llu of %llu moves were left alone",
+                  u->journal.path, u->reader.problem, (unsigned long long)(u->found - u->moves),
+                  (unsigned long long)u->found);
+    check_index(u, e); /* a dry run adds to it */
+    if (u->found == 0 && !u->o->quiet)
         output_note("regtag: ", SLICE("there is nothing to undo"));
     tag_runner_note_dry_run(&u->runner);
+}
+
+/* ---- Both ------------------------------------------------------------------------------------ */
+
+/* HOST[:PORT] is what a reference may begin with. */
+static bool read_registry(struct undo *u, const char *registry, struct error *e)
+{
+    struct reference r;
+    struct error ignored;
+    struct writer w = writer_to(u->registry_text, sizeof u->registry_text);
+    error_clear(&ignored);
+    write_format(&w, "%s/r", registry);
+    if (w.overflow || !reference_parse(&r, written(&w), &ignored) ||
+        !slice_equal(r.repository, SLICE("r")))
+        return options_bad_value(e, "registry", registry, "it takes HOST[:PORT], as in the journal");
+    u->registry = r.registry;
+    return true;
+}
+
+/* Credentials that are for any registry would be sent to wherever the journal says. */
+static bool check_options(struct undo *u, struct error *e)
+{
+    if (u->o->registry)
+        return read_registry(u, u->o->registry, e);
+    if (credentials_for_any(u->o))
+        error_set(e, REGTAG_E_USAGE,
+                  "undo gets the names of registries from the journal, and --user, REGTAG_USER and "
+                  "REGTAG_TOKEN are for one; --registry HOST[:PORT] says for which; nothing was done");
+    return e->status == 0;
+}
+
+static bool open_journal(struct undo *u, struct error *e)
+{
+    const struct options *o = u->o;
+    enum journal_mode mode = o->dry_run ? JOURNAL_READ : JOURNAL_UPDATE;
+    if (!journal_open(&u->journal, o->arguments[0], mode, e))
+        return false;
+    if (journal_is_shared(&u->journal) && !o->quiet)
+        output_message(
+            "warning: %s: others can write to it, and so say what is undone; it should be yours, "
+            "and chmod go-w keeps them out",
+            u->journal.path);
+    return journal_lock(&u->journal, mode, u->deadline, o->quiet, e);
 }
 
 static int run(struct options *o, uint64_t deadline)
@@ -217,13 +310,10 @@ static int run(struct options *o, uint64_t deadline)
     u->deadline = deadline;
     u->runner.options = o;
     u->runner.journal = o->dry_run ? NULL : &u->journal;
-    if (journal_open(&u->journal, o->arguments[0], o->dry_run ? JOURNAL_READ : JOURNAL_UPDATE, &e)) {
-        journal_reader_begin(&u->reader, u->journal.fd);
-        u->end = u->reader.at;
-        if (check(u, &e))
-            undo_all(u, &e);
-        journal_close(&u->journal);
-    }
+    u->journal.fd = -1;
+    if (check_options(u, &e) && open_journal(u, &e) && check(u, &e))
+        undo_all(u, &e);
+    journal_close(&u->journal);
     if (e.status)
         report_problem(&e);
     return u->runner.status ? (int)u->runner.status : e.status;

@@ -149,18 +149,20 @@ static bool is_permanent(const struct watch *w, const struct error *e)
     return e->status == REGTAG_E_USAGE || (w->o->password_stdin && !w->logged_in);
 }
 
-static void on_failure(struct watch *w, const struct error *e)
+/* Leaves *e set if it is to be reported, together with when the next poll is. */
+static void on_failure(struct watch *w, struct error *e)
 {
+    int status = e->status;
     schedule_on_failure(&w->schedule);
-    if (outage_on_failure(&w->registry_outage, e->status))
-        report_problem(e);
-    else
-        session_note(hint_message(e->text, e->hint));
     if (is_permanent(w, e)) {
         w->over = true;
-        w->status = e->status;
+        w->status = status;
+        report_problem(e);
+    } else if (!outage_on_failure(&w->registry_outage, status)) {
+        session_note(hint_message(e->text, e->hint));
+        error_clear(e);
     }
-    if (e->status == REGTAG_E_DENIED || e->status == REGTAG_E_CREDENTIALS)
+    if (status == REGTAG_E_DENIED || status == REGTAG_E_CREDENTIALS)
         w->operation = NULL;
 }
 
@@ -186,8 +188,7 @@ static void run_command(struct watch *w)
 static void warn_output_failed(struct watch *w)
 {
     w->output_failed = true;
-    output_message("stdout cannot be written: %s; COMMAND is run all the same",
-                   strerror(output_problem()));
+    output_message("stdout cannot be written: %s; COMMAND is run all the same", output_problem());
 }
 
 /* Without COMMAND, the report is the whole job, which ends when nobody can read it. */
@@ -238,6 +239,15 @@ static void note_wait(uint64_t wait)
     session_note(text);
 }
 
+static void report_failure(const struct error *e, uint64_t wait)
+{
+    char text[40];
+    struct writer w = writer_to(text, sizeof text - 1);
+    write_duration(&w, wait);
+    text[w.used] = '\0';
+    output_message("%s (trying again in %s)", hint_message(e->text, e->hint), text);
+}
+
 /* Reports a pause beyond the interval when it begins, and when it has become much longer. */
 static void report_pause(struct watch *w, uint64_t pause, uint64_t wait)
 {
@@ -255,14 +265,16 @@ static void report_pause(struct watch *w, uint64_t pause, uint64_t wait)
         output_error(text);
 }
 
-/* At the time `since`, the registry asked for a pause. */
-static void wait_for_next(struct watch *w, uint64_t pause, uint64_t since)
+/* At the time `since`, the registry asked for a pause. *e is set if there is a failure to report. */
+static void wait_for_next(struct watch *w, const struct error *e, uint64_t pause, uint64_t since)
 {
     uint16_t random = UINT16_MAX;
     uint64_t elapsed = regtag_clock() - since;
     random_bytes(NULL, &random, sizeof random);
     pause = pause > elapsed ? pause - elapsed : 0;
     uint64_t wait = schedule_wait(&w->schedule, pause, random);
+    if (e->status)
+        report_failure(e, wait);
     report_pause(w, pause, wait);
     if (wait > IDLE_MAX)
         session_close();
@@ -272,18 +284,27 @@ static void wait_for_next(struct watch *w, uint64_t pause, uint64_t since)
         session_note("SIGHUP: asks at once");
 }
 
+/* Telling what came of a poll has the whole timeout, like the poll itself. */
+static void give_output_time(const struct watch *w)
+{
+    output_deadline(regtag_clock() + w->o->timeout * 1000);
+}
+
 static void poll_and_act(struct watch *w)
 {
     struct error e;
     error_clear(&e);
+    give_output_time(w);
+    output_offer(); /* what was left of the last time */
     bool answered = poll_tag(w, &e);
+    give_output_time(w);
     uint64_t since = regtag_clock(), pause = w->operation ? regtag_pause(w->operation) : 0;
     if (answered)
         on_answer(w);
     else
         on_failure(w, &e);
     if (!w->over)
-        wait_for_next(w, pause, since);
+        wait_for_next(w, &e, pause, since);
 }
 
 /* Runs for ever: the deadline is each poll's, and is set there. */

@@ -149,7 +149,7 @@ enum quiet connection_listen(struct connection *c)
 
 /* ---- Sending ------------------------------------------------------------------------------------ */
 
-static void trace_line(const struct context *context, struct slice line)
+static void trace_line(const struct connection *c, struct slice line)
 {
     struct slice name = slice_head(line, slice_find(line, ':'));
     if (line.size && line.data[line.size - 1] == '\r')
@@ -159,18 +159,16 @@ static void trace_line(const struct context *context, struct slice line)
     if (slice_equal(name, SLICE("Proxy-Authorization")))
         line = SLICE("Proxy-Authorization: ***");
     if (line.size)
-        context->config->trace(context->config->trace_context, REGTAG_TRACE_REQUEST, line.data,
-                               line.size);
+        c->context->trace_request(c->context->remote, &c->origin, line);
 }
 
 /* Traces headers not traced yet; called once their first byte was handed over. */
 static void trace_headers(struct connection *c)
 {
-    const struct context *context = c->context;
     struct slice lines = slice_from(written(&c->out), c->out_traced);
     c->out_traced = c->out.used;
-    while (context->config->trace && context->config->trace_wire && lines.data)
-        trace_line(context, slice_split(&lines, '\n'));
+    while (c->context->config->trace_wire && lines.data)
+        trace_line(c, slice_split(&lines, '\n'));
 }
 
 static bool has_body_left(const struct connection *c)

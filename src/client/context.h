@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "regtag.h"
 
+struct remote;
+
 struct context {
     const struct regtag_config *config;
     uint64_t now;        /* of this step; all times are in milliseconds */
@@ -12,6 +14,10 @@ struct context {
     uint64_t wake;       /* latest time for the next step */
     bool queued;         /* in this step, a request found no place on a connection */
     unsigned reads_left; /* in this step; bounded, so that even a fast server cannot hide a timeout */
+
+    /* Traces a line of a request to this origin; set by the remote, which knows what to mask. */
+    void (*trace_request)(const struct remote *r, const struct regtag_origin *origin, struct slice line);
+    const struct remote *remote;
 
     /* Why the last request failed; reset when the next one begins. */
     bool permanent;   /* retrying would fail the same way */

@@ -248,16 +248,27 @@ static enum exchange_event over(struct exchange *x, enum exchange_event event)
     return event;
 }
 
+/* A value as it may be shown: a Location elsewhere may be a signed URL, which is as good as a password. */
+static struct slice without_signature(const struct exchange *x, struct slice name, struct slice value)
+{
+    bool elsewhere = slice_contains(value, SLICE("//")) || !exchange_is_home(x);
+    bool is_signed = elsewhere && slice_equal_nocase(name, SLICE("location"));
+    return is_signed ? slice_head(value, slice_find(value, '?')) : value;
+}
+
 /* Traces the header of a response; remote_tell masks any secrets that it echoes. */
 static void trace_answer(const struct exchange *x)
 {
-    struct slice name, value, section = http_response_fields(x->response);
+    struct slice name, value, shown, section = http_response_fields(x->response);
     if (!x->remote->context->config->trace_wire)
         return;
     remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s",
                 SLICE_ARG(http_response_status_line(x->response)));
-    while (http_field_next(&section, &name, &value))
-        remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s: %.*s", SLICE_ARG(name), SLICE_ARG(value));
+    while (http_field_next(&section, &name, &value)) {
+        shown = without_signature(x, name, value);
+        remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s: %.*s%s", SLICE_ARG(name), SLICE_ARG(shown),
+                    shown.size < value.size ? "?***" : "");
+    }
 }
 
 /* Keeps in mind when lines are what it takes. */

@@ -38,12 +38,15 @@ static bool is_private_ipv4(struct slice host)
            (starts_with_number(host, 192, 192, &rest) && starts_with_number(rest, 168, 168, &more));
 }
 
+static bool is_ipv6(struct slice host)
+{
+    return slice_find(host, ':') < host.size;
+}
+
 /* An IPv6 address outside 2000::/3, the global unicast range. */
 static bool is_private_ipv6(struct slice host)
 {
-    bool ipv6 = slice_find(host, ':') < host.size;
-    return ipv6 &&
-           !(host.size && (host.data[0] == '2' || host.data[0] == '3') && slice_find(host, ':') == 4);
+    return (host.data[0] != '2' && host.data[0] != '3') || slice_find(host, ':') != 4;
 }
 
 /* Top-level domains do not start with a digit, so such a host must be an IPv4 address in one of the
@@ -56,11 +59,23 @@ static bool is_odd_ipv4(struct slice host)
     return label.size && is_digit(label.data[0]) && !is_dotted_quad(host);
 }
 
+/* A name that leads to this machine or network: localhost and what is under it (RFC 6761, 6.3), what /etc/hosts usually
+ * has beside it, such as localhost.localdomain and ip6-loopback, and any other name without a dot: no public one is. */
+static bool is_local_name(struct slice host)
+{
+    struct slice label = {NULL, 0}, rest = host;
+    while (rest.data)
+        label = slice_split(&rest, '.');
+    return label.size == host.size || slice_equal_nocase(label, SLICE("localhost")) ||
+           slice_equal_nocase(slice_head(label, 11), SLICE("localdomain"));
+}
+
 static bool is_private(struct slice host)
 {
     if (host.size && host.data[host.size - 1] == '.') /* a trailing dot names the same host */
         host.size--;
-    return host_is_loopback(host) || is_private_ipv4(host) || is_private_ipv6(host) || is_odd_ipv4(host);
+    return is_ipv6(host) ? is_private_ipv6(host)
+                         : is_local_name(host) || is_private_ipv4(host) || is_odd_ipv4(host);
 }
 
 /* Whether the user allowed the realm explicitly, as HOST or HOST:PORT. */

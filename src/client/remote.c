@@ -4,10 +4,21 @@
 
 #include "client/mask.h"
 
+/* What a redirect leads to elsewhere may be a signed URL, which is as good as a password. */
+static void trace_request(const struct remote *r, const struct regtag_origin *origin, struct slice line)
+{
+    bool is_signed = r->redirected && !remote_is_home(r, origin);
+    size_t shown = is_signed ? slice_find(line, '?') : line.size;
+    remote_tell(r, REGTAG_TRACE_REQUEST, "%.*s%s", SLICE_ARG(slice_head(line, shown)),
+                shown < line.size ? "?***" : "");
+}
+
 void remote_init(struct remote *r, struct context *context, struct connection *connections)
 {
     memset(r, 0, offsetof(struct remote, auth));
     r->context = context;
+    context->remote = r;
+    context->trace_request = trace_request;
     auth_init(&r->auth, &context->config->credentials);
     r->connections = (unsigned)context->config->connections;
     r->in_use = REGTAG_CONNECTIONS_MIN;
@@ -94,13 +105,20 @@ bool remote_pipelines(const struct remote *r)
     return !r->alone && !auth_expects_challenge(&r->auth);
 }
 
-void remote_mask(const struct remote *r, char *text, size_t size)
+static void mask_proxy_login(const struct remote *r, const struct regtag_origin *origin, char *text,
+                             size_t size)
 {
     const struct regtag_transport *t = &r->context->config->transport;
-    struct slice login = slice_of(t->proxy ? t->proxy(t->context, &r->origin) : NULL);
-    auth_mask(&r->auth, text, size);
+    struct slice login = slice_of(t->proxy ? t->proxy(t->context, origin) : NULL);
     if (slice_starts(login, SLICE("Basic ")))
         mask_encoded_login(slice_from(login, 6), text, size);
+}
+
+void remote_mask(const struct remote *r, char *text, size_t size)
+{
+    auth_mask(&r->auth, text, size);
+    mask_proxy_login(r, &r->origin, text, size);
+    mask_proxy_login(r, &r->away->origin, text, size);
 }
 
 void remote_tell(const struct remote *r, enum regtag_trace kind, const char *format, ...)

@@ -60,6 +60,8 @@ static ptrdiff_t write_socket(void *context, unsigned connection, const void *by
     if (c->secure)
         return s->tls.write(s->tls.context, connection, bytes, size, &c->write_wants, &c->write_failure);
     n = send(c->fd, bytes, size, MSG_NOSIGNAL);
+    if (n == 0)
+        errno = EIO; /* it says nothing about its failure */
     return n > 0 ? n : io_error(&c->write_error);
 }
 

@@ -4,7 +4,10 @@
 
 #include <sys/types.h>
 
-/* To be called in a child right after fork. However its parent ends, the kernel kills the child. */
-void child_dies_with(pid_t parent);
+/* Like fork. However the parent ends, the kernel kills the child. */
+pid_t child_fork(void);
+
+/* Kills a child that was not waited for yet, and waits for it. */
+void child_end(pid_t child);
 
 #endif

@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "net/child.h"
@@ -40,13 +38,11 @@ static void call_getaddrinfo(const char *host, int family, struct found_addresse
 static void ask(struct inquiry *q, int family)
 {
     struct found_addresses found;
-    pid_t parent = getpid(), child = fork();
+    pid_t child = child_fork();
     if (child > 0) {
         q->processes[q->count++] = child;
         return;
     }
-    if (child == 0)
-        child_dies_with(parent);
     call_getaddrinfo(q->host, family, &found);
     ssize_t n = write(q->fds[1], &found, sizeof found);
     if (child == 0)
@@ -99,9 +95,6 @@ void families_find(const char *host, struct found_addresses *all)
     ask(&q, AF_UNSPEC);
     if (!next_answer(&q, PATIENCE, all) || all->count == 0)
         ask_for_each(&q, all);
-    for (unsigned i = 0; i < q.count; i++) {
-        kill(q.processes[i], SIGKILL);
-        while (waitpid(q.processes[i], NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    for (unsigned i = 0; i < q.count; i++)
+        child_end(q.processes[i]);
 }

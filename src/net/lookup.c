@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "net/address.h"
@@ -84,16 +82,13 @@ static void run_child(const struct regtag_origin *origin, int fd)
 static ptrdiff_t start_child(struct lookup *l, const struct regtag_origin *origin, struct error *e)
 {
     int fds[2];
-    pid_t parent = getpid();
     if (pipe(fds) != 0) {
         error_set(e, REGTAG_E_OTHER, "no pipe for looking up its name: %s", strerror(errno));
         return REGTAG_IO_FAILED;
     }
-    l->child = fork();
-    if (l->child == 0) {
-        child_dies_with(parent);
+    l->child = child_fork();
+    if (l->child == 0)
         run_child(origin, fds[1]);
-    }
     int fork_error = errno;
     close(fds[1]);
     l->fd = fds[0];
@@ -118,15 +113,17 @@ const char *lookup_timeout_text(void)
                              : RESOLV_CONF " cannot be read, and its name could not be looked up";
 }
 
+/* `result` is getaddrinfo's, or 0 if the child was killed. */
 static ptrdiff_t on_failure(struct lookup *l, int result, struct error *e)
 {
-    l->unknown = result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
+    l->unknown = result != 0 && result != EAI_AGAIN && result != EAI_SYSTEM && result != EAI_MEMORY;
     error_hint(e, REGTAG_HINT_ADDRESS);
     if (result == EAI_AGAIN)
         error_set(e, REGTAG_E_NO_CONNECTION, "no name server tells its address%s",
                   has_resolv_conf() ? "" : ", and " RESOLV_CONF " cannot be read");
     else
-        error_set(e, REGTAG_E_NO_CONNECTION, "no host of this name is known");
+        error_set(e, REGTAG_E_NO_CONNECTION, "%s",
+                  l->unknown ? "no host of this name is known" : lookup_timeout_text());
     return REGTAG_IO_FAILED;
 }
 
@@ -181,9 +178,7 @@ ptrdiff_t lookup_step(struct lookup *l, const struct overrides *overrides,
 void lookup_end(struct lookup *l)
 {
     if (l->child > 0) {
-        kill(l->child, SIGKILL);
-        while (waitpid(l->child, NULL, 0) < 0 && errno == EINTR)
-            ;
+        child_end(l->child);
         close(l->fd);
     }
     l->child = 0;

@@ -26,8 +26,8 @@ static size_t read_file(const char *path, char bytes[CLIENT_FILE_MAX], struct er
     struct writer w = writer_to(bytes, CLIENT_FILE_MAX - 1);
     const char *problem = file_read(path, &w, 0);
     if (problem) {
-        error_set(e, REGTAG_E_CREDENTIALS, "the client's certificate or key cannot be read: %s: %s",
-                  path, problem);
+        error_set(error_hint(e, REGTAG_HINT_CERTIFICATE), REGTAG_E_CREDENTIALS,
+                  "the client's certificate or key cannot be read: %s: %s", path, problem);
         return 0;
     }
     bytes[w.used] = '\0';

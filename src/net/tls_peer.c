@@ -173,6 +173,8 @@ static void describe(struct peer *p, struct regtag_failure *f)
 {
     f->status = (enum regtag_status)p->error.status;
     f->text = p->error.text;
+    if (p->error.hint)
+        f->hint = (enum regtag_hint)p->error.hint;
 }
 
 static void write_validity(struct writer *w, const struct regtag_mbedtls_session *s)

@@ -183,7 +183,28 @@ static bool is_image_id(struct slice text)
     return text.size == 64;
 }
 
-static const char *parse(struct reference *r, struct slice text, int *hint)
+/* "SCHEME://" in front of the text; empty if there is none. */
+static struct slice find_scheme(struct slice text)
+{
+    size_t size = 0;
+    while (size < text.size &&
+           (is_alnum(text.data[size]) || slice_find(SLICE("+-."), text.data[size]) < 3))
+        size++;
+    return slice_head(text, slice_starts(slice_from(text, size), SLICE("://")) ? size + 3 : 0);
+}
+
+static bool has_scheme(struct slice text, struct error *e)
+{
+    struct slice scheme = find_scheme(text);
+    bool http = slice_starts(scheme, SLICE("http:")) || slice_starts(scheme, SLICE("https:"));
+    if (scheme.size)
+        error_set(error_hint(e, http ? REGTAG_HINT_SCHEME : REGTAG_HINT_NONE), REGTAG_E_USAGE,
+                  "\"%.*s\" is not a reference: leave out the \"%.*s\"",
+                  SLICE_ARG(slice_head(text, 400)), SLICE_ARG(slice_head(scheme, 100)));
+    return scheme.size != 0;
+}
+
+static const char *parse(struct reference *r, struct slice text)
 {
     size_t at = slice_find(text, '@');
     bool digested = at < text.size;
@@ -194,10 +215,6 @@ static const char *parse(struct reference *r, struct slice text, int *hint)
         return "there is no name in it";
     if (!digested && is_image_id(text))
         return "64 hexadecimal digits are an image's ID, not its name";
-    if (slice_contains(text, SLICE("://"))) {
-        *hint = REGTAG_HINT_SCHEME;
-        return "an image is named without http:// or https://";
-    }
     bool tagged = split_tag(&text, &r->tag);
 
     if (digested && !digest_valid(r->digest))
@@ -210,11 +227,12 @@ static const char *parse(struct reference *r, struct slice text, int *hint)
 bool reference_parse(struct reference *r, struct slice text, struct error *e)
 {
     *r = (struct reference){.port = 0};
-    int hint = REGTAG_HINT_NONE;
-    const char *problem = parse(r, text, &hint);
+    if (has_scheme(text, e))
+        return false;
+    const char *problem = parse(r, text);
     if (problem)
-        error_set(error_hint(e, hint), REGTAG_E_USAGE, "\"%.*s\" is not a reference: %s",
-                  SLICE_ARG(slice_head(text, 400)), problem);
+        error_set(e, REGTAG_E_USAGE, "\"%.*s\" is not a reference: %s", SLICE_ARG(slice_head(text, 400)),
+                  problem);
     return problem == NULL;
 }
 

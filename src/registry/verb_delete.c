@@ -1,5 +1,6 @@
 /* regtag_delete: deletes a tag and nothing else. If the registry can only delete a manifest along with
- * all its tags, that is done only if the configuration allows it, and after reporting those tags. */
+ * all its tags, that is done only if the configuration allows it, and after reporting those tags. They are
+ * looked up again right before each DELETE of the manifest: it isn't sent if there are others by then. */
 #include <string.h>
 
 #include "registry/change.h"
@@ -13,18 +14,24 @@ enum delete_state {
     DELETE_REQUEST,   /* DELETE of the tag, or of the manifest */
     DELETE_VERIFY,    /* is it gone? */
     DELETE_LIST,      /* list all tags of the repository */
-    DELETE_SIBLINGS,  /* which of them point at the same manifest? REGTAG_LISTED is returned for each */
+    DELETE_SIBLINGS,  /* which of them point at the same manifest? The first time, report each */
     DELETE_OVER
 };
 
 struct delete_verb {
     enum delete_state state;
     bool by_digest; /* delete the manifest, and all its tags with it */
+    bool reported;  /* so were the siblings: what is found later is compared with them */
+    bool checked;   /* there are no others, as of now */
     size_t listed;  /* tags of the repository */
-    size_t sibling; /* offset of the next name in r->manifest, which holds all of them */
+    /* Offsets in r->manifest, which holds the names of the siblings, then those of all tags. */
+    size_t siblings_end;
+    size_t next;     /* of the tags, to be looked up */
+    size_t expected; /* of the siblings, probably: the lists are in the same order */
     char tag[TAG_MAX + 1];
     struct resolve resolve;
     struct change change;
+    struct attempts listing;
     struct tag_pages pages;
     struct lookups lookups;
 };
@@ -91,6 +98,8 @@ static enum regtag_event request(struct regtag *r, struct delete_verb *v)
                         .attempts = &v->change.attempts,
                         .fresh = v->change.fresh};
     ENTER("delete", v->state, DELETE_REQUEST);
+    v->checked = false;
+    v->change.refused = v->change.refused && !v->by_digest;
     client_begin(&r->client, &v->change.exchange, &q);
     v->change.requested = true;
     return GO_ON;
@@ -104,6 +113,56 @@ static bool was_moved(const struct delete_verb *v, struct error *e)
         return false;
     error_set(e, REGTAG_E_GUARD, "left alone: it was moved to %s meanwhile", z->digest);
     return true;
+}
+
+/* Collect all tag names of the repository in the manifest buffer, which this verb does not need. */
+static enum regtag_event list_tags(struct regtag *r, struct delete_verb *v)
+{
+    v->listing.failed = 0;
+    v->next = r->manifest_size = v->siblings_end;
+    v->listed = v->expected = 0;
+    ENTER("delete", v->state, DELETE_LIST);
+    pages_begin(r, &v->pages, 0, &v->listing);
+    return GO_ON;
+}
+
+/* From here on the tag can only be ours to have deleted if the manifest is. */
+static enum regtag_event list_siblings(struct regtag *r, struct delete_verb *v)
+{
+    v->by_digest = v->change.refused = true;
+    v->change.lost = false;
+    v->change.attempts.failed = 0;
+    error_clear(&v->change.cause);
+    return list_tags(r, v);
+}
+
+static enum regtag_event settle_uncertain(struct regtag *r, struct delete_verb *v)
+{
+    struct error *problem = verb_problem(r);
+    const char *seen = resolve_describe(r, &v->resolve);
+    error_set(error_hint(problem, change_hint(r, &v->change)), REGTAG_E_UNCERTAIN,
+              "it is uncertain whether the tag is deleted: %s; a second look: %s", v->change.cause.text,
+              seen);
+    return settle(r, v, REGTAG_TAG_UNCERTAIN, problem);
+}
+
+/* The manifest must not be deleted (again): an earlier request may still be carried out. */
+static enum regtag_event keep_manifest(struct regtag *r, struct delete_verb *v,
+                                       const struct error *problem)
+{
+    r->result.name = v->tag;
+    return v->change.cause.status ? settle_uncertain(r, v) : settle(r, v, REGTAG_TAG_FAILED, problem);
+}
+
+/* Don't delete a manifest unless all its tags are known. */
+static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *v,
+                                          const struct error *problem)
+{
+    struct error whole;
+    error_clear(&whole);
+    error_set(error_hint(&whole, problem->hint), problem->status,
+              "nothing was deleted, since not all that goes with it can be told: %s", problem->text);
+    return keep_manifest(r, v, &whole);
 }
 
 static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
@@ -124,7 +183,12 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
         return settle(r, v, REGTAG_TAG_FAILED, problem);
     }
     if (r->config.dry_run)
-        return settle(r, v, REGTAG_TAG_DELETED, NULL);
+        return r->config.siblings && *v->change.previous ? list_siblings(r, v)
+                                                         : settle(r, v, REGTAG_TAG_DELETED, NULL);
+    if (v->by_digest && v->resolve.sight == SIGHT_UNKNOWN)
+        return siblings_unknown(r, v, &r->unknown);
+    if (v->by_digest && !v->checked)
+        return list_tags(r, v);
     if (v->change.requested)
         return request(r, v);
     v->change.attempts.failed = 0;
@@ -147,24 +211,29 @@ static enum regtag_event on_announced(struct regtag *r, struct delete_verb *v)
 
 /* ---- Siblings: the tags that point at the same manifest -------------------------------------- */
 
-/* Collect all tag names of the repository in the manifest buffer, which this verb does not need. */
-static enum regtag_event list_siblings(struct regtag *r, struct delete_verb *v)
-{
-    v->by_digest = true;
-    v->change.attempts.failed = 0;
-    r->manifest_size = 0;
-    v->listed = v->sibling = 0;
-    ENTER("delete", v->state, DELETE_LIST);
-    pages_begin(r, &v->pages, 0, &v->change.attempts);
-    return GO_ON;
-}
-
 /* Whether the problem is that the registry cannot delete a tag alone, and its siblings may go with it. */
 static bool may_list_siblings(const struct regtag *r, const struct delete_verb *v,
                               const struct error *problem)
 {
     return problem->hint == REGTAG_HINT_SIBLINGS && r->config.siblings && !v->by_digest &&
            *v->change.previous;
+}
+
+/* Whether it was reported as a sibling. */
+static bool was_reported(const struct regtag *r, struct delete_verb *v, const char *name)
+{
+    size_t at = v->expected;
+    for (size_t left = v->siblings_end; left;) {
+        const char *sibling = r->manifest + at;
+        size_t size = strlen(sibling) + 1;
+        at = at + size < v->siblings_end ? at + size : 0;
+        left -= size;
+        if (strcmp(sibling, name) == 0) {
+            v->expected = at;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool keep_name(struct regtag *r, const char *name)
@@ -176,18 +245,6 @@ static bool keep_name(struct regtag *r, const char *name)
     r->manifest_size += size;
     delete_of(r)->listed++;
     return true;
-}
-
-/* Don't delete a manifest unless all its tags are known. */
-static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *v,
-                                          const struct error *problem)
-{
-    struct error whole;
-    error_clear(&whole);
-    error_set(error_hint(&whole, problem->hint), problem->status,
-              "nothing was deleted, since not all that goes with it can be told: %s", problem->text);
-    r->result.name = v->tag;
-    return settle(r, v, REGTAG_TAG_FAILED, &whole);
 }
 
 /* Everything listed is looked up, except the tag itself. */
@@ -219,28 +276,62 @@ static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
 
 static void add_lookups(struct regtag *r, struct delete_verb *v)
 {
-    while (lookups_have_room(&v->lookups) && v->sibling < r->manifest_size) {
-        const char *name = r->manifest + v->sibling;
-        v->sibling += strlen(name) + 1;
+    while (lookups_have_room(&v->lookups) && v->next < r->manifest_size) {
+        const char *name = r->manifest + v->next;
+        v->next += strlen(name) + 1;
         if (strcmp(name, v->tag) != 0)
             lookups_add(r, &v->lookups, name, false);
     }
 }
 
+/* Its name goes where those were that have been looked up. */
+static enum regtag_event report_sibling(struct regtag *r, struct delete_verb *v, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    memcpy(r->manifest + v->siblings_end, name, size);
+    v->siblings_end += size;
+    return REGTAG_LISTED;
+}
+
 static enum regtag_event on_sibling(struct regtag *r, struct delete_verb *v, const struct lookup *k)
 {
+    struct error *problem = verb_problem(r);
     lookups_drop(&v->lookups);
     r->result.name = k->name;
     if (k->error.status) {
         lookups_cancel(r, &v->lookups);
         return siblings_unknown(r, v, &k->error);
     }
-    return resolve_found(&k->resolve, v->change.previous) ? REGTAG_LISTED : GO_ON;
+    if (!resolve_found(&k->resolve, v->change.previous))
+        return GO_ON;
+    if (!v->reported)
+        return report_sibling(r, v, k->name);
+    if (was_reported(r, v, k->name))
+        return GO_ON;
+    lookups_cancel(r, &v->lookups);
+    error_set(problem, REGTAG_E_GUARD, "nothing was deleted: the tag %s would go with it, too, by now",
+              k->name);
+    return keep_manifest(r, v, problem);
+}
+
+/* The first look may have taken its time: look again, and at the tag itself last. */
+static enum regtag_event on_siblings(struct regtag *r, struct delete_verb *v)
+{
+    r->result.name = v->tag;
+    if (r->config.dry_run)
+        return settle(r, v, REGTAG_TAG_DELETED, NULL);
+    if (!v->reported) {
+        v->reported = true;
+        return list_tags(r, v);
+    }
+    v->checked = true;
+    return resolve_again(r, v, 0);
 }
 
 static enum regtag_event step_siblings(struct regtag *r, struct delete_verb *v)
 {
-    REQUIRE(v->by_digest && *v->change.previous && v->sibling <= r->manifest_size);
+    REQUIRE(v->by_digest && *v->change.previous && v->siblings_end <= v->next &&
+            v->next <= r->manifest_size);
     const struct lookup *first = lookups_first(&v->lookups);
     if (first)
         return on_sibling(r, v, first);
@@ -248,9 +339,7 @@ static enum regtag_event step_siblings(struct regtag *r, struct delete_verb *v)
     lookups_step(r, &v->lookups);
     if (v->lookups.count)
         return lookups_first(&v->lookups) ? GO_ON : REGTAG_WAIT;
-    r->result.name = v->tag;
-    v->change.attempts.failed = 0;
-    return request(r, v);
+    return on_siblings(r, v);
 }
 
 /* ---- DELETE ---------------------------------------------------------------------------------- */
@@ -308,16 +397,6 @@ static enum regtag_event step_request(struct regtag *r, struct delete_verb *v)
 }
 
 /* ---- After ----------------------------------------------------------------------------------- */
-
-static enum regtag_event settle_uncertain(struct regtag *r, struct delete_verb *v)
-{
-    struct error *problem = verb_problem(r);
-    const char *seen = resolve_describe(r, &v->resolve);
-    error_set(error_hint(problem, change_hint(r, &v->change)), REGTAG_E_UNCERTAIN,
-              "it is uncertain whether the tag is deleted: %s; a second look: %s", v->change.cause.text,
-              seen);
-    return settle(r, v, REGTAG_TAG_UNCERTAIN, problem);
-}
 
 /* 404 to the DELETE of a tag that was seen: it may be gone since, or the registry deletes manifests only. */
 static enum regtag_event on_missing(struct regtag *r, struct delete_verb *v)

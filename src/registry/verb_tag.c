@@ -237,10 +237,13 @@ static bool are_tags(struct regtag *r, const char *const *names, size_t count)
         struct slice name = slice_of(names[i]);
         if (tag_valid(name))
             continue;
-        VERB_USAGE(r,
-                   "\"%.*s\" is not a tag: 1 to 128 of letters, digits, '_', '.' and '-', not starting "
-                   "with '.' or '-', without the repository",
-                   SLICE_ARG(slice_head(name, 400)));
+        bool reference = slice_find(name, '/') < name.size || slice_find(name, ':') < name.size;
+        VERB_USAGE(
+            r,
+            "\"%.*s\" is not a tag: %s1 to 128 of letters, digits, '_', '.' and '-', not starting "
+            "with '.' or '-'",
+            SLICE_ARG(slice_head(name, 400)),
+            reference ? "a new tag is named without its repository: " : "");
         return false;
     }
     return true;

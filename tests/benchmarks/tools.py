@@ -5,6 +5,7 @@ needs as many of them as there are names. Behind TLS, all of them find the autho
 SSL_CERT_FILE.
 """
 
+import glob
 import gzip
 import re
 import shutil
@@ -104,7 +105,7 @@ def skopeo(path):
 
 def busybox_wget(folder):
     """Only half of it: wget can fetch a manifest, but there is no PUT in it. None where it is not to be had."""
-    path = _unpacked("busybox-static", "bin/busybox")
+    path = _unpacked("busybox-static", "**/bin/busybox")
     if path is None:
         return None
 
@@ -147,8 +148,8 @@ def _unpacked(name, program, *suite):
         stdout=subprocess.PIPE,
         text=True,
     )
-    path = f"{done.stdout.strip()}/{program}"
-    return path if done.returncode == 0 and Path(path).exists() else None
+    found = glob.glob(f"{done.stdout.strip()}/{program}", recursive=True)
+    return found[0] if done.returncode == 0 and found else None
 
 
 def _starts(path, variables):

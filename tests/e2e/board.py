@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from fronts import unpacked
+from namespaces import own_namespaces
 
 HERE = Path(__file__).resolve().parent
 NOBODY = 65534
@@ -54,7 +55,7 @@ class Board:
         self.state.chmod(0o777)
         self.program = ["/regtag"]
         self._copy(program, "regtag")
-        self._copy(unpacked("busybox-static", "bin/busybox"), "bin/busybox")
+        self._copy(unpacked("busybox-static", "**/bin/busybox"), "bin/busybox")
         for name in APPLETS:
             (self.folder / "bin" / name).symlink_to("busybox")
         if prefix:
@@ -85,7 +86,7 @@ class Board:
         changed = ["chroot", *([f"--userspec=+{user}:+{user}", "--groups="] if user else [])]
         return [
             *["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"],
-            *["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])],
+            *own_namespaces("--mount"),
             *["sh", "-ec", SETUP, "sh", self.folder, self.state if writable else ""],
             *[*changed, self.folder, "/bin/sh", "-c", start, "sh"],
             *words,

@@ -1,8 +1,10 @@
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -37,7 +39,19 @@ def program_path():
     return Path(path).resolve()
 
 
+def settle():
+    """What differs by who starts the tests, and how. An ordinary user's PATH lacks what only root needs, as chroot; and
+    a folder for temporary files may have a name that no socket and no #! line can take.
+    """
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    if not re.fullmatch(r"[\w/.+-]{1,40}", os.environ.get("TMPDIR", "/tmp"), re.ASCII):
+        del os.environ["TMPDIR"]
+    tempfile.tempdir = None  # to be looked up again
+    os.umask(0o022)
+
+
 def pytest_configure():
+    settle()
     if not os.access(program_path(), os.X_OK):
         raise pytest.UsageError(f"no program to test at {program_path()}: run make first")
 

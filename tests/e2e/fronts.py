@@ -26,11 +26,11 @@ WEAK = "ALL:!DH:!aNULL:@SECLEVEL=0"  # what OpenSSL no longer does unless it is 
 
 
 def unpacked(package, pattern):
-    """A file of a Debian package that must not be installed."""
+    """A file of a Debian package that must not be installed. Since Debian 13, /bin/* is in usr: **/bin/*"""
     done = subprocess.run(
         [TOP / "third_party/unpack", package], stdout=subprocess.PIPE, check=True, text=True
     )
-    found = glob.glob(f"{done.stdout.strip()}/{pattern}")
+    found = glob.glob(f"{done.stdout.strip()}/{pattern}", recursive=True)
     assert found, f"no {pattern} in {package}"
     return found[0]
 

@@ -16,6 +16,8 @@ import sys
 import threading
 from pathlib import Path
 
+from namespaces import own_namespaces
+
 HERE = Path(__file__).resolve().parent
 TYPES = {1: "A", 28: "AAAA"}
 FAMILIES = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
@@ -54,7 +56,7 @@ class Network:
 
 def alone():
     """What runs a command in a network namespace of its own."""
-    return ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    return own_namespaces("--net")
 
 
 def why_not():

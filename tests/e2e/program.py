@@ -4,12 +4,24 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 COLUMNS = 4
-PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+FOR_TESTS = "REGTAG_TRANSITIONS"
+NOT_OURS = {
+    "DOCKER_AUTH_CONFIG",
+    "DOCKER_CONFIG",
+    "REGISTRY_AUTH_FILE",
+    "REQUEST_METHOD",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+}
+NO_HOME = "/nonexistent"
 VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest"}
 PRINTABLE = set(range(0x20, 0x7F))
 
@@ -52,6 +64,23 @@ class Result:
         for word in words:
             assert word.lower() in lines[0].lower(), (word, lines[0])
         return lines[0]
+
+
+@contextmanager
+def full_pipe():
+    """Both ends of a pipe that takes nothing more until somebody reads it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 65536)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    try:
+        yield reader, writer
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def _lines(text):
@@ -99,7 +128,20 @@ class Program:
         return Result(process.returncode, out or b"", err)
 
 
+def is_ours(name):
+    """Whether whoever runs the tests may pass this variable on to the program."""
+    foreign = name in NOT_OURS or name.lower().endswith("_proxy") or name.startswith("REGTAG_")
+    return name == FOR_TESTS or not foreign
+
+
 def environment(more):
-    """That of the tests, without a proxy that somebody's machine may have."""
-    kept = {key: value for key, value in os.environ.items() if key.lower() not in PROXIES}
-    return {**kept, **more}
+    """That of the tests, without what the program reads of it: somebody's proxies, credentials and certificates."""
+    kept = {name: value for name, value in os.environ.items() if is_ours(name)}
+    return {**kept, "HOME": NO_HOME, **more}
+
+
+def usual_signals():
+    """In a new process. Under nohup and in the background of a shell some are ignored."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])

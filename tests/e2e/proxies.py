@@ -215,7 +215,9 @@ class Squid(_Server):
         self._folder.chmod(0o755)
         for name in ("bin", "errors", "log"):
             (self._folder / name).mkdir()
-        for one in _squids_files():
+        squid, *others = _squids_files()
+        shutil.copy(squid, self._folder / "bin/squid")
+        for one in others:
             shutil.copy(one, self._folder / "bin")
         (self._folder / "hosts").write_text("".join(f"{LOOPBACK} {one}\n" for one in self.NAMES))
         (self._folder / "passwords").write_text(self._password)
@@ -284,7 +286,7 @@ class Squid(_Server):
 
 
 def _squids_files():
-    squid = unpacked("squid", "usr/sbin/squid")
+    squid = unpacked("squid", "usr/sbin/squid*")  # since Debian 13 squid-gnutls
     helpers = ["basic_ncsa_auth", "unlinkd", "log_file_daemon"]
     helpers = [unpacked("squid", f"usr/lib/squid/{name}") for name in helpers]
     mime = unpacked("squid-common", "usr/share/squid/mime.conf")

@@ -22,7 +22,7 @@ SECOND = compact(oci_manifest(annotations={"which": "second"}))
 def board(regtag, tmp_path_factory):
     """A folder with all the programs that there are."""
     folder = tmp_path_factory.mktemp("board")
-    busybox = unpacked("busybox-static", "bin/busybox")
+    busybox = unpacked("busybox-static", "**/bin/busybox")
     subprocess.run([busybox, "--install", "-s", folder], check=True)
     (folder / "regtag").symlink_to(regtag.path)
     return folder

@@ -34,7 +34,7 @@ def board(regtag, tmp_path):
     one = Board(regtag, PROGRAM, tmp_path)
     alive = one.shell("echo alive")
     if alive.out != b"alive\n":
-        pytest.skip(f"no root file system of one's own here: {alive.err.decode(errors='replace')}")
+        pytest.skip(f"no root file system of one's own here: {alive.err.decode(errors='replace').strip()}")
     return one
 
 

@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -486,14 +487,20 @@ def test_a_registry_that_repeats_a_key_of_several_lines(
     assert b"***" in result.err + result.out
 
 
-@pytest.mark.parametrize("options", [[], ["-v"]], ids=["plain", "verbose"])
-@pytest.mark.parametrize("kind", ["password", "identity"])
+@pytest.mark.parametrize("options", [[], ["-v"], ["--json"]], ids=["plain", "verbose", "json"])
+@pytest.mark.parametrize("kind", ["password", "identity", "encoded", "encoded_in_small_letters"])
 def test_a_token_server_that_repeats_what_it_is_told(
     canary, account, serve, shelf, tokens, password, kind, options
 ):
+    """Identity tokens come in a form, percent-encoded."""
+    identity = f"1//{password}+=" if kind.startswith("encoded") else password
+
     def repeat(request):
         named = user_and_password(request.value("Authorization"))
-        said = f"{named} {request.value('Authorization')} {request.body.decode()}"
+        form = request.body.decode()
+        if kind == "encoded_in_small_letters":
+            form = re.sub("%..", lambda found: found[0].lower(), form)
+        said = f"{named} {request.value('Authorization')} {form}"
         return errors(401, "UNAUTHORIZED", said, f"X-Said: {said}")
 
     tokens.instead = repeat
@@ -501,14 +508,108 @@ def test_a_token_server_that_repeats_what_it_is_told(
     server = serve(token_gate(shelf, tokens, auth))
     canary.give(password, auth)
     known = auths(server.host, USER, password)
-    if kind == "identity":
-        known = {"auths": {server.host: {"identitytoken": password}}}
+    if kind != "password":
+        known = {"auths": {server.host: {"identitytoken": identity}}}
     account.docker_config(known)
 
     result = canary.run("tag", *options, f"{server.host}/repo:old", "new", servers=[server, auth])
 
     assert result.status == 4, result
     assert auth.requests
+    if kind.startswith("encoded"):
+        shown = re.findall(r"refresh_token=([^\s)]+)", (result.out + result.err).decode())
+        assert shown and all(set(one) <= set("*\"}") for one in shown), shown
+
+
+@pytest.mark.parametrize("where", ["location", "realm"])
+def test_a_registry_that_has_what_it_is_told_sent_elsewhere(
+    canary, account, serve, tokens, password, where
+):
+    """Which is its own doing; but nobody is shown it."""
+    tokens.accounts[USER] = password
+    known = canary.secret("token")
+
+    def lead_away(request):
+        url = f"http://{elsewhere.host}/{bearer(request.value('Authorization'))}/x?say=it"
+        if where == "location":
+            return answer(302, b"", f"Location: {url}")
+        return errors(401, "UNAUTHORIZED", "no", f"WWW-Authenticate: {bearer_challenge(url)}")
+
+    elsewhere = serve(lambda request: answer(404))
+    server = serve(lead_away)
+    result = canary.run(
+        *["digest", "-v", f"{server.host}/repo:old"], env={"REGTAG_TOKEN": known}
+    )
+
+    assert result.status in (3, 4), result
+    assert bool(elsewhere.requests) == (where == "location")
+
+
+def test_the_proxy_of_a_redirection_that_repeats_the_password(canary, account, serve, guarded_proxy):
+    """The registry itself, on this machine, has none."""
+    guarded_proxy.instead = lambda request: answer(
+        407,
+        f"no {request.value('Proxy-Authorization')} {guarded_proxy.secret}".encode(),
+        "Content-Type: text/plain",
+        f"X-Said: {request.value('Proxy-Authorization')}",
+    )
+    server = serve(lambda request: answer(302, b"", "Location: http://storage.test/x"))
+
+    result = canary.run(
+        *["tag", "-v", f"{server.host}/repo:old", "new"],
+        servers=[server, guarded_proxy],
+        env={"http_proxy": guarded_proxy.url},
+    )
+
+    assert result.status == 4, result
+    assert guarded_proxy.requests and b"***" in result.err
+
+
+def test_a_signed_url(regtag, serve, shelf):
+    """Whoever has it may read the blob: it is as good as a password. One of the registry's own is not signed."""
+    made = secret("signature")
+
+    def lead(request):
+        if request.path.endswith("/old"):
+            return answer(307, b"", f"Location: /v2/repo/manifests/new?plain={request.method}")
+        return answer(307, b"", f"Location: http://{storage.host}/first?X-Signature={made}")
+
+    def lead_on(request):
+        if request.path == "/first":
+            return answer(307, b"", f"Location: second?X-Signature={made}")
+        return shelf(replace(request, target="/v2/repo/manifests/old"))
+
+    storage, server = serve(lead_on), serve(lead)
+
+    result = regtag("digest", "-v", f"{server.host}/repo:old")
+
+    assert result.status == 0, result
+    assert made in storage.requests[-1].target
+    said = result.err.decode()
+    assert made not in said
+    assert said.count("?plain=HEAD") == 2
+    assert f"http://{storage.host}/first?***\n" in said and "Location: second?***\n" in said
+    assert "> HEAD /first?***\n" in said and "> HEAD /second?***\n" in said
+
+
+def test_a_helper_that_shows_what_it_answers(canary, account, serve, shelf, password):
+    """Nor may what it says do anything to a terminal."""
+    server = serve(password_gate(shelf, USER, password))
+    canary.give(password, server)
+    account.helper(
+        "test",
+        f"""
+        printf '\\033[31mfound: %s\\n' '{password}' >&2
+        printf '%s' '{USER}:{password}' | base64 -w 0 >&2
+        {answering(USER, password)} | tee /dev/stderr""",
+    )
+    account.docker_config({"credHelpers": {server.host: "test"}})
+
+    result = canary.run(*tag(server), servers=[server])
+
+    assert result.status == 0, result
+    assert b"docker-credential-test: \\x1b[31mfound: ***" in result.err
+    assert b"\x1b" not in result.err
 
 
 @pytest.mark.parametrize(

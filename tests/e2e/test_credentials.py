@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -748,6 +749,51 @@ def test_a_helper_that_ignores_signals_is_ended_too(helped, account):
 
     assert result.status == 16, result
     assert is_gone(int((account.work / "pid").read_text()))
+
+
+def test_a_helper_that_has_left_its_process_group_is_ended_too(helped, account):
+    code = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); time.sleep(1000)"
+    script = f"echo $$ >{account.work}/pid; exec {sys.executable} -c '{code}'"
+
+    result = helped(script, "--timeout", "1", limit=30)
+
+    assert result.status == 16, result
+    assert is_gone(int((account.work / "pid").read_text()))
+
+
+def test_a_session_of_its_own_that_a_helper_leaves_behind_does_not_hold_up(helped, account, password):
+    """It has all that the helper had open."""
+    script = f"""
+        setsid sh -c 'echo $$ >{account.work}/pid; exec sleep 1000' &
+        while [ ! -s {account.work}/pid ]; do sleep 0.01; done
+        {answering(USER, password)}"""
+    try:
+        result = helped(script, "-v", limit=30)
+    finally:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(int((account.work / "pid").read_text()), signal.SIGKILL)
+
+    assert result.status == 0, result
+
+
+@pytest.mark.parametrize("fault", ["retval=1", "error=EIO"], ids=["short", "failed"])
+def test_a_helper_that_cannot_be_asked_is_not_run_and_nobody_is_killed(
+    strace, account, server, monkeypatch, fault
+):
+    """The first write is that of the host to its standard input."""
+    account.helper("test", f"touch {account.work}/ran")
+    config = account.docker_config({"credHelpers": {server.host: "test"}})
+    monkeypatch.setenv("PATH", account.env["PATH"])
+    options = ["-f", "-e", "trace=write,kill", "-e", f"inject=write:{fault}:when=1"]
+
+    result, trace = strace(options, ["digest", "--authfile", config, f"{server.host}/repo:old"])
+
+    assert result.status == 16, result
+    assert "docker-credential-test" in result.err.decode()
+    assert "Input/output error" in result.err.decode()
+    assert f'"{server.host}"' in trace.splitlines()[0]
+    assert "kill(" not in trace
+    assert not (account.work / "ran").exists()
 
 
 def test_what_a_helper_leaves_behind_does_not_hold_up(helped, account, password):

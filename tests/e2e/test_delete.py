@@ -38,6 +38,12 @@ def only_by_digest(shelf, refusal):
 
 
 DIGEST_INVALID = errors(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+
+
+def told_to_go(result):
+    return [line for line in result.err.decode().splitlines() if " go with it" in line or " goes with it" in line]
+
+
 NOT_BY_TAG = {
     "400_digest_invalid": DIGEST_INVALID,
     "400_unsupported": errors(400, "UNSUPPORTED", "not by tag"),
@@ -462,7 +468,7 @@ def test_a_registry_that_cannot_delete_a_tag_alone_is_told(regtag, serve, siblin
     result = regtag("delete", f"{server.host}/repo:old")
 
     assert result.status == 13, result
-    result.complaint(f"{server.host}/repo:old", "--with-siblings")
+    result.complaint(f"{server.host}/repo:old", '"regtag delete --with-siblings --dry-run" lists')
     assert result.rows == [(f"{server.host}/repo:old", "-", "failed", image)]
     assert siblings.tags("repo") == ["old", "second", "third", "stranger"]
     assert methods(server).count("DELETE") == 1
@@ -478,8 +484,9 @@ def test_with_siblings_the_manifest_is_deleted(regtag, serve, siblings, image, w
 
     assert result.status == 0, result
     assert result.rows == [(f"{where}:old", "-", "deleted", image)]
-    said = result.err.decode()
-    assert "second" in said and "third" in said and "stranger" not in said
+    assert result.err.decode().splitlines() == [
+        f"regtag: {where}:{name} goes with it" for name in ("second", "third")
+    ]
     assert siblings.tags("repo") == ["stranger"]
     assert f"DELETE /v2/repo/manifests/{image}" in server.request_lines
 
@@ -532,8 +539,173 @@ def test_a_dry_run_with_siblings_deletes_nothing(regtag, serve, siblings):
     result = regtag("delete", "--dry-run", "--with-siblings", f"{server.host}/repo:old")
 
     assert result.status == 0, result
+    assert [row[2] for row in result.rows] == ["deleted"]
+    assert told_to_go(result) == [
+        f"regtag: {server.host}/repo:{name} would go with it if the registry cannot delete a tag alone"
+        for name in ("second", "third")
+    ]
     assert "DELETE" not in methods(server)
     assert siblings.tags("repo") == ["old", "second", "third", "stranger"]
+
+
+def test_a_dry_run_without_siblings_lists_none(regtag, serve, siblings):
+    server = serve(siblings)
+
+    result = regtag("delete", "--dry-run", f"{server.host}/repo:old")
+
+    assert told_to_go(result) == []
+    assert not any("/tags/list" in line for line in server.request_lines)
+
+
+# ---- Siblings that change between the look that is reported and the deletion
+
+
+class Meanwhile:
+    """A registry that deletes manifests only, where somebody else acts before the second list of tags."""
+
+    def __init__(self, shelf, act):
+        self.shelf, self.act = shelf, act
+        self.lists = 0
+        shelf.instead["DELETE"] = only_by_digest(shelf, DIGEST_INVALID)
+
+    def __call__(self, request):
+        if request.path.endswith("/tags/list"):
+            self.lists += 1
+            if self.lists == 2:
+                self.act(self.shelf)
+        return self.shelf(request)
+
+
+def deletions(server):
+    return [line for line in server.request_lines if line.startswith("DELETE")]
+
+
+def point(name, document):
+    return lambda shelf: shelf.put("repo", name, OCI_MANIFEST, document)
+
+
+@pytest.mark.parametrize("name", ["late", "stranger"], ids=["created", "moved"])
+@pytest.mark.parametrize("options", [[], ["-q"]], ids=["", "quiet"])
+def test_nothing_is_deleted_if_more_would_go_than_was_listed(
+    regtag, serve, siblings, document, image, name, options
+):
+    server = serve(Meanwhile(siblings, point(name, document)))
+    where = f"{server.host}/repo"
+
+    result = regtag("delete", "--with-siblings", *options, f"{where}:old")
+
+    assert result.status == 12, result
+    assert result.rows == [(f"{where}:old", "-", "failed", image)]
+    listed = [] if options else [f"regtag: {where}:{one} goes with it" for one in ("second", "third")]
+    assert told_to_go(result)[:-1] == listed
+    assert f"nothing was deleted: the tag {name} would go with it, too" in result.err.decode()
+    assert deletions(server) == ["DELETE /v2/repo/manifests/old"]
+    assert {"old", "second", "third", name} <= set(siblings.tags("repo"))
+
+
+def test_fewer_than_were_listed_are_deleted(regtag, serve, siblings, other_document):
+    server = serve(Meanwhile(siblings, point("third", other_document)))
+
+    result = regtag("delete", "--with-siblings", f"{server.host}/repo:old")
+
+    assert result.status == 0, result
+    assert siblings.tags("repo") == ["third", "stranger"]
+
+
+def test_siblings_may_be_listed_in_another_order(regtag, serve, siblings):
+    def turn(shelf):
+        shelf.manifests = dict(reversed(shelf.manifests.items()))
+
+    server = serve(Meanwhile(siblings, turn))
+
+    result = regtag("delete", "--with-siblings", f"{server.host}/repo:old")
+
+    assert result.status == 0, result
+    assert siblings.tags("repo") == ["stranger"]
+
+
+@pytest.mark.parametrize("missing", [False, True], ids=["moved", "gone"])
+def test_a_tag_that_is_elsewhere_by_then_leaves_its_siblings_alone(
+    regtag, serve, siblings, other_document, missing
+):
+    def act(shelf):
+        shelf.remove("repo", "old") if missing else shelf.put("repo", "old", OCI_MANIFEST, other_document)
+
+    server = serve(Meanwhile(siblings, act))
+
+    result = regtag("delete", "--with-siblings", f"{server.host}/repo:old")
+
+    assert result.status == (3 if missing else 12), result
+    assert deletions(server) == ["DELETE /v2/repo/manifests/old"]
+    assert {"second", "third"} <= set(siblings.tags("repo"))
+
+
+def test_a_tag_that_cannot_be_seen_by_then_leaves_its_siblings_alone(regtag, serve, siblings):
+    server = serve(Meanwhile(siblings, lambda shelf: shelf.hide("old", errors(403, "DENIED"))))
+
+    result = regtag("delete", "--with-siblings", f"{server.host}/repo:old")
+
+    assert result.status == 4, result
+    assert "nothing was deleted" in result.complaints[-1]
+    assert deletions(server) == ["DELETE /v2/repo/manifests/old"]
+    assert {"second", "third"} <= set(siblings.tags("repo"))
+
+
+def test_siblings_are_looked_up_again_before_a_retry(regtag, serve, siblings, document):
+    """The first DELETE of the manifest is lost, and may yet be carried out: that is uncertain."""
+
+    def delete(request):
+        if request.path.endswith("/old"):
+            return DIGEST_INVALID
+        siblings.put("repo", "late", OCI_MANIFEST, document)
+        return [CLOSE]
+
+    siblings.instead["DELETE"] = delete
+    server = serve(siblings)
+
+    result = regtag("delete", "--with-siblings", f"{server.host}/repo:old", retries=2)
+
+    assert result.status == 18, result
+    assert [row[2] for row in result.rows] == ["uncertain"]
+    assert len(deletions(server)) == 2
+    assert "late" in siblings.tags("repo")
+
+
+# ---- Undo
+
+
+@pytest.fixture
+def created(regtag, serve, shelf, tmp_path):
+    """A tag was added to an image, on a registry that cannot delete a tag alone."""
+    shelf.instead["DELETE"] = only_by_digest(shelf, DIGEST_INVALID)
+    server = serve(shelf)
+    assert regtag("tag", "--journal", tmp_path / "j", f"{server.host}/repo:old", "new").status == 0
+    return server
+
+
+@pytest.mark.parametrize("refusal", [*NOT_BY_TAG, "404"])
+def test_undo_does_not_recommend_to_delete_the_image(regtag, created, shelf, tmp_path, refusal):
+    shelf.instead["DELETE"] = only_by_digest(shelf, NOT_BY_TAG.get(refusal, MISSING))
+
+    result = regtag("undo", tmp_path / "j")
+
+    assert result.status == 13, result
+    told = result.complaint(
+        f"{created.host}/repo:new", "the tag stays, because", "would delete its other tags, too"
+    )
+    assert "--with-siblings" not in told
+    assert [row[2] for row in result.rows] == ["failed"]
+    assert shelf.tags("repo") == ["old", "new"]
+
+
+def test_undo_says_the_same_in_json(regtag, created, tmp_path):
+    [told] = regtag("undo", "--json", tmp_path / "j").objects
+
+    assert told["status"] == 13
+    assert "the tag stays" in told["error"] and "--with-siblings" not in told["error"]
+
+
+# ---- Siblings on many pages
 
 
 def test_siblings_on_many_pages_are_all_told(regtag, serve, shelf, document, other_document):

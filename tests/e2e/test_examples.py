@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import OTHER_DOCUMENT, TOP
+from fronts import unpacked
 from watcher import NEW, OLD, Watcher, point, until
 
 pytest_plugins = ["watch_fixtures"]
@@ -21,11 +22,7 @@ APPLETS = ["sh", "cat", "echo", "mkdir", "mv", "sync"]
 @pytest.fixture(scope="module")
 def busybox():
     """Debian's, unpacked where it is not installed."""
-    if shutil.which("busybox"):
-        return shutil.which("busybox")
-    unpack = [TOP / "third_party/unpack", "busybox-static"]
-    folder = subprocess.run(unpack, stdout=subprocess.PIPE, check=True, text=True).stdout
-    return str(Path(folder.strip()) / "bin/busybox")
+    return shutil.which("busybox") or unpacked("busybox-static", "**/bin/busybox")
 
 
 class Board:

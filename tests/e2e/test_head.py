@@ -369,7 +369,7 @@ def test_siblings_that_head_denies_are_told(
 
     assert result.status == 0, result
     assert [row[2] for row in result.rows] == ["deleted"]
-    assert f"{server.host}/repo:twin would go with it" in result.err.decode()
+    assert f"{server.host}/repo:twin goes with it" in result.err.decode()
     assert "repo:old" not in result.err.decode()
     assert shelf.tags("repo") == ["old"]
     assert shelf.document("repo", "old") == document

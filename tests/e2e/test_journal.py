@@ -1,11 +1,13 @@
 """--journal and undo: what was moved is written down before and after, and can be moved back."""
 
+import fcntl
 import os
 import re
 import resource
 import signal
 import subprocess
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 from fake import CLOSE, answer, errors
@@ -354,6 +356,25 @@ def test_a_line_that_cannot_be_written_stops_the_move(
         assert (at(shelf), at(shelf, "fresh")) == (old, None)
 
 
+UNSUPPORTED = ["EINVAL", "EOPNOTSUPP", "ENOSYS", "EBADF"]
+
+
+@pytest.mark.parametrize("error", [*UNSUPPORTED, "EIO", "ENOSPC", "EDQUOT"])
+def test_a_new_journal_in_a_folder_that_cannot_be_synced(strace, server, journal, error):
+    args = ["tag", "--journal", journal.path, f"{server.host}/repo:old", "new"]
+
+    result, trace = strace(["-y", "-e", "trace=fsync", "-e", f"inject=fsync:error={error}:when=1"], args)
+
+    assert f"<{journal.path.parent}>) = -1 {error} " in trace
+    if error in UNSUPPORTED:
+        assert (result.status, result.err) == (0, b""), result
+        assert journal.outcomes == ["moving", "moved"]
+    else:
+        assert result.status == 1, result
+        result.complaint("journal", str(journal.path), "nothing was done")
+        assert server.requests == []
+
+
 @pytest.mark.parametrize("room", range(0, 600, 37))
 def test_a_full_disk_tears_no_line_but_the_last(regtag, undo, server, shelf, journal, old, new, room):
     def limit():
@@ -573,25 +594,116 @@ def test_undo_reaches_each_registry(regtag, undo, serve, shelf, server, journal,
     assert at(shelf) == old
 
 
+HOWS = ["option", "environment", "token"]
+
+
+@pytest.fixture
+def login(tmp_path):
+    """login(how): options and environment of credentials that are for any registry."""
+
+    def given(how):
+        if how == "environment":
+            return [], {"REGTAG_USER": "me", "REGTAG_PASSWORD": "secret"}
+        if how == "token":
+            return [], {"REGTAG_TOKEN": "secret"}
+        file = tmp_path / "password"
+        file.write_text("secret")
+        file.chmod(0o600)
+        return ["--user", "me", "--password-file", file], {}
+
+    return given
+
+
 @pytest.mark.parametrize("verb", ["undo", "delete"])
-@pytest.mark.parametrize("how", ["option", "environment"])
+@pytest.mark.parametrize("how", HOWS)
 def test_a_password_is_not_sent_to_two_registries(
-    regtag, serve, shelf, server, journal, tmp_path, verb, how
+    regtag, serve, shelf, server, journal, login, verb, how
 ):
     second = serve(shelf)
     images = [f"{one.host}/repo:new" for one in (server, second)]
     for image in images:
         journal.add(image, digest_of(b"a"), digest_of(b"b"), "moved")
-    (tmp_path / "password").write_text("secret")
-    (tmp_path / "password").chmod(0o600)
-    options = ["--user", "me", "--password-file", tmp_path / "password"] if how == "option" else []
-    env = {"REGTAG_USER": "me", "REGTAG_PASSWORD": "secret"} if how != "option" else {}
+    options, env = login(how)
+    if verb == "undo":
+        options += ["--registry", second.host]
 
     result = regtag(verb, *(images if verb == "delete" else [journal.path]), *options, env=env)
 
     assert (result.status, result.out) == (2, b"")
     result.complaint(server.host, second.host, "two registries")
     assert server.requests + second.requests == []
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--last", "1"]], ids=" ".join)
+@pytest.mark.parametrize("how", HOWS)
+def test_a_password_goes_to_no_host_that_only_the_journal_names(
+    regtag, server, journal, login, how, more
+):
+    journal.add(f"{server.host}/repo:new", digest_of(b"a"), digest_of(b"b"), "moved")
+    options, env = login(how)
+
+    result = regtag("undo", journal.path, *options, *more, env=env)
+
+    assert (result.status, result.out) == (2, b"")
+    result.complaint("--registry HOST[:PORT]", "nothing was done")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_password_goes_to_the_registry_that_was_named(
+    regtag, tag, server, shelf, journal, login, old, how
+):
+    tag("old", "new")
+    journal.path.write_text(journal.path.read_text().replace("127.0.0.1:", "LocalHost:"))
+    options, env = login(how)
+
+    result = regtag(
+        "undo", "--registry", f"localhost:{server.port}", journal.path, *options, env=env
+    )
+
+    assert [row[2] for row in result.rows] == ["moved"], result
+    assert at(shelf) == old
+
+
+def test_without_a_password_a_registry_may_be_named_as_well(tag, undo, server, shelf, journal, old):
+    tag("old", "new")
+    server.requests.clear()
+
+    assert undo("--registry", "example.com").status == 2
+    assert server.requests == []
+    assert undo("--registry", server.host).status == 0
+    assert at(shelf) == old
+
+
+def test_the_last_moves_alone_may_be_at_the_registry(regtag, undo, serve, shelf, journal, tag, server):
+    second = serve(shelf)
+    tag("old", "new")
+    regtag("tag", "--journal", journal.path, f"{second.host}/repo:third", "new")
+
+    assert undo("--registry", second.host, "--last", "1").status == 0
+    assert undo("--registry", second.host).status == 2
+
+
+@pytest.mark.parametrize(
+    "name", [" ", "host", "a.b/c", "http://a.b", "a.b:", "a.b:x", "me@a.b", "a.b " * 99, "a.b@c:5"]
+)
+def test_what_no_reference_begins_with_is_no_registry(undo, server, journal, name):
+    journal.add(f"{server.host}/repo:new", digest_of(b"a"), digest_of(b"b"), "moved")
+
+    result = undo("--registry", name)
+
+    assert result.status == 2
+    result.complaint("--registry", "HOST[:PORT]")
+
+
+def test_docker_hub_is_named_as_in_a_reference(undo, journal):
+    """Nothing is sent: where the tags were is not known."""
+    journal.add("busybox:new", "-", digest_of(b"b"), "set")
+    journal.add("index.docker.io/me/repo:new", "-", digest_of(b"b"), "set")
+
+    for name in ("docker.io", "index.docker.io"):
+        result = undo("--registry", name)
+        assert (result.status, len(result.rows)) == (3, 2), result
 
 
 def test_a_password_on_standard_input_serves_all_images(regtag, tag, server, journal, tmp_path):
@@ -602,7 +714,7 @@ def test_a_password_on_standard_input_serves_all_images(regtag, tag, server, jou
     with open(tmp_path / "password") as given:
         deleted = regtag("delete", f"{server.host}/repo:a", f"{server.host}/repo:b", *login, stdin=given)
     with open(tmp_path / "password") as given:
-        undone = regtag("undo", journal.path, *login, stdin=given)
+        undone = regtag("undo", journal.path, "--registry", server.host, *login, stdin=given)
 
     assert [row[2] for row in deleted.rows] == ["deleted", "deleted"]
     assert [row[2] for row in undone.rows] == ["deleted", "unchanged", "unchanged"]
@@ -658,8 +770,9 @@ def test_a_guard_for_no_image_at_hand_is_refused(regtag, server, old):
 def test_undo_needs_a_journal(undo, regtag, journal):
     undo().complaint(str(journal.path), "no such file")
     assert undo().status == 1
-    for path in ("/dev/full", "/", ""):
+    for path in ("/dev/full", "/"):
         assert regtag("undo", path).status == 1
+    assert regtag("undo", "").status == 2
     assert not journal.path.exists()
 
 
@@ -702,7 +815,7 @@ def test_a_journal_is_read_wherever_it_was_torn(tag, undo, server, shelf, journa
         journal.path.unlink()
 
 
-@pytest.mark.parametrize("size", [1, 500, 5000])
+@pytest.mark.parametrize("size", [1, 500, 5000, 5_000_000])
 def test_blocks_that_a_disk_never_wrote_are_passed_over(tag, undo, shelf, journal, old, size):
     tag("old", "new")
     with open(journal.path, "ab") as file:
@@ -713,6 +826,189 @@ def test_blocks_that_a_disk_never_wrote_are_passed_over(tag, undo, shelf, journa
 
     assert (result.status, len(result.rows)) == (0, 2)
     result.complaint("line 3 ", "torn off")
+    assert at(shelf) == old
+
+
+def test_torn_lines_are_told_together(tag, undo, journal):
+    tag("old", "new")
+    with open(journal.path, "a") as file:
+        file.write("2026\n2026\n")
+    tag("third", "new")
+    with open(journal.path, "a") as file:
+        file.write("2026-11-23T12:31:28Z\t")
+
+    undo("--dry-run", "--last", "1").complaints[0].index(": 3 lines were torn off")
+    assert "the first is line 3" in undo("--dry-run").complaints[0]
+    assert undo("-q").err == b""
+
+
+def test_what_is_foreign_is_foreign_behind_a_hole_as_well(tag, undo, server, journal):
+    tag("old", "new")
+    server.requests.clear()
+    for size in (1023, 1024, 5000, 40_000):
+        whole = journal.path.read_bytes()
+        journal.path.write_bytes(whole + b"2026\0\0\0\n" + b"x" * size + b"\n")
+
+        result = undo()
+
+        assert (result.status, result.out) == (2, b""), size
+        result.complaint("line 4 ")
+        journal.path.write_bytes(whole)
+    assert server.requests == []
+
+
+def reads(trace):
+    """How many bytes of the journal were read."""
+    lines = [line for line in trace.splitlines() if "moves>" in line and "pread64(" in line]
+    return sum(int(line.rpartition("= ")[2]) for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["torn", "marks"])
+def test_a_journal_is_read_twice_however_many_lines_are_odd(
+    strace, tag, server, shelf, journal, old, kind
+):
+    tag("old", "new")
+    with open(journal.path, "a") as file:
+        mark = f"2026-11-23T12:31:28Z\t{server.host}/repo:%d\t{old}\t{old}\tundo:moved\n"
+        for number in range(2000 if kind == "marks" else 20_000):
+            file.write(mark % number if kind == "marks" else "2026\n")
+    size = journal.path.stat().st_size
+
+    result, trace = strace(["-y", "-e", "trace=pread64"], ["undo", journal.path])
+
+    assert result.status == 0, result
+    assert at(shelf) == old
+    assert size <= reads(trace) <= 2 * size + 10, (size, reads(trace))
+
+
+def test_a_sparse_file_is_no_journal(undo, journal):
+    journal.path.touch()
+    os.truncate(journal.path, 100 << 30)
+
+    assert undo().status == 1
+    undo("--dry-run").complaint(str(journal.path), "256 MiB", "nothing was done")
+
+
+def test_a_journal_that_is_rewritten_meanwhile_is_not_used_any_further(
+    tag, undo, server, shelf, journal, new
+):
+    """The line that is not read again yet is one that would take back something else."""
+    tag("old", "new")
+    with open(journal.path, "a") as file:
+        file.write("2026\n" * 4000)  # the next block
+    tag("old", "fresh")
+    forged = journal.path.read_text().replace("repo:new\t", "repo:old\t")
+    usual = shelf.instead["DELETE"]
+
+    def rewrite(request):
+        with open(journal.path, "r+") as file:
+            file.write(forged)
+        return usual(request)
+
+    shelf.instead["DELETE"] = rewrite
+    result = undo("-q")
+
+    assert result.status == 1
+    assert [(row[0].rpartition(":")[2], row[2]) for row in result.rows] == [("fresh", "deleted")]
+    result.complaint(str(journal.path), "changed it meanwhile", "1 of 2 moves were left alone")
+    assert (at(shelf), at(shelf, "old"), at(shelf, "fresh")) == (new, new, None)
+
+
+@pytest.mark.parametrize("mode, told", [(0o600, False), (0o644, False), (0o664, True), (0o646, True)])
+def test_a_journal_that_others_can_write_to_is_warned_of(tag, undo, journal, mode, told):
+    tag("old", "new")
+    journal.path.chmod(mode)
+
+    warnings = [line for line in undo("--dry-run").complaints if "others can write to it" in line]
+    assert [str(journal.path) in line for line in warnings] == [True] * told
+    assert undo("-q").err == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_journal_that_belongs_to_somebody_else_is_warned_of(tag, undo, journal):
+    tag("old", "new")
+    os.chown(journal.path, 12345, -1)
+
+    undo().complaint(str(journal.path), "others can write to it")
+
+
+# ---- Several at once
+
+
+def test_several_undos_at_once_wait_for_each_other(regtag, tag, delete, server, shelf, journal, old):
+    tag("old", "new", "one", "two")
+    delete("third")
+    third = digest_of(THIRD)
+    server.requests.clear()
+
+    started = [
+        subprocess.Popen(
+            [regtag.path, "undo", journal.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(6)
+    ]
+    ended = [(*process.communicate(timeout=60), process.returncode) for process in started]
+
+    assert [status for _, _, status in ended] == [0] * 6, ended
+    assert sorted(len(out.splitlines()) for out, _, _ in ended) == [0] * 5 + [4]
+    assert [at(shelf, name) for name in ("new", "one", "two", "third")] == [old, None, None, third]
+    assert len([request for request in server.requests if request.method == "DELETE"]) == 2
+    assert len(server.uploads) == 2
+
+
+@pytest.fixture
+def hold():
+    """hold(file): locks it as another undo would, or another dry run."""
+    with ExitStack() as stack:
+
+        def lock(path, kind=fcntl.LOCK_EX):
+            file = stack.enter_context(open(path, "r+b"))
+            fcntl.lockf(file, kind)
+            return file
+
+        yield lock
+
+
+def test_an_undo_that_does_not_end_is_waited_for_until_the_deadline(tag, undo, server, journal, hold):
+    tag("old", "new")
+    hold(journal.path)
+    server.requests.clear()
+
+    result = undo("-q", "--timeout", "1")
+
+    assert (result.status, result.out) == (1, b"")
+    result.complaint(str(journal.path), "another undo", "--timeout", "nothing was done")
+    assert server.requests == []
+
+
+def test_dry_runs_wait_only_for_undos(tag, undo, journal, hold):
+    tag("old", "new")
+    hold(journal.path, fcntl.LOCK_SH)
+
+    assert undo("--dry-run").status == 0
+    assert undo("-q", "--timeout", "1").status == 1
+
+
+def test_an_undo_keeps_no_move_from_being_written_down(tag, journal, hold):
+    tag("old", "one")
+    hold(journal.path)
+
+    assert tag("old", "new").status == 0
+    assert journal.outcomes == ["moving", "created", "moving", "moved"]
+
+
+@pytest.mark.parametrize("problem", ["ENOLCK", "EOPNOTSUPP", "EINVAL", "ENOSYS"])
+def test_where_files_cannot_be_locked_undo_goes_on(strace, tag, shelf, journal, old, problem):
+    tag("old", "new")
+    _, trace = strace(["-e", "trace=fcntl"], ["undo", "--dry-run", journal.path])
+    calls = [line for line in trace.splitlines() if "fcntl(" in line]
+    number = next(number for number, line in enumerate(calls, 1) if "F_SETLK" in line)
+
+    result, _ = strace(["-e", f"inject=fcntl:error={problem}:when={number}"], ["undo", journal.path])
+
+    assert [row[2] for row in result.rows] == ["moved"]
+    assert result.status == 0
+    result.complaint("warning", str(journal.path), "cannot be locked")
     assert at(shelf) == old
 
 

@@ -5,6 +5,8 @@ import signal
 import subprocess
 
 import pytest
+from images import digest_of
+from program import environment, full_pipe
 
 VERBS = {
     "tag": lambda image: ["tag", f"{image}:old", "new"],
@@ -126,7 +128,9 @@ def test_a_reader_that_is_slow_gets_all(regtag, serve, shelf):
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     server = serve(lambda request: head + body)
     with subprocess.Popen(
-        [regtag.path, "ls", "--timeout", "100", f"{server.host}/repo"], stdout=subprocess.PIPE
+        [regtag.path, "ls", "--timeout", "100", f"{server.host}/repo"],
+        stdout=subprocess.PIPE,
+        env=environment({}),
     ) as process:
         out = b""
         while piece := os.read(process.stdout.fileno(), 100 if len(out) < 5000 else 65536):
@@ -135,3 +139,85 @@ def test_a_reader_that_is_slow_gets_all(regtag, serve, shelf):
 
     assert status == 0
     assert out.decode().split() == names
+
+
+# ---- Nobody reads
+
+
+@pytest.fixture
+def unread():
+    """What somebody could read, but nobody does."""
+    with full_pipe() as (_, writer):
+        yield writer
+
+
+SOON = ["--timeout", "1"]
+
+
+def test_an_answer_that_nobody_reads_is_given_up_at_the_deadline(
+    regtag, serve, shelf, tmp_path, unread, other
+):
+    """Of every verb, all at once; what has failed before keeps its own status."""
+    host = serve(shelf).host
+    moves = f"2026-11-23T12:31:28Z\t{host}/repo:mv\t{other}\t{digest_of(b'')}\tmoved\n"
+    (tmp_path / "moves").write_text(moves)
+    runs = {
+        ("tag", f"{host}/repo:old", "new"): 1,
+        ("tag", "--json", f"{host}/repo:old", "newer"): 1,
+        ("tag", f"{host}/repo:nothing", "new"): 3,
+        ("ls", f"{host}/repo"): 1,
+        ("digest", f"{host}/repo:old"): 1,
+        ("digest", "--json", f"{host}/repo:nothing"): 3,
+        ("manifest", f"{host}/repo:old"): 1,
+        ("delete", f"{host}/repo:nothing"): 3,
+        ("watch", "--once", "--from", "absent", f"{host}/repo:old"): 1,
+        ("undo", str(tmp_path / "moves")): 3,
+        ("tag", "--help"): 1,
+    }
+
+    started = [
+        subprocess.Popen(
+            regtag.command(args[0], *SOON, *args[1:]), stdout=unread, stderr=subprocess.PIPE
+        )
+        for args in runs
+    ]
+
+    for (args, status), process in zip(runs.items(), started, strict=True):
+        err = process.communicate(timeout=30)[1].decode()
+        assert process.returncode == status, (args, err)
+        assert "stdout cannot be written: nobody has read it by the deadline" in err, (args, err)
+
+
+def test_an_answer_that_nobody_reads_keeps_nothing_from_being_done(regtag, serve, shelf, unread):
+    server = serve(shelf)
+    names = [f"tag{number}" for number in range(12)]
+
+    result = regtag("tag", *SOON, f"{server.host}/repo:old", *names, stdout=unread)
+
+    assert result.status == 1, result
+    result.complaint("stdout", "what was done is done")
+    assert all(shelf.document("repo", name) for name in names)
+
+
+def test_words_that_nobody_reads_are_given_up(regtag, serve, shelf, unread, document):
+    """And do not keep the rest from being done, nor are they waited for again and again."""
+    host = serve(shelf).host
+    runs = {
+        ("digest", "-v", f"{host}/repo:old"): (0, digest_of(document) + "\n"),
+        ("digest", f"{host}/repo:nothing"): (3, ""),
+        ("digest", "--no-such-option"): (2, ""),
+    }
+
+    started = [
+        subprocess.Popen(
+            regtag.command(args[0], "--timeout", "4", *args[1:]),
+            stdout=subprocess.PIPE,
+            stderr=unread,
+            text=True,
+        )
+        for args in runs
+    ]
+
+    for (args, wanted), process in zip(runs.items(), started, strict=True):
+        out = process.communicate(timeout=30)[0]
+        assert (process.returncode, out) == wanted, args

@@ -299,8 +299,9 @@ def test_files_that_are_not_there(regtag, site, root, client_certificate, tmp_pa
     gone = tmp_path / "gone.pem"
     certificate, key = client_certificate.file, client_certificate.key
 
-    assert str(gone) in unusable(regtag, site, root, "--cert", gone, "--key", key)
-    assert str(gone) in unusable(regtag, site, root, "--cert", certificate, "--key", gone)
+    for files in ["--cert", gone, "--key", key], ["--cert", certificate, "--key", gone]:
+        complaint = unusable(regtag, site, root, *files)
+        assert str(gone) in complaint and "see --cert and --key" in complaint
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind\n", bytes(10_000), b"-" * 100_000])

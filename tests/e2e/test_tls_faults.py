@@ -12,6 +12,7 @@ from authority import NAME
 from fake import CLOSE, RESET, answer, chunked
 from fronts import needs_tls, reached
 from images import LIMIT, OCI_MANIFEST, digest_of, oci_manifest, padded
+from program import environment
 from recorder import Recorder
 from tls_server import Ending, Raw
 
@@ -437,6 +438,7 @@ def asking(regtag, root, port, seconds):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=environment({}),
     )
 
 

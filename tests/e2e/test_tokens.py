@@ -906,6 +906,9 @@ PRIVATE = [
     "[fd12::1]",
     "[fc00::1]",
     "[::ffff:10.0.0.1]",
+    "a.localhost",
+    "ip6-localhost",
+    "localhost.localdomain",
 ]
 
 

@@ -1,5 +1,7 @@
 """What regtag says of its own use, and what it makes of a wrong one: before a byte is sent."""
 
+import re
+
 import pytest
 
 A = "a" * 255
@@ -117,6 +119,24 @@ def test_a_bad_reference_is_refused(regtag, listener, verb, bad):
     refused(regtag, verb, bad.format(host=listener.host), *names)
 
 
+@pytest.mark.parametrize("scheme", ["http://", "https://", "docker://", "oci://", "HTTPS://"])
+@pytest.mark.parametrize("verb", ["tag", "delete", "watch", "ls", "digest", "manifest"])
+def test_a_scheme_before_a_reference_is_to_be_left_out(regtag, listener, verb, scheme):
+    names = ["new"] if verb == "tag" else []
+    name = f"{scheme}{listener.host}/repo" + ("" if verb == "ls" else ":old")
+
+    complaint = refused(regtag, verb, name, *names)
+
+    assert f'"{name}" is not a reference: leave out the "{scheme}"' in complaint
+    assert ("--plain-http" in complaint) == scheme.startswith("http")
+
+
+def test_a_token_server_is_named_without_a_scheme(regtag, listener):
+    complaint = refused(regtag, "digest", f"{listener.host}/repo", "--allow-realm", "https://auth.test")
+
+    assert '--allow-realm "https://auth.test": it takes HOST or HOST:PORT' in complaint
+
+
 BAD_NAMES = {
     "nothing": "",
     "a_dot_first": ".hidden",
@@ -143,6 +163,85 @@ def test_a_bad_name_among_good_ones_is_refused(regtag, listener, what, where):
     refused(regtag, "tag", "--", f"{listener.host}/repo:old", *names)
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1:5000/repo:new", "team/repo", "repo:new", "https://a.test/b:c"])
+def test_a_new_tag_comes_without_the_repository(regtag, listener, name):
+    complaint = refused(regtag, "tag", f"{listener.host}/repo:old", name)
+
+    assert f'"{name}" is not a tag: a new tag is named without its repository' in complaint
+
+
+def test_a_bad_tag_without_a_repository_is_told_of_none(regtag, listener):
+    complaint = refused(regtag, "tag", f"{listener.host}/repo:old", ".new")
+
+    assert "repository" not in complaint
+
+
+MISSING = {
+    "IMAGE": [["digest"], ["manifest"], ["delete"], ["watch"], ["tag"]],
+    "REPOSITORY": [["ls"]],
+    "JOURNAL": [["undo"]],
+    "NAME, the new tag,": [["tag", "127.0.0.1:1/repo:old"]],
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_an_argument_that_is_missing_or_empty_is_named(regtag, name):
+    for args in MISSING[name]:
+        assert f" {name} is missing: usage: regtag {args[0]} " in refused(regtag, *args)
+        assert f" {name} is empty; is a variable not set?" in refused(regtag, *args, "")
+
+
+def options_with_values(regtag):
+    """The options that the help names with a value, and a verb that takes each."""
+    for verb, args in ("tag", ["a", "b"]), ("ls", ["a"]), ("watch", ["a"]), ("undo", ["j"]):
+        for line in regtag("help", verb).lines:
+            if found := re.match(r" +(--[a-z-]+) \S+  ", line):
+                yield found[1], [verb, *args]
+
+
+def test_an_option_whose_value_is_missing_or_empty_is_named(regtag, listener):
+    options = dict(options_with_values(regtag))
+    assert {"--journal", "--platform", "--expect", "--limit", "--last", "--from", "--pin"} <= set(options)
+    for option, args in options.items():
+        assert refused(regtag, *args, option).endswith(f" {option} needs a value")
+        if option not in ("--proxy", "--no-proxy"):
+            for empty in [option, ""], [f"{option}="]:
+                complaint = refused(regtag, *args, *empty)
+                assert complaint.endswith(f" {option}: the value is empty; is a variable not set?")
+
+
+@pytest.mark.parametrize("option", ["--proxy", "--no-proxy"])
+def test_no_proxy_is_an_empty_one(regtag, serve, shelf, option):
+    server = serve(shelf)
+
+    assert regtag("digest", f"{server.host}/repo:old", option, "").status == 0
+
+
+FILES = {
+    "--password-file": (["--user", "me"], 16),
+    "--authfile": ([], 16),
+    "--cacert": ([], 2),
+    "--time-floor": ([], 2),
+}
+
+
+@pytest.mark.parametrize("option", FILES)
+def test_a_file_that_is_not_there_is_told_with_its_option(regtag, listener, option):
+    others, status = FILES[option]
+
+    result = regtag("digest", f"{listener.host}/repo", *others, option, "nosuch")
+
+    assert result.status == status, result
+    assert option in result.complaint("nosuch")
+
+
+def test_a_file_of_a_variable_is_told_with_the_variable(regtag, listener):
+    result = regtag("digest", f"{listener.host}/repo", env={"REGISTRY_AUTH_FILE": "nosuch"})
+
+    assert result.status == 16, result
+    result.complaint("REGISTRY_AUTH_FILE nosuch: No such file")
+
+
 def test_a_name_with_control_characters_is_shown_escaped(regtag, listener):
     complaint = refused(regtag, "tag", f"{listener.host}/repo:old", "a\x1b[31mb\n")
 
@@ -150,13 +249,34 @@ def test_a_name_with_control_characters_is_shown_escaped(regtag, listener):
     assert "\\x1b" in complaint
 
 
-@pytest.mark.parametrize("args", [["--help"], ["help"], ["help", "help"], ["-h"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        ["help"],
+        ["-h"],
+        ["help", "help"],
+        ["help", "--help"],
+        ["help", "version"],
+        ["help", "--version"],
+    ],
+)
 def test_help_names_every_verb_on_stdout(regtag, args):
     result = regtag(*args)
 
     assert (result.status, result.err) == (0, b"")
     for verb in (b"tag", b"ls", b"digest", b"manifest", b"help"):
         assert verb in result.out
+
+
+def test_help_knows_every_word_that_it_lists(regtag):
+    lines = [line.split() for line in regtag("help").lines if line.startswith("  ")]
+    words = [words[0] for words in lines if words[0] != "regtag"]
+    assert {"tag", "watch", "undo", "help", "--version"} <= set(words)
+    for word in [*words, "version"]:
+        result = regtag("help", word)
+        assert (result.status, result.err) == (0, b""), word
+        assert word.encode() in result.out
 
 
 @pytest.mark.parametrize("verb", ["tag", "ls", "digest", "manifest"])

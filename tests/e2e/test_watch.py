@@ -3,19 +3,20 @@
 import ctypes
 import json
 import os
+import resource
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from images import DOCKER_MANIFEST, compact, digest_of, docker_manifest
-from program import environment
+from program import environment, full_pipe, usual_signals
 from watcher import (
     NEW,
     OLD,
     RARELY,
     THIRD_DOCUMENT,
-    as_in_the_foreground,
     is_alive,
     point,
     shell,
@@ -241,7 +242,9 @@ def test_command_gets_nothing_of_ours(server, watched, watch, tmp_path):
         ]
     )
     env = {**SECRETS, "ASAN_OPTIONS": "disable_coredump=0"}
-    limits = ["sh", "-c", 'ulimit -S -c 1000; ulimit -H -c 2000; exec "$@"', "sh"]
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    soft, hard = (one if most == resource.RLIM_INFINITY else min(one, most // 512) for one in (1000, 2000))
+    limits = ["sh", "-c", f'ulimit -S -c {soft}; ulimit -H -c {hard}; exec "$@"', "sh"]
 
     watcher = watch(
         watched, "--once", "--from", "absent", before=limits, command=shell(script), env=env
@@ -255,7 +258,7 @@ def test_command_gets_nothing_of_ours(server, watched, watch, tmp_path):
     files = [line for line in said if " -> " in line]
     assert len(files) == 4, files  # the fourth is the folder that is listed
     assert [line for line in files if line.endswith(" 0 -> /dev/null")]
-    assert "cores 1000 2000" in said
+    assert f"cores {soft} {hard}" in said
     group, pid = next(line for line in said if line.startswith("group ")).split()[1:]
     assert group == pid
 
@@ -267,7 +270,7 @@ def signals(lines):
 def test_signals_are_to_command_what_they_usually_are(server, watched, watch):
     command = ["cat", "/proc/self/status"]  # a shell would make it right by itself
     usual = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=as_in_the_foreground
+        command, stdout=subprocess.PIPE, text=True, check=True, preexec_fn=usual_signals
     ).stdout
 
     watcher = watch(watched, "--once", "--from", "absent", command=command)
@@ -452,6 +455,36 @@ def test_with_command_the_job_goes_on_though_nobody_can_be_told(
 
         assert watcher.end() == 0
     assert len([line for line in watcher.err.all() if "stdout" in line]) == 1
+
+
+def test_a_command_whose_status_is_lost_has_not_succeeded(strace, watched):
+    args = ["watch", "--once", "--from", "absent", watched, "--", "true"]
+    _, trace = strace(["-e", "trace=wait4"], args)
+    assert trace.count("wait4(") == 1
+
+    result, _ = strace(["-e", "trace=wait4", "-e", "inject=wait4:error=ECHILD"], args)
+
+    assert result.status == 126, result
+
+
+def test_command_does_not_wait_for_the_reader_of_a_line(server, watched, watch, tmp_path):
+    ran = tmp_path / "ran"
+    told = bytearray()
+
+    def read():
+        with suppress(BlockingIOError):
+            while piece := os.read(reader, 65536):
+                told.extend(piece.replace(b"x", b""))
+        return told.decode()
+
+    with full_pipe() as (reader, writer):
+        os.set_blocking(reader, False)
+        args = [watched, *RARELY, "--timeout", "600", "--from", "absent"]
+        watcher = watch(*args, stdout=writer, command=shell(f"touch {ran}"))
+        until(ran.exists, "COMMAND")
+        assert read() == ""
+        watcher.ask_now()
+        until(lambda: read() == f"-\t{OLD}\n", "the line")
 
 
 def test_lines_come_at_once_into_a_file(server, watched, watch, tmp_path):

@@ -8,6 +8,7 @@ from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from device import Device
 from fake import CLOSE, STALL, answer, bodiless, errors
 from images import OCI_MANIFEST
+from namespaces import changed_root
 from registry import Registry
 from watcher import NEW, OLD, RARELY, point, shell, until
 
@@ -52,7 +53,7 @@ def test_a_real_registry_goes_away_and_comes_back(registry_binary, tmp_path, wat
     assert [re.sub(r"in \d+ s$", "in N s", line) for line in told(watcher)] == [
         f"regtag: watching {image}, now at {old}",
         f"regtag: {image}: {registry.host}: could not be reached: Connection refused; is the registry running, "
-        "and is the port right?",
+        "and is the port right? (trying again in 1 d)",
         f"regtag: {image} answers again, after 5 failures in N s",
     ]
 
@@ -64,6 +65,8 @@ def test_a_registry_that_is_away_at_first(registry_binary, tmp_path, watch):
     image = f"{registry.host}/repo:old"
     watcher = watch(image, *RARELY, *AT_ONCE, "--from", "absent", "-v")
     watcher.err.next("* asks again in 15 s")
+    [failure] = [line for line in watcher.err.seen if line.startswith("regtag: ")]
+    assert failure.endswith(" (trying again in 15 s)")
     registry.come_back()
     try:
         watcher.ask_now()
@@ -77,12 +80,9 @@ def test_a_name_that_is_no_more_and_comes_back(regtag, server, watch, tmp_path):
     device.prepare()
     device.put("/etc/nsswitch.conf", "hosts: files\n")
     device.put("/etc/hosts", "127.0.0.1 registry.test\n")
-    before = ["chroot", device.folder]
-    if os.geteuid() != 0:
-        before = ["unshare", "-r", *before]
     image = f"registry.test:{server.port}/repo:old"
     options = [*RARELY, *AT_ONCE, "--plain-http", "-v"]
-    watcher = watch(image, *options, before=before, program="/regtag")
+    watcher = watch(image, *options, before=changed_root(device.folder), program="/regtag")
     watcher.err.next("* asks again in")
     device.put("/etc/hosts", "")
     ask(watcher, 3)

@@ -6,6 +6,7 @@ import os
 import pytest
 from accounts import auths
 from fronts import needs_tls, reached
+from namespaces import changed_root
 from renewal import WAYS
 from tls_server import insist
 from token_server import basic, password_gate, secret, user_and_password
@@ -123,11 +124,6 @@ def test_a_certificate_that_is_of_no_use_for_long(watch, strict, root, pairs, fo
     assert f"answers again, after {MANY + 1} failures" in complaints(poll(watcher))[0]
 
 
-def chrooted(device):
-    changed = ["chroot", device.folder]
-    return changed if os.geteuid() == 0 else ["unshare", "-r", *changed]
-
-
 @needs_tls
 @pytest.mark.parametrize("tool", ["docker", "containers"])
 def test_what_the_directory_for_a_host_has(watch, device, strict, root, other_root, pairs, tool):
@@ -140,7 +136,7 @@ def test_what_the_directory_for_a_host_has(watch, device, strict, root, other_ro
 
     put(pairs[0], root)
     options = [*OPEN, "-v", "--retries", "0", *reached(strict.host)]
-    watcher = watch(strict.image, *options, before=chrooted(device), program="/regtag")
+    watcher = watch(strict.image, *options, before=changed_root(device.folder), program="/regtag")
     watcher.err.next(ASKED)
 
     put(pairs[1], root)
@@ -317,10 +313,7 @@ def test_nothing_is_read_again_that_has_not_changed(account, watch, serve, shelf
 
 def test_a_place_for_passwords_with_a_name_that_is_too_long(watch, watched):
     """Reported at each ask; it goes on."""
-    environment = {**os.environ, "XDG_RUNTIME_DIR": "/" + 1100 * "x"}
-    environment.pop("REGISTRY_AUTH_FILE", None)
-
-    watcher = watch(watched, *OPEN, "-v", env=environment)
+    watcher = watch(watched, *OPEN, "-v", env={"XDG_RUNTIME_DIR": "/" + 1100 * "x"})
     watcher.err.next("the name is too long")
     watcher.err.next(ASKED)
     poll(watcher)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from conftest import OTHER_DOCUMENT
 from device import Device
 from fake import STALL, Pause, answer, errors
 from fronts import needs_tls
+from namespaces import changed_root
+from program import full_pipe
 from tls_server import Raw
 from watcher import NEW, OLD, RARELY, is_alive, point, shell, until
 
@@ -96,11 +99,9 @@ def test_ended_while_it_looks_a_name_up(regtag, watch, tmp_path, ending):
     device.prepare()
     device.put("/etc/nsswitch.conf", "hosts: files\n")
     os.mkfifo(device.folder / "etc/hosts")
-    before = ["chroot", device.folder]
-    if os.geteuid() != 0:
-        before = ["unshare", "-r", *before]
+    changed = changed_root(device.folder)
     watcher = watch(
-        "--plain-http", "registry.test/repo:old", *RARELY, before=before, program="/regtag"
+        "--plain-http", "registry.test/repo:old", *RARELY, before=changed, program="/regtag"
     )
     child = until(watcher.children, "a look-up")[0]
 
@@ -122,20 +123,11 @@ def test_ended_while_a_helper_is_asked(account, watch, ending):
 
 
 def test_ended_while_nobody_reads_its_output(server, shelf, watched, watch, ending):
-    reader, writer = os.pipe()
-    try:
-        os.set_blocking(writer, False)
-        while True:
-            os.write(writer, b"x" * 65536)
-    except BlockingIOError:
-        os.set_blocking(writer, True)
-    watcher = watch(watched, *RARELY, "--from", "absent", stdout=writer)
-    watcher.err.next("watching")
+    with full_pipe() as (_, writer):
+        watcher = watch(watched, *RARELY, "--from", "absent", stdout=writer)
+        watcher.err.next("watching")
 
-    ending(watcher)
-
-    os.close(reader)
-    os.close(writer)
+        ending(watcher)
 
 
 def test_ended_while_command_runs_it_takes_command_along(server, watched, watch, ending):
@@ -149,6 +141,18 @@ def test_ended_while_command_runs_it_takes_command_along(server, watched, watch,
     for one in group:
         until(lambda one=one: not is_alive(one), "the end of COMMAND")
     assert "COMMAND was told to end" in watcher.err.all()[-1]
+
+
+def test_a_command_that_has_left_its_process_group_is_ended_too(server, watched, watch, ending):
+    join = "os.setpgid(0, os.getpgid(os.getppid()))"
+    code = f"import os, time; {join}; print(os.getpid(), flush=True); time.sleep(1000)"
+    watcher = watch(watched, *RARELY, "--from", "absent", command=[sys.executable, "-c", code])
+    watcher.out.next("\t")
+    command = int(watcher.out.next(""))
+
+    ending(watcher)
+
+    until(lambda: not is_alive(command), "the end of COMMAND")
 
 
 def test_a_command_may_end_in_its_own_time(server, watched, watch, tmp_path):

@@ -110,5 +110,5 @@ def device(regtag, tmp_path):
     machine = Device(regtag, tmp_path / "device")
     machine.prepare()
     if machine("--version").status != 0:
-        pytest.skip("no root file system of one's own here")
+        pytest.skip("the program cannot be run in a root file system of its own here")
     return machine

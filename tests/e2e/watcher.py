@@ -13,7 +13,7 @@ import pytest
 from conftest import OCI_DOCUMENT, OTHER_DOCUMENT
 from ending import end
 from images import OCI_MANIFEST, compact, digest_of
-from program import environment
+from program import environment, usual_signals
 
 THIRD_DOCUMENT = compact({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "third": True})
 OLD, NEW, THIRD = (digest_of(one) for one in (OCI_DOCUMENT, OTHER_DOCUMENT, THIRD_DOCUMENT))
@@ -83,15 +83,10 @@ class Lines:
         return self.seen
 
 
-def as_in_the_foreground():
-    """Whoever runs the tests in the background of a shell has SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Watcher:
     def __init__(self, command, env=None, stdout=subprocess.PIPE, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
-        options.setdefault("preexec_fn", as_in_the_foreground)
+        options.setdefault("preexec_fn", usual_signals)
         self.process = subprocess.Popen(
             [str(word) for word in command],
             stdout=stdout,

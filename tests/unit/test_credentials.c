@@ -23,6 +23,7 @@
 #include "cli/helper.h"
 #include "regtag_sockets.h"
 #include "net/file.h"
+#include "skip.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SOON 300   /* milliseconds, for what must not come to an end by itself */
@@ -676,7 +677,7 @@ static void usual_files_must_be_readable(void **state)
 {
     (void)state;
     if (geteuid() == 0)
-        skip();
+        SKIP("root may read everything");
     put_bytes("home/.docker/config.json", 0, "{}", 2);
     assert_refused("Permission denied");
 }
@@ -872,7 +873,7 @@ static void a_helper_gets_no_secret_of_ours(void **state)
     set("OTHERS", "stay");
     unsetenv("REGTAG_TRANSITIONS"); /* of the tests, and no secret */
     struct authfile_answer a = {"x"};
-    static char memory[HELPER_ANSWER_MAX];
+    static char memory[HELPER_ANSWER_MAX + HELPER_ASIDE_MAX];
     static jsmntok_t tokens[64];
     static struct document_key keys[32];
     const struct document_memory index = {tokens, keys, 64};
@@ -1146,7 +1147,41 @@ static void what_a_helper_says_aside_is_shown_with_verbose_only(void **state)
     o.verbose = true;
     listen_begin();
     find();
-    assert_string_equal(listen_end(), "aside");
+    assert_string_equal(listen_end(), "regtag: docker-credential-x: aside");
+}
+
+static void what_a_helper_says_aside_is_escaped_and_masked(void **state)
+{
+    (void)state;
+    o.verbose = true;
+    use_helper("printf 'a\\033[31mb\\nmy-secret+1 my-secret%%2b1 dTpteS1zZWNyZXQrMQ==' >&2\n"
+               "echo '{\"Username\":\"u\",\"Secret\":\"my-secret+1\"}'");
+    listen_begin();
+    find();
+    assert_string_equal(listen_end(),
+                        "regtag: docker-credential-x: a\\x1b[31mb\n"
+                        "regtag: docker-credential-x: *********** ************* ******************==");
+    use_helper("echo '{\"Username\":\"u\",\"Secret\":\"a\\u0041b\"}' | tee /dev/stderr; exit 1");
+    listen_begin();
+    find();
+    assert_null(strstr(listen_end(), "u0041b"));
+}
+
+static void a_helper_may_talk_aside_without_end(void **state)
+{
+    (void)state;
+    o.verbose = true;
+    use_helper("dd if=/dev/zero bs=1000 count=100 >&2 2>/dev/null\n"
+               "(setsid sh -c 'echo $$ >$TOP/pid; exec yes aside' >&2 &)\n"
+               "while [ ! -s $TOP/pid ]; do sleep 0.01; done\n"
+               "echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
+    listen_begin();
+    find();
+    const char *said = listen_end();
+    assert_string_equal(c.password, "s");
+    assert_non_null(strstr(said, "\\x00\\x00"));
+    assert_string_equal(said + strlen(said) - 5, ": ...");
+    kill(atoi(content("pid")), SIGKILL);
 }
 
 /* ---- Nobody looks ---------------------------------------------------------------------------- */
@@ -1277,7 +1312,7 @@ static void secrets_are_in_one_place_and_then_in_none(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"username\":\"u\",\"password\":\"", "\"}}}");
     assert_int_equal(find(), REGTAG_OK);
     expect_gone(CANARY, 1);
@@ -1298,7 +1333,7 @@ static void secrets_in_base64_leave_nothing_either(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"auth\":\"dTp4", "\"}}}");
     assert_int_equal(find(), REGTAG_OK);
     assert_int_equal(count_everywhere(CANARY), 0);
@@ -1309,7 +1344,7 @@ static void a_helpers_secret_leaves_nothing_either(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret("answer", "{\"Username\":\"u\",\"Secret\":\"", "\"}");
     use_helper("cat $TOP/answer");
     assert_int_equal(find(), REGTAG_OK);
@@ -1320,7 +1355,7 @@ static void refused_secrets_leave_nothing_either(void **state)
 {
     (void)state;
     if (SANITIZED)
-        skip();
+        SKIP("a sanitizer has memory of its own");
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"username\":\"u\",\"password\":\"",
                     "\\u0000\"}}}");
     assert_refused("NUL");
@@ -1404,6 +1439,8 @@ int main(void)
         TEST(only_absolute_directories_are_searched_for_helpers),
         TEST(only_programs_are_helpers),
         TEST(what_a_helper_says_aside_is_shown_with_verbose_only),
+        TEST(what_a_helper_says_aside_is_escaped_and_masked),
+        TEST(a_helper_may_talk_aside_without_end),
         TEST(without_credentials_one_stays_traceable),
         TEST(one_is_hidden_before_a_secret_is_read),
         TEST(secrets_are_in_one_place_and_then_in_none),

@@ -191,9 +191,10 @@ static int remove_path(void **state)
 
 static void put_file(struct slice text)
 {
-    int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text.data, text.size), text.size);
+    assert_int_equal(ftruncate(fd, (off_t)text.size), 0);
     close(fd);
 }
 
@@ -297,25 +298,38 @@ static void a_pipe_is_not_waited_for(void **state)
 
 /* ---- Reading from the end -------------------------------------------------------------------- */
 
-/* The lines of a text from the last to the first, each with its number; those that are too long as "?". */
-static void check_lines(struct slice text, const char *const *wanted, size_t count)
+static struct journal_reader reader;
+
+static void begin_reading(int fd)
 {
-    struct journal_reader reader, copy;
+    journal_reader_begin(&reader, fd, UINT64_MAX);
+}
+
+/* One pass through the lines of a text, from the last to the first; those that are too long as "?". */
+static void check_pass(const char *const *wanted, size_t count)
+{
     struct slice line;
-    int fd = open(path, O_RDONLY);
-    put_file(text);
-    journal_reader_begin(&reader, fd);
     for (size_t i = count; i > 0; i--) {
         assert_true(journal_reader_next(&reader, &line));
+        assert_int_equal(reader.lines, count - i + 1);
         if (line.size >= JOURNAL_LINE_MAX)
             line = SLICE("?");
-        assert_true(slice_equal(line, slice_of(wanted[i - 1])));
-        copy = reader;
-        assert_int_equal(journal_reader_number(&copy), i);
+        if (!slice_equal(line, slice_of(wanted[i - 1])))
+            fail_msg("\"%.*s\", not \"%s\"", SLICE_ARG(line), wanted[i - 1]);
     }
     assert_false(journal_reader_next(&reader, &line));
     assert_false(journal_reader_next(&reader, &line));
-    assert_int_equal(reader.problem, 0);
+    assert_null(reader.problem);
+}
+
+static void check_lines(struct slice text, const char *const *wanted, size_t count)
+{
+    int fd = open(path, O_RDONLY);
+    put_file(text);
+    begin_reading(fd);
+    check_pass(wanted, count);
+    journal_reader_again(&reader);
+    check_pass(wanted, count);
     close(fd);
 }
 
@@ -332,53 +346,101 @@ static void lines_come_from_the_last_to_the_first(void **state)
     check_lines(SLICE("\n\na\n\n"), EMPTY, 4);
 }
 
+/* In a block, and over the end of one. */
 static void lines_of_every_length_are_found(void **state)
 {
-    static char text[4 * JOURNAL_LINE_MAX], line[2 * JOURNAL_LINE_MAX];
+    static char text[JOURNAL_BLOCK + 4 * JOURNAL_LINE_MAX], line[2 * JOURNAL_LINE_MAX];
     (void)state;
     for (size_t size = 0; size < sizeof line - 1; size++) {
         const char *wanted[] = {"before", size >= JOURNAL_LINE_MAX ? "?" : line, "behind"};
+        const char *far[] = {"?", wanted[1], "behind"};
         struct writer w = writer_to(text, sizeof text);
         memset(line, 'x', size);
         line[size] = '\0';
         write_format(&w, "before\n%s\nbehind\n", line);
         check_lines(written(&w), wanted, 3);
         check_lines(slice_from(written(&w), 7), wanted + 1, 2);
+        memset(text, 'y', sizeof text);
+        w.used = JOURNAL_BLOCK - JOURNAL_LINE_MAX;
+        write_format(&w, "\n%s\nbehind\n", line);
+        check_lines(written(&w), far, 3);
     }
 }
 
+/* Lines of three blocks and more, of which one byte is a NUL; and not a byte of them, but of the line
+ * before. */
 static void a_hole_is_seen_in_a_line_that_is_too_long(void **state)
 {
-    static char text[5 * JOURNAL_LINE_MAX];
+    static char text[4 * JOURNAL_BLOCK];
     (void)state;
-    for (size_t at = 0; at < sizeof text - 1; at += 97) {
-        struct journal_reader reader;
-        struct journal_line ignored;
-        struct slice line;
-        memset(text, 'x', sizeof text - 1);
-        text[sizeof text - 1] = '\n';
-        text[at] = '\0';
-        put_file((struct slice){text, sizeof text});
-        int fd = open(path, O_RDONLY);
-        journal_reader_begin(&reader, fd);
-        assert_true(journal_reader_next(&reader, &line));
-        assert_int_equal(journal_line_read(line, &ignored), JOURNAL_TORN);
-        assert_false(journal_reader_next(&reader, &line));
-        close(fd);
-    }
+    for (size_t size = JOURNAL_LINE_MAX; size < sizeof text; size += 6133)
+        for (size_t at = 0; at < size; at += 397) {
+            struct journal_line ignored;
+            struct slice line;
+            memset(text, 'x', size);
+            text[size - 1] = '\n';
+            text[at] = '\0';
+            if (at > 0 && at + JOURNAL_LINE_MAX + 3 < size)
+                text[at + 1] = '\n'; /* ends the line before */
+            put_file((struct slice){text, size});
+            int fd = open(path, O_RDONLY);
+            begin_reading(fd);
+            assert_true(journal_reader_next(&reader, &line));
+            assert_int_equal(journal_line_read(line, &ignored),
+                             text[at + 1] == '\n' ? JOURNAL_INVALID : JOURNAL_TORN);
+            if (journal_reader_next(&reader, &line))
+                assert_int_equal(journal_line_read(line, &ignored), JOURNAL_TORN);
+            close(fd);
+        }
 }
 
 static void a_file_that_becomes_shorter_is_a_failure(void **state)
 {
-    struct journal_reader reader;
     struct slice line;
     (void)state;
     put_file(SLICE("one\ntwo\nthree\n"));
     int fd = open(path, O_RDONLY);
-    journal_reader_begin(&reader, fd);
+    begin_reading(fd);
     put_file(SLICE("one\n"));
     assert_false(journal_reader_next(&reader, &line));
-    assert_int_not_equal(reader.problem, 0);
+    assert_non_null(reader.problem);
+    close(fd);
+}
+
+/* Whatever is appended is not read, and whatever else is changed is not used. */
+static void what_was_read_first_is_what_is_read_again(void **state)
+{
+    struct slice line;
+    (void)state;
+    put_file(SLICE("one\ntwo\n"));
+    int fd = open(path, O_RDWR);
+    begin_reading(fd);
+    while (journal_reader_next(&reader, &line))
+        ;
+    assert_int_equal(pwrite(fd, "three\n", 6, 8), 6);
+    journal_reader_again(&reader);
+    assert_true(journal_reader_next(&reader, &line));
+    assert_true(slice_equal(line, SLICE("two")));
+    assert_int_equal(pwrite(fd, "six", 3, 0), 3);
+    journal_reader_again(&reader);
+    assert_false(journal_reader_next(&reader, &line));
+    assert_non_null(reader.problem);
+    close(fd);
+}
+
+static void nothing_is_read_after_the_deadline_nor_more_than_a_journal_may_have(void **state)
+{
+    struct slice line;
+    (void)state;
+    put_file(SLICE("one\ntwo\n"));
+    int fd = open(path, O_RDWR);
+    journal_reader_begin(&reader, fd, 0);
+    assert_false(journal_reader_next(&reader, &line));
+    assert_true(slice_contains(slice_of(reader.problem), SLICE("--timeout")));
+    assert_int_equal(ftruncate(fd, (off_t)1 << 30), 0);
+    begin_reading(fd);
+    assert_false(journal_reader_next(&reader, &line));
+    assert_true(slice_contains(slice_of(reader.problem), SLICE("256 MiB")));
     close(fd);
 }
 
@@ -395,8 +457,7 @@ struct entry {
 /* Shows the lines to the index, the last one first. */
 static void check_wanted(const struct entry *entries, size_t count)
 {
-    undo_index.count = 0;
-    undo_index.full = false;
+    undo_index_begin(&undo_index);
     for (size_t i = count; i > 0; i--) {
         const struct entry *e = &entries[i - 1];
         struct journal_line line = line_of(e->reference, e->before, e->after, e->outcome, e->undo);
@@ -498,7 +559,7 @@ static void the_same_move_again_is_another_move(void **state)
         {TAG, A, B, REGTAG_TAG_MOVED, false, true},
     };
     (void)state;
-    undo_index.count = 0;
+    undo_index_begin(&undo_index);
     for (size_t i = COUNT(entries); i > 0; i--) {
         const struct entry *e = &entries[i - 1];
         struct journal_line line = line_of(e->reference, e->before, e->after, e->outcome, e->undo);
@@ -522,8 +583,7 @@ static void an_index_that_is_full_says_so(void **state)
 {
     struct journal_line line = line_of(TAG, B, A, REGTAG_TAG_MOVED, true);
     (void)state;
-    undo_index.count = 0;
-    undo_index.full = false;
+    undo_index_begin(&undo_index);
     for (size_t i = 0; i < UNDO_INDEX_MAX; i++)
         undo_index_is_pending(&undo_index, &line);
     assert_false(undo_index.full);
@@ -532,13 +592,50 @@ static void an_index_that_is_full_says_so(void **state)
     assert_int_equal(undo_index.count, UNDO_INDEX_MAX);
 }
 
+/* A move of the i-th tag, or its undo. */
+static struct journal_line numbered(size_t i, enum regtag_outcome outcome, bool undo)
+{
+    static char reference[100];
+    struct writer w = writer_to(reference, sizeof reference - 1);
+    write_format(&w, "localhost:5000/agent:v%zu", i);
+    reference[w.used] = '\0';
+    return line_of(reference, undo ? B : A, undo ? A : B, outcome, undo);
+}
+
+/* No line makes it look through many entries, in whatever order they are taken. */
+static void an_index_that_is_full_is_searched_in_short_lists(void **state)
+{
+    const size_t count = UNDO_INDEX_MAX - 1;
+    (void)state;
+    undo_index_begin(&undo_index);
+    for (size_t i = 0; i < count; i++) {
+        struct journal_line undone = numbered(i, REGTAG_TAG_MOVED, true);
+        undo_index_is_pending(&undo_index, &undone);
+    }
+    for (size_t i = 0; i < UNDO_INDEX_LISTS; i++) {
+        size_t length = 0;
+        for (uint16_t k = undo_index.first[i]; k; k = undo_index.next[k - 1])
+            length++;
+        assert_true(length <= 8 * UNDO_INDEX_MAX / UNDO_INDEX_LISTS);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct journal_line moved = numbered(i * 7 % count, REGTAG_TAG_MOVED, false);
+        assert_false(undo_index_is_pending(&undo_index, &moved));
+        moved.outcome = REGTAG_TAG_PENDING; /* takes the entry that the line after it has made */
+        assert_false(undo_index_is_pending(&undo_index, &moved));
+    }
+    assert_int_equal(undo_index.count, 0);
+    assert_int_equal(undo_index.made, UNDO_INDEX_MAX);
+    assert_false(undo_index.full);
+}
+
 static void what_a_dry_run_simulates_is_remembered_until_it_is_used(void **state)
 {
     struct journal_line later = line_of(TAG, B, C, REGTAG_TAG_MOVED, false);
     struct journal_line earlier = line_of(TAG, A, B, REGTAG_TAG_MOVED, false);
     struct journal_line other = line_of(OTHER, A, B, REGTAG_TAG_MOVED, false);
     (void)state;
-    undo_index.count = 0;
+    undo_index_begin(&undo_index);
     assert_false(undo_index_is_simulated(&undo_index, &later));
     undo_index_simulate(&undo_index, &later);
     assert_false(undo_index_is_simulated(&undo_index, &other));
@@ -566,6 +663,8 @@ int main(void)
         WITH_FILE(lines_of_every_length_are_found),
         WITH_FILE(a_hole_is_seen_in_a_line_that_is_too_long),
         WITH_FILE(a_file_that_becomes_shorter_is_a_failure),
+        WITH_FILE(what_was_read_first_is_what_is_read_again),
+        WITH_FILE(nothing_is_read_after_the_deadline_nor_more_than_a_journal_may_have),
         cmocka_unit_test(each_move_is_undone_once_and_what_is_none_never),
         cmocka_unit_test(a_move_that_was_not_settled_is_one),
         cmocka_unit_test(several_tags_may_be_on_their_way_at_once),
@@ -574,6 +673,7 @@ int main(void)
         cmocka_unit_test(the_same_move_again_is_another_move),
         cmocka_unit_test(an_undo_in_several_steps_belongs_to_several_moves),
         cmocka_unit_test(an_index_that_is_full_says_so),
+        cmocka_unit_test(an_index_that_is_full_is_searched_in_short_lists),
         cmocka_unit_test(what_a_dry_run_simulates_is_remembered_until_it_is_used),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -290,6 +291,43 @@ static void an_unknown_name_is_told_from_a_failure(void **state)
     }
 }
 
+/* Were they ignored, the number could be another process's by the time that it is killed. */
+static void the_child_is_there_until_it_is_waited_for(void **state)
+{
+    struct lookup l = {.child = 0};
+    struct regtag_address list[1];
+    struct error e;
+    siginfo_t ended;
+    (void)state;
+    error_clear(&e);
+    set(ADDRESSES("192.0.2.1"), NONE(HANGS), NONE(HANGS));
+    void (*before)(int) = signal(SIGCHLD, SIG_IGN);
+    assert_int_equal(lookup_step(&l, NULL, &ORIGIN, list, 1, &e), REGTAG_IO_AGAIN);
+    assert_int_equal(waitid(P_PID, (id_t)l.child, &ended, WEXITED | WNOWAIT), 0);
+    assert_int_equal(lookup_step(&l, NULL, &ORIGIN, list, 1, &e), 1);
+    signal(SIGCHLD, before);
+    assert_no_children();
+}
+
+static void a_child_that_was_killed_has_no_answer(void **state)
+{
+    struct lookup l = {.child = 0};
+    struct regtag_address list[1];
+    struct error e;
+    (void)state;
+    error_clear(&e);
+    set(NONE(HANGS), NONE(HANGS), NONE(HANGS));
+    assert_int_equal(lookup_step(&l, NULL, &ORIGIN, list, 1, &e), REGTAG_IO_AGAIN);
+    kill(l.child, SIGKILL);
+    struct pollfd ready = {l.fd, POLLIN, 0};
+    assert_int_equal(poll(&ready, 1, -1), 1);
+    assert_int_equal(lookup_step(&l, NULL, &ORIGIN, list, 1, &e), REGTAG_IO_FAILED);
+    assert_false(l.unknown);
+    assert_null(strstr(e.text, "known"));
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
+}
+
 /* The processes that ask are killed with the one that has started them. */
 static void a_lookup_may_be_given_up(void **state)
 {
@@ -336,6 +374,8 @@ int main(void)
         cmocka_unit_test(without_processes_it_is_asked_all_the_same),
         cmocka_unit_test(a_lookup_waits_for_a_descriptor),
         cmocka_unit_test(an_unknown_name_is_told_from_a_failure),
+        cmocka_unit_test(the_child_is_there_until_it_is_waited_for),
+        cmocka_unit_test(a_child_that_was_killed_has_no_answer),
         cmocka_unit_test(a_lookup_may_be_given_up),
         cmocka_unit_test(a_program_of_ones_own_gets_ipv4_at_least),
     };
