@@ -22,7 +22,7 @@
 #                   needs, or there as an ordinary user; "N passed, N failed"
 #   make deps       installs Debian's packages for all of this; make -n deps shows which
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
-#   make figures    measures: requests, bytes, instructions, memory, size, seconds
+#   make figures    measures: requests, bytes, instructions, memory, size, seconds; draws the pictures of README.md
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
 #   make install    program, man page, headers, libraries and regtag.pc, to DESTDIR and PREFIX
 #   make clean      removes build

@@ -216,3 +216,12 @@ def options():
 def test_the_manual_has_each_option_that_is_named(option):
     manual = (TOP / "src/regtag.1").read_text()
     assert f"Fl -{option[2:]}" in manual or f", -{option[2:]}" in manual
+
+
+def test_the_manual_has_every_option_of_the_program():
+    manual = (TOP / "src/regtag.1").read_text()
+    table = (TOP / "src/cli/options.c").read_text()
+    names = re.findall(r'^    \{"([a-z-]+)", ".*"?', table, re.MULTILINE)
+
+    assert len(names) > 30
+    assert [name for name in names if not re.search(rf"^\.It Fl (\w , )?-{name}\b", manual, re.MULTILINE)] == []
