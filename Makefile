@@ -285,7 +285,8 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if
 	$(call compile,-w -fno-sanitize=undefined) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
-$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1
+$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1 \
+    -I$(MBEDTLS_DIR)/library -include third_party/regtag_tls12.h
 
 # Nobody encrypts or decrypts with an RSA key.
 $(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
