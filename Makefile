@@ -22,7 +22,7 @@
 #                   needs, or there as an ordinary user; "N passed, N failed"
 #   make deps       installs Debian's packages for all of this; make -n deps shows which
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
-#   make figures    measures: requests, bytes, instructions, memory, size, seconds
+#   make figures    measures: requests, bytes, instructions, memory, size, seconds; draws the pictures of README.md
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
 #   make install    program, man page, headers, libraries and regtag.pc, to DESTDIR and PREFIX
 #   make clean      removes build
@@ -285,7 +285,8 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if
 	$(call compile,-w -fno-sanitize=undefined) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
-$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1
+$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1 \
+    -I$(MBEDTLS_DIR)/library -include third_party/regtag_tls12.h
 
 # Nobody encrypts or decrypts with an RSA key.
 $(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
@@ -381,7 +382,7 @@ check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest valgrind
 demo_needs          := curl
-lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make shellcheck
+lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
 
 cross_package = gcc-$(subst _,-,$(1))
 packages:
@@ -455,7 +456,7 @@ install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag
 
 $(OUT)/regtag.pc: FORCE
 	mkdir -p $(@D)
-	printf '%s\n' 'Name: regtag' 'Description: gives an image in a container registry another tag' \
+	printf '%s\n' 'Name: regtag' 'Description: retags container images in a registry' \
 	    'Version: $(VERSION)' 'Libs: -L$(LIBDIR) -lregtag-posix -lregtag' 'Cflags: -I$(PREFIX)/include' >$@
 
 clean:

@@ -17,6 +17,9 @@
 #define WRITE_MAX _POSIX_PIPE_BUF
 #endif
 
+#define GRACE                                                                                           \
+    1000u /* milliseconds: a reader that is only slow gets that much after the deadline, for each piece */
+
 static uint64_t deadline = UINT64_MAX;
 static char buffer[OUTPUT_MAX];
 static size_t used;
@@ -85,9 +88,15 @@ static void flush_until(uint64_t until)
         problem = result;
 }
 
+static uint64_t at_least_grace(uint64_t until)
+{
+    uint64_t grace = regtag_clock() + GRACE;
+    return until > grace ? until : grace;
+}
+
 void output_flush(void)
 {
-    flush_until(deadline);
+    flush_until(at_least_grace(deadline));
 }
 
 void output_offer(void)
@@ -118,8 +127,8 @@ const char *output_problem(void)
  * wait at all: what was asked for is still to be done. */
 static void write_line(struct slice line)
 {
-    uint64_t now = regtag_clock();
-    uint64_t until = stuck || deadline < now ? 0 : now + (deadline - now) / 4;
+    uint64_t now = regtag_clock(), left = deadline > now ? deadline - now : 0;
+    uint64_t until = stuck ? 0 : at_least_grace(now + left / 4);
     stuck = write_until(STDERR_FILENO, &line, until) == ETIMEDOUT;
 }
 

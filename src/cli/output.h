@@ -14,7 +14,8 @@ int output_open_null(void);
 /* Writes all of it to a file. Returns 0, or errno. */
 int output_write_all(int fd, struct slice s);
 
-/* Whoever reads standard output and standard error is waited for until this time, of regtag_clock(). */
+/* Whoever reads standard output and standard error is waited for until this time, of regtag_clock(); after it, for
+ * a second, so that a slow reader gets all of it. */
 void output_deadline(uint64_t until);
 
 /* To standard output, through a buffer. After a failure (see output_problem) nothing more is written. */

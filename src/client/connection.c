@@ -71,7 +71,9 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
 
 enum standing connection_standing(const struct transfer *t)
 {
-    const struct connection *c = t->last;
+    struct connection *c = t->last;
+    if (t->batch == c->batch)
+        connection_idle(c); /* the others may have been withdrawn: nobody else reads their answers */
     if (t->batch == c->unsound)
         return STANDING_VOID;
     return t->batch == c->batch && c->count ? STANDING_OPEN : STANDING_FIRM;
@@ -306,6 +308,8 @@ void connection_withdraw(struct transfer *t)
     } else {
         c->queue[at].transfer = NULL;
         c->drop_at = c->context->now + DROP_PATIENCE;
+        if (c->drop_at > c->context->deadline)
+            c->drop_at = c->context->deadline;
     }
 }
 

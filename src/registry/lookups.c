@@ -27,8 +27,11 @@ bool lookups_have_room(const struct lookups *l)
 void lookups_add(struct regtag *r, struct lookups *l, const char *name, bool aside)
 {
     struct lookup *k = at(l, l->count++);
-    struct resolve_options options = {
-        .certain = true, .pipelined = true, .aside = aside, .attempts = &k->attempts};
+    struct resolve_options options = {.certain = true,
+                                      .pipelined = true,
+                                      .aside = aside,
+                                      .reason = &k->error,
+                                      .attempts = &k->attempts};
     memset(k, 0, offsetof(struct lookup, error));
     error_clear(&k->error);
     memcpy(k->name, name, strlen(name) + 1);
@@ -45,7 +48,9 @@ static void step_one(struct regtag *r, struct lookups *l, struct lookup *k)
         fail(k, &l->abort);
     } else if (resolve_step(r, &k->resolve)) {
         k->over = true;
-        if (k->resolve.sight == SIGHT_UNKNOWN) {
+        if (k->resolve.sight != SIGHT_UNKNOWN)
+            error_clear(&k->error);
+        else {
             fail(k, &r->unknown);
             verb_cannot_go_on(r, &l->abort);
         }

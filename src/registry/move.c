@@ -49,6 +49,7 @@ static void begin_resolve(struct regtag *r, struct move *m, bool certain, uint64
                                       .optional = !certain && !m->guarded,
                                       .pipelined = !m->guarded,
                                       .guarded = m->guarded,
+                                      .reason = m->state == MOVE_UNCONFIRMED ? NULL : &m->change.cause,
                                       .attempts = &m->change.attempts,
                                       .not_before = not_before};
     resolve_begin(r, &m->resolve, m->name, &options);

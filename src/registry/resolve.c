@@ -11,6 +11,7 @@ static void begin_again(struct regtag *r, struct resolve *z)
     struct request q = z->exchange.request;
     q.pipelined = false;
     z->sight = SIGHT_UNKNOWN;
+    z->waited = false;
     client_begin(&r->client, &z->exchange, &q);
     if (q.method == METHOD_GET)
         ENTER("resolve", z->state, RESOLVE_GET);
@@ -54,19 +55,28 @@ static bool found(struct regtag *r, struct resolve *z, enum sight sight, struct 
 static bool step_held(struct regtag *r, struct resolve *z, bool *waiting)
 {
     enum standing standing = exchange_standing(&z->exchange);
+    bool unresolved = z->waited && z->sight == SIGHT_UNKNOWN;
     *waiting = standing == STANDING_OPEN;
+    z->waited = z->waited || *waiting;
     r->client.context.queued = r->client.context.queued || *waiting;
-    if (standing == STANDING_FIRM)
-        ENTER("resolve", z->state, RESOLVE_OVER);
-    if (standing == STANDING_VOID)
+    if (*waiting)
+        return false;
+    if (standing == STANDING_VOID || (unresolved && !z->reason)) {
         begin_again(r, z);
-    return standing == STANDING_FIRM;
+        return false;
+    }
+    if (unresolved)
+        r->unknown = *z->reason; /* others have set it meanwhile */
+    ENTER("resolve", z->state, RESOLVE_OVER);
+    return true;
 }
 
 /* The caller has set r->unknown to the reason. */
 static bool unknown(struct regtag *r, struct resolve *z)
 {
     VERB_TELL(r, REGTAG_TRACE_NOTE, "cannot tell where %s points: %s", z->tag, r->unknown.text);
+    if (z->reason)
+        *z->reason = r->unknown;
     return found(r, z, SIGHT_UNKNOWN, SLICE(""));
 }
 
@@ -286,6 +296,8 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
     z->tag = tag;
     z->certain = options->certain;
     z->guarded = options->guarded;
+    z->reason = options->reason;
+    z->waited = false;
     z->head = 0;
     z->sight = SIGHT_UNKNOWN;
     z->state = RESOLVE_START;

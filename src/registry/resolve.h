@@ -17,6 +17,8 @@ struct resolve {
     enum resolve_state state;
     const char *tag;
     bool certain, guarded;
+    bool waited; /* for the rest of its batch */
+    struct error *reason;
     unsigned head;     /* 0, or the status of the HEAD that the GET double-checks */
     uint64_t received; /* bytes of the manifest so far */
 
@@ -31,6 +33,9 @@ struct resolve_options {
     bool certain;
     bool optional;                  /* nice to have: don't spend much time on it */
     bool pipelined, guarded, aside; /* as in struct request; guarded: keeps the ETag in r->guards, too */
+    /* Why the tag could not be resolved, kept here while that has to wait for the rest of the batch. NULL: it is
+     * looked up again then, alone. */
+    struct error *reason;
     struct attempts *attempts;
     uint64_t not_before;
 };

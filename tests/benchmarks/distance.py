@@ -7,6 +7,7 @@ from tools import FOUR, HUNDRED, ONE, REPOSITORY
 
 NEAR, FAR = 0.025, 0.15  # seconds, one way
 ROUNDS = 3
+MILLISECONDS = [0, 50, 100, 200, 300]  # round trips, for the picture
 
 
 class Distance:
@@ -41,6 +42,15 @@ class Distance:
         found = {name: f"~{25 * float(seconds):.1f}" for name, seconds in four.items()}
         together = [tool for tool in self.tools if not repeats(tool)]
         return {**found, **({} if quick else self.least(HUNDRED, count, delay, together))}
+
+    def by_round_trip(self, count):
+        """What the picture needs: seconds of each tool, for 1 tag and, of those that take many, for 100."""
+        found = {"milliseconds": MILLISECONDS}
+        together = [tool for tool in self.tools if not repeats(tool)]
+        for names, some in ((ONE, self.tools), (HUNDRED, together)):
+            rows = [self.least(names, count, time / 2000, some) for time in MILLISECONDS]
+            found[str(len(names))] = {tool.name: [float(row[tool.name]) for row in rows] for tool in some}
+        return found
 
     def least(self, names, count, delay, tools=None):
         """The seconds of each tool, as text."""

@@ -6,6 +6,7 @@ SSL_CERT_FILE.
 """
 
 import glob
+import gzip
 import re
 import shutil
 import subprocess
@@ -162,3 +163,24 @@ def shared_libraries(path):
         ["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+)", done.stdout, re.MULTILINE)))
+
+
+def version(tool):
+    """Its name and version; of Debian's packages, that of the package they came in."""
+    asked = "version" if tool.name in PEERS else "--version"
+    said = subprocess.run([tool.path, asked], capture_output=True, text=True).stdout
+    found = re.search(r"\d+\.\d+[.\d]*", said)
+    return f"{tool.name} {found[0]}" if found else f"{tool.name} {_packaged(tool.name)}"
+
+
+def registry_version(program):
+    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    found = re.search(r"\d+\.\d+[.\d]*", said)
+    return f"docker-registry {found[0] if found else ''}".strip()
+
+
+def _packaged(name):
+    """crane does not know its own version where Debian has built it."""
+    text = f"{_unpacked(name, 'usr/share/doc', 'forky')}/{name}/changelog.Debian.gz"
+    with gzip.open(text, "rt") as changelog:
+        return re.search(r"\(([\d.]+)", changelog.readline())[1]

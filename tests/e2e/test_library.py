@@ -25,7 +25,7 @@ PLAIN = os.environ.get("TLS") == "0"
 
 OLD = compact(oci_manifest())
 NEW = compact(oci_manifest(annotations={"which": "new"}))
-PATIENCE = 20  # seconds
+PATIENCE = 60  # seconds
 SOCKETS = ["regtag_sockets", "regtag_connect", "regtag_address"]
 TLS_PARTS = ["regtag_tls_mbedtls", "regtag_chain", "platform"]
 

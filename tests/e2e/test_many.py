@@ -251,18 +251,20 @@ def test_a_tag_that_has_vanished_is_no_failure(regtag, serve, tags):
     assert [tag for tag, digest in told.items() if digest == "-"] == ["v042"]
 
 
-def test_tags_that_cannot_be_looked_up_set_the_status(regtag, serve, tags):
-    """That of the first in the list, with a line each on stderr."""
-    tags.hide("v050", errors(500, "UNKNOWN"))
-    tags.hide("v020", errors(403, "DENIED"))
+@pytest.mark.parametrize("first, second", [("v020", "v050"), ("v013", "v014")])
+def test_tags_that_cannot_be_looked_up_set_the_status(regtag, serve, tags, first, second):
+    """That of the first in the list, with a line each on stderr; two of them are answered together."""
+    tags.hide(second, errors(500, "UNKNOWN"))
+    tags.hide(first, errors(403, "DENIED"))
     server = serve(tags)
 
     result = regtag("ls", "--digests", f"{server.host}/repo")
 
     assert result.status == 4, result
-    assert result.lines == lines_of(tags, v020="-", v050="-")
-    for line, tag in zip(result.complaints, ["v020", "v050"], strict=True):
+    assert result.lines == lines_of(tags, **{first: "-", second: "-"})
+    for line, tag, code in zip(result.complaints, [first, second], ["DENIED", "500"], strict=True):
         assert f"{server.host}/repo:{tag}" in line
+        assert code in line
 
 
 @pytest.mark.parametrize("limit", [1, 16, 17, 149])

@@ -314,7 +314,7 @@ def test_a_command_that_fails_is_told_once_and_run_again(server, shelf, watched,
         f"{NEW}\t{OLD}",
     ]
     told = [line for line in watcher.err.all() if "status 9" in line]
-    assert told == ["regtag: sh ended with status 9; it will be run again at the next ask"] * 2
+    assert told == ["regtag: sh ended with status 9; it will be run again at the next check"] * 2
 
 
 def test_a_move_back_to_what_is_here_needs_no_command(server, shelf, watched, watch):

@@ -167,8 +167,8 @@ static void a_change_that_was_lost_is_looked_at_before_it_is_sent_again(void **s
 {
     static const unsigned retries[] = {0, 1, 4};
     (void)state;
-    for (unsigned choice = 0; choice < LOSSES * OTHERS * 3 * 2 * 16; choice++) {
-        unsigned flags = choice / (LOSSES * OTHERS * 3 * 2);
+    for (unsigned choice = 0; choice < 3 * 2 * LOSSES * OTHERS * 16; choice++) {
+        unsigned flags = choice / (3 * 2 * LOSSES * OTHERS);
         struct change c = {
             .delete = flags & 1,
             .guarded = flags & 2,

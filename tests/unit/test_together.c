@@ -48,6 +48,51 @@ static void a_declined_tag_is_left_alone_and_so_are_those_after_it(void **state)
     finish(&run);
 }
 
+#define MANY 100u
+
+static const char *many_names[MANY];
+
+static void make_many_names(void)
+{
+    static char texts[MANY][8];
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(texts[i], sizeof texts[i], "m%02u", i);
+        many_names[i] = texts[i];
+    }
+}
+
+/* Declines what has not been touched after so many events; answers arrive at different times. */
+static void decline_after(unsigned events)
+{
+    static struct run run;
+    begin(&run);
+    run.wire.manners.delay = 10;
+    run.wire.seed = 1 + events;
+    widen(&run, 5);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", many_names, MANY), REGTAG_OK);
+    while (step(&run))
+        if ((run.end == REGTAG_UPLOAD || run.end == REGTAG_SETTLED) && events-- == 0)
+            regtag_decline(run.regtag, "the disk is full");
+    assert_int_equal(run.settled, MANY);
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_string_equal(run.name[i], many_names[i]);
+        assert_int_equal(wire_find(&run.wire, many_names[i]) != NULL,
+                         run.outcome[i] == REGTAG_TAG_CREATED);
+    }
+    if (run.wire.now >= TIMEOUT)
+        fail_msg("it took %llu ms", (unsigned long long)run.wire.now);
+    finish(&run);
+}
+
+/* What is in flight then is told as it turns out, and nobody waits for the answers of what was withdrawn. */
+static void many_tags_may_be_declined_at_any_time(void **state)
+{
+    (void)state;
+    make_many_names();
+    for (unsigned events = 0; events < 2 * MANY; events++)
+        decline_after(events);
+}
+
 /* ---- Digests --------------------------------------------------------------------------------- */
 
 #define TAGS 40u /* more than are in flight together */
@@ -110,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_declined_deletion_deletes_nothing),
         cmocka_unit_test(a_declined_tag_is_left_alone_and_so_are_those_after_it),
+        cmocka_unit_test(many_tags_may_be_declined_at_any_time),
         cmocka_unit_test(lookups_are_made_again_if_an_answer_came_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
