@@ -39,10 +39,9 @@ bool journal_lock(const struct journal *j, enum journal_mode mode, uint64_t dead
         problem = try_lock(j->fd, type);
     }
     if (is_busy(problem))
-        error_set(
-            e, REGTAG_E_OTHER,
-            "another undo of the journal %s did not finish in time (--timeout); nothing was done",
-            j->path);
+        error_set(e, REGTAG_E_OTHER,
+                  "another undo of the journal %s did not finish in time (--timeout); nothing was done",
+                  j->path);
     else if (problem && !quiet)
         output_message("warning: cannot lock the journal %s: %s; run no other undo of it now", j->path,
                        strerror(problem));

@@ -182,9 +182,7 @@ static enum login_event step_ping(struct login *l)
     case EXCHANGE_END: return on_ping_answer(l);
     case EXCHANGE_FAILED: /* the original 401 stands */
         error_clear(&c->error);
-        auth_denied(&l->remote->auth, &c->error,
-                    "not authenticated, and the registry does not say how "
-                    "to");
+        auth_denied(&l->remote->auth, &c->error, "not authenticated, and the registry does not say how");
         return over(l, LOGIN_FAILED);
     default: return LOGIN_WAIT;
     }

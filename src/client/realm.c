@@ -100,11 +100,11 @@ static const char *realm_problem(const struct regtag_origin *registry, const str
     bool same_host = slice_equal_nocase(host, realm->host);
     bool both_here = host_is_loopback(host) && host_is_loopback(realm->host);
     if (!realm->tls && registry->tls)
-        return "uses plain HTTP, while the registry uses TLS";
+        return "uses plain HTTP, but the registry uses TLS";
     if (!realm->tls && !same_host && !both_here)
         return "is another host, and uses plain HTTP";
     if (is_private(realm->host) && !same_host && !is_private(host))
-        return "has a private address, while the registry has none";
+        return "has a private address, but the registry does not";
     return NULL;
 }
 

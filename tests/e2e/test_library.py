@@ -326,7 +326,8 @@ def test_fewer_sessions_than_connections(kit):
 
     assert program("0").lines == ["-3 7 TLS is not set up for this connection"]
     for number in ["1", "17", str(2**32 - 1)]:
-        assert program(number).lines == ["-3 1 there is no memory for its TLS session"]
+        (line,) = program(number).lines
+        assert line.startswith("-3 1 ") and "memory" in line
 
 
 def test_operations_side_by_side(kit, registry, repository):
