@@ -791,7 +791,7 @@ def test_a_helper_that_cannot_be_asked_is_not_run_and_nobody_is_killed(
     assert result.status == 16, result
     assert "docker-credential-test" in result.err.decode()
     assert "Input/output error" in result.err.decode()
-    assert f'"{server.host}"' in trace.splitlines()[0]
+    assert f", {len(server.host)})" in trace.splitlines()[0]  # strace may not read the memory of a user's program
     assert "kill(" not in trace
     assert not (account.work / "ran").exists()
 

@@ -109,7 +109,7 @@ def certificate_of_the_pages(workshop, root):
 @pytest.fixture(scope="module")
 def programs(regtag, tmp_path_factory):
     """What is found before anything else: the program under test, a make that notes what is asked of it, stand-ins."""
-    unpacked("busybox-static", "bin/busybox")
+    unpacked("busybox-static", "**/bin/busybox")
     folder = tmp_path_factory.mktemp("programs")
     (folder / "regtag").symlink_to(regtag.path)
     quick = "|".join(sorted(QUICK))
