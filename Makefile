@@ -1,4 +1,4 @@
-# regtag gives an image in a container registry another tag. What can be made:
+# regtag retags container images. What can be made:
 #
 #   make            build/regtag, for this machine
 #   make TLS=0      build/plain/regtag, without TLS
@@ -12,11 +12,11 @@
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
 #   make coverage   how much of src/embed the tests of the command run
-#   make demo       shows it at work: starts a registry, puts an image in it, tags the image
+#   make demo       starts a registry, puts an image in it, tags the image, and shows the result
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
-#   make check-all  all that .ci/run has no time for: check, also with sanitizers, check-targets on all targets,
-#                   their sizes, check-small
+#   make check-all  everything, including what takes too long for .ci/run: check, also with sanitizers,
+#                   check-targets on all targets, their sizes, check-small
 #   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
 #                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
 #                   needs, or there as an ordinary user; "N passed, N failed"
@@ -31,8 +31,8 @@
 #
 #   TARGETS                         which targets, where several are made: all that toolchains/ has
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
-#   CROSS_COMPILE                   what stands before the names of gcc, ar and strip; with TARGET, of a
-#                                   compiler to be taken in place of Debian's
+#   CROSS_COMPILE                   the prefix of gcc, ar and strip; with TARGET, of a compiler to use instead
+#                                   of Debian's
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
 #                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
@@ -40,14 +40,14 @@
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
-#   V=1                             shows the commands whole
+#   V=1                             shows the commands in full
 #   CACHE                           where downloads are kept: ~/.cache/regtag
 #   JSMN_DIR, MBEDTLS_DIR, MUSL_DIR the sources of jsmn 1.1, mbedTLS 3.6 and, for TARGET, musl 1.2,
 #                                   unpacked; else they are fetched once, see third_party/fetch. With
 #                                   all, and with the compiler there, make needs no network.
 #
-# Debian packages that are missing are installed as root or through sudo; where neither is to be had,
-# the command to run is printed.
+# Missing Debian packages are installed as root or through sudo; if neither is available, the command to run
+# is printed.
 
 VERSION := 0.2.0
 
