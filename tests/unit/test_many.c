@@ -20,7 +20,7 @@ bool __wrap_slice_equal(struct slice a, struct slice b)
     return __real_slice_equal(a, b);
 }
 
-static char texts[MANY][12], guards[MANY][24];
+static char texts[MANY][24], guards[MANY][32];
 static const char *names[2 * MANY], *expected[MANY];
 
 /* What there is to do: `count` names, then some of them again. */
