@@ -94,8 +94,17 @@
 #define EXPECTED_MAX 256        /* --expect options, of 8 bytes each */
 #define JOURNAL_LINE_MAX 1024   /* a line of a journal, with its newline */
 #define JOURNAL_BLOCK 16384     /* read from a journal at a time */
-#define JOURNAL_BLOCKS 16384    /* the most that it may have; 16 bytes each */
-#define UNDO_INDEX_MAX 16384    /* entries of 10 bytes: moves that later lines have settled or undone */
+/* A journal's blocks at the most, 16 bytes each, and entries of 10 bytes: moves that later lines have settled or
+ * undone. Few where memory is short. */
+#if REGTAG_CONNECTIONS_MAX > 4
+#define JOURNAL_BLOCKS 16384
+#define JOURNAL_MAX_TEXT "256 MiB"
+#define UNDO_INDEX_MAX 16384
+#else
+#define JOURNAL_BLOCKS 512
+#define JOURNAL_MAX_TEXT "8 MiB"
+#define UNDO_INDEX_MAX 8192
+#endif
 #define UNDO_INDEX_LISTS 4096   /* of these entries, by their hashes; 2 bytes each */
 #define NAMES_SLOTS 32768       /* slots of 4 bytes; half as many names are compared at a time */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
