@@ -16,7 +16,7 @@
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
 #   make check-all  everything, including what takes too long for .ci/run: check, also with sanitizers,
-#                   check-targets on all targets, their sizes, check-small
+#                   check-targets on all targets, their sizes, check-small, and whether bytes are reproducible
 #   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
 #                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
 #                   needs, or there as an ordinary user; "N passed, N failed"
@@ -419,6 +419,7 @@ check-all:
 	+$(MAKE) --no-print-directory check-targets
 	tests/targets/budget
 	+$(MAKE) --no-print-directory check-small
+	tests/targets/reproducible mips-linux-musl
 
 # How much of src/embed the tests of the command run.
 coverage:
