@@ -96,15 +96,8 @@
 #define JOURNAL_BLOCK 16384     /* read from a journal at a time */
 /* A journal's blocks at the most, 16 bytes each, and entries of 10 bytes: moves that later lines have settled or
  * undone. Few where memory is short. */
-#if REGTAG_CONNECTIONS_MAX > 4
-#define JOURNAL_BLOCKS 16384
-#define JOURNAL_MAX_TEXT "256 MiB"
-#define UNDO_INDEX_MAX 16384
-#else
-#define JOURNAL_BLOCKS 512
-#define JOURNAL_MAX_TEXT "8 MiB"
-#define UNDO_INDEX_MAX 8192
-#endif
+#define JOURNAL_BLOCKS (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 512)
+#define UNDO_INDEX_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 8192)
 #define UNDO_INDEX_LISTS 4096   /* of these entries, by their hashes; 2 bytes each */
 #define NAMES_SLOTS 32768       /* slots of 4 bytes; half as many names are compared at a time */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */

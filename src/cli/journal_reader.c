@@ -8,7 +8,9 @@
 #include "regtag_sha256.h"
 #include "regtag_sockets.h"
 
-#define SIZE_MAX_TEXT "it is larger than " JOURNAL_MAX_TEXT "; start a new one"
+#define SIZE_MAX_TEXT                                                                                   \
+    (REGTAG_CONNECTIONS_MAX > 4 ? "it is larger than 256 MiB; start a new one"                          \
+                                : "it is larger than 8 MiB; start a new one")
 
 void journal_reader_begin(struct journal_reader *r, int fd, uint64_t deadline)
 {
