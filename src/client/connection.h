@@ -128,7 +128,8 @@ void connection_init(struct connection *c, struct context *context, unsigned num
 void connection_begin_step(struct connection *c);
 
 /* What an answer to a pipelined request is worth: if it came twice, or something that nobody asked for came
- * before it, that only shows at the end of its batch. */
+ * before it, that only shows at the end of its batch. Reads the answers to withdrawn requests of the batch, which nobody
+ * else may be waiting for. */
 enum standing {
     STANDING_OPEN, /* others of the batch are in flight */
     STANDING_FIRM,

@@ -21,7 +21,7 @@ bool failure_is_transient(const struct context *c, bool cut)
 }
 
 /* Whether to obey the limit: a request was refused, or requests seem to count. Docker Hub's HEADs don't, but
- * other clients behind the same address use up the limit, too, though rarely between every two of our requests. If
+ * other clients behind the same address also use up the limit, though rarely between every two of our requests. If
  * nothing is left after it fell once, the next request shows whether it counts. */
 static bool rate_counts(struct remote *r, uint64_t remaining, bool refused)
 {

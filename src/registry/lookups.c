@@ -48,12 +48,10 @@ static void step_one(struct regtag *r, struct lookups *l, struct lookup *k)
         fail(k, &l->abort);
     } else if (resolve_step(r, &k->resolve)) {
         k->over = true;
-        if (k->resolve.sight != SIGHT_UNKNOWN)
-            error_clear(&k->error);
-        else {
-            fail(k, &r->unknown);
+        if (k->resolve.sight == SIGHT_UNKNOWN) /* `error` says why */
             verb_cannot_go_on(r, &l->abort);
-        }
+        else
+            error_clear(&k->error);
     }
 }
 

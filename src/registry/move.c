@@ -119,14 +119,12 @@ static enum regtag_event on_resolved(struct regtag *r, struct move *m)
     return REGTAG_UPLOAD;
 }
 
-/* Keeps the reason why the tag could not be resolved until the manifest is there. */
+/* Why the tag could not be resolved is in `cause` until the manifest is there. */
 static enum regtag_event step_resolve(struct regtag *r, struct move *m)
 {
     REQUIRE(m->resolve.tag == m->name);
     if (!resolve_step(r, &m->resolve))
         return REGTAG_WAIT;
-    if (m->resolve.sight == SIGHT_UNKNOWN)
-        m->change.cause = r->unknown;
     ENTER("move", m->state, MOVE_RESOLVED);
     return GO_ON;
 }

@@ -17,10 +17,10 @@ struct resolve {
     enum resolve_state state;
     const char *tag;
     bool certain, guarded;
-    bool waited; /* for the rest of its batch */
-    struct error *reason;
-    unsigned head;     /* 0, or the status of the HEAD that the GET double-checks */
-    uint64_t received; /* bytes of the manifest so far */
+    bool waited;          /* for the rest of its batch */
+    struct error *reason; /* see struct resolve_options */
+    unsigned head;        /* 0, or the status of the HEAD that the GET double-checks */
+    uint64_t received;    /* bytes of the manifest so far */
 
     enum sight sight;
     char digest[DIGEST_SHA256_SIZE + 1];
