@@ -8,7 +8,7 @@
 
 struct options;
 
-/* Bits, so that an option can name the verbs that take it. */
+/* Bits, so that an option can name the verbs that take it; there is room for 16. */
 enum verb_id {
     VERB_ID_TAG = 1,
     VERB_ID_LS = 2,
