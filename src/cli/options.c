@@ -24,7 +24,8 @@ enum option_kind {
 
 #define ALL_VERBS 0xffff
 #define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
-#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST)
+#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH)
+#define MOVING_BLOBS VERB_ID_FETCH
 #define LETTER 0x10000 /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
 
@@ -58,6 +59,13 @@ static const struct option OPTIONS[] = {
     {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
+    {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
+     "the file, a folder for all, or stdout"},
+    {"layer", "N", COUNT, AT(layer), VERB_ID_FETCH, 0, "only this layer; the first one is 0"},
+    {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
+    {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
+    {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+    {"fetch", "DIR", TEXT, AT(output), VERB_ID_WATCH, 0, "fetch the image's files before COMMAND runs"},
     {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
      "wait between checks (60)"},
     {"jitter", "PERCENT", PERCENT, AT(jitter), VERB_ID_WATCH, 0,
@@ -68,7 +76,7 @@ static const struct option OPTIONS[] = {
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
     {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX, "connections to the registry (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "limit of the run, or of each check (60)"},
+     "limit of the run, or of each check (60; for blobs 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "give up an attempt that stalls so long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
@@ -446,10 +454,17 @@ static bool read_without_verb(struct options *o, int argc, char **argv, struct e
     return o->verb || usage(o, e, "unknown command", argv[2]);
 }
 
+static void set_timeouts(struct options *o)
+{
+    o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
+    if (o->timeout == 0)
+        o->timeout = o->verb->id & MOVING_BLOBS ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
+}
+
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
 {
     memset(o, 0, offsetof(struct options, expected));
-    o->timeout = TIMEOUT_DEFAULT;
+    o->layer = UINT64_MAX;
     o->stall = STALL_DEFAULT;
     o->retries = RETRIES_DEFAULT;
     o->interval = INTERVAL_DEFAULT;
@@ -462,6 +477,8 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     if (!o->verb)
         return read_without_verb(o, argc, argv, e);
     o->jobs = o->verb->id & JOBS_VERBS ? JOBS_DEFAULT : 1;
-    return read_arguments(o, argv + 2, e) && check_arguments(o, e) && check_login(o, e) &&
-           check_guards(o, e);
+    if (!read_arguments(o, argv + 2, e))
+        return false;
+    set_timeouts(o);
+    return check_arguments(o, e) && check_login(o, e) && check_guards(o, e);
 }

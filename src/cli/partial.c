@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h> /* renameat */
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "cli/file_lock.h"
 #include "cli/file_sync.h"
 #include "cli/output.h"
+#include "regtag.h"
 
 #define WEEK (7 * 86400)
 
@@ -42,7 +44,7 @@ static enum partial_state again(struct partial *p)
     return PARTIAL_AGAIN;
 }
 
-static enum partial_state wait(struct partial *p, uint64_t deadline, bool quiet, struct error *e)
+static enum partial_state wait_for_other(struct partial *p, uint64_t deadline, bool quiet, struct error *e)
 {
     if (!quiet)
         output_message("waiting for another fetch of %s to finish", p->place->path);
@@ -83,7 +85,7 @@ enum partial_state partial_open(struct partial *p, const struct place *place, co
     p->fd = openat(place->folder, p->name, OPEN_PARTIAL | O_CREAT, 0666);
     int problem = p->fd < 0 ? errno : file_lock(p->fd, true);
     if (p->fd >= 0 && file_lock_busy(problem))
-        return wait(p, deadline, quiet, e);
+        return wait_for_other(p, deadline, quiet, e);
     return problem ? fail(p, strerror(problem), e) : check(p, e);
 }
 
