@@ -43,7 +43,8 @@ struct fetch {
 
 static bool is_wanted(const struct options *o, uint64_t number, const struct regtag_layer *layer)
 {
-    return (o->layer == NONE || o->layer == number) && (!o->title || strcmp(o->title, layer->title) == 0) &&
+    return (o->layer == NONE || o->layer == number) &&
+           (!o->title || strcmp(o->title, layer->title) == 0) &&
            (!o->media_type || strcmp(o->media_type, layer->media_type) == 0);
 }
 
@@ -61,8 +62,8 @@ static void list_layers(const struct fetch *f, struct writer *w)
 {
     struct regtag_layer layer;
     for (uint64_t number = 0; !w->overflow && regtag_layer(f->r, number, &layer); number++)
-        write_format(w, "%s%llu \"%s\" (%s)", number ? ", " : "", (unsigned long long)number, layer.title,
-                     layer.media_type);
+        write_format(w, "%s%llu \"%s\" (%s)", number ? ", " : "", (unsigned long long)number,
+                     layer.title, layer.media_type);
     if (w->used == 0)
         write_text(w, "none");
 }
@@ -161,7 +162,8 @@ static bool is_marked(const struct fetch *f)
 /* The files that were not reported yet: the one that failed, and those that it holds back. */
 static void report_failure(struct fetch *f)
 {
-    static const struct error HELD = {REGTAG_E_OTHER, 0, "not put in place, because another file failed"};
+    static const struct error HELD = {REGTAG_E_OTHER, 0,
+                                      "not put in place, because another file failed"};
     struct regtag_layer layer;
     uint64_t failed = f->number;
     if (failed == NONE) {
@@ -219,11 +221,12 @@ static void have(void *context, const void *bytes, size_t size)
     progress_at(f->at += size);
 }
 
-static void note_resumed(const struct fetch *f)
+/* For --verbose. */
+static void note_file(const struct fetch *f)
 {
     char text[FETCH_PATH_MAX + 60];
     struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "%s: %llu bytes are there from an earlier run", f->path, (unsigned long long)f->at);
+    write_format(&w, "%s: downloading it, from byte %llu on", f->path, (unsigned long long)f->at);
     text[w.used] = '\0';
     session_note(text);
 }
@@ -231,12 +234,8 @@ static void note_resumed(const struct fetch *f)
 static void resume(struct fetch *f)
 {
     progress_begin(0, f->size);
-    f->at = 0;
     file_scan(f->partial.fd, f->size, f->deadline, have, f);
     f->partial.size = f->at;
-    if (f->at && !f->second)
-        note_resumed(f);
-    progress_begin(f->at, f->size);
 }
 
 /* Returns whether there is something to do for the library. */
@@ -252,8 +251,12 @@ static bool start_file(struct fetch *f)
     if (!f->to_output && checkable && !open_file(f))
         return false;
     regtag_choose(f->r, f->number);
+    f->at = 0;
     if (f->partial.fd >= 0)
         resume(f);
+    if (!f->second)
+        note_file(f);
+    progress_begin(f->at, f->size);
     return true;
 }
 
@@ -373,8 +376,8 @@ bool fetch_run(const struct fetch_job *job, uint64_t deadline, struct error *e)
     f.e = e;
     f.number = NONE;
     f.place.folder = f.partial.fd = -1;
-    f.to_output = strcmp(job->output, "-") == 0;
-    f.to_folder = !f.to_output && place_is_folder(job->output);
+    f.to_output = !job->to_folder && strcmp(job->output, "-") == 0;
+    f.to_folder = job->to_folder || (!f.to_output && place_is_folder(job->output));
     config.timeout = f.o->blob_timeout * 1000;
     config.titles_are_names = f.to_folder;
     f.r = session_operation(&config);

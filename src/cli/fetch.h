@@ -7,10 +7,13 @@
 #include "cli/options.h"
 
 struct fetch_job {
-    const struct options *options; /* which files of the image, or that it is a blob; json, quiet and so on */
+    const struct options
+        *options; /* which files of the image, or that it is a blob; json, quiet and so on */
     const char *image;
     const char *output; /* a file, a folder, or "-" for standard output */
-    bool report;        /* a line for each file, on standard output */
+    bool
+        to_folder; /* it is a folder, even if there is none yet, and its name does not end with a slash */
+    bool report;   /* a line for each file, on standard output */
 };
 
 /* Finds out what is wrong with the job, before anything is sent. False, and e set. */

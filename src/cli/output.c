@@ -132,7 +132,8 @@ void output_transient(struct slice text)
     if (!shown && text.size == 0)
         return;
     shown = text.size != 0;
-    write_format(&w, "\r\033[K%.*s", SLICE_ARG(text)); /* as any terminal since the VT100 erases a line */
+    write_format(&w, "\r\033[K%.*s",
+                 SLICE_ARG(text)); /* as any terminal since the VT100 erases a line */
     rest = written(&w);
     write_until(STDERR_FILENO, &rest, 0);
 }

@@ -32,8 +32,8 @@ static enum partial_state fail(struct partial *p, const char *problem, struct er
     if (p->fd >= 0)
         close(p->fd);
     p->fd = -1;
-    error_set(e, REGTAG_E_OTHER, "%s: cannot write to %s in the same folder: %s", p->place->path, p->name,
-              problem);
+    error_set(e, REGTAG_E_OTHER, "%s: cannot write to %s in the same folder: %s", p->place->path,
+              p->name, problem);
     return PARTIAL_FAILED;
 }
 
@@ -44,7 +44,8 @@ static enum partial_state again(struct partial *p)
     return PARTIAL_AGAIN;
 }
 
-static enum partial_state wait_for_other(struct partial *p, uint64_t deadline, bool quiet, struct error *e)
+static enum partial_state wait_for_other(struct partial *p, uint64_t deadline, bool quiet,
+                                         struct error *e)
 {
     if (!quiet)
         output_message("waiting for another fetch of %s to finish", p->place->path);
@@ -111,7 +112,8 @@ int partial_write(struct partial *p, uint64_t at, const void *bytes, size_t size
 
 int partial_sync(struct partial *p)
 {
-    if (ftruncate(p->fd, (off_t)p->size) != 0 || (p->place->exists && fchmod(p->fd, p->place->mode) != 0))
+    if (ftruncate(p->fd, (off_t)p->size) != 0 ||
+        (p->place->exists && fchmod(p->fd, p->place->mode) != 0))
         return errno;
     return file_sync(p->fd);
 }

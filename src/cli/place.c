@@ -139,7 +139,8 @@ bool place_has(const struct place *p, const char *digest, uint64_t size, uint64_
     int fd = openat(p->folder, p->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return false;
-    bool done = hash.start(&context) == 0 && file_scan(fd, UINT64_MAX, deadline, update, &hash) == p->size;
+    bool done =
+        hash.start(&context) == 0 && file_scan(fd, UINT64_MAX, deadline, update, &hash) == p->size;
     close(fd);
     if (hash.finish(&context, sum) != 0 || !done)
         return false;

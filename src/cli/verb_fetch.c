@@ -5,7 +5,7 @@
 
 static int run(struct options *o, uint64_t deadline)
 {
-    struct fetch_job job = {o, o->arguments[0], o->output, true};
+    struct fetch_job job = {o, o->arguments[0], o->output, false, true};
     struct error e;
     error_clear(&e);
     if (!o->output)
@@ -22,10 +22,11 @@ const struct cli_verb cli_verb_fetch = {
     .name = "fetch",
     .arguments = "IMAGE",
     .summary = "downloads the files that an image consists of",
-    .details = "Each layer becomes a file: in the folder DIR, named by its title, as \"oras push\" sets\n"
-               "it; or FILE, if there is one layer or one is chosen. A file is replaced when all of\n"
-               "the new one is there and verified, and of several none before all are. Prints path,\n"
-               "digest, size, and \"fetched\", \"unchanged\" or \"failed\". If interrupted, run it again.\n",
+    .details =
+        "Each layer becomes a file: in the folder DIR, named by its title, as \"oras push\" sets\n"
+        "it; or FILE, if there is one layer or one is chosen. A file is replaced when all of\n"
+        "the new one is there and verified, and of several none before all are. Prints path,\n"
+        "digest, size, and \"fetched\", \"unchanged\" or \"failed\". If interrupted, run it again.\n",
     .example = "fetch registry.example/team/firmware:stable -o /var/firmware/",
     .arguments_min = 1,
     .arguments_max = 1,
