@@ -22,18 +22,19 @@ enum option_kind {
     RESOLVE, /* --resolve */
 };
 
-#define ALL_VERBS 0x7f
+#define ALL_VERBS 0xffff
 #define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
-#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST)
-#define LETTER 0x80 /* -n stands for --name; none of these takes a value */
+#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH)
+#define MOVING_BLOBS VERB_ID_FETCH
+#define LETTER 0x10000 /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
 
 /* Packed: there are many. */
 struct option {
     const char *name, *value; /* value: "" where there is none */
     unsigned kind : 4;        /* enum option_kind */
-    unsigned at : 16;         /* offset in struct options */
-    unsigned verbs : 8;       /* that take it; and LETTER */
+    unsigned at : 11;         /* offset in struct options */
+    unsigned verbs : 17;      /* that take it; and LETTER */
     uint32_t most;            /* with NUMBER and COUNT; 0: INT64_MAX */
     const char *summary;
 };
@@ -58,6 +59,13 @@ static const struct option OPTIONS[] = {
     {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
+    {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
+     "the file, a folder for all, or stdout"},
+    {"layer", "N", COUNT, AT(layer), VERB_ID_FETCH, 0, "only this layer; the first one is 0"},
+    {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
+    {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
+    {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+    {"fetch", "DIR", TEXT, AT(output), VERB_ID_WATCH, 0, "fetch the image's files before COMMAND runs"},
     {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
      "wait between checks (60)"},
     {"jitter", "PERCENT", PERCENT, AT(jitter), VERB_ID_WATCH, 0,
@@ -68,7 +76,7 @@ static const struct option OPTIONS[] = {
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
     {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX, "connections to the registry (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "limit of the run, or of each check (60)"},
+     "limit of the run, or of each check (60; for blobs 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "give up an attempt that stalls so long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
@@ -193,18 +201,18 @@ void options_help(const struct options *o)
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-static const struct option *find_option(struct slice name)
+static const struct option *find_option(const struct cli_verb *verb, struct slice name)
 {
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
-        if (slice_equal(name, slice_of(OPTIONS[i].name)))
+        if (OPTIONS[i].verbs & verb->id && slice_equal(name, slice_of(OPTIONS[i].name)))
             return &OPTIONS[i];
     return NULL;
 }
 
-static const struct option *find_letter(char letter)
+static const struct option *find_letter(const struct cli_verb *verb, char letter)
 {
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
-        if (OPTIONS[i].verbs & LETTER && OPTIONS[i].name[0] == letter)
+        if (OPTIONS[i].verbs & verb->id && OPTIONS[i].verbs & LETTER && OPTIONS[i].name[0] == letter)
             return &OPTIONS[i];
     return NULL;
 }
@@ -302,59 +310,60 @@ static bool set_option(struct options *o, const struct option *option, const cha
 }
 
 /* "" means something for two options only: no proxy, and no exceptions from it. */
-static bool check_value(const struct option *option, const char *value, struct error *e)
+static bool set_value(struct options *o, const struct option *option, const char *value, struct error *e)
 {
     if (value && (*value || option->at == AT(proxy) || option->at == AT(no_proxy)))
-        return true;
+        return set_option(o, option, value, e);
     error_set(e, REGTAG_E_USAGE, "--%s%s", option->name,
               value ? " is empty; is a variable unset?" : " needs a value");
     return false;
 }
 
-/* Reads the option argv[*at]; *at moves on if its value is the next argument. */
-static bool read_long(struct options *o, int argc, char **argv, int *at, struct error *e)
+/* Reads the option **argv; *argv moves on if its value is the next argument. */
+static bool read_long(struct options *o, char ***argv, struct error *e)
 {
-    struct slice value = slice_of(argv[*at] + 2);
+    struct slice value = slice_of(**argv + 2);
     struct slice name = slice_split(&value, '=');
-    const struct option *option = find_option(name);
+    const struct option *option = find_option(o->verb, name);
 
-    if (!option || !(option->verbs & o->verb->id))
-        return usage(o, e, "unknown option", argv[*at]);
-    if (!*option->value) {
-        if (value.data)
-            return usage(o, e, "no value may follow", argv[*at]);
-        return set_option(o, option, "", e);
-    }
-    const char *text = value.data ? value.data : *at + 1 < argc ? argv[++*at] : NULL;
-    return check_value(option, text, e) && set_option(o, option, text, e);
+    if (!option)
+        return usage(o, e, "unknown option", **argv);
+    if (*option->value)
+        return set_value(o, option, value.data ? value.data : *++*argv, e);
+    if (value.data)
+        return usage(o, e, "no value may follow", **argv);
+    return set_option(o, option, "", e);
 }
 
-/* One letter or several: -vq. None of them takes a value. */
-static bool read_letters(struct options *o, const char *argument, struct error *e)
+/* One letter or several: -vq. What follows a letter that takes a value is the value: -oFILE, -o FILE. */
+static bool read_letters(struct options *o, char ***argv, struct error *e)
 {
-    for (const char *letter = argument + 1; *letter; letter++) {
-        const struct option *option = find_letter(*letter);
+    for (const char *letter = **argv + 1; *letter; letter++) {
+        const struct option *option = find_letter(o->verb, *letter);
         char shown[] = {'-', *letter, '\0'}; /* only this: what follows may be a password */
-        if (!option || !set_option(o, option, "", e))
+        if (!option)
             return usage(o, e, "unknown option", shown);
+        if (*option->value)
+            return set_value(o, option, letter[1] ? letter + 1 : *++*argv, e);
+        set_option(o, option, "", e);
     }
     return true;
 }
 
-static bool read_arguments(struct options *o, int argc, char **argv, struct error *e)
+static bool read_arguments(struct options *o, char **argv, struct error *e)
 {
     bool only_arguments = false;
     o->arguments = argv;
-    for (int i = 0; i < argc; i++) {
-        char *a = argv[i];
+    for (; *argv; argv++) {
+        char *a = *argv;
         if (only_arguments || a[0] != '-' || a[1] == '\0')
             o->arguments[o->count++] = a;
         else if (strcmp(a, "--") == 0 && o->verb->id == VERB_ID_WATCH) {
-            o->command = argv + i + 1;
+            o->command = argv + 1;
             return true;
         } else if (strcmp(a, "--") == 0)
             only_arguments = true;
-        else if (!(a[1] == '-' ? read_long(o, argc, argv, &i, e) : read_letters(o, a, e)))
+        else if (!(a[1] == '-' ? read_long(o, &argv, e) : read_letters(o, &argv, e)))
             return false;
     }
     return true;
@@ -445,10 +454,17 @@ static bool read_without_verb(struct options *o, int argc, char **argv, struct e
     return o->verb || usage(o, e, "unknown command", argv[2]);
 }
 
+static void set_timeouts(struct options *o)
+{
+    o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
+    if (o->timeout == 0)
+        o->timeout = o->verb->id & MOVING_BLOBS ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
+}
+
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
 {
     memset(o, 0, offsetof(struct options, expected));
-    o->timeout = TIMEOUT_DEFAULT;
+    o->layer = UINT64_MAX;
     o->stall = STALL_DEFAULT;
     o->retries = RETRIES_DEFAULT;
     o->interval = INTERVAL_DEFAULT;
@@ -461,6 +477,8 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     if (!o->verb)
         return read_without_verb(o, argc, argv, e);
     o->jobs = o->verb->id & JOBS_VERBS ? JOBS_DEFAULT : 1;
-    return read_arguments(o, argc - 2, argv + 2, e) && check_arguments(o, e) && check_login(o, e) &&
-           check_guards(o, e);
+    if (!read_arguments(o, argv + 2, e))
+        return false;
+    set_timeouts(o);
+    return check_arguments(o, e) && check_login(o, e) && check_guards(o, e);
 }

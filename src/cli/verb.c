@@ -3,8 +3,8 @@
 #include <string.h>
 
 const struct cli_verb *const VERBS[] = {
-    &cli_verb_tag, &cli_verb_delete, &cli_verb_watch,    &cli_verb_undo,
-    &cli_verb_ls,  &cli_verb_digest, &cli_verb_manifest, NULL,
+    &cli_verb_tag,    &cli_verb_delete,   &cli_verb_watch, &cli_verb_undo, &cli_verb_ls,
+    &cli_verb_digest, &cli_verb_manifest, &cli_verb_fetch, NULL,
 };
 
 const struct cli_verb *verb_find(const char *name)

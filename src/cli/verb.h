@@ -8,7 +8,7 @@
 
 struct options;
 
-/* Bits, so that an option can name the verbs that take it. */
+/* Bits, so that an option can name the verbs that take it; there is room for 16. */
 enum verb_id {
     VERB_ID_TAG = 1,
     VERB_ID_LS = 2,
@@ -16,7 +16,8 @@ enum verb_id {
     VERB_ID_MANIFEST = 8,
     VERB_ID_DELETE = 16,
     VERB_ID_WATCH = 32,
-    VERB_ID_UNDO = 64
+    VERB_ID_UNDO = 64,
+    VERB_ID_FETCH = 128
 };
 
 struct cli_verb {
@@ -32,7 +33,7 @@ struct cli_verb {
 #define ARGUMENTS_MAX 1000000
 
 extern const struct cli_verb cli_verb_tag, cli_verb_delete, cli_verb_watch, cli_verb_undo, cli_verb_ls,
-    cli_verb_digest, cli_verb_manifest;
+    cli_verb_digest, cli_verb_manifest, cli_verb_fetch;
 
 /* All of them, in the order of the help, and NULL at the end. */
 extern const struct cli_verb *const VERBS[];

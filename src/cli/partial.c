@@ -1,0 +1,180 @@
+#include "cli/partial.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h> /* renameat */
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/file_lock.h"
+#include "cli/file_sync.h"
+#include "cli/output.h"
+#include "regtag.h"
+
+#define WEEK (7 * 86400)
+
+/* Never waits, whatever has that name. */
+#define OPEN_PARTIAL (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+static void set_name(char name[sizeof PARTIAL_PREFIX + PARTIAL_DIGITS], const char *digest)
+{
+    memcpy(name, PARTIAL_PREFIX, sizeof PARTIAL_PREFIX - 1);
+    memcpy(name + sizeof PARTIAL_PREFIX - 1, strchr(digest, ':') + 1, PARTIAL_DIGITS);
+    name[sizeof PARTIAL_PREFIX - 1 + PARTIAL_DIGITS] = '\0';
+}
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
+static enum partial_state fail(struct partial *p, const char *problem, struct error *e)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    p->fd = -1;
+    error_set(e, REGTAG_E_OTHER, "%s: cannot write to %s in the same folder: %s", p->place->path,
+              p->name, problem);
+    return PARTIAL_FAILED;
+}
+
+static enum partial_state again(struct partial *p)
+{
+    close(p->fd);
+    p->fd = -1;
+    return PARTIAL_AGAIN;
+}
+
+static enum partial_state wait_for_other(struct partial *p, uint64_t deadline, bool quiet,
+                                         struct error *e)
+{
+    if (!quiet)
+        output_message("waiting for another fetch of %s to finish", p->place->path);
+    if (file_lock_busy(file_lock_wait(p->fd, true, deadline)))
+        error_set(e, REGTAG_E_TIMEOUT, "%s: another fetch did not finish in time (--timeout)",
+                  p->place->path);
+    again(p);
+    return e->status ? PARTIAL_FAILED : PARTIAL_AGAIN;
+}
+
+/* What others can write to, now or later, must not get the right name; nor must a file be changed that has another
+ * name elsewhere. */
+static bool is_ours(const struct stat *s)
+{
+    return S_ISREG(s->st_mode) && s->st_nlink == 1 && (s->st_uid == 0 || s->st_uid == geteuid());
+}
+
+/* The lock is ours. */
+static enum partial_state check(struct partial *p, struct error *e)
+{
+    struct stat ours, named;
+    if (fstat(p->fd, &ours) != 0)
+        return fail(p, strerror(errno), e);
+    if (fstatat(p->place->folder, p->name, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
+        named.st_ino != ours.st_ino || named.st_dev != ours.st_dev)
+        return again(p);
+    if (!is_ours(&ours))
+        return fail(p, "it is not a file of this user's alone; remove it", e);
+    p->size = (uint64_t)ours.st_size;
+    return PARTIAL_OPEN;
+}
+
+enum partial_state partial_open(struct partial *p, const struct place *place, const char *digest,
+                                uint64_t deadline, bool quiet, struct error *e)
+{
+    p->place = place;
+    set_name(p->name, digest);
+    p->fd = openat(place->folder, p->name, OPEN_PARTIAL | O_CREAT, 0666);
+    int problem = p->fd < 0 ? errno : file_lock(p->fd, true);
+    if (p->fd >= 0 && file_lock_busy(problem))
+        return wait_for_other(p, deadline, quiet, e);
+    return problem ? fail(p, strerror(problem), e) : check(p, e);
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+int partial_write(struct partial *p, uint64_t at, const void *bytes, size_t size)
+{
+    const char *from = bytes;
+    if (at == 0 && p->size && ftruncate(p->fd, 0) != 0)
+        return errno;
+    for (p->size = at; size;) {
+        ssize_t n = pwrite(p->fd, from, size, (off_t)p->size);
+        if (n < 0 && errno != EINTR)
+            return errno;
+        if (n > 0) {
+            from += n;
+            size -= (size_t)n;
+            p->size += (uint64_t)n;
+        }
+    }
+    return 0;
+}
+
+int partial_sync(struct partial *p)
+{
+    if (ftruncate(p->fd, (off_t)p->size) != 0 ||
+        (p->place->exists && fchmod(p->fd, p->place->mode) != 0))
+        return errno;
+    return file_sync(p->fd);
+}
+
+int partial_rename(struct partial *p)
+{
+    const struct place *place = p->place;
+    if (renameat(place->folder, p->name, place->folder, place->name) != 0)
+        return errno;
+    close(p->fd);
+    p->fd = -1;
+    return folder_sync(place->folder);
+}
+
+void partial_close(struct partial *p, bool useless)
+{
+    if (p->fd < 0)
+        return;
+    if (useless || p->size == 0)
+        unlinkat(p->place->folder, p->name, 0);
+    close(p->fd);
+    p->fd = -1;
+}
+
+/* ---- What interrupted runs have left --------------------------------------------------------- */
+
+/* It is in use if it is locked. Closing it must not release a lock of our own: nothing is locked here. */
+static void remove_old(int folder, const char *name)
+{
+    struct stat s;
+    int fd = openat(folder, name, OPEN_PARTIAL);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && time(NULL) - s.st_mtime > WEEK &&
+        file_lock(fd, true) == 0)
+        unlinkat(folder, name, 0);
+    close(fd);
+}
+
+static bool is_partial(const char *name)
+{
+    size_t digits = sizeof PARTIAL_PREFIX - 1;
+    if (strncmp(name, PARTIAL_PREFIX, digits) != 0)
+        return false;
+    while (hex_digit(name[digits]) >= 0)
+        digits++;
+    return name[digits] == '\0' && digits == sizeof PARTIAL_PREFIX - 1 + PARTIAL_DIGITS;
+}
+
+void partial_clean(const struct place *place, const char *digest)
+{
+    char ours[sizeof PARTIAL_PREFIX + PARTIAL_DIGITS];
+    struct dirent *entry;
+    int fd = openat(place->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    set_name(ours, digest);
+    while (directory && (entry = readdir(directory)) != NULL)
+        if (is_partial(entry->d_name) && strcmp(entry->d_name, ours) != 0)
+            remove_old(place->folder, entry->d_name);
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
+}
