@@ -88,6 +88,21 @@ JSMN_DIR    ?= build/third_party/jsmn
 MBEDTLS_DIR ?= build/third_party/mbedtls
 third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
 
+# ---- Verbs: which of them the command has ----------------------------------------------------
+
+all_verbs := $(shell sed -n 's/^.define VERB_ID_\([A-Z]*\) .*/\1/p' src/cli/verb.h | tr A-Z a-z)
+VERBS     ?= $(all_verbs)
+verbs     := $(filter $(VERBS),$(all_verbs))
+left_out  := $(filter-out $(VERBS),$(all_verbs))
+$(if $(filter-out $(all_verbs),$(VERBS)),$(error VERBS: regtag has no verb "$(filter-out $(all_verbs),$(VERBS))". \
+    It has: $(all_verbs)))
+$(if $(verbs),,$(error VERBS is empty: it must name at least one of: $(all_verbs)))
+
+verb_ids   := $(shell echo $(verbs:%=VERB_ID_%) | tr 'a-z ' 'A-Z|')
+verb_table := $(patsubst %,&cli_verb_%$(comma),$(verbs))
+verb_flags := -DVERBS_BUILT='$(verb_ids)' -DVERBS_TABLE='$(verb_table)' -DVERBS_NAMES='"$(verbs)"' \
+    -DVERBS_LEFT_OUT='"$(left_out)"'
+
 # ---- A target: a static program, made with a compiler for its processor and with musl --------
 
 boards := $(sort $(basename $(notdir $(wildcard toolchains/*.mk))))
@@ -148,7 +163,8 @@ defines   = -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DR
 limits    = $(if $(CONNECTIONS_MAX),-DREGTAG_CONNECTIONS_MAX=$(CONNECTIONS_MAX)) \
             $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
 language  = -std=c99 $(defines) $(limits) $(includes)
-compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+# flags_here: of one file, not to be hidden by CPPFLAGS on the command line.
+compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(flags_here) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(static_link) $(LDFLAGS)
 
 # ---- Sources, by room ------------------------------------------------------------------------
@@ -181,7 +197,7 @@ endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
-           $(filter-out $(heap),$(wildcard src/cli/*.c))
+           $(filter-out $(heap) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
@@ -277,6 +293,15 @@ $(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(T
 	echo '  CC  $<'
 	mkdir -p $(@D)
 	$(call compile,$(WARNINGS)) -c -o $@ $<
+
+# The command's own objects are made again when VERBS changes, and nothing else is.
+cli_objects := $(call objects,$(wildcard src/cli/*.c))
+$(cli_objects): private flags_here := $(verb_flags)
+$(cli_objects): $(OBJ)/verbs
+$(OBJ)/verbs: FORCE
+	mkdir -p $(@D)
+	echo '$(verbs)' >$@.new
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Not ours: its warnings are not shown, and it may hand memcmp a null pointer and no bytes.
 $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(TARGET),toolchain)

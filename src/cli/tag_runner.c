@@ -179,7 +179,8 @@ static void journal_result(struct tag_runner *t, const struct regtag_result *res
     const char *problem = write_journal(t, result, journal_outcome(result));
     if (!problem)
         return;
-    set_journal_error(t, &e, problem, "the outcome is only reported here, and undo will look it up");
+    set_journal_error(t, &e, problem,
+                      "the outcome is only reported here, and is looked up when the move is undone");
     report_error(e.text);
     keep_first_failure(t, REGTAG_E_OTHER);
 }
