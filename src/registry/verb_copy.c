@@ -515,7 +515,8 @@ static void choose_tag(struct copy_verb *v, const struct reference *target)
 {
     struct slice tag = target->tag.size ? target->tag : reference_tag(&v->image);
     v->by_digest = tag.size == 0;
-    memcpy(v->tag, tag.data, tag.size);
+    if (tag.size)
+        memcpy(v->tag, tag.data, tag.size);
 }
 
 /* Half of the connections for each side. */
