@@ -105,6 +105,8 @@
 #define FETCH_PATH_MAX 4096     /* the path of a fetched file; once more on the stack */
 #define FETCH_BLOCK 16384       /* read from a file at a time, to hash it */
 #define FETCH_MARKS 32768       /* files that are remembered to be there already; 1 bit each */
+#define TAGS_TEXT_MAX (1024u * 1024) /* the tags of copy --all-tags; touched as far as it is used */
+#define REFERENCE_MAX 1024      /* a reference; twice on the stack */
 #define LAYERS_TEXT_MAX 600     /* a message's list of layers, on the stack */
 #define OUTPUT_MAX 4096         /* written to standard output at a time */
 #define LINE_BYTES_MAX 5120     /* a line on standard error, on the stack; longer ones are cut */
