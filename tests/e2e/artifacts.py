@@ -2,7 +2,7 @@
 
 import re
 
-from fake import Shelf, answer, errors
+from fake import Shelf, answer, errors, with_fields
 from images import CONFIG, OCI_CONFIG, OCI_MANIFEST, compact, descriptor, digest_of
 
 FILE_TYPE = "application/vnd.oci.image.layer.v1.tar"
@@ -53,6 +53,10 @@ class Store(Shelf):
         """An artifact: pairs of bytes and descriptor."""
         self.blobs.update({digest_of(data): data for data, _ in layers})
         self.put(repository, tag, OCI_MANIFEST, artifact(*(one for _, one in layers)))
+
+    def usual(self, request):
+        whole = self._usual(request)
+        return with_fields(whole, self.fields) if isinstance(whole, bytes) else whole
 
     def _usual(self, request):
         _, kind, reference = request.path.rsplit("/", 2)
