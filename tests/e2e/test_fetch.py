@@ -643,8 +643,8 @@ def test_verbose_names_each_file(fetch, store, folder):
     result = fetch("-v", "-o", folder)
 
     text = result.err.decode()
-    assert f"{folder}/a: downloading it, from byte 0 on" in text
-    assert f"{folder}/b: downloading it, from byte 100 on" in text
+    assert f"downloading from byte 0 on: {folder}/a" in text
+    assert f"downloading from byte 100 on: {folder}/b" in text
 
 
 def test_help_knows_it(regtag):
