@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/file_scan.h"
+#include "cli/hint.h"
 #include "cli/output.h"
 #include "cli/partial.h"
 #include "cli/progress.h"
@@ -138,18 +139,16 @@ static void set_file(struct fetch *f, uint64_t number, const struct regtag_layer
     set_path(f, layer);
 }
 
-static void report(const struct fetch *f, const char *result, const struct error *e)
+static void report(const struct fetch *f, const char *result, int status, const char *error)
 {
-    progress_end();
     if (f->job->report && !f->to_output)
-        report_file(f->o, f->path, f->digest, f->size, result, e);
+        report_file(f->o, f->path, f->digest, f->size, result, (enum regtag_status)status, error);
 }
 
 static void report_success(const struct fetch *f, const char *result)
 {
-    struct error none;
-    error_clear(&none);
-    report(f, result, &none);
+    progress_end();
+    report(f, result, REGTAG_OK, "");
     if (f->packed && !f->o->quiet)
         output_message("%s is a packed folder: unpack it with tar", f->path);
 }
@@ -159,25 +158,26 @@ static bool is_marked(const struct fetch *f)
     return f->number < FETCH_MARKS && f->unchanged[f->number / 8] & 1u << f->number % 8;
 }
 
-/* The files that were not reported yet: the one that failed, and those that it holds back. */
+/* The files that were not reported yet: the one that failed, and those that it holds back. If there is none, it was
+ * none of them that failed. */
 static void report_failure(struct fetch *f)
 {
-    static const struct error HELD = {REGTAG_E_OTHER, 0,
-                                      "not put in place, because another file failed"};
-    struct regtag_layer layer;
-    uint64_t failed = f->number;
+    struct regtag_layer layer = {.digest = "", .size = NONE, .title = ""};
+    const char *error = hint_message(f->e->text, f->e->hint);
+    uint64_t failed = f->number, n = f->several && !f->second ? 0 : failed;
     if (failed == NONE) {
-        if (f->job->report && !f->to_output)
-            report_file(f->o, f->job->output, "", NONE, "failed", f->e);
-    } else
-        for (uint64_t n = f->several && !f->second ? 0 : failed; find_layer(f, &n, &layer); n++) {
-            set_file(f, n, &layer);
-            bool good = n != failed && is_marked(f);
-            if (good)
-                report_success(f, "unchanged");
-            else
-                report(f, "failed", n == failed ? f->e : &HELD);
-        }
+        set_file(f, NONE, &layer);
+        report(f, "failed", f->e->status, error);
+    }
+    for (; failed != NONE && find_layer(f, &n, &layer); n++) {
+        set_file(f, n, &layer);
+        if (n == failed)
+            report(f, "failed", f->e->status, error);
+        else if (is_marked(f))
+            report_success(f, "unchanged");
+        else
+            report(f, "failed", REGTAG_E_OTHER, "not put in place, because another file failed");
+    }
 }
 
 /* ---- A file ---------------------------------------------------------------------------------- */
@@ -205,8 +205,6 @@ static bool open_file(struct fetch *f)
             return false;
         }
         known = false;
-        if (!f->second)
-            partial_clean(&f->place, f->digest);
         state = partial_open(&f->partial, &f->place, f->digest, f->deadline, f->o->quiet, f->e);
         if (state != PARTIAL_OPEN)
             place_close(&f->place);
@@ -224,9 +222,9 @@ static void have(void *context, const void *bytes, size_t size)
 /* For --verbose. */
 static void note_file(const struct fetch *f)
 {
-    char text[FETCH_PATH_MAX + 60];
+    char text[500];
     struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "%s: downloading it, from byte %llu on", f->path, (unsigned long long)f->at);
+    write_format(&w, "downloading from byte %llu on: %s", (unsigned long long)f->at, f->path);
     text[w.used] = '\0';
     session_note(text);
 }

@@ -14,15 +14,61 @@
 #include "regtag.h"
 
 #define WEEK (7 * 86400)
+#define PREFIX (sizeof PARTIAL_PREFIX - 1)
 
 /* Never waits, whatever has that name. */
 #define OPEN_PARTIAL (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-static void set_name(char name[sizeof PARTIAL_PREFIX + PARTIAL_DIGITS], const char *digest)
+/* ---- What interrupted runs have left --------------------------------------------------------- */
+
+/* It is in use if it is locked. Closing it releases no lock of ours, since we have none yet. */
+static void remove_old(int folder, const char *name)
 {
-    memcpy(name, PARTIAL_PREFIX, sizeof PARTIAL_PREFIX - 1);
-    memcpy(name + sizeof PARTIAL_PREFIX - 1, strchr(digest, ':') + 1, PARTIAL_DIGITS);
-    name[sizeof PARTIAL_PREFIX - 1 + PARTIAL_DIGITS] = '\0';
+    struct stat s;
+    int fd = openat(folder, name, OPEN_PARTIAL);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && time(NULL) - s.st_mtime > WEEK &&
+        file_lock(fd, true) == 0)
+        unlinkat(folder, name, 0);
+    close(fd);
+}
+
+static bool is_partial(const char *name)
+{
+    size_t digits = 0;
+    if (strncmp(name, PARTIAL_PREFIX, PREFIX) != 0)
+        return false;
+    while (hex_digit(name[PREFIX + digits]) >= 0)
+        digits++;
+    return name[PREFIX + digits] == '\0' && digits == PARTIAL_DIGITS;
+}
+
+/* Lists a folder once, however many files it gets. */
+static bool is_clean(struct partial *p, int fd)
+{
+    struct stat s;
+    if (fstat(fd, &s) != 0 || (s.st_dev == p->device && s.st_ino == p->folder))
+        return true;
+    p->device = s.st_dev;
+    p->folder = s.st_ino;
+    return false;
+}
+
+/* All but the file that is going to be opened. */
+static void clean(struct partial *p)
+{
+    int folder = p->place->folder;
+    int fd = is_clean(p, folder) ? -1 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory)) != NULL)
+        if (is_partial(entry->d_name) && strcmp(entry->d_name, p->name) != 0)
+            remove_old(folder, entry->d_name);
+    if (directory)
+        closedir(directory);
+    else if (fd >= 0)
+        close(fd);
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -82,8 +128,12 @@ enum partial_state partial_open(struct partial *p, const struct place *place, co
                                 uint64_t deadline, bool quiet, struct error *e)
 {
     p->place = place;
-    set_name(p->name, digest);
-    p->fd = openat(place->folder, p->name, OPEN_PARTIAL | O_CREAT, 0666);
+    memcpy(p->name, PARTIAL_PREFIX, PREFIX);
+    memcpy(p->name + PREFIX, strchr(digest, ':') + 1, PARTIAL_DIGITS);
+    clean(p);
+    mode_t mode = place->exists ? place->mode | S_IRUSR | S_IWUSR : 0666;
+    p->fd = openat(place->folder, p->name, OPEN_PARTIAL | O_CREAT,
+                   mode); /* as private as what it replaces */
     int problem = p->fd < 0 ? errno : file_lock(p->fd, true);
     if (p->fd >= 0 && file_lock_busy(problem))
         return wait_for_other(p, deadline, quiet, e);
@@ -136,45 +186,4 @@ void partial_close(struct partial *p, bool useless)
         unlinkat(p->place->folder, p->name, 0);
     close(p->fd);
     p->fd = -1;
-}
-
-/* ---- What interrupted runs have left --------------------------------------------------------- */
-
-/* It is in use if it is locked. Closing it must not release a lock of our own: nothing is locked here. */
-static void remove_old(int folder, const char *name)
-{
-    struct stat s;
-    int fd = openat(folder, name, OPEN_PARTIAL);
-    if (fd < 0)
-        return;
-    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode) && time(NULL) - s.st_mtime > WEEK &&
-        file_lock(fd, true) == 0)
-        unlinkat(folder, name, 0);
-    close(fd);
-}
-
-static bool is_partial(const char *name)
-{
-    size_t digits = sizeof PARTIAL_PREFIX - 1;
-    if (strncmp(name, PARTIAL_PREFIX, digits) != 0)
-        return false;
-    while (hex_digit(name[digits]) >= 0)
-        digits++;
-    return name[digits] == '\0' && digits == sizeof PARTIAL_PREFIX - 1 + PARTIAL_DIGITS;
-}
-
-void partial_clean(const struct place *place, const char *digest)
-{
-    char ours[sizeof PARTIAL_PREFIX + PARTIAL_DIGITS];
-    struct dirent *entry;
-    int fd = openat(place->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    set_name(ours, digest);
-    while (directory && (entry = readdir(directory)) != NULL)
-        if (is_partial(entry->d_name) && strcmp(entry->d_name, ours) != 0)
-            remove_old(place->folder, entry->d_name);
-    if (directory)
-        closedir(directory);
-    else if (fd >= 0)
-        close(fd);
 }

@@ -8,16 +8,20 @@
 #define PARTIAL_PREFIX ".regtag-"
 #define PARTIAL_DIGITS 32 /* of the digest */
 
+/* To begin, clear it, and set fd to -1. */
 struct partial {
     const struct place *place;
     int fd;        /* -1: not open */
     uint64_t size; /* what is there and counts */
+    dev_t device;  /* of the folder that was cleaned up last */
+    ino_t folder;
     char name[sizeof PARTIAL_PREFIX + PARTIAL_DIGITS];
 };
 
 enum partial_state { PARTIAL_OPEN, PARTIAL_AGAIN, PARTIAL_FAILED };
 
-/* Opens the file for a valid digest, from an earlier run if there is one, and locks it. Waits for another process that
+/* Opens the file for a valid digest, from an earlier run if there is one, and locks it. Files for other digests that
+ * have been left in the folder for more than a week are removed. Waits for another process that
  * has it until the deadline, of regtag_clock(), and says so unless `quiet`; then, or if the file was renamed in the
  * meantime, PARTIAL_AGAIN: look at the place again, it may have all that is wanted. */
 enum partial_state partial_open(struct partial *p, const struct place *place, const char *digest,
@@ -34,8 +38,5 @@ int partial_rename(struct partial *p);
 
 /* Leaves it for another run, unless it is empty or `useless`. */
 void partial_close(struct partial *p, bool useless);
-
-/* Removes what interrupted runs have left in the folder more than a week ago, other than for this digest. */
-void partial_clean(const struct place *place, const char *digest);
 
 #endif

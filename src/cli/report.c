@@ -164,7 +164,7 @@ void report_move(const struct options *o, const char *image, const char *from, c
 
 /* Layers say how large they are; only a blob that failed may not. */
 void report_file(const struct options *o, const char *path, const char *digest, uint64_t size,
-                 const char *result, const struct error *e)
+                 const char *result, enum regtag_status status, const char *error)
 {
     static struct row row;
     char digits[21] = "-";
@@ -180,7 +180,7 @@ void report_file(const struct options *o, const char *path, const char *digest, 
         member_name(w, "size");
         write_text(w, number.used ? digits : "null");
         member_text(w, "result", slice_of(result));
-        member_status(w, (enum regtag_status)e->status, hint_message(e->text, e->hint));
+        member_status(w, status, error);
     } else
         write_format(w, "%s\t%s\t%s\t%s", path, *digest ? digest : "-", digits, result);
     row_print(&row);
