@@ -76,7 +76,7 @@ static const struct option OPTIONS[] = {
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
     {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX, "connections to the registry (4)"},
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "limit of the run, or of each check (60; for blobs 86400)"},
+     "limit of the run or check (60; fetch 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "give up an attempt that stalls so long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
@@ -170,7 +170,7 @@ static void help_verb(const struct cli_verb *verb)
 static void help_all(void)
 {
     print("regtag adds tags to container images in a registry, or moves them.\n"
-          "Layers are neither downloaded nor uploaded.\n\n"
+          "For that, layers are neither downloaded nor uploaded.\n\n"
           "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
