@@ -1,6 +1,7 @@
 #include "cli/fetch.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/file_scan.h"
 #include "cli/hint.h"
@@ -379,7 +380,7 @@ bool fetch_run(const struct fetch_job *job, uint64_t deadline, struct error *e)
     config.timeout = f.o->blob_timeout * 1000;
     config.titles_are_names = f.to_folder;
     f.r = session_operation(&config);
-    progress_run(!f.o->quiet && !f.o->verbose && !f.to_output);
+    progress_run(!f.o->quiet && !f.o->verbose && !(f.to_output && isatty(STDOUT_FILENO)));
     if ((f.o->blob ? regtag_fetch_blob : regtag_fetch)(f.r, job->image) == REGTAG_OK)
         step_to_end(&f);
     session_operation_ok(f.r, e);

@@ -13,7 +13,7 @@ uint64_t file_scan(int fd, uint64_t most, uint64_t deadline,
     uint64_t at = 0;
     while (at < most && regtag_clock() < deadline) {
         size_t size = most - at < sizeof block ? (size_t)(most - at) : sizeof block;
-        ssize_t n = pread(fd, block, size, (off_t)at);
+        ssize_t n = read(fd, block, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)

@@ -116,7 +116,7 @@ static const struct option OPTIONS[] = {
     {"jobs", "N", NUMBER, AT(jobs), VERB_ID_COPY, COPY_JOBS_MAX, "how many blobs at a time (4)"},
 #endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "limit of the run, or of each check (60; for blobs 86400)"},
+     "limit of the run or check (60; blobs 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "give up an attempt that stalls so long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
@@ -235,7 +235,7 @@ static void help_all(void)
 {
     if (HAS_VERB(VERB_ID_TAG))
         print("regtag adds tags to container images in a registry, or moves them.\n"
-              "Layers are neither downloaded nor uploaded.\n\n");
+              "For that, layers are neither downloaded nor uploaded.\n\n");
     print("usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];

@@ -145,10 +145,13 @@ enum partial_state partial_open(struct partial *p, const struct place *place, co
 int partial_write(struct partial *p, uint64_t at, const void *bytes, size_t size)
 {
     const char *from = bytes;
-    if (at == 0 && p->size && ftruncate(p->fd, 0) != 0)
-        return errno;
-    for (p->size = at; size;) {
-        ssize_t n = pwrite(p->fd, from, size, (off_t)p->size);
+    if (at == 0 && p->size) {
+        if (ftruncate(p->fd, 0) != 0 || lseek(p->fd, 0, SEEK_SET) != 0)
+            return errno;
+        p->size = 0;
+    }
+    while (size) {
+        ssize_t n = write(p->fd, from, size);
         if (n < 0 && errno != EINTR)
             return errno;
         if (n > 0) {

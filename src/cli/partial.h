@@ -12,7 +12,7 @@
 struct partial {
     const struct place *place;
     int fd;        /* -1: not open */
-    uint64_t size; /* what is there and counts */
+    uint64_t size; /* what is there and counts, up to where the file is read or written next */
     dev_t device;  /* of the folder that was cleaned up last */
     ino_t folder;
     char name[sizeof PARTIAL_PREFIX + PARTIAL_DIGITS];
@@ -27,7 +27,7 @@ enum partial_state { PARTIAL_OPEN, PARTIAL_AGAIN, PARTIAL_FAILED };
 enum partial_state partial_open(struct partial *p, const struct place *place, const char *digest,
                                 uint64_t deadline, bool quiet, struct error *e);
 
-/* Writes bytes at an offset; at 0, they replace all that was there. Returns 0, or errno. */
+/* Appends the bytes that belong at this offset; at 0, they replace all that was there. Returns 0, or errno. */
 int partial_write(struct partial *p, uint64_t at, const void *bytes, size_t size);
 
 /* Has the disk keep the complete file. Returns 0, or errno. */

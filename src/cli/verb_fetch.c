@@ -20,13 +20,12 @@ static int run(struct options *o, uint64_t deadline)
 const struct cli_verb cli_verb_fetch = {
     .id = VERB_ID_FETCH,
     .name = "fetch",
-    .arguments = "IMAGE",
+    .arguments = "IMAGE -o FILE|DIR|-",
     .summary = "downloads the files that an image consists of",
-    .details =
-        "Each layer becomes a file: in the folder DIR, named by its title, as \"oras push\" sets\n"
-        "it; or FILE, if there is one layer or one is chosen. A file is replaced when all of\n"
-        "the new one is there and verified, and of several none before all are. Prints path,\n"
-        "digest, size, and \"fetched\", \"unchanged\" or \"failed\". If interrupted, run it again.\n",
+    .details = "Each layer becomes a file: in DIR under its title, as \"oras push\" sets it; FILE and\n"
+               "- (standard output) get a single one. Files are replaced when all of them are there\n"
+               "and verified. Prints path, digest, size, and \"fetched\", \"unchanged\" or \"failed\".\n"
+               "If it is interrupted, run it again: it goes on where it was.\n",
     .example = "fetch registry.example/team/firmware:stable -o /var/firmware/",
     .arguments_min = 1,
     .arguments_max = 1,

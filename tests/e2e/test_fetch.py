@@ -547,6 +547,48 @@ def test_a_full_disk_is_named(fetch, store, folder):
     assert files_below(folder) == {"a": b"old\n", partial_name(A): A[:4096]}
 
 
+def test_the_disk_has_a_file_before_and_after_it_is_renamed(strace, store, server, folder):
+    store.put_files("repo", "old", {"a": A})
+    old_file(folder / "a")
+    calls = "fsync,fdatasync,?rename,renameat,renameat2"
+
+    result, trace = strace(["-y", "-e", f"trace={calls}"], ["fetch", f"{server.host}/repo:old", "-o", folder])
+
+    assert result.status == 0
+    lines = [line for line in trace.splitlines() if " = 0" in line]
+    assert len(lines) == 3, trace
+    assert "fsync" in lines[0] and f"/{partial_name(A)}>" in lines[0]
+    assert lines[1].startswith("rename") and f'"{partial_name(A)}"' in lines[1]
+    assert "fsync" in lines[2] and f"<{folder}>" in lines[2]
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        ["write", "ENOSPC", "No space left on device"],
+        ["write", "EDQUOT", "quota exceeded"],
+        ["fsync", "EIO", "Input/output error"],
+        ["fchmod", "EPERM", "not permitted"],
+        ["?renameat,?renameat2,?rename", "EROFS", "Read-only file system"],
+    ],
+)
+def test_what_fails_is_named_and_leaves_the_old_file(
+    regtag, strace, store, server, folder, call, error, text
+):
+    store.put_files("repo", "old", {"a": A})
+    file = old_file(folder / "a")
+    args = ["fetch", f"{server.host}/repo:old", "-o", file]
+
+    result, _ = strace(["-e", f"trace={call}", "-e", f"inject={call}:error={error}:when=1"], args)
+
+    assert result.status == 1
+    result.complaint(str(file), text)
+    assert result.lines == [row(file, A, "failed")]
+    assert file.read_bytes() == b"old\n"
+    assert regtag(*args).status == 0
+    assert files_below(folder) == {"a": A}
+
+
 @pytest.mark.parametrize("output", ["/proc/1/new", "/nonexistent/new"])
 def test_a_folder_that_cannot_be_written_is_named(fetch, store, output):
     store.put_files("repo", "old", {"a": A})
