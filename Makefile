@@ -36,7 +36,7 @@
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
 #                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
-#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18
+#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18; copy needs 4
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
@@ -92,8 +92,9 @@ third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
 
 all_verbs := $(shell sed -n 's/^.define VERB_ID_\([A-Z]*\) .*/\1/p' src/cli/verb.h | tr A-Z a-z)
 VERBS     ?= $(all_verbs)
-verbs     := $(filter $(VERBS),$(all_verbs))
-left_out  := $(filter-out $(VERBS),$(all_verbs))
+no_room   := $(if $(filter 2 3,$(CONNECTIONS_MAX)),copy)
+verbs     := $(filter-out $(no_room),$(filter $(VERBS),$(all_verbs)))
+left_out  := $(filter-out $(verbs),$(all_verbs))
 $(if $(filter-out $(all_verbs),$(VERBS)),$(error VERBS: regtag has no verb "$(filter-out $(all_verbs),$(VERBS))". \
     It has: $(all_verbs)))
 $(if $(verbs),,$(error VERBS is empty: it must name at least one of: $(all_verbs)))
@@ -203,7 +204,7 @@ tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard 
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_lock journal_reader outage \
+tested       := $(patsubst %,src/cli/%.c,credentials glob helper hint journal journal_line journal_lock journal_reader outage \
                 output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \

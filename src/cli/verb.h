@@ -12,6 +12,7 @@ struct options;
 /* Bits, so that an option can name the verbs that take it; there is room for 16. The Makefile knows the verbs from
  * here, and their order in the help. */
 #define VERB_ID_TAG 0x1
+#define VERB_ID_COPY 0x100
 #define VERB_ID_DELETE 0x2
 #define VERB_ID_WATCH 0x4
 #define VERB_ID_UNDO 0x8
@@ -19,7 +20,6 @@ struct options;
 #define VERB_ID_DIGEST 0x20
 #define VERB_ID_MANIFEST 0x40
 #define VERB_ID_FETCH 0x80
-#define VERB_ID_COPY 0x100
 
 /* Whether this build has one of these verbs: for #if, and for constants that leave nothing behind if not. The Makefile
  * defines VERBS_BUILT, the bits; VERBS_TABLE, "&cli_verb_NAME," for each; VERBS_NAMES, and VERBS_LEFT_OUT, the names of all

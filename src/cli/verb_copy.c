@@ -242,11 +242,11 @@ const struct cli_verb cli_verb_copy = {
     .name = "copy",
     .arguments = "IMAGE TARGET",
     .summary = "copies an image to another repository or registry",
-    .details = "TARGET is [HOST[:PORT]/]REPOSITORY[:TAG]; without a tag, it gets that of IMAGE. Blobs\n"
-               "that it has are skipped, those of the same registry are mounted, others streamed\n"
-               "and verified. A multi-platform image is copied whole, unless there is --platform.\n"
-               "Options for a registry (login, TLS) hold for both; --from-NAME for that of IMAGE\n"
-               "only, --to-NAME for that of TARGET: --from-plain-http, --to-user, --to-cacert.\n",
+    .details = "TARGET is [HOST[:PORT]/]REPOSITORY[:TAG]; without a tag, it gets that of IMAGE.\n"
+               "Blobs that it has are skipped, those of the same registry mounted, all others\n"
+               "streamed and verified. A multi-platform image is copied whole, unless there is\n"
+               "--platform. Options about a registry (login, TLS) hold for both of them; as\n"
+               "--from-NAME for that of IMAGE, as --to-NAME for that of TARGET: --to-user.\n",
     .example = "copy registry.example/team/app:1.4 mirror.example/team/app",
     .arguments_min = 2,
     .arguments_max = 2,
