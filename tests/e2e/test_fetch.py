@@ -665,8 +665,9 @@ def test_a_second_fetch_goes_on_where_the_first_one_ended(regtag, store, server,
     assert [one.value("Range") for one in blob_requests(server)] == ["bytes=3000-"]
 
 
+@pytest.mark.parametrize("third", [{}, {partial_name(A): b"of a third"}], ids=["two", "three"])
 def test_another_fetch_may_finish_between_opening_and_locking(
-    regtag, strace, store, server, folder
+    regtag, strace, store, server, folder, third
 ):
     store.put_files("repo", "old", {"a": A})
     partial, file = folder / partial_name(A), folder / "file"
@@ -682,10 +683,12 @@ def test_another_fetch_may_finish_between_opening_and_locking(
         until(partial.exists, "the partial file")
         partial.write_bytes(A)
         partial.rename(file)
+        for name, data in third.items():
+            (folder / name).write_bytes(data)
         out = process.stdout.read()
 
     assert out.decode().splitlines() == [row(file, A, "unchanged")]
-    assert not blob_requests(server) and files_below(folder) == {"file": A}
+    assert not blob_requests(server) and files_below(folder) == {"file": A, **third}
 
 
 def test_a_second_fetch_does_not_wait_beyond_its_deadline(fetch, store, server, folder, held):
