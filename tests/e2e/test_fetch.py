@@ -491,6 +491,24 @@ def test_what_was_downloaded_until_a_failure_stays_for_the_next_run(fetch, store
     assert files_below(folder) == {"file": A}
 
 
+def test_a_file_that_took_the_partial_ones_name_is_not_put_in_place(fetch, store, folder):
+    store.put_files("repo", "old", {"a": A})
+    file, partial = old_file(folder / "file"), folder / partial_name(A)
+
+    def respond(request, data):
+        partial.unlink()
+        partial.write_bytes(b"of somebody else")
+        return answer(200, data)
+
+    store.blob = respond
+
+    result = fetch("-o", file)
+
+    assert result.status == 1
+    result.complaint(str(file), "No such file")
+    assert file.read_bytes() == b"old\n"
+
+
 def test_nothing_is_left_of_what_did_not_begin(fetch, store, folder):
     store.put_files("repo", "old", {"a": A})
     store.blobs.clear()
