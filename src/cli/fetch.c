@@ -13,6 +13,7 @@
 #include "oci/digest.h"
 
 #define NONE UINT64_MAX
+#define TRIES_MAX 100 /* a file system may say that a name leads elsewhere every time */
 
 struct fetch {
     const struct fetch_job *job;
@@ -197,6 +198,7 @@ static void on_unchanged(struct fetch *f)
 static bool open_file(struct fetch *f)
 {
     enum partial_state state;
+    unsigned tries = 0;
     bool known = f->second && f->number < FETCH_MARKS; /* to be different from what is in place */
     do {
         if (!place_open(&f->place, f->path, f->base, f->to_folder, f->e))
@@ -209,7 +211,10 @@ static bool open_file(struct fetch *f)
         state = partial_open(&f->partial, &f->place, f->digest, f->deadline, f->o->quiet, f->e);
         if (state != PARTIAL_OPEN)
             place_close(&f->place);
-    } while (state == PARTIAL_AGAIN);
+    } while (state == PARTIAL_AGAIN && ++tries < TRIES_MAX);
+    if (state == PARTIAL_AGAIN)
+        error_set(f->e, REGTAG_E_OTHER, "%s: cannot keep hold of %s in the same folder", f->path,
+                  f->partial.name);
     return state == PARTIAL_OPEN;
 }
 

@@ -109,14 +109,20 @@ static bool is_ours(const struct stat *s)
     return S_ISREG(s->st_mode) && s->st_nlink == 1 && (s->st_uid == 0 || s->st_uid == geteuid());
 }
 
+/* Whether the name leads to the file that is open. */
+static bool has_name(const struct partial *p, struct stat *open)
+{
+    struct stat named;
+    return fstat(p->fd, open) == 0 &&
+           fstatat(p->place->folder, p->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           named.st_ino == open->st_ino && named.st_dev == open->st_dev;
+}
+
 /* The lock is ours. */
 static enum partial_state check(struct partial *p, struct error *e)
 {
-    struct stat ours, named;
-    if (fstat(p->fd, &ours) != 0)
-        return fail(p, strerror(errno), e);
-    if (fstatat(p->place->folder, p->name, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
-        named.st_ino != ours.st_ino || named.st_dev != ours.st_dev)
+    struct stat ours;
+    if (!has_name(p, &ours))
         return again(p);
     if (!is_ours(&ours))
         return fail(p, "it is not a file of this user's alone; remove it", e);
@@ -131,9 +137,9 @@ enum partial_state partial_open(struct partial *p, const struct place *place, co
     memcpy(p->name, PARTIAL_PREFIX, PREFIX);
     memcpy(p->name + PREFIX, strchr(digest, ':') + 1, PARTIAL_DIGITS);
     clean(p);
+    /* As private as what it replaces. */
     mode_t mode = place->exists ? place->mode | S_IRUSR | S_IWUSR : 0666;
-    p->fd = openat(place->folder, p->name, OPEN_PARTIAL | O_CREAT,
-                   mode); /* as private as what it replaces */
+    p->fd = openat(place->folder, p->name, OPEN_PARTIAL | O_CREAT, mode);
     int problem = p->fd < 0 ? errno : file_lock(p->fd, true);
     if (p->fd >= 0 && file_lock_busy(problem))
         return wait_for_other(p, deadline, quiet, e);
@@ -174,6 +180,9 @@ int partial_sync(struct partial *p)
 int partial_rename(struct partial *p)
 {
     const struct place *place = p->place;
+    struct stat ours;
+    if (!has_name(p, &ours))
+        return ENOENT; /* somebody has removed it, and it is no longer locked */
     if (renameat(place->folder, p->name, place->folder, place->name) != 0)
         return errno;
     close(p->fd);

@@ -12,7 +12,7 @@ from artifacts import UNPACK, Store, blob_requests, file_layer, partial_name
 from fake import CLOSE, answer
 from images import OCI_INDEX, compact, digest_of, oci_index
 from program import environment
-from watcher import Lines
+from watcher import Lines, until
 
 A, B, C = b"first file\n" * 1000, b"second file\n" * 500, b""
 WEEK = 7 * 86400
@@ -491,6 +491,24 @@ def test_what_was_downloaded_until_a_failure_stays_for_the_next_run(fetch, store
     assert files_below(folder) == {"file": A}
 
 
+def test_a_file_that_took_the_partial_ones_name_is_not_put_in_place(fetch, store, folder):
+    store.put_files("repo", "old", {"a": A})
+    file, partial = old_file(folder / "file"), folder / partial_name(A)
+
+    def respond(request, data):
+        partial.unlink()
+        partial.write_bytes(b"of somebody else")
+        return answer(200, data)
+
+    store.blob = respond
+
+    result = fetch("-o", file)
+
+    assert result.status == 1
+    result.complaint(str(file), "No such file")
+    assert file.read_bytes() == b"old\n"
+
+
 def test_nothing_is_left_of_what_did_not_begin(fetch, store, folder):
     store.put_files("repo", "old", {"a": A})
     store.blobs.clear()
@@ -663,6 +681,32 @@ def test_a_second_fetch_goes_on_where_the_first_one_ended(regtag, store, server,
     assert process.returncode == 0
     assert out.decode().splitlines() == [row(file, A, "fetched")]
     assert [one.value("Range") for one in blob_requests(server)] == ["bytes=3000-"]
+
+
+@pytest.mark.parametrize("third", [{}, {partial_name(A): b"of a third"}], ids=["two", "three"])
+def test_another_fetch_may_finish_between_opening_and_locking(
+    regtag, strace, store, server, folder, third
+):
+    store.put_files("repo", "old", {"a": A})
+    partial, file = folder / partial_name(A), folder / "file"
+    args = ["fetch", f"{server.host}/repo:old", "-o", file]
+    _, trace = strace(["-e", "trace=fcntl"], args)
+    locks = [number for number, line in enumerate(trace.splitlines(), 1) if "F_SETLK" in line]
+    file.unlink()
+    server.requests.clear()
+
+    slow = ["-qq", "-e", "trace=fcntl", "-e", f"inject=fcntl:delay_enter=300000:when={locks[0]}"]
+    command = ["strace", "-o", "/dev/null", *slow, *regtag.command(*args)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment({})) as process:
+        until(partial.exists, "the partial file")
+        partial.write_bytes(A)
+        partial.rename(file)
+        for name, data in third.items():
+            (folder / name).write_bytes(data)
+        out = process.stdout.read()
+
+    assert out.decode().splitlines() == [row(file, A, "unchanged")]
+    assert not blob_requests(server) and files_below(folder) == {"file": A, **third}
 
 
 def test_a_second_fetch_does_not_wait_beyond_its_deadline(fetch, store, server, folder, held):
