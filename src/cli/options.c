@@ -227,7 +227,7 @@ static void help_all(void)
     }
     print("  help COMMAND                 shows the options of a command, and an example\n"
           "  help options                 shows the options of all commands\n"
-          "  -V, --version                prints the version\n");
+          "  --version                    prints the version\n");
     help_reference(IMAGE_IS, "[:TAG][@DIGEST]");
     print("For the full reference, see regtag(1).\n");
 }
