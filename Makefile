@@ -4,7 +4,10 @@
 #   make TLS=0      build/plain/regtag, without TLS
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
-#   make targets    all targets, with TLS and without
+#   make VERBS="tag digest"
+#                   the same program with these verbs only; works with TLS=0 and TARGET too
+#   make targets    all targets, with TLS and without; and each with the verbs tag and digest only: build/TARGET-tag,
+#                   build/TARGET-plain-tag
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
 #   make dist       build/dist: an archive for each, SHA256SUMS, and COMPILERS: what made them
@@ -36,7 +39,10 @@
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
 #                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
-#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18; copy needs 4
+#   VERBS="tag digest"              the verbs of the command, instead of all: the others, with their options and
+#                                   messages, take no space. help and --version are always there
+#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18;
+#                                   with fewer than 4, copy is left out
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
@@ -218,7 +224,10 @@ lib: $(OUT)/libregtag.a
 
 linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 
-$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
+# A program with fewer verbs, in a folder of its own, is linked with the archives of the full one.
+archives := $(OUT)
+
+$(linked): $(call objects,$(program)) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
 	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
@@ -262,6 +271,12 @@ $(OUT)/regtag: $(linked)
 	tests/targets/budget $(OUT:build/%=%) || true
 endif
 
+# For tests: it has two verbs.
+only_tag = VERBS="tag digest" OUT=$(1) archives=$(2)
+few     := $(OUT)/tag/regtag
+$(few): $(OUT)/regtag FORCE
+	+$(MAKE) --no-print-directory $(call only_tag,$(OUT)/tag,$(OUT))
+
 # ---- To be linked in -------------------------------------------------------------------------
 
 # Optional, and the program's own business: what does not need mbedTLS goes into an archive of its own.
@@ -296,10 +311,10 @@ $(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(T
 	mkdir -p $(@D)
 	$(call compile,$(WARNINGS)) -c -o $@ $<
 
-# The command's own objects are made again when VERBS changes, and nothing else is.
-cli_objects := $(call objects,$(wildcard src/cli/*.c))
-$(cli_objects): private flags_here := $(verb_flags)
-$(cli_objects): $(OBJ)/verbs
+# What asks for the verbs of the build is made again when VERBS changes, and nothing else is.
+by_verbs := $(call objects,$(shell grep -lE 'HAS_VERB|VERBS_(TABLE|NAMES|LEFT_OUT)' src/cli/*.c))
+$(by_verbs): private flags_here := $(verb_flags)
+$(by_verbs): $(OBJ)/verbs
 $(OBJ)/verbs: FORCE
 	mkdir -p $(@D)
 	echo '$(verbs)' >$@.new
@@ -312,20 +327,20 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if
 	$(call compile,-w -fno-sanitize=undefined) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
-$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1 \
+$(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=1 \
     -I$(MBEDTLS_DIR)/library -include third_party/regtag_tls12.h
 
 # Nobody encrypts or decrypts with an RSA key.
-$(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
+$(OBJ)/mbedtls/pk_wrap.o: private flags_here := -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
 
 # Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
-$(OBJ)/mbedtls/x509.o: CPPFLAGS += -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
-$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: CPPFLAGS += -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
+$(OBJ)/mbedtls/x509.o: private flags_here := -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
+$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: private flags_here := -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
 
 # The clock of a device is not believed when it is before this.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
-$(OBJ)/src/net/tls_clock.o: CPPFLAGS += -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
+$(OBJ)/src/net/tls_clock.o: private flags_here := -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 $(OBJ)/src/net/tls_clock.o: $(OBJ)/epoch
 $(OBJ)/epoch: FORCE
 	mkdir -p $(@D)
@@ -344,16 +359,24 @@ $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
-# ---- All targets: a sub-make for each, with TLS and without -----------------------------------
+# ---- All targets: a sub-make for each, with TLS and without, with all verbs and with two ------
 
 TARGETS ?= $(boards)
 
 # musl comes first: both builds of a target need it.
-targets: $(TARGETS:%=targets/%) $(TARGETS:%=targets/%-plain)
+targets: $(foreach kind,'' -plain -tag -plain-tag,$(TARGETS:%=targets/%$(subst '',,$(kind))))
+secure     = $(MAKE) --no-print-directory TARGET=$(1) TLS=1 CROSS_COMPILE=
+plain      = $(MAKE) --no-print-directory TARGET=$(1) TLS=0 CROSS_COMPILE=
+secure_tag = $(call secure,$(1)) $(call only_tag,build/$(1)-tag,build/$(1))
+plain_tag  = $(call plain,$(1)) $(call only_tag,build/$(1)-plain-tag,build/$(1)-plain)
 $(boards:%=targets/%): targets/%: toolchains/% $(third_party)
-	+$(MAKE) --no-print-directory TARGET=$* TLS=1 CROSS_COMPILE=
+	+$(call secure,$*)
 $(boards:%=targets/%-plain): targets/%-plain: toolchains/% $(third_party)
-	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE=
+	+$(call plain,$*)
+$(boards:%=targets/%-tag): targets/%-tag: targets/%
+	+$(call secure_tag,$*)
+$(boards:%=targets/%-plain-tag): targets/%-plain-tag: targets/%-plain
+	+$(call plain_tag,$*)
 $(boards:%=toolchains/%):
 	+$(MAKE) --no-print-directory TARGET=$(@F) CROSS_COMPILE= toolchain
 
@@ -367,8 +390,8 @@ $(boards:%=vectors/%): vectors/%: targets/%-plain
 # compilers and sources that COMPILERS names: a Debian release has its own.
 dist: targets
 	rm -rf build/dist
-	+for target in $(TARGETS); do for tls in 1 0; do \
-	    $(MAKE) --no-print-directory TARGET=$$target TLS=$$tls CROSS_COMPILE= archive || exit 1; done; done
+	+for target in $(TARGETS); do \
+	    $(foreach kind,secure plain secure_tag plain_tag,$(call $(kind),$$target) archive &&) : || exit 1; done
 	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
 
 packed  := regtag-$(VERSION)-$(notdir $(OUT))
@@ -430,7 +453,7 @@ toolchain: | packages
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
-check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
+check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
@@ -464,6 +487,10 @@ demo: $(OUT)/regtag
 figures: $(OUT)/regtag
 	CC='$(CC)' tests/figures $(OUT)/regtag
 
+# Which verbs there are, for scripts.
+verbs:
+	echo $(all_verbs)
+
 lint: packages
 	MAKE='$(MAKE)' tests/lint
 
@@ -493,7 +520,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages \
+.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
-    $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
+    $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

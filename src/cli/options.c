@@ -189,22 +189,26 @@ static void print_options(unsigned verb, bool common)
             print_option(&OPTIONS[i]);
 }
 
-#define HOST_DEFAULT "Without HOST, it is on Docker Hub"
-#define IMAGE_DEFAULT HOST_DEFAULT "; the default tag is latest.\n"
+#define IMAGE_IS "\nIMAGE is [HOST[:PORT]/]REPOSITORY"
 
-/* What the verb's IMAGE or REPOSITORY looks like. */
-static void help_reference(const struct cli_verb *verb)
+/* What an argument looks like; `form`: what follows its name. */
+static void help_reference(const char *start, const char *form)
+{
+    print(start);
+    print(form);
+    print(".\nWithout HOST, it is on Docker Hub");
+    print(*form == '[' ? "; the default tag is latest.\n" : ".\n");
+}
+
+static void help_arguments(const struct cli_verb *verb)
 {
     struct slice arguments = slice_of(verb->arguments);
     if (slice_starts(arguments, SLICE("REPOSITORY")))
-        print("\nREPOSITORY is [HOST[:PORT]/]NAME. " HOST_DEFAULT ".\n");
-    else if (verb->id == VERB_ID_DELETE)
-        print("\nIMAGE is [HOST[:PORT]/]REPOSITORY:TAG. " HOST_DEFAULT ".\n");
-    else if (slice_contains(arguments, SLICE("IMAGE"))) {
-        print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG]");
-        print(verb->id == VERB_ID_WATCH ? ".\n" : "[@DIGEST].\n");
-        print(IMAGE_DEFAULT);
-    }
+        help_reference("\nREPOSITORY is [HOST[:PORT]/]NAME", "");
+    else if (slice_contains(arguments, SLICE("IMAGE")))
+        help_reference(IMAGE_IS, verb->id == VERB_ID_DELETE  ? ":TAG"
+                                 : verb->id == VERB_ID_WATCH ? "[:TAG]"
+                                                             : "[:TAG][@DIGEST]");
 }
 
 static void help_verb(const struct cli_verb *verb)
@@ -221,9 +225,9 @@ static void help_verb(const struct cli_verb *verb)
     print(verb->details);
     if (HAS_VERB(MOVING) && verb->id & MOVING)
         print("Prints one line per tag, separated by tabs: the reference, the digest, what\n"
-              "happened (created, moved, set where it is not known which, unchanged, deleted,\n"
-              "failed, uncertain), and the previous digest; \"-\" is none, or not known.\n");
-    help_reference(verb);
+              "happened (created, moved, set if it is not known which, unchanged, deleted,\n"
+              "failed, uncertain), and the previous digest; \"-\" if none or not known.\n");
+    help_arguments(verb);
     print("\nExample:\n  regtag ");
     print(verb->example);
     print("\n\nOptions:\n");
@@ -248,9 +252,9 @@ static void help_all(void)
     }
     print("  help COMMAND                 shows the options of a command, and an example\n"
           "  help options                 shows the options of all commands\n"
-          "  -V, --version                prints the version\n\n"
-          "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST].\n" IMAGE_DEFAULT
-          "For the full reference, see regtag(1).\n");
+          "  --version                    prints the version\n");
+    help_reference(IMAGE_IS, "[:TAG][@DIGEST]");
+    print("For the full reference, see regtag(1).\n");
 }
 
 void options_help(const struct options *o)
