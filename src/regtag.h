@@ -218,6 +218,8 @@ struct regtag_side {
     ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX + (connections)*REGTAG_CONNECTION_SIZE_MAX)
 #if REGTAG_CONNECTIONS_MAX > 4
 #define REGTAG_STATE_MAX (192u * 1024) /* bytes: what any operation needs */
+#elif REGTAG_CONNECTIONS_MAX == 4
+#define REGTAG_STATE_MAX (118u * 1024)
 #else
 #define REGTAG_STATE_MAX (98u * 1024)
 #endif

@@ -8,7 +8,9 @@
 #include "registry/move.h"
 
 #define DEPTH_MAX 4u
-#define PUSHES_MAX ((REGTAG_CONNECTIONS_MAX - 2) / 2 < 8 ? (REGTAG_CONNECTIONS_MAX - 2) / 2 : 8)
+#define CONNECTIONS_LEAST (2 * REGTAG_CONNECTIONS_MIN)
+#define PUSHES_MAX                                                                                      \
+    (REGTAG_CONNECTIONS_MAX < 6 ? 1 : REGTAG_CONNECTIONS_MAX < 18 ? REGTAG_CONNECTIONS_MAX / 2 - 1 : 8)
 
 enum copy_state {
     COPY_START,
@@ -58,7 +60,10 @@ struct copy_verb {
 /* Bytes at the start of the struct that must be zeroed; a push is zeroed when it begins. */
 #define CLEARED offsetof(struct copy_verb, problem)
 
-VERB_FITS(copy_verb);
+/* Nothing is used beyond CLEARED where there are too few connections. */
+typedef char copy_verb_fits
+    [sizeof(struct copy_verb) <= VERB_MEMORY || REGTAG_CONNECTIONS_MAX < CONNECTIONS_LEAST ? 1 : -1];
+typedef char cleared_fits[CLEARED <= VERB_MEMORY ? 1 : -1];
 
 static struct copy_verb *copy_of(const struct regtag *r)
 {
@@ -551,8 +556,8 @@ enum regtag_status regtag_copy(struct regtag *r, const char *image, const char *
         return VERB_USAGE(r, "%s: the target has a digest; it gets that of the image", target);
     if (v->image.digest.size && !digest_is_sha256(v->image.digest))
         return VERB_USAGE(r, "%s: only sha256 digests can be checked, not sha512", image);
-    if (r->config.connections < 2 * REGTAG_CONNECTIONS_MIN)
-        return VERB_USAGE(r, "a copy needs %u connections", 2 * REGTAG_CONNECTIONS_MIN);
+    if (r->config.connections < CONNECTIONS_LEAST)
+        return VERB_USAGE(r, "a copy needs %u connections", CONNECTIONS_LEAST);
     for (unsigned i = 0; i < PUSHES_MAX; i++)
         memset(&v->push[i], 0, offsetof(struct blob_push, problem));
     error_clear(&v->problem);
