@@ -297,10 +297,15 @@ def test_some_of_all_tags_are_chosen(regtag, elsewhere, three, repository, optio
     assert (result.status, result.err) == (0, b"")
 
 
-def test_ls_lists_at_most_so_many_of_those_chosen(regtag, three):
-    assert regtag("ls", "--include", "v*", "--limit", 1, three).lines in (["v1"], ["v2"])
-    digests = regtag("ls", "--digests", "--include", "v1", three)
-    assert digests.lines == [f"v1\t{digest_of(OTHER)}"]
+def test_ls_lists_at_most_so_many_of_those_chosen(regtag, serve, shelf):
+    for tag in ("v1", "v2", "v3"):
+        shelf.put("repo", tag, OCI_MANIFEST, OTHER)
+    repository = f"{serve(shelf).host}/repo"
+
+    assert regtag("ls", "--include", "v*", "--limit", 2, repository).lines == ["v1", "v2"]
+    assert regtag("ls", "--exclude", "o*", "--limit", 9, repository).lines == ["v1", "v2", "v3"]
+    digests = regtag("ls", "--digests", "--include", "v2", "--limit", 1, repository)
+    assert digests.lines == [f"v2\t{digest_of(OTHER)}"]
 
 
 def test_a_tag_without_the_platform_fails_and_the_others_go_on(regtag, registry, elsewhere, repository):
