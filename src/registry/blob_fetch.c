@@ -98,7 +98,7 @@ static enum blob_event verify(struct regtag *r, struct blob_fetch *b, struct err
     digest_from_sum(sum, digest);
     if (strcmp(digest, b->digest) == 0 && b->at <= b->size)
         return BLOB_DONE;
-    error_set(problem, REGTAG_E_REFUSED, "the blob that arrived is another one, %s", digest);
+    error_set(problem, REGTAG_E_REFUSED, "the bytes that arrived are other ones, %s", digest);
     return on_mismatch(r, b, problem);
 }
 

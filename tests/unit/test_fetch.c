@@ -565,7 +565,7 @@ static void a_blob_that_is_another_one_is_refused(void **state)
         f.run.wire.manners.chunked = chunked;
         f.run.wire.ranges.instead = "something else";
         fetch_blob(f.digest[0]);
-        expect_refusal(REGTAG_E_REFUSED, "is another one, sha256:");
+        expect_refusal(REGTAG_E_REFUSED, "are other ones, sha256:");
         end_fetch();
     }
 }
@@ -675,7 +675,7 @@ static void what_is_still_wrong_then_is_refused(void **state)
             if (size == FOX_SIZE)
                 f.have = "the quick brown fox";
             fetch_way(&WAYS[i]);
-            expect_refusal(REGTAG_E_REFUSED, "is another one, sha256:");
+            expect_refusal(REGTAG_E_REFUSED, "are other ones, sha256:");
             assert_true(f.run.wire.gets <= 12);
             end_fetch();
         }
@@ -722,7 +722,7 @@ static void every_byte_counts(void **state)
             begin_way(&WAYS[i]);
             f.run.wire.ranges.changed = changed;
             fetch_way(&WAYS[i]);
-            expect_refusal(REGTAG_E_REFUSED, "is another one, sha256:");
+            expect_refusal(REGTAG_E_REFUSED, "are other ones, sha256:");
             end_fetch();
         }
 }
