@@ -259,7 +259,7 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
 
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
-examples := $(OUT)/examples/agent $(OUT)/examples/once
+examples := $(patsubst %,$(OUT)/examples/%,agent fetch once)
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
             src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
