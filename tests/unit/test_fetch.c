@@ -873,17 +873,16 @@ static void a_broken_connection_is_continued(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(WAYS); i++) {
         uint64_t first = received_before_blob(&WAYS[i]), last = received_at_all(&WAYS[i]);
-        for (uint64_t at = first; at <= last; at++)
-            for (unsigned kind = 0; kind < 4; kind++) {
-                begin_way(&WAYS[i]);
-                f.run.wire.step = kind & 1;
-                f.run.wire.fault = (struct wire_fault){.armed = true, .at = at, .orderly = kind & 2};
-                fetch_way(&WAYS[i]);
-                expect_fox();
-                assert_int_equal(f.blob[0].begun_anew, 0);
-                assert_true(f.run.wire.gets <= 9);
-                end_fetch();
-            }
+        for (uint64_t at = first; at <= last; at++) {
+            begin_way(&WAYS[i]);
+            f.run.wire.step = (at + i) & 1;
+            f.run.wire.fault = (struct wire_fault){.armed = true, .at = at, .orderly = (at + i) & 2};
+            fetch_way(&WAYS[i]);
+            expect_fox();
+            assert_int_equal(f.blob[0].begun_anew, 0);
+            assert_true(f.run.wire.gets <= 9);
+            end_fetch();
+        }
     }
 }
 
