@@ -723,6 +723,7 @@ static void every_byte_counts(void **state)
             f.run.wire.ranges.changed = changed;
             fetch_way(&WAYS[i]);
             expect_refusal(REGTAG_E_REFUSED, "are other ones, sha256:");
+            assert_int_equal(f.blob[0].begun_anew, 0);
             end_fetch();
         }
 }
@@ -960,6 +961,22 @@ static void attempts_are_counted_anew_after_some_bytes(void **state)
     }
 }
 
+/* Only as many as have come since. */
+static void attempts_are_counted_again_after_that(void **state)
+{
+    (void)state;
+    begin_large();
+    f.run.config.retries = 2;
+    begin_again(&f.run);
+    f.cut = 66 * 1024;
+    assert_int_equal(regtag_fetch(f.run.regtag, IMAGE), REGTAG_OK);
+    while (advance())
+        f.cut = f.blob[0].size > 60 * 1024 ? 1024 : 66 * 1024;
+    expect_refusal(REGTAG_E_NO_CONNECTION, "");
+    assert_int_equal(f.run.wire.gets, 4);
+    end_fetch();
+}
+
 /* Those that were there already do not count as progress. */
 static void bytes_that_were_there_are_no_progress(void **state)
 {
@@ -968,6 +985,8 @@ static void bytes_that_were_there_are_no_progress(void **state)
     f.run.config.retries = 1;
     begin_again(&f.run);
     hold(large, 100 * 1024, 0);
+    f.run.wire.quirk[0] = (struct wire_quirk){
+        .request = "GET sha256:", .instead = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"};
     f.cut = 1024;
     fetch_all();
     expect_refusal(REGTAG_E_NO_CONNECTION, "");
@@ -1204,6 +1223,7 @@ int main(void)
         cmocka_unit_test(what_ends_with_the_connection_is_continued_too),
         cmocka_unit_test(bytes_may_come_in_any_pieces),
         cmocka_unit_test(attempts_are_counted_anew_after_some_bytes),
+        cmocka_unit_test(attempts_are_counted_again_after_that),
         cmocka_unit_test(bytes_that_were_there_are_no_progress),
         cmocka_unit_test(without_retries_what_has_come_is_kept),
         cmocka_unit_test(the_deadline_holds_in_the_middle_of_a_blob),
