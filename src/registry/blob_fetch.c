@@ -110,7 +110,7 @@ static void set_wrong_size(const struct blob_fetch *b, uint64_t size, struct err
               (unsigned long long)(b->size == UNKNOWN ? b->at : b->size));
 }
 
-/* Whether the size that the server states, or does not, can be that of the blob. */
+/* Whether the size that the server states, or does not, can be that of the blob; it is learned if it was unknown. */
 static bool check_size(struct blob_fetch *b, uint64_t size)
 {
     if (b->size == UNKNOWN && size >= b->at)
