@@ -249,6 +249,7 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 
 # Counts comparisons.
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
+$(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
@@ -288,7 +289,7 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
 
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
-examples := $(OUT)/examples/agent $(OUT)/examples/once
+examples := $(patsubst %,$(OUT)/examples/%,agent fetch once)
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
             src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
