@@ -102,6 +102,10 @@
 #define NAMES_SLOTS 32768       /* slots of 4 bytes; half as many names are compared at a time */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */
+#define FETCH_PATH_MAX 4096     /* the path of a fetched file; once more on the stack */
+#define FETCH_BLOCK 16384       /* read from a file at a time, to hash it */
+#define FETCH_MARKS 32768       /* files that are remembered to be there already; 1 bit each */
+#define LAYERS_TEXT_MAX 600     /* a message's list of layers, on the stack */
 #define OUTPUT_MAX 4096         /* written to standard output at a time */
 #define LINE_BYTES_MAX 5120     /* a line on standard error, on the stack; longer ones are cut */
 #define ROW_MAX 8192            /* a line on standard output; an error in it may be escaped */

@@ -25,9 +25,10 @@ enum option_kind {
 #define ALL_VERBS 0xffff
 #define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
 #define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
-#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST)
+#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH)
 #define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
-#define LETTER 0x10000                   /* -n stands for --name */
+#define MOVING_BLOBS VERB_ID_FETCH
+#define LETTER 0x10000 /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
 
 /* Packed: there are many. */
@@ -75,7 +76,18 @@ static const struct option OPTIONS[] = {
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
 #endif
+#if HAS_VERB(VERB_ID_FETCH)
+    {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
+     "the file, a folder for all, or stdout"},
+    {"layer", "N", COUNT, AT(layer), VERB_ID_FETCH, 0, "only this layer; the first one is 0"},
+    {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
+    {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
+    {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+#endif
 #if HAS_VERB(VERB_ID_WATCH)
+#if HAS_VERB(VERB_ID_FETCH)
+    {"fetch", "DIR", TEXT, AT(output), VERB_ID_WATCH, 0, "fetch the image's files before COMMAND runs"},
+#endif
     {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
      "wait between checks (60)"},
     {"jitter", "PERCENT", PERCENT, AT(jitter), VERB_ID_WATCH, 0,
@@ -95,7 +107,7 @@ static const struct option OPTIONS[] = {
      JOBS_MAX < 4 ? "connections to the registry (all)" : "connections to the registry (4)"},
 #endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "limit of the run, or of each check (60)"},
+     "limit of the run or check (60; fetch 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "give up an attempt that stalls so long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
@@ -214,7 +226,7 @@ static void help_all(void)
 {
     if (HAS_VERB(VERB_ID_TAG))
         print("regtag adds tags to container images in a registry, or moves them.\n"
-              "Layers are neither downloaded nor uploaded.\n\n");
+              "For that, layers are neither downloaded nor uploaded.\n\n");
     print("usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
@@ -552,10 +564,17 @@ static bool read_without_verb(struct options *o, int argc, char **argv, struct e
     return o->verb || no_such_verb(o, topic, e);
 }
 
+static void set_timeouts(struct options *o)
+{
+    o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
+    if (o->timeout == 0)
+        o->timeout = o->verb->id & MOVING_BLOBS ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
+}
+
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
 {
     memset(o, 0, offsetof(struct options, expected));
-    o->timeout = TIMEOUT_DEFAULT;
+    o->layer = UINT64_MAX;
     o->stall = STALL_DEFAULT;
     o->retries = RETRIES_DEFAULT;
     o->interval = INTERVAL_DEFAULT;
@@ -568,6 +587,8 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     if (!o->verb)
         return read_without_verb(o, argc, argv, e);
     o->jobs = o->verb->id & JOBS_VERBS ? JOBS_DEFAULT : 1;
-    return read_arguments(o, argv + 2, e) && check_arguments(o, e) && check_login(o, e) &&
-           check_guards(o, e);
+    if (!read_arguments(o, argv + 2, e))
+        return false;
+    set_timeouts(o);
+    return check_arguments(o, e) && check_login(o, e) && check_guards(o, e);
 }

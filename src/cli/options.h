@@ -21,6 +21,7 @@ struct options {
     bool help_common; /* of the options that all commands take */
     bool json, quiet, verbose;
     uint64_t timeout, stall; /* seconds */
+    uint64_t blob_timeout;   /* the same where blobs are moved; longer, unless --timeout is given */
     uint64_t retries;
     uint64_t limit; /* 0: none */
     uint64_t jobs;  /* connections to the registry */
@@ -35,6 +36,11 @@ struct options {
     bool once;
     char **command; /* of watch: what follows "--", with a NULL at its end; or NULL */
     bool warned;    /* set by watch, not by an option: do not warn about the same files again */
+
+    const char *output; /* of fetch, and the folder of watch --fetch; NULL: not given */
+    const char *title, *media_type;
+    uint64_t layer; /* UINT64_MAX: not given */
+    bool blob;
 
     enum regtag_scheme scheme;
     const char *proxy, *no_proxy; /* NULL: not given */
@@ -54,6 +60,7 @@ struct options {
 };
 
 #define TIMEOUT_DEFAULT 60  /* seconds */
+#define TIMEOUT_BLOBS 86400 /* seconds, where blobs are moved */
 #define STALL_DEFAULT 20    /* seconds */
 #define INTERVAL_DEFAULT 60 /* seconds */
 #define JITTER_DEFAULT 10   /* percent */
