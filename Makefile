@@ -178,10 +178,10 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
 ours           := third_party/regtag_rsa_unused.c third_party/regtag_x509.c
 endif
-# A static program has a heap of its own; where the C library is shared, so is its malloc.
-heap    := $(if $(TARGET),,src/cli/heap.c)
+# A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
+shared  := $(if $(TARGET),,src/cli/heap.c src/cli/libc.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
-           $(filter-out $(heap),$(wildcard src/cli/*.c))
+           $(filter-out $(shared),$(wildcard src/cli/*.c))
 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
