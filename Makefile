@@ -176,7 +176,7 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
-ours           := third_party/regtag_rsa_unused.c third_party/regtag_x509.c
+ours           := $(patsubst %,third_party/regtag_%.c,psa_status rsa_unused x509)
 endif
 # A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
 shared  := $(if $(TARGET),,src/cli/heap.c src/cli/libc.c)
@@ -291,6 +291,13 @@ $(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1 \
 # Nobody encrypts or decrypts with an RSA key.
 $(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
+
+# A private key has all its numbers: none must be deduced from the others.
+$(OBJ)/mbedtls/rsa.o: CPPFLAGS += -Dmbedtls_rsa_deduce_primes=regtag_rsa_no_primes \
+    -Dmbedtls_rsa_deduce_private_exponent=regtag_rsa_no_exponent -Dmbedtls_rsa_deduce_crt=regtag_rsa_no_crt
+
+# Few errors come out of what TLS 1.3 uses of PSA.
+$(OBJ)/mbedtls/psa_crypto_ecp.o $(OBJ)/mbedtls/psa_crypto_hash.o: CPPFLAGS += -Dmbedtls_to_psa_error=regtag_psa_status
 
 # Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
 $(OBJ)/mbedtls/x509.o: CPPFLAGS += -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
