@@ -103,7 +103,7 @@
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */
 #define OUTPUT_MAX 4096         /* written to standard output at a time */
-#define LINE_BYTES_MAX 5120     /* a line on standard error, on the stack; longer ones are cut */
+#define LINE_BYTES_MAX 5120     /* a line on standard error; longer ones are cut */
 #define ROW_MAX 8192            /* a line on standard output; an error in it may be escaped */
 #define HEAP_SIZE 8192u         /* the heap of a static program, for its C library */
 
