@@ -134,11 +134,13 @@ nowhere := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(MBEDTLS_DIR)=mbedtl
 
 # For x86: smaller than -Os by 2 %, and 4 % slower; MIPS and ARM would grow. Compilers before gcc 12 do not
 # know -Oz. What follows it saves 0.8 KB more; the last four 0.2 KB without TLS, but with it, where it pays off to make
-# copies for constants, they would cost 3 KB.
+# copies for constants, they would cost 3 KB. For ARM's Thumb: 1 KB less.
 smallest = $(if $(x86),$(shell echo | $(cross)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
            -fno-inline-functions-called-once -fno-jump-tables -fno-tree-dominator-opts -fno-tree-loop-im -fno-tree-pta \
            -malign-data=abi \
-           $(if $(filter 0,$(TLS)),-fno-ipa-cp -fno-tree-sra -fno-shrink-wrap -fno-guess-branch-probability))
+           $(if $(filter 0,$(TLS)),-fno-ipa-cp -fno-tree-sra -fno-shrink-wrap -fno-guess-branch-probability)) \
+           $(if $(thumb),-fno-inline-functions-called-once -fno-tree-dominator-opts -fno-tree-loop-im -fno-move-loop-invariants \
+           $(if $(filter 0,$(TLS)),-fno-ipa-cp))
 
 # What protects, where it costs less than 2 %. The plain stack protector takes 0.2 % of the bytes without
 # TLS and 0.7 % with it on x86_64, ARM and MIPS, and 0.1 % of the instructions or less (x86_64); the
@@ -199,12 +201,12 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
-ours           := third_party/regtag_rsa_unused.c third_party/regtag_x509.c
+ours           := $(patsubst %,third_party/regtag_%.c,psa_status rsa_unused x509)
 endif
-# A static program has a heap of its own; where the C library is shared, so is its malloc.
-heap    := $(if $(TARGET),,src/cli/heap.c)
+# A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
+shared  := $(if $(TARGET),,src/cli/heap.c src/cli/libc.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
-           $(filter-out $(heap) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
+           $(filter-out $(shared) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
@@ -291,7 +293,7 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
 
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
-examples := $(OUT)/examples/agent $(OUT)/examples/once
+examples := $(patsubst %,$(OUT)/examples/%,agent fetch once)
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
             src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
@@ -333,6 +335,13 @@ $(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=
 # Nobody encrypts or decrypts with an RSA key.
 $(OBJ)/mbedtls/pk_wrap.o: private flags_here := -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
+
+# A private key has all its numbers: none must be deduced from the others.
+$(OBJ)/mbedtls/rsa.o: private flags_here := -Dmbedtls_rsa_deduce_primes=regtag_rsa_no_primes \
+    -Dmbedtls_rsa_deduce_private_exponent=regtag_rsa_no_exponent -Dmbedtls_rsa_deduce_crt=regtag_rsa_no_crt
+
+# Few errors come out of what TLS 1.3 uses of PSA.
+$(OBJ)/mbedtls/psa_crypto_ecp.o $(OBJ)/mbedtls/psa_crypto_hash.o: private flags_here := -Dmbedtls_to_psa_error=regtag_psa_status
 
 # Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
 $(OBJ)/mbedtls/x509.o: private flags_here := -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm

@@ -386,9 +386,9 @@ void regtag_decline(struct regtag *r, const char *reason);
 struct regtag_layer {
     const char *digest;
     const char *media_type;
-    /* org.opencontainers.image.title in UTF-8, the name of the file that was pushed; "" if there is none, or none
-     * of at most REGTAG_TITLE_MAX bytes, without a NUL. With `titles_are_names`, it has no empty, "." or ".." component, none
-     * that begins with ".regtag-", no leading slash, and no control characters. */
+    /* org.opencontainers.image.title in UTF-8, the name of the file that was pushed; "" if there is none, or
+     * none of at most REGTAG_TITLE_MAX bytes without a NUL. With `titles_are_names`, it has no empty, "." or
+     * ".." component, none that begins with ".regtag-", no leading slash, and no control characters. */
     const char *title;
     uint64_t size; /* bytes; UINT64_MAX if unknown, as for regtag_fetch_blob before it begins */
     bool packed;   /* a folder, packed as a tar file (io.deis.oras.content.unpack) */

@@ -97,16 +97,14 @@ static void begin(struct fetch *f)
     f->several = wanted > 1;
     if (f->several && !f->to_folder)
         fail_choice(f, REGTAG_E_USAGE,
-                    "several layers for one file; choose one with --layer N or --title NAME, or name a "
-                    "folder: -o DIR/");
-    else if (wanted == 0 && untitled)
-        fail_choice(f, REGTAG_E_NOT_FOUND,
-                    "no layer has a title to be the name of a file; use --layer N -o FILE");
+                    "several layers for one file; choose one with --layer N, or name a folder: -o DIR/");
     else if (wanted == 0)
-        fail_choice(f, REGTAG_E_NOT_FOUND, "no such layer");
+        fail_choice(f, REGTAG_E_NOT_FOUND,
+                    untitled ? "no layer has a title to be the name of a file; use --layer N -o FILE"
+                             : "no such layer");
     else if (untitled && !f->o->quiet)
-        output_message("%s: %llu layer%s without a title left out; --layer N -o FILE fetches one",
-                       f->job->image, (unsigned long long)untitled, untitled == 1 ? "" : "s");
+        output_message("%s: layers without a title are left out: %llu; --layer N -o FILE fetches one",
+                       f->job->image, (unsigned long long)untitled);
 }
 
 /* ---- Reporting ------------------------------------------------------------------------------- */
@@ -114,20 +112,17 @@ static void begin(struct fetch *f)
 static void set_path(struct fetch *f, const struct regtag_layer *layer)
 {
     struct writer w = writer_to(f->path, sizeof f->path - 1);
-    write_text(&w, f->job->output);
-    if (f->to_folder) {
-        if (w.used && f->path[w.used - 1] != '/')
-            write_char(&w, '/');
-        f->base = w.used;
+    write_format(&w, "%s%s", f->job->output, f->to_folder ? "/" : "");
+    if (w.used > 1 && f->to_folder && f->path[w.used - 2] == '/')
+        w.used--;
+    f->base = w.used;
+    while (f->base && f->path[f->base - 1] != '/')
+        f->base--;
+    if (f->to_folder)
         write_text(&w, layer->title);
-    }
     f->path[w.used] = '\0';
     if (w.overflow)
         error_set(f->e, REGTAG_E_OTHER, "%s: too long", f->job->output);
-    if (!f->to_folder) {
-        const char *slash = strrchr(f->path, '/');
-        f->base = slash ? (size_t)(slash - f->path) + 1 : 0;
-    }
 }
 
 static void set_file(struct fetch *f, uint64_t number, const struct regtag_layer *layer)

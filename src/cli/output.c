@@ -150,7 +150,7 @@ static void write_line(struct slice line)
 
 void output_note(const char *before, struct slice text)
 {
-    char line[LINE_BYTES_MAX];
+    static char line[LINE_BYTES_MAX];
     struct writer w = writer_to(line, sizeof line - 1);
     write_text(&w, before);
     write_escaped(&w, text);

@@ -156,7 +156,7 @@ static void run_step(struct undo *u, const struct step *s)
 
 static void undo_move(struct undo *u, const struct journal_line *line)
 {
-    struct step s;
+    static struct step s; /* 3 KB */
     plan(&s, line);
     u->runner.undone = &s.move;
     u->runner.simulated = u->o->dry_run && undo_index_is_simulated(&u->index, &s.move);

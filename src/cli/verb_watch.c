@@ -258,7 +258,8 @@ static void on_answer(struct watch *w)
     schedule_on_answer(&w->schedule);
     bool moved = !same(&w->current, &w->reported);
     bool due = w->o->command && !same(&w->current, &w->applied);
-    if (w->o->output && w->current.kind == PRESENT && (moved || due || w->torn) && !fetch_files(w))
+    if (HAS_VERB(VERB_ID_FETCH) && w->o->output && w->current.kind == PRESENT &&
+        (moved || due || w->torn) && !fetch_files(w))
         return;
     if (moved) {
         /* COMMAND has failed for another digest, not for this one. */

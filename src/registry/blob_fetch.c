@@ -101,7 +101,7 @@ static enum blob_event verify(struct regtag *r, struct blob_fetch *b, struct err
     digest_from_sum(sum, digest);
     if (strcmp(digest, b->digest) == 0 && b->at <= b->size)
         return BLOB_DONE;
-    error_set(problem, REGTAG_E_REFUSED, "the blob that arrived is another one, %s", digest);
+    error_set(problem, REGTAG_E_REFUSED, "the bytes that arrived are other ones, %s", digest);
     return on_mismatch(r, b, problem);
 }
 
@@ -113,7 +113,7 @@ static void set_wrong_size(const struct blob_fetch *b, uint64_t size, struct err
               (unsigned long long)(b->size == UNKNOWN ? b->at : b->size));
 }
 
-/* Whether the size that the server states, or does not, can be that of the blob. */
+/* Whether the size that the server states, or does not, can be that of the blob; it is learned if it was unknown. */
 static bool check_size(struct blob_fetch *b, uint64_t size)
 {
     if (b->size == UNKNOWN && size >= b->at)
