@@ -435,7 +435,7 @@ static bool has_sides(const struct option *option)
 static unsigned take_side(const struct options *o, struct slice *name)
 {
     bool from = slice_starts(*name, SLICE("from-"));
-    if (!(o->verb->id & VERB_ID_COPY))
+    if (!HAS_VERB(VERB_ID_COPY) || !(o->verb->id & VERB_ID_COPY))
         return SOURCE;
     if (!from && !slice_starts(*name, SLICE("to-")))
         return BOTH;
@@ -446,7 +446,7 @@ static unsigned take_side(const struct options *o, struct slice *name)
 static bool set_sides(struct options *o, const struct option *option, unsigned sides, const char *value,
                       struct error *e)
 {
-    if (!has_sides(option))
+    if (!HAS_VERB(VERB_ID_COPY) || !has_sides(option))
         return set_option(o, option, 0, value, e);
     if (sides == BOTH && option->at >= AT(side[0].user))
         o->sideless = option->name;
@@ -563,7 +563,7 @@ static bool check_login(const struct options *o, struct error *e)
 {
     const struct side_options *from = &o->side[0], *to = &o->side[1];
     const char *problem = login_problem(from);
-    if (!problem)
+    if (HAS_VERB(VERB_ID_COPY) && !problem)
         problem = login_problem(to);
     if (!problem && from->password_stdin && to->password_stdin && from->user != to->user)
         problem = "stdin has one password only: use --password-file for the other registry";
