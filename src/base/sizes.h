@@ -45,7 +45,7 @@
 #define TAGS_AT_ONCE (REGTAG_CONNECTIONS_MAX > 4 ? 64u : 12u)
 #define ETAG_MAX 128 /* an ETag that is sent back; 73 with a digest in it */
 #define VERB_MEMORY                                                                                     \
-    (TAGS_AT_ONCE > 12 ? 126976u : 43008u) /* the data of a verb; a tag alone needs some 4 KB of it */
+    (TAGS_AT_ONCE > 12 ? 129024u : 43520u) /* the data of a verb; a tag alone needs some 4 KB of it */
 #define PLATFORM_TEXT_MAX 200  /* a platform of an index; longer ones match nothing; on the stack */
 #define PLATFORMS_TEXT_MAX 500 /* a message's list of platforms; twice on the stack */
 #define PROTECTED_MAX 512      /* the header of a schema 1 signature, usually some 90; on the stack */

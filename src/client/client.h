@@ -8,8 +8,9 @@
  *     client_begin(client, &x, &(struct request){.method = METHOD_GET, .place = PLACE_MANIFESTS, ...});
  *     switch (client_step(client, &x, &part)) {
  *     case EXCHANGE_WAIT:    nothing more to do in this step
- *     case EXCHANGE_HEAD:    the content begins; only for a 200 to a request with `content` set. Comes
- *                            again if a GET had to be resent: discard what was received so far
+ *     case EXCHANGE_HEAD:    the content begins; only for a 200 to a request with `content` set, or a 206 to one
+ *                            with `from`. Comes again if a GET had to be resent: discard what was received
+ *                            so far, unless it is a 206
  *     case EXCHANGE_BODY:    the next part of the content
  *     case EXCHANGE_END:     the response is complete; check x.response->status. exchange_explain turns
  *                            an unsuccessful response into an error

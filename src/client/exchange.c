@@ -281,6 +281,12 @@ static bool wants_lines(const struct exchange *x)
     return misread && !q->accept_lines && !x->remote->accept_lines;
 }
 
+static bool is_content(const struct exchange *x, unsigned status)
+{
+    const struct request *q = &x->request;
+    return q->content && (status == 200 || (status == 206 && request_has_range(q)));
+}
+
 static enum answer_use use_of(const struct exchange *x, unsigned status)
 {
     const struct request *q = &x->request;
@@ -291,7 +297,7 @@ static enum answer_use use_of(const struct exchange *x, unsigned status)
         return USE_LINES;
     if (request_resend(q) == RESEND_FREELY && status_is_transient(status) && tries_left)
         return USE_RETRY;
-    return q->content && status == 200 ? USE_CONTENT : USE_WORDS;
+    return is_content(x, status) ? USE_CONTENT : USE_WORDS;
 }
 
 static bool retry(struct exchange *x, const struct error *problem, uint64_t least)
@@ -346,7 +352,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
     x->response = &c->response;
     x->words = &c->words;
     trace_answer(x);
-    if (request_changes_nothing(&x->request) && status > 200 && status < 300) {
+    if (request_changes_nothing(&x->request) && status > 200 && status < 300 && !is_content(x, status)) {
         connection_reject(&x->transfer, "the answer does not fit the request");
         return on_failure(x, false);
     }

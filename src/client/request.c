@@ -37,6 +37,11 @@ uint64_t request_deadline(const struct request *q, const struct context *c)
     return c->deadline - (request_resend(q) == RESEND_AFTER_LOOKUP ? left / 4 : 0);
 }
 
+bool request_has_range(const struct request *q)
+{
+    return q->from && *q->from;
+}
+
 bool request_is_conditional(const struct request *q)
 {
     return q->match && *q->match;
@@ -49,10 +54,10 @@ bool request_is_conditional(const struct request *q)
 
 void request_write_target(const struct request *q, const struct remote *r, struct writer *w)
 {
-    if (q->place == PLACE_MANIFESTS) {
+    if (q->place != PLACE_ANY) {
         write_text(w, "/v2/");
         write_repository(w, r->reference);
-        write_text(w, "/manifests/");
+        write_text(w, q->place == PLACE_BLOBS ? "/blobs/" : "/manifests/");
     }
     write_slice(w, q->target);
 }
@@ -110,6 +115,8 @@ static void write_fields(const struct request *q, const struct remote *r, struct
         write_format(w, "If-None-Match: \"%s\"\r\n", q->known);
     if (request_is_conditional(q))
         write_field(w, *q->match == '*' ? "If-None-Match" : "If-Match", slice_of(q->match));
+    if (request_has_range(q))
+        write_format(w, "Range: bytes=%llu-\r\n", (unsigned long long)*q->from);
     if (q->content_type)
         write_field(w, "Content-Type", *q->content_type);
     if (q->body.size || q->method == METHOD_PUT || q->method == METHOD_POST)

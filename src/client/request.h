@@ -21,8 +21,9 @@ enum resend {
     RESEND_NEVER
 };
 
-/* Prefix of a request's target: none, so that the target is complete, or "/v2/REPOSITORY/manifests/". */
-enum place { PLACE_ANY, PLACE_MANIFESTS };
+/* Prefix of a request's target: none, so that the target is complete, "/v2/REPOSITORY/manifests/", or
+ * "/v2/REPOSITORY/blobs/". */
+enum place { PLACE_ANY, PLACE_MANIFESTS, PLACE_BLOBS };
 
 /* A request. Slices and pointers are borrowed: they must remain valid until the exchange is over. */
 struct request {
@@ -34,6 +35,9 @@ struct request {
     struct body body;
     const struct slice *content_type; /* of the body, or NULL */
     const char *known;                /* digest for If-None-Match, or NULL or "" for none */
+    /* NULL, or how many bytes of the content are there already, whenever it is sent: if any, only the rest is
+     * asked for (RFC 9110, 14.2), and a 206 delivers content, too. */
+    const uint64_t *from;
     const char *match; /* ETag for If-Match, or "*" for If-None-Match, or NULL or "" for neither */
 
     enum resend resend;
@@ -64,6 +68,9 @@ uint64_t request_deadline(const struct request *q, const struct context *c);
 
 /* Whether it follows a redirect with this status. */
 bool request_follows(const struct request *q, unsigned status);
+
+/* Whether it asks for a part of the content only. */
+bool request_has_range(const struct request *q);
 
 /* Whether it depends on a precondition of its own (RFC 9110, 13.1). */
 bool request_is_conditional(const struct request *q);

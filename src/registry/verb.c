@@ -76,7 +76,8 @@ static int hint_of(const struct reference *f, const struct error *problem)
     bool has_host = f->repository.data != f->name.data;
     bool may_be_lost =
         problem->status >= REGTAG_E_NOT_FOUND && problem->status <= REGTAG_E_NO_CONNECTION;
-    bool replaceable = problem->hint <= REGTAG_HINT_STALL || problem->hint >= REGTAG_HINT_ADDRESS;
+    bool replaceable = problem->hint <= REGTAG_HINT_STALL || (problem->hint >= REGTAG_HINT_ADDRESS &&
+                                                              problem->hint <= REGTAG_HINT_CREDENTIALS);
     return !has_host && !f->library && may_be_lost && replaceable ? REGTAG_HINT_HOST : problem->hint;
 }
 
