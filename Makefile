@@ -221,6 +221,9 @@ tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal
 all: $(OUT)/regtag
 probe: $(OUT)/probe
 lib: $(OUT)/libregtag.a
+# Else make would end without a word where there is nothing to do.
+all probe lib vectors examples amalgamation:
+	echo '$^ is up to date'
 
 linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 

@@ -144,7 +144,12 @@ def check_make(words):
             assert (TOP / f"toolchains/{target}.mk").exists(), target
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+AGAIN = [
+    one._replace(title=f"{one.title} again", text=2 * one.text) for one in SCRIPTS if "--no-clobber" in one.text
+]
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, *AGAIN], ids=lambda script: script.name)
 def test_the_commands_of_a_section_work(script, place, programs):
     folder, variables = place
     asked = folder / "asked-of-make"
