@@ -344,6 +344,7 @@ $(boards:%=toolchains/%):
 
 # Runs them under an emulator, where this machine does not run them by itself.
 check-targets: packages targets $(TARGETS:%=vectors/%)
+	tests/targets/gates-fail $(TARGETS)
 	tests/targets/run $(TARGETS)
 $(boards:%=vectors/%): vectors/%: targets/%-plain
 	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
