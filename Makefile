@@ -4,7 +4,10 @@
 #   make TLS=0      build/plain/regtag, without TLS
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
-#   make targets    all targets, with TLS and without
+#   make VERBS="tag digest"
+#                   the same program with these verbs only; works with TLS=0 and TARGET too
+#   make targets    all targets, with TLS and without; and each with the verbs tag and digest only: build/TARGET-tag,
+#                   build/TARGET-plain-tag
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
 #   make dist       build/dist: an archive for each, SHA256SUMS, and COMPILERS: what made them
@@ -36,6 +39,8 @@
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
 #                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
+#   VERBS="tag digest"              the verbs of the command, instead of all: the others, with their options and
+#                                   messages, take no space. help and --version are always there
 #   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
@@ -87,6 +92,21 @@ OBJ   := $(OUT)/obj
 JSMN_DIR    ?= build/third_party/jsmn
 MBEDTLS_DIR ?= build/third_party/mbedtls
 third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
+
+# ---- Verbs: which of them the command has ----------------------------------------------------
+
+all_verbs := $(shell sed -n 's/^.define VERB_ID_\([A-Z]*\) .*/\1/p' src/cli/verb.h | tr A-Z a-z)
+VERBS     ?= $(all_verbs)
+verbs     := $(filter $(VERBS),$(all_verbs))
+left_out  := $(filter-out $(VERBS),$(all_verbs))
+$(if $(filter-out $(all_verbs),$(VERBS)),$(error VERBS: regtag has no verb "$(filter-out $(all_verbs),$(VERBS))". \
+    It has: $(all_verbs)))
+$(if $(verbs),,$(error VERBS is empty: it must name at least one of: $(all_verbs)))
+
+verb_ids   := $(shell echo $(verbs:%=VERB_ID_%) | tr 'a-z ' 'A-Z|')
+verb_table := $(patsubst %,&cli_verb_%$(comma),$(verbs))
+verb_flags := -DVERBS_BUILT='$(verb_ids)' -DVERBS_TABLE='$(verb_table)' -DVERBS_NAMES='"$(verbs)"' \
+    -DVERBS_LEFT_OUT='"$(left_out)"'
 
 # ---- A target: a static program, made with a compiler for its processor and with musl --------
 
@@ -148,7 +168,8 @@ defines   = -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DR
 limits    = $(if $(CONNECTIONS_MAX),-DREGTAG_CONNECTIONS_MAX=$(CONNECTIONS_MAX)) \
             $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
 language  = -std=c99 $(defines) $(limits) $(includes)
-compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+# flags_here: of one file, not to be hidden by CPPFLAGS on the command line.
+compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(flags_here) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(static_link) $(LDFLAGS)
 
 # ---- Sources, by room ------------------------------------------------------------------------
@@ -181,7 +202,7 @@ endif
 # A static program has a heap of its own; where the C library is shared, so is its malloc.
 heap    := $(if $(TARGET),,src/cli/heap.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
-           $(filter-out $(heap),$(wildcard src/cli/*.c))
+           $(filter-out $(heap) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
@@ -201,7 +222,10 @@ lib: $(OUT)/libregtag.a
 
 linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 
-$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
+# A program with fewer verbs, in a folder of its own, is linked with the archives of the full one.
+archives := $(OUT)
+
+$(linked): $(call objects,$(program)) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
 	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
@@ -225,6 +249,7 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 
 # Counts comparisons.
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
+$(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
@@ -244,6 +269,12 @@ $(OUT)/regtag: $(linked)
 	tests/targets/budget $(OUT:build/%=%) || true
 endif
 
+# For tests: it has two verbs.
+only_tag = VERBS="tag digest" OUT=$(1) archives=$(2)
+few     := $(OUT)/tag/regtag
+$(few): $(OUT)/regtag FORCE
+	+$(MAKE) --no-print-directory $(call only_tag,$(OUT)/tag,$(OUT))
+
 # ---- To be linked in -------------------------------------------------------------------------
 
 # Optional, and the program's own business: what does not need mbedTLS goes into an archive of its own.
@@ -258,7 +289,7 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
 
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
-examples := $(OUT)/examples/agent $(OUT)/examples/once
+examples := $(patsubst %,$(OUT)/examples/%,agent fetch once)
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
             src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
@@ -278,6 +309,15 @@ $(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(T
 	mkdir -p $(@D)
 	$(call compile,$(WARNINGS)) -c -o $@ $<
 
+# What asks for the verbs of the build is made again when VERBS changes, and nothing else is.
+by_verbs := $(call objects,$(shell grep -lE 'HAS_VERB|VERBS_(TABLE|NAMES|LEFT_OUT)' src/cli/*.c))
+$(by_verbs): private flags_here := $(verb_flags)
+$(by_verbs): $(OBJ)/verbs
+$(OBJ)/verbs: FORCE
+	mkdir -p $(@D)
+	echo '$(verbs)' >$@.new
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 # Not ours: its warnings are not shown, and it may hand memcmp a null pointer and no bytes.
 $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(TARGET),toolchain)
 	echo '  CC  mbedtls $*.c'
@@ -285,20 +325,20 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if
 	$(call compile,-w -fno-sanitize=undefined) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
-$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1 \
+$(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=1 \
     -I$(MBEDTLS_DIR)/library -include third_party/regtag_tls12.h
 
 # Nobody encrypts or decrypts with an RSA key.
-$(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
+$(OBJ)/mbedtls/pk_wrap.o: private flags_here := -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
 
 # Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
-$(OBJ)/mbedtls/x509.o: CPPFLAGS += -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
-$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: CPPFLAGS += -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
+$(OBJ)/mbedtls/x509.o: private flags_here := -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
+$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: private flags_here := -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
 
 # The clock of a device is not believed when it is before this.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
-$(OBJ)/src/net/tls_clock.o: CPPFLAGS += -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
+$(OBJ)/src/net/tls_clock.o: private flags_here := -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 $(OBJ)/src/net/tls_clock.o: $(OBJ)/epoch
 $(OBJ)/epoch: FORCE
 	mkdir -p $(@D)
@@ -317,16 +357,24 @@ $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
-# ---- All targets: a sub-make for each, with TLS and without -----------------------------------
+# ---- All targets: a sub-make for each, with TLS and without, with all verbs and with two ------
 
 TARGETS ?= $(boards)
 
 # musl comes first: both builds of a target need it.
-targets: $(TARGETS:%=targets/%) $(TARGETS:%=targets/%-plain)
+targets: $(foreach kind,'' -plain -tag -plain-tag,$(TARGETS:%=targets/%$(subst '',,$(kind))))
+secure     = $(MAKE) --no-print-directory TARGET=$(1) TLS=1 CROSS_COMPILE=
+plain      = $(MAKE) --no-print-directory TARGET=$(1) TLS=0 CROSS_COMPILE=
+secure_tag = $(call secure,$(1)) $(call only_tag,build/$(1)-tag,build/$(1))
+plain_tag  = $(call plain,$(1)) $(call only_tag,build/$(1)-plain-tag,build/$(1)-plain)
 $(boards:%=targets/%): targets/%: toolchains/% $(third_party)
-	+$(MAKE) --no-print-directory TARGET=$* TLS=1 CROSS_COMPILE=
+	+$(call secure,$*)
 $(boards:%=targets/%-plain): targets/%-plain: toolchains/% $(third_party)
-	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE=
+	+$(call plain,$*)
+$(boards:%=targets/%-tag): targets/%-tag: targets/%
+	+$(call secure_tag,$*)
+$(boards:%=targets/%-plain-tag): targets/%-plain-tag: targets/%-plain
+	+$(call plain_tag,$*)
 $(boards:%=toolchains/%):
 	+$(MAKE) --no-print-directory TARGET=$(@F) CROSS_COMPILE= toolchain
 
@@ -340,8 +388,8 @@ $(boards:%=vectors/%): vectors/%: targets/%-plain
 # compilers and sources that COMPILERS names: a Debian release has its own.
 dist: targets
 	rm -rf build/dist
-	+for target in $(TARGETS); do for tls in 1 0; do \
-	    $(MAKE) --no-print-directory TARGET=$$target TLS=$$tls CROSS_COMPILE= archive || exit 1; done; done
+	+for target in $(TARGETS); do \
+	    $(foreach kind,secure plain secure_tag plain_tag,$(call $(kind),$$target) archive &&) : || exit 1; done
 	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
 
 packed  := regtag-$(VERSION)-$(notdir $(OUT))
@@ -403,7 +451,7 @@ toolchain: | packages
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
-check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
+check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
@@ -437,6 +485,10 @@ demo: $(OUT)/regtag
 figures: $(OUT)/regtag
 	CC='$(CC)' tests/figures $(OUT)/regtag
 
+# Which verbs there are, for scripts.
+verbs:
+	echo $(all_verbs)
+
 lint: packages
 	MAKE='$(MAKE)' tests/lint
 
@@ -466,7 +518,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages \
+.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
-    $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
+    $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

@@ -23,8 +23,9 @@
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
  * Order of calls: regtag_init; one of regtag_tag, regtag_delete, regtag_list, regtag_digest,
- * regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns REGTAG_DONE or REGTAG_ERROR. The block can then be
- * reused for another operation, starting with regtag_init, or, to poll a digest, with regtag_again.
+ * regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns REGTAG_DONE or
+ * REGTAG_ERROR. The block can then be reused for another operation, starting with regtag_init, or, to poll
+ * a digest, with regtag_again.
  *
  * Versions. A program that was compiled against this header runs with every later library of the same
  * major version. Members are only appended: to struct regtag_config, whose `size` says which of them the
@@ -249,10 +250,10 @@ struct regtag_config {
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
      * unless one was added after they were listed */
     bool siblings;
-    size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
     /* fetch: the layers' titles will be used as file names. Fails with REGTAG_E_REFUSED, before anything is
      * chosen, if one is not a plain relative path (see regtag_layer), or if two of them cannot both be files. */
     bool titles_are_names;
+    size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
 
 /* ---- An operation ---------------------------------------------------------------------------- */
@@ -311,7 +312,7 @@ enum regtag_event {
      * points now. To leave it alone, call regtag_decline. */
     REGTAG_UPLOAD,
     /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch: the chosen blob did, and its size
-     * and its digest were verified if its `status` is REGTAG_OK */
+     * and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
     REGTAG_SETTLED,
     /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
      * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
@@ -352,13 +353,13 @@ void regtag_decline(struct regtag *r, const char *reason);
 
 /* A layer of an image, or a blob of an artifact, as its manifest describes it (OCI image specification,
  * "Descriptor"). The strings are NUL-terminated, and valid until the next call of regtag_layer or
- * regtag_step. */
+ * regtag_step; so are those of regtag_result. */
 struct regtag_layer {
     const char *digest;
     const char *media_type;
-    /* org.opencontainers.image.title in UTF-8, the name of the file that was pushed; "" if there is none, or none
-     * of at most REGTAG_TITLE_MAX bytes. With `titles_are_names`, it has no empty, "." or ".." component, none
-     * that begins with ".regtag-", no leading slash, and no control characters. */
+    /* org.opencontainers.image.title in UTF-8, the name of the file that was pushed; "" if there is none, or
+     * none of at most REGTAG_TITLE_MAX bytes without a NUL. With `titles_are_names`, it has no empty, "." or
+     * ".." component, none that begins with ".regtag-", no leading slash, and no control characters. */
     const char *title;
     uint64_t size; /* bytes; UINT64_MAX if unknown, as for regtag_fetch_blob before it begins */
     bool packed;   /* a folder, packed as a tar file (io.deis.oras.content.unpack) */

@@ -1,5 +1,10 @@
 #include "cli/hint.h"
 
+#include "cli/verb.h"
+
+/* Advice that names a verb, or an option of some verbs, is given only where the build has them. */
+#define IF_VERB(ids, words) (HAS_VERB(ids) ? (words) : "")
+
 static const char *const WORDS[] = {
     [REGTAG_HINT_TIMEOUT] = "; --timeout sets the limit",
     [REGTAG_HINT_STALL] = "; --stall sets the limit",
@@ -7,10 +12,13 @@ static const char *const WORDS[] = {
     [REGTAG_HINT_SCHEME_TLS] = "; try --tls",
     [REGTAG_HINT_SCHEME_PLAIN] = "; if it speaks plain HTTP, use --plain-http",
     [REGTAG_HINT_REALM] = "; if this is intended, use --allow-realm HOST:PORT",
-    [REGTAG_HINT_PLATFORM] = "; omit --platform",
-    [REGTAG_HINT_EXPECTED] = "; --expect DIGEST says where a tag must point",
-    [REGTAG_HINT_SIBLINGS] = "; \"regtag delete --with-siblings --dry-run\" lists what would go with it",
-    [REGTAG_HINT_LIST] = "; \"regtag ls\" lists the tags of a repository",
+    [REGTAG_HINT_PLATFORM] =
+        IF_VERB(VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST, "; omit --platform"),
+    [REGTAG_HINT_EXPECTED] =
+        IF_VERB(VERB_ID_TAG | VERB_ID_DELETE, "; --expect DIGEST says where a tag must point"),
+    [REGTAG_HINT_SIBLINGS] = IF_VERB(
+        VERB_ID_DELETE, "; \"regtag delete --with-siblings --dry-run\" lists what would go with it"),
+    [REGTAG_HINT_LIST] = IF_VERB(VERB_ID_LS, "; \"regtag ls\" lists the tags of a repository"),
     [REGTAG_HINT_CA] = "; name its CA with --cacert",
     [REGTAG_HINT_CERTIFICATE] = "; see --cert and --key",
     [REGTAG_HINT_CLOCK] = "; set the clock, or use --time-floor",
@@ -36,9 +44,10 @@ const char *hint_message(const char *message, int hint)
     static char text[ERROR_TEXT_MAX];
     char words[WORDS_MAX];
     struct writer w = writer_to(text, sizeof text - 1), h = writer_to(words, sizeof words);
-    if (hint != HINT_TAG_STAYS && (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_CHOOSE))
+    bool stays = HAS_VERB(VERB_ID_UNDO) && hint == HINT_TAG_STAYS;
+    if (!stays && (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_CHOOSE))
         return message;
-    if (hint == HINT_TAG_STAYS)
+    if (stays)
         write_text(&h,
                    "; the tag stays, because deleting the manifest would delete its other tags as well");
     else if (hint == REGTAG_HINT_HOST)

@@ -24,7 +24,9 @@ enum option_kind {
 
 #define ALL_VERBS 0xffff
 #define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
+#define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
 #define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH)
+#define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
 #define MOVING_BLOBS VERB_ID_FETCH
 #define LETTER 0x10000 /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
@@ -39,32 +41,50 @@ struct option {
     const char *summary;
 };
 
-/* In the order of the help. */
+/* In the order of the help. Those that no verb of this build takes are left out. */
 static const struct option OPTIONS[] = {
+#if HAS_VERB(CHANGING)
     {"expect", "[NAME=]DIGEST|absent", EXPECT, 0, CHANGING, 0,
      "change a tag only if it points to DIGEST"},
+#endif
+#if HAS_VERB(VERB_ID_TAG)
     {"no-clobber", "", FLAG, AT(no_clobber), VERB_ID_TAG, 0, "never move an existing tag"},
+#endif
+#if HAS_VERB(VERB_ID_TAG | VERB_ID_UNDO)
     {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0,
      "read each tag back after setting it"},
-    {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "record each move, for undo"},
+#endif
+#if HAS_VERB(CHANGING)
+    {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "record each move, so that it can be undone"},
+#endif
+#if HAS_VERB(VERB_ID_UNDO)
     {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "revert only the newest N moves"},
     {"registry", "HOST[:PORT]", TEXT, AT(registry), VERB_ID_UNDO, 0,
      "the only registry; --user etc. need it"},
+#endif
+#if HAS_VERB(CHANGING | VERB_ID_UNDO)
     {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0,
      "show what would happen, change nothing"},
+#endif
+#if HAS_VERB(VERB_ID_DELETE)
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the manifest"},
     {"ignore-missing", "", FLAG, AT(ignore_missing), VERB_ID_DELETE, 0,
      "a tag that does not exist is no failure"},
-    {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
+#endif
+#if HAS_VERB(ONE_IMAGE)
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
+#endif
+#if HAS_VERB(VERB_ID_FETCH)
     {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
      "the file, a folder for all, or stdout"},
     {"layer", "N", COUNT, AT(layer), VERB_ID_FETCH, 0, "only this layer; the first one is 0"},
     {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
     {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
     {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+#endif
+#if HAS_VERB(VERB_ID_WATCH)
     {"fetch", "DIR", TEXT, AT(output), VERB_ID_WATCH, 0, "fetch the image's files before COMMAND runs"},
     {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
      "wait between checks (60)"},
@@ -72,9 +92,18 @@ static const struct option OPTIONS[] = {
      "vary each wait by up to this much (10%)"},
     {"from", "DIGEST|absent", TEXT, AT(from), VERB_ID_WATCH, 0, "what the device has already"},
     {"once", "", FLAG, AT(once), VERB_ID_WATCH, 0, "end after the first change"},
-    {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "print one JSON object per line"},
+#endif
+#if HAS_VERB(VERB_ID_LS)
+    {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
-    {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX, "connections to the registry (4)"},
+#endif
+#if HAS_VERB(JSON_VERBS)
+    {"json", "", FLAG, AT(json), JSON_VERBS, 0, "print one JSON object per line"},
+#endif
+#if HAS_VERB(JOBS_VERBS)
+    {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX,
+     JOBS_MAX < 4 ? "connections to the registry (all)" : "connections to the registry (4)"},
+#endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "limit of the run or check (60; fetch 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
@@ -102,8 +131,8 @@ static const struct option OPTIONS[] = {
      "it is at least this late, despite the clock"},
     {"insecure", "", FLAG, AT(insecure), ALL_VERBS, 0, "do not verify the registry's certificate"},
     {"verbose", "", FLAG, AT(verbose), ALL_VERBS | LETTER, 0,
-     "show requests, answers and timings on stderr"},
-    {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "print only errors on stderr"},
+     "on stderr, show requests, answers, timings"},
+    {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "on stderr, print only errors"},
     {"help", "", FLAG, AT(help), ALL_VERBS | LETTER, 0, "show the options of the command"},
 };
 
@@ -132,7 +161,7 @@ static void print_option(const struct option *o)
     write_format(&w, "  %s%.*s%s--%s%s%s", letter ? "-" : "    ", letter, o->name, letter ? ", " : "",
                  o->name, *o->value ? " " : "", o->value);
     text[w.used] = '\0';
-    print_column(text, 36);
+    print_column(text, 37);
     print(o->summary);
     print("\n");
 }
@@ -143,6 +172,28 @@ static void print_options(unsigned verb, bool common)
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
         if (OPTIONS[i].verbs & verb && common == ((OPTIONS[i].verbs & ALL_VERBS) == ALL_VERBS))
             print_option(&OPTIONS[i]);
+}
+
+#define IMAGE_IS "\nIMAGE is [HOST[:PORT]/]REPOSITORY"
+
+/* What an argument looks like; `form`: what follows its name. */
+static void help_reference(const char *start, const char *form)
+{
+    print(start);
+    print(form);
+    print(".\nWithout HOST, it is on Docker Hub");
+    print(*form == '[' ? "; the default tag is latest.\n" : ".\n");
+}
+
+static void help_arguments(const struct cli_verb *verb)
+{
+    struct slice arguments = slice_of(verb->arguments);
+    if (slice_starts(arguments, SLICE("REPOSITORY")))
+        help_reference("\nREPOSITORY is [HOST[:PORT]/]NAME", "");
+    else if (slice_contains(arguments, SLICE("IMAGE")))
+        help_reference(IMAGE_IS, verb->id == VERB_ID_DELETE  ? ":TAG"
+                                 : verb->id == VERB_ID_WATCH ? "[:TAG]"
+                                                             : "[:TAG][@DIGEST]");
 }
 
 static void help_verb(const struct cli_verb *verb)
@@ -157,9 +208,11 @@ static void help_verb(const struct cli_verb *verb)
     print(verb->summary);
     print(".\n");
     print(verb->details);
-    if (verb->id != VERB_ID_UNDO)
-        print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]; a REPOSITORY argument has the\n"
-              "same form, without tag and digest.\n");
+    if (HAS_VERB(MOVING) && verb->id & MOVING)
+        print("Prints one line per tag, separated by tabs: the reference, the digest, what\n"
+              "happened (created, moved, set if it is not known which, unchanged, deleted,\n"
+              "failed, uncertain), and the previous digest; \"-\" if none or not known.\n");
+    help_arguments(verb);
     print("\nExample:\n  regtag ");
     print(verb->example);
     print("\n\nOptions:\n");
@@ -169,9 +222,10 @@ static void help_verb(const struct cli_verb *verb)
 
 static void help_all(void)
 {
-    print("regtag adds tags to container images in a registry, or moves them.\n"
-          "For that, layers are neither downloaded nor uploaded.\n\n"
-          "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
+    if (HAS_VERB(VERB_ID_TAG))
+        print("regtag adds tags to container images in a registry, or moves them.\n"
+              "For that, layers are neither downloaded nor uploaded.\n\n");
+    print("usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
         struct writer w = writer_to(text, sizeof text - 1);
@@ -183,9 +237,9 @@ static void help_all(void)
     }
     print("  help COMMAND                 shows the options of a command, and an example\n"
           "  help options                 shows the options of all commands\n"
-          "  --version                    prints the version\n\n"
-          "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST].\n"
-          "For the full reference, see regtag(1).\n");
+          "  --version                    prints the version\n");
+    help_reference(IMAGE_IS, "[:TAG][@DIGEST]");
+    print("For the full reference, see regtag(1).\n");
 }
 
 void options_help(const struct options *o)
@@ -217,14 +271,56 @@ static const struct option *find_letter(const struct cli_verb *verb, char letter
     return NULL;
 }
 
-static bool usage(const struct options *o, struct error *e, const char *what, const char *text)
+/* Whether at most `most` letters were inserted, left out, replaced or swapped when typing the name. A '=' ends what was
+ * typed. */
+static bool is_similar(const char *typed, const char *name, unsigned most)
+{
+    for (; *name && *typed == *name; typed++)
+        name++;
+    if (!*typed || *typed == '=')
+        return strlen(name) <= most;
+    if (!most--)
+        return false;
+    if (is_similar(typed + 1, name, most))
+        return true;
+    return *name &&
+           (is_similar(typed, name + 1, most) || is_similar(typed + 1, name + 1, most) ||
+            (typed[0] == name[1] && typed[1] == name[0] && is_similar(typed + 2, name + 2, most)));
+}
+
+static bool is_mistyped(const char *typed, const char *name)
+{
+    return is_similar(typed, name, strlen(name) < 6 ? 1 : 2);
+}
+
+static const char *meant_verb(const char *typed)
+{
+    for (const struct cli_verb *const *v = VERBS; *v; v++)
+        if (is_mistyped(typed, (*v)->name))
+            return (*v)->name;
+    return NULL;
+}
+
+static const char *meant_option(const struct cli_verb *verb, const char *typed)
+{
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+        if (OPTIONS[i].verbs & verb->id && is_mistyped(typed, OPTIONS[i].name))
+            return OPTIONS[i].name;
+    return NULL;
+}
+
+/* What is wrong with the text; NULL or the name that was meant, of an option if there is a verb. */
+static bool usage(const struct options *o, struct error *e, const char *what, const char *text,
+                  const char *meant)
 {
     struct slice shown = slice_of(text);
     /* What follows a '=' may be a password. */
     if (slice_starts(shown, SLICE("--")))
         shown = slice_split(&shown, '=');
-    error_set(e, REGTAG_E_USAGE, "%s \"%.*s\"; see \"regtag help%s%s\"", what,
-              SLICE_ARG(slice_head(shown, 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
+    error_set(e, REGTAG_E_USAGE, "%s \"%.*s\"%s%s%s%s; see \"regtag help%s%s\"", what,
+              SLICE_ARG(slice_head(shown, 200)), meant ? " (did you mean " : "",
+              meant && o->verb ? "--" : "", meant ? meant : "", meant ? "?)" : "", o->verb ? " " : "",
+              o->verb ? o->verb->name : "");
     return false;
 }
 
@@ -300,8 +396,8 @@ static bool set_option(struct options *o, const struct option *option, const cha
     case LIST: return add_value(at, option, value, e);
     case NUMBER:
     case COUNT: return set_number(at, option, value, e);
-    case EXPECT: return add_expected(o, value, e);
-    case PERCENT: return set_percent(at, value, e);
+    case EXPECT: return HAS_VERB(CHANGING) && add_expected(o, value, e);
+    case PERCENT: return HAS_VERB(VERB_ID_WATCH) && set_percent(at, value, e);
     case PLAIN: return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
     case TLS: return set_scheme(o, REGTAG_SCHEME_TLS, e);
     case RESOLVE: return set_resolve(o, value, e);
@@ -327,11 +423,11 @@ static bool read_long(struct options *o, char ***argv, struct error *e)
     const struct option *option = find_option(o->verb, name);
 
     if (!option)
-        return usage(o, e, "unknown option", **argv);
+        return usage(o, e, "unknown option", **argv, meant_option(o->verb, **argv + 2));
     if (*option->value)
         return set_value(o, option, value.data ? value.data : *++*argv, e);
     if (value.data)
-        return usage(o, e, "no value may follow", **argv);
+        return usage(o, e, "no value may follow", **argv, NULL);
     return set_option(o, option, "", e);
 }
 
@@ -342,7 +438,7 @@ static bool read_letters(struct options *o, char ***argv, struct error *e)
         const struct option *option = find_letter(o->verb, *letter);
         char shown[] = {'-', *letter, '\0'}; /* only this: what follows may be a password */
         if (!option)
-            return usage(o, e, "unknown option", shown);
+            return usage(o, e, "unknown option", shown, NULL);
         if (*option->value)
             return set_value(o, option, letter[1] ? letter + 1 : *++*argv, e);
         set_option(o, option, "", e);
@@ -419,9 +515,9 @@ static bool check_login(const struct options *o, struct error *e)
 static bool check_guards(const struct options *o, struct error *e)
 {
     const char *problem = NULL;
-    if (o->no_clobber && o->expected_count)
+    if (HAS_VERB(VERB_ID_TAG) && o->no_clobber && o->expected_count)
         problem = "--no-clobber and --expect cannot be combined";
-    else if (o->command && !*o->command)
+    else if (HAS_VERB(VERB_ID_WATCH) && o->command && !*o->command)
         problem = "no command after --";
     if (!problem || o->help)
         return true;
@@ -431,7 +527,7 @@ static bool check_guards(const struct options *o, struct error *e)
 
 static bool is_version(const char *word)
 {
-    return strcmp(word, "--version") == 0 || strcmp(word, "version") == 0;
+    return strcmp(word, "--version") == 0 || strcmp(word, "version") == 0 || strcmp(word, "-V") == 0;
 }
 
 static bool is_help(const char *word)
@@ -439,19 +535,31 @@ static bool is_help(const char *word)
     return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static bool no_such_verb(const struct options *o, const char *word, struct error *e)
+{
+    if (word[0] == '-')
+        return usage(o, e, "a command must come first, not", word, NULL);
+    if (!verb_left_out(word))
+        return usage(o, e, "unknown command", word, meant_verb(word));
+    error_set(e, REGTAG_E_USAGE, "this build of regtag leaves out \"%s\"; it has: " VERBS_NAMES, word);
+    return false;
+}
+
 /* What may take the place of a verb: "help", "help VERB", "help options", "--help", "--version". */
 static bool read_without_verb(struct options *o, int argc, char **argv, struct error *e)
 {
-    const char *word = argv[1];
+    const char *word = argv[1], *topic = argv[2];
     o->version = is_version(word);
     o->help = is_help(word);
     if (!o->version && !o->help)
-        return usage(o, e, word[0] == '-' ? "a command must come first, not" : "unknown command", word);
-    o->help_common = argc > 2 && strcmp(argv[2], "options") == 0;
-    if (o->version || argc < 3 || o->help_common || is_help(argv[2]) || is_version(argv[2]))
+        return no_such_verb(o, word, e);
+    if (argc > 2 + o->help)
+        return usage(o, e, "too many arguments:", argv[2 + o->help], NULL);
+    o->help_common = topic && strcmp(topic, "options") == 0;
+    if (!topic || o->help_common || is_help(topic) || is_version(topic))
         return true;
-    o->verb = verb_find(argv[2]);
-    return o->verb || usage(o, e, "unknown command", argv[2]);
+    o->verb = verb_find(topic);
+    return o->verb || no_such_verb(o, topic, e);
 }
 
 static void set_timeouts(struct options *o)

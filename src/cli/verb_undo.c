@@ -322,7 +322,7 @@ const struct cli_verb cli_verb_undo = {
     .arguments = "JOURNAL",
     .summary = "reverts the moves recorded in a journal",
     .details = "Reads a journal written by --journal, and reverts its moves, the newest first,\n"
-               "unless a tag has been moved since. Prints the same lines as \"tag\".\n",
+               "unless a tag has been moved since.\n",
     .example = "undo --last 1 moves",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -216,7 +216,11 @@ void platform_is_missing(struct slice manifest, const struct document_memory *me
     if (!document_index(&d, manifest, memory, "the manifest", e))
         return;
     search(&d, &any, &found);
-    error_set(error_hint(e, REGTAG_HINT_CHOOSE), REGTAG_E_USAGE,
-              "the image is an index, with one image for each platform: %.*s",
-              SLICE_ARG(written(&found.all)));
+    if (found.all.used == 0)
+        error_set(e, REGTAG_E_USAGE,
+                  "the image is an index without platforms; choose one of its images by the digest");
+    else
+        error_set(error_hint(e, REGTAG_HINT_CHOOSE), REGTAG_E_USAGE,
+                  "the image is an index, with one image for each platform: %.*s",
+                  SLICE_ARG(written(&found.all)));
 }

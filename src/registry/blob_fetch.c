@@ -5,8 +5,8 @@
 #define MORE ((enum blob_event)(-1))
 #define UNKNOWN UINT64_MAX
 
-/* Failures are counted anew once so many more bytes have come: a bad line is no reason to give up as long as it
- * carries something. */
+/* Attempts are counted anew after so many bytes: a bad line is no reason to give up as long as it carries
+ * something. */
 #define PROGRESS (64u * 1024)
 
 static void start_hash(const struct regtag *r, struct blob_fetch *b)
@@ -38,7 +38,7 @@ void blob_have(struct regtag *r, struct blob_fetch *b, struct slice bytes)
 {
     REQUIRE(b->state == BLOB_HELD);
     add_to_hash(r, b, bytes);
-    b->had = b->at;
+    b->had = b->counted = b->at;
 }
 
 void blob_cancel(struct regtag *r, struct blob_fetch *b)
@@ -64,13 +64,23 @@ static enum blob_event ask(struct regtag *r, struct blob_fetch *b)
     return MORE;
 }
 
+/* The server cannot cope with ranges. */
+static enum blob_event ask_for_all(struct regtag *r, struct blob_fetch *b)
+{
+    b->whole = true;
+    return ask(r, b);
+}
+
 /* ---- The end --------------------------------------------------------------------------------- */
 
-/* What the caller had was wrong. */
-static enum blob_event begin_anew(struct regtag *r, struct blob_fetch *b)
+/* If the caller had bytes, they are to blame first. */
+static enum blob_event on_mismatch(struct regtag *r, struct blob_fetch *b, struct error *problem)
 {
+    if (b->had == 0 || b->anew)
+        return BLOB_FAILED;
     VERB_TELL(r, REGTAG_TRACE_NOTE, "the bytes that were there are not those of %s: all are downloaded",
               b->digest);
+    error_clear(problem);
     b->anew = true;
     start_hash(r, b);
     return ask(r, b);
@@ -86,32 +96,26 @@ static enum blob_event verify(struct regtag *r, struct blob_fetch *b, struct err
         return BLOB_FAILED;
     }
     digest_from_sum(sum, digest);
-    if (strcmp(digest, b->digest) == 0)
+    if (strcmp(digest, b->digest) == 0 && b->at <= b->size)
         return BLOB_DONE;
-    if (b->had && !b->anew)
-        return begin_anew(r, b);
     error_set(problem, REGTAG_E_REFUSED, "the bytes that arrived are other ones, %s", digest);
-    return BLOB_FAILED;
+    return on_mismatch(r, b, problem);
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */
 
-static bool refuse_size(const struct blob_fetch *b, uint64_t size, struct error *e)
+static void set_wrong_size(const struct blob_fetch *b, uint64_t size, struct error *e)
 {
-    error_set(e, REGTAG_E_REFUSED, "it has %llu bytes, but the manifest says %llu",
-              (unsigned long long)size, (unsigned long long)b->size);
-    return false;
+    error_set(e, REGTAG_E_REFUSED, "it has %llu bytes instead of %llu", (unsigned long long)size,
+              (unsigned long long)(b->size == UNKNOWN ? b->at : b->size));
 }
 
-/* The size of the blob, as the server states it; UNKNOWN is right, too. */
-static bool check_size(struct blob_fetch *b, uint64_t size, struct error *e)
+/* Whether the size that the server states, or does not, can be that of the blob; it is learned if it was unknown. */
+static bool check_size(struct blob_fetch *b, uint64_t size)
 {
-    if (size == UNKNOWN || size == b->size)
-        return true;
-    if (b->size != UNKNOWN)
-        return refuse_size(b, size, e);
-    b->size = size;
-    return true;
+    if (b->size == UNKNOWN && size >= b->at)
+        b->size = size;
+    return size == UNKNOWN || size == b->size;
 }
 
 /* "bytes FIRST-LAST/SIZE" (RFC 9110, 14.4), where SIZE may be "*". */
@@ -129,22 +133,31 @@ static bool parse_content_range(const struct http_response *response, uint64_t *
            (slice_equal(value, SLICE("*")) || slice_number(value, INT64_MAX, size));
 }
 
-/* A 206 continues where we are; a 200 begins at the beginning, whatever was asked for. */
-static enum blob_event on_head(struct blob_fetch *b, struct error *e)
+/* Whether a 206 continues where we are. */
+static bool continues(struct blob_fetch *b, const struct http_response *response)
+{
+    uint64_t first, size;
+    return parse_content_range(response, &first, &size) && first == b->at && check_size(b, size);
+}
+
+/* A 200 begins at the beginning, whatever was asked for. */
+static enum blob_event on_head(struct regtag *r, struct blob_fetch *b, struct error *e)
 {
     const struct http_response *response = b->exchange.response;
     struct slice coding;
-    uint64_t first = 0, size = response->framing == HTTP_LENGTH ? response->length : UNKNOWN;
+    uint64_t size = response->framing == HTTP_LENGTH ? response->length : UNKNOWN;
+    b->skip = response->status == 206 ? 0 : b->at;
     if (!http_response_field(response, SLICE("content-encoding"), &coding) ||
-        (coding.size && !slice_equal_nocase(coding, SLICE("identity"))))
+        (coding.size && !slice_equal_nocase(coding, SLICE("identity")))) {
         error_set(e, REGTAG_E_PROTOCOL, "the answer is compressed, which was not requested");
-    else if (response->status == 206 &&
-             (!parse_content_range(response, &first, &size) || first != b->at))
-        error_set(e, REGTAG_E_PROTOCOL, "the answer is another part of the blob than was requested");
-    else
-        check_size(b, size, e);
-    b->skip = b->at - first;
-    return e->status ? BLOB_FAILED : MORE;
+        return BLOB_FAILED;
+    }
+    if (response->status == 206)
+        return continues(b, response) ? MORE : ask_for_all(r, b);
+    if (check_size(b, size))
+        return MORE;
+    set_wrong_size(b, size, e);
+    return b->size == UNKNOWN ? on_mismatch(r, b, e) : BLOB_FAILED;
 }
 
 static enum blob_event on_bytes(struct regtag *r, struct blob_fetch *b, struct slice *part, uint64_t *at,
@@ -156,8 +169,7 @@ static enum blob_event on_bytes(struct regtag *r, struct blob_fetch *b, struct s
     if (part->size == 0)
         return MORE;
     if (part->size > b->size - b->at) {
-        error_set(e, REGTAG_E_REFUSED, "it is larger than the %llu bytes of the manifest",
-                  (unsigned long long)b->size);
+        error_set(e, REGTAG_E_REFUSED, "it has more than %llu bytes", (unsigned long long)b->size);
         return BLOB_FAILED;
     }
     *at = b->at;
@@ -169,25 +181,23 @@ static enum blob_event on_bytes(struct regtag *r, struct blob_fetch *b, struct s
     return BLOB_BYTES;
 }
 
-/* The end of an answer. That of a 206 need not be the end of the blob. */
+/* The end of an answer, which need not be that of the blob: a server may send less than was asked for. */
 static enum blob_event on_content_end(struct regtag *r, struct blob_fetch *b, struct error *e)
 {
-    if (b->exchange.response->status == 206 && b->at < b->size && b->at > b->begun)
+    bool incomplete = b->at < b->size && b->size != UNKNOWN;
+    if (incomplete && b->at > b->begun)
         return ask(r, b);
-    if (b->skip || (b->at < b->size && b->size != UNKNOWN)) {
-        refuse_size(b, b->at - b->skip, e);
-        return BLOB_FAILED;
-    }
-    return verify(r, b, e);
+    if (!incomplete && b->skip == 0)
+        return verify(r, b, e);
+    set_wrong_size(b, b->at - b->skip, e);
+    return on_mismatch(r, b, e);
 }
 
-/* Nothing follows what the caller had; or the server takes no ranges. */
+/* Nothing follows what is there; or the server takes no ranges. */
 static enum blob_event on_range_refused(struct regtag *r, struct blob_fetch *b, struct error *e)
 {
-    if (b->size == UNKNOWN && b->had == b->at && !b->anew)
-        return verify(r, b, e);
-    b->whole = true;
-    return ask(r, b);
+    bool may_be_all = b->size == UNKNOWN && b->had == b->at && !b->anew;
+    return may_be_all || b->at == b->size ? verify(r, b, e) : ask_for_all(r, b);
 }
 
 static enum blob_event on_end(struct regtag *r, struct blob_fetch *b, struct error *e)
@@ -210,7 +220,7 @@ static enum blob_event step(struct regtag *r, struct blob_fetch *b, struct slice
         return b->at >= b->size ? verify(r, b, problem) : ask(r, b);
     REQUIRE(b->state == BLOB_GET && b->at <= b->size);
     switch (client_step(&r->client, &b->exchange, part)) {
-    case EXCHANGE_HEAD: return on_head(b, problem);
+    case EXCHANGE_HEAD: return on_head(r, b, problem);
     case EXCHANGE_BODY: return on_bytes(r, b, part, at, problem);
     case EXCHANGE_END: return on_end(r, b, problem);
     case EXCHANGE_FAILED: *problem = r->client.context.error; return BLOB_FAILED;

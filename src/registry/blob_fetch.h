@@ -9,14 +9,14 @@ enum blob_state { BLOB_START, BLOB_HELD, BLOB_GET, BLOB_OVER };
 
 struct blob_fetch {
     enum blob_state state;
-    bool whole;       /* ask for all of it: the server refuses ranges */
+    bool whole;       /* ask for all of it: the server cannot cope with ranges */
     bool anew;        /* the bytes that the caller had were wrong, so all are downloaded */
     uint64_t size;    /* UINT64_MAX: unknown */
     uint64_t had;     /* bytes from the caller, */
     uint64_t at;      /* and with them all that have been hashed */
     uint64_t skip;    /* bytes of the answer that have been hashed already */
     uint64_t begun;   /* `at` when the last request was made, */
-    uint64_t counted; /* and when a failure was counted last */
+    uint64_t counted; /* and when attempts were counted anew */
     bool hash_failed;
     char digest[DIGEST_SHA256_SIZE + 1];
     struct attempts attempts;

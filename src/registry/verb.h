@@ -3,8 +3,8 @@
  * A verb is one file: its states in an enum, its data in a struct, a function for each state, and the
  * public call that installs it. Only one verb runs at a time, so their structs share one block of
  * memory. Parts that several verbs need are state machines of their own, which a verb embeds in its
- * struct and steps: resolve.h, manifest_fetch.h, tag_pages.h. README.md has the state diagrams of all
- * of them. */
+ * struct and steps: resolve.h, manifest_fetch.h, blob_fetch.h, tag_pages.h. README.md has the state
+ * diagrams of all of them. */
 #ifndef REGTAG_REGISTRY_VERB_H
 #define REGTAG_REGISTRY_VERB_H
 
@@ -23,8 +23,8 @@ struct verb {
     /* Runs the current state. Returns an event to report to the caller, REGTAG_WAIT if it has to wait,
      * or GO_ON to be called again at once. */
     enum regtag_event (*step)(struct regtag *r);
-    /* NULL if it never returns REGTAG_UPLOAD. Tags that were not announced yet fail for this reason, and so
-     * does the one that was just announced. */
+    /* NULL if it returns neither REGTAG_UPLOAD nor REGTAG_BYTES. Tags that were not announced yet fail for
+     * this reason, and so does the one that was just announced; or the blob, and it alone. */
     void (*decline)(struct regtag *r, const struct error *reason);
 };
 

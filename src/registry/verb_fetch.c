@@ -20,6 +20,7 @@ enum layers_state {
 struct fetch_verb {
     enum layers_state state;
     bool blob_only; /* there is no manifest: layer 0 is the blob of the reference */
+    bool offered;   /* REGTAG_CHOOSE has come */
     bool chosen, declined;
     uint64_t number; /* of the chosen layer */
     struct attempts attempts;
@@ -35,6 +36,8 @@ struct fetch_verb {
 };
 
 VERB_FITS(fetch_verb);
+
+static const struct verb FETCH;
 
 static struct fetch_verb *fetch_of(const struct regtag *r)
 {
@@ -55,11 +58,11 @@ static int find_layer(struct fetch_verb *v, uint64_t number)
     return v->layer;
 }
 
-/* Copies a string, unescaped. It is left empty if it does not fit, or is none. */
+/* Copies a string, unescaped. It is left empty if it does not fit, has a NUL in it, or is none. */
 static void copy_text(const struct document *d, int value, char *text, size_t size)
 {
     struct writer w = writer_to(text, size - 1);
-    bool good = document_write(d, value, &w);
+    bool good = document_write(d, value, &w) && !memchr(text, '\0', w.used);
     text[good ? w.used : 0] = '\0';
 }
 
@@ -97,7 +100,7 @@ static bool select_layer(struct fetch_verb *v, uint64_t number)
 bool regtag_layer(struct regtag *r, uint64_t number, struct regtag_layer *layer)
 {
     struct fetch_verb *v = fetch_of(r);
-    if (v->state < LAYERS_OFFER || !select_layer(v, number))
+    if (r->verb != &FETCH || !v->offered || !select_layer(v, number))
         return false;
     *layer = (struct regtag_layer){.digest = v->digest,
                                    .media_type = v->media_type,
@@ -154,7 +157,7 @@ static void name_blob(struct regtag *r, struct fetch_verb *v)
 void regtag_choose(struct regtag *r, uint64_t number)
 {
     struct fetch_verb *v = fetch_of(r);
-    if (v->state != LAYERS_CHOOSE || !select_layer(v, number))
+    if (r->verb != &FETCH || v->state != LAYERS_CHOOSE || !select_layer(v, number))
         return;
     v->number = number;
     v->chosen = true;
@@ -166,7 +169,7 @@ void regtag_choose(struct regtag *r, uint64_t number)
 void regtag_have(struct regtag *r, const void *bytes, size_t size)
 {
     struct fetch_verb *v = fetch_of(r);
-    if (v->chosen && v->blob.state == BLOB_HELD)
+    if (r->verb == &FETCH && v->chosen && v->blob.state == BLOB_HELD)
         blob_have(r, &v->blob, (struct slice){bytes, size});
 }
 
@@ -180,6 +183,7 @@ static enum regtag_event settle(struct regtag *r, struct fetch_verb *v, const st
 
 static enum regtag_event offer(struct fetch_verb *v)
 {
+    v->offered = true;
     v->chosen = v->declined = false;
     ENTER("fetch", v->state, LAYERS_CHOOSE);
     return REGTAG_CHOOSE;
@@ -225,9 +229,9 @@ const void *regtag_bytes(const struct regtag *r, uint64_t *at, size_t *size)
 static void decline(struct regtag *r, const struct error *reason)
 {
     struct fetch_verb *v = fetch_of(r);
-    if (v->state != LAYERS_BLOB)
-        return;
     (void)reason; /* it is in r->problem */
+    if (v->state != LAYERS_BLOB || v->declined)
+        return;
     blob_cancel(r, &v->blob);
     v->declined = true;
 }
