@@ -42,7 +42,8 @@
 #   VERBS="tag digest"              the verbs of the command, instead of all: the others, with their options and
 #                                   messages, take no space. help and --version are always there
 #   MIPS16=0                        for a MIPS core without MIPS16e: see toolchains/README.md
-#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18
+#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18;
+#                                   with fewer than 4, copy is left out
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
@@ -99,8 +100,9 @@ third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
 
 all_verbs := $(shell sed -n 's/^.define VERB_ID_\([A-Z]*\) .*/\1/p' src/cli/verb.h | tr A-Z a-z)
 VERBS     ?= $(all_verbs)
-verbs     := $(filter $(VERBS),$(all_verbs))
-left_out  := $(filter-out $(VERBS),$(all_verbs))
+no_room   := $(if $(filter 2 3,$(CONNECTIONS_MAX)),copy)
+verbs     := $(filter-out $(no_room),$(filter $(VERBS),$(all_verbs)))
+left_out  := $(filter-out $(verbs),$(all_verbs))
 $(if $(filter-out $(all_verbs),$(VERBS)),$(error VERBS: regtag has no verb "$(filter-out $(all_verbs),$(VERBS))". \
     It has: $(all_verbs)))
 $(if $(verbs),,$(error VERBS is empty: it must name at least one of: $(all_verbs)))
@@ -218,7 +220,7 @@ tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard 
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_lock journal_reader outage \
+tested       := $(patsubst %,src/cli/%.c,credentials glob helper hint journal journal_line journal_lock journal_reader outage \
                 output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \

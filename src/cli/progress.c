@@ -56,6 +56,12 @@ void progress_at(uint64_t at)
     output_transient(written(&w));
 }
 
+void progress_of(uint64_t at, uint64_t size)
+{
+    total = size;
+    progress_at(at);
+}
+
 void progress_end(void)
 {
     output_transient(SLICE(""));

@@ -14,6 +14,9 @@ void progress_begin(uint64_t at, uint64_t size);
 /* So many are there by now. */
 void progress_at(uint64_t at);
 
+/* The same where the size becomes known by and by. */
+void progress_of(uint64_t at, uint64_t size);
+
 /* Leaves nothing behind. */
 void progress_end(void);
 

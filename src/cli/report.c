@@ -34,7 +34,7 @@ struct slice report_reference(const char *image, const char *tag, char *text, si
     struct writer w = writer_to(text, size);
     error_clear(&ignored);
     if (reference_parse(&r, slice_of(image), &ignored))
-        write_format(&w, "%.*s:%s", SLICE_ARG(r.name), tag);
+        write_format(&w, "%.*s%s%s", SLICE_ARG(r.name), strchr(tag, ':') ? "@" : ":", tag);
     return written(&w);
 }
 

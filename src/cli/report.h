@@ -7,7 +7,7 @@
 /* The word for it in the third column. */
 const char *report_outcome(enum regtag_outcome outcome);
 
-/* Writes the reference `image` with another tag, "NAME:TAG", to `text`, and returns it. */
+/* Writes the reference `image` with another tag or digest to `text`, and returns it. */
 struct slice report_reference(const char *image, const char *tag, char *text, size_t size);
 
 /* One line for a name that is settled; `image` is as the user wrote it. */

@@ -99,7 +99,7 @@ static bool check(struct watch *w, struct error *e)
 static bool begin(struct watch *w, struct error *e)
 {
     uint64_t timeout = w->o->timeout * 1000;
-    bool keep = w->logged_in && w->o->password_stdin;
+    bool keep = w->logged_in && w->o->side[0].password_stdin;
     session_close();
     if (!keep && !session_login(w->image, regtag_clock() + timeout, e))
         return false;
@@ -153,7 +153,7 @@ static void give_output_time(const struct watch *w)
 /* Everything else may be cured by time, or by someone else, and is polled for ever. */
 static bool is_permanent(const struct watch *w, const struct error *e)
 {
-    return e->status == REGTAG_E_USAGE || (w->o->password_stdin && !w->logged_in);
+    return e->status == REGTAG_E_USAGE || (w->o->side[0].password_stdin && !w->logged_in);
 }
 
 /* Leaves *e set if it is to be reported, together with when the next poll is. */

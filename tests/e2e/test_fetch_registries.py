@@ -1,18 +1,15 @@
 """`fetch` of what oras pushes, from real registries, behind nginx as well."""
 
 import contextlib
-import glob
 import os
-import re
 import subprocess
-import time
 
 import pytest
-from ending import end
-from fronts import TOP, Nginx, SecureRegistry, needs_tls, reached
+from fronts import Nginx, SecureRegistry, needs_tls, reached
 from images import digest_of
+from peers_fixtures import unpacked
 
-pytest_plugins = ["tls_fixtures"]
+pytest_plugins = ["peers_fixtures", "tls_fixtures"]
 
 NAME = "registry.test"
 FILES = {
@@ -24,18 +21,6 @@ FILES = {
     **{f"number {number}": f"{number}\n".encode() * number for number in range(5, 10)},
 }
 assert len(FILES) == 10
-
-
-def unpacked(package):
-    """A program of Debian forky's; older releases have none or only one of them."""
-    command = [TOP / "third_party/unpack", package, "forky"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    found = glob.glob(f"{done.stdout.strip()}/usr/bin/{package}")
-    if done.returncode != 0 or not found:
-        pytest.skip(f"Debian forky's {package} is not to be had from this mirror")
-    if subprocess.run([found[0], "version"], capture_output=True).returncode != 0:
-        pytest.skip(f"Debian forky's {package} does not run on this release")
-    return found[0]
 
 
 @pytest.fixture(scope="module")
@@ -69,23 +54,8 @@ def pushed(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def crane_registry(tmp_path_factory):
-    log = tmp_path_factory.mktemp("crane") / "log"
-    with open(log, "wb") as out:
-        process = subprocess.Popen(
-            [unpacked("crane"), "registry", "serve", "--address", "127.0.0.1:0"],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        for _ in range(600):
-            if found := re.search(r"serving on port (\d+)", log.read_text()):
-                break
-            time.sleep(0.02)
-        yield f"127.0.0.1:{found[1]}"
-    finally:
-        end(process)
+def crane_registry(start_crane_registry):
+    return start_crane_registry()
 
 
 @pytest.fixture(scope="module")
