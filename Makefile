@@ -240,7 +240,11 @@ linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 # A program with fewer verbs, in a folder of its own, is linked with the archives of the full one.
 archives := $(OUT)
 
-$(linked): $(call objects,$(program)) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
+# That program may want another SHA-256: what moves blobs has a faster one.
+moves_blobs := $(filter copy fetch,$(verbs))
+sha256      := $(OBJ)/mbedtls/sha256.o
+
+$(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
 	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
@@ -342,6 +346,9 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if
 ifneq ($(wide),)
 $(wide:%=$(OBJ)/%.o): static_compile += -mno-mips16 -fno-lto
 endif
+
+$(sha256): private flags_here := $(if $(moves_blobs),-DREGTAG_FAST_SHA256)
+$(sha256): $(OBJ)/verbs
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
 $(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=1 \
