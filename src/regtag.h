@@ -81,14 +81,15 @@ enum regtag_hint {
     REGTAG_HINT_PLATFORM,     /* no `platform`: the image is not an index */
     REGTAG_HINT_EXPECTED,     /* `expected` says where a tag must point */
     REGTAG_HINT_SIBLINGS,     /* `siblings` deletes the manifest with all its tags */
-    REGTAG_HINT_LIST,         /* regtag_list lists the tags */
+    REGTAG_HINT_LIST,         /* regtag_list lists the tags. The message begins with the reference */
     REGTAG_HINT_CA,           /* a CA that is trusted */
     REGTAG_HINT_CERTIFICATE,  /* a client's certificate and key */
     REGTAG_HINT_CLOCK,        /* the right time, or one that is known to have passed */
     REGTAG_HINT_ADDRESS,      /* the host's address, from elsewhere than a name server */
-    REGTAG_HINT_HOST,  /* a host, if the first part of the reference is meant to be one: it was taken
+    REGTAG_HINT_HOST, /* a host, if the first part of the reference is meant to be one: it was taken
                          for a part of a name on Docker Hub. The message begins with the reference */
-    REGTAG_HINT_CHOOSE /* `platform`: the image is an index, whose platforms the message lists */
+    REGTAG_HINT_CREDENTIALS, /* credentials: there are none */
+    REGTAG_HINT_CHOOSE       /* `platform`: the image is an index, whose platforms the message lists */
 };
 
 /* ---- What the caller provides ---------------------------------------------------------------- */

@@ -15,19 +15,19 @@ static const char *const WORDS[] = {
     [REGTAG_HINT_PLATFORM] =
         IF_VERB(VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST, "; omit --platform"),
     [REGTAG_HINT_EXPECTED] =
-        IF_VERB(VERB_ID_TAG | VERB_ID_DELETE, "; --expect DIGEST says where a tag must point"),
+        IF_VERB(VERB_ID_TAG | VERB_ID_DELETE, "; --expect DIGEST|absent says where a tag must point"),
     [REGTAG_HINT_SIBLINGS] = IF_VERB(
         VERB_ID_DELETE, "; \"regtag delete --with-siblings --dry-run\" lists what would go with it"),
-    [REGTAG_HINT_LIST] = IF_VERB(VERB_ID_LS, "; \"regtag ls\" lists the tags of a repository"),
     [REGTAG_HINT_CA] = "; name its CA with --cacert",
     [REGTAG_HINT_CERTIFICATE] = "; see --cert and --key",
     [REGTAG_HINT_CLOCK] = "; set the clock, or use --time-floor",
     [REGTAG_HINT_CHOOSE] = "; choose one with --platform",
     [REGTAG_HINT_ADDRESS] = "; to supply its address, use --resolve HOST:PORT:ADDRESS",
+    [REGTAG_HINT_CREDENTIALS] = "; use --user NAME with --password-stdin, or --authfile FILE",
 };
 
-#define NAME_MAX 100  /* how much of a name is shown */
-#define WORDS_MAX 350 /* with two of them */
+#define NAME_MAX 100  /* how much of a host is shown */
+#define WORDS_MAX 600 /* with a repository at a host */
 
 /* The message begins with the reference. */
 static void write_host_words(struct writer *w, struct slice message)
@@ -37,6 +37,17 @@ static void write_host_words(struct writer *w, struct slice message)
         w,
         "; \"%.*s\" was taken for part of a name on Docker Hub; if it is a host, write \"%.*s:443/...\"",
         SLICE_ARG(first), SLICE_ARG(first));
+}
+
+/* The reference ends with a tag or a digest. */
+static void write_list_words(struct writer *w, struct slice message)
+{
+    struct slice name = slice_head(message, slice_find(message, ' ') - 1); /* a ':' follows it */
+    size_t size = slice_find(name, '@');
+    if (size == name.size)
+        while (size && name.data[--size] != ':')
+            ;
+    write_format(w, "; \"regtag ls %.*s\" lists the tags", SLICE_ARG(slice_head(name, size)));
 }
 
 const char *hint_message(const char *message, int hint)
@@ -52,6 +63,8 @@ const char *hint_message(const char *message, int hint)
                    "; the tag stays, because deleting the manifest would delete its other tags as well");
     else if (hint == REGTAG_HINT_HOST)
         write_host_words(&h, slice_of(message));
+    else if (HAS_VERB(VERB_ID_LS) && hint == REGTAG_HINT_LIST)
+        write_list_words(&h, slice_of(message));
     else
         write_text(&h, WORDS[hint]);
     write_format(&w, "%.*s%.*s", SLICE_ARG(slice_head(slice_of(message), w.size - h.used)),

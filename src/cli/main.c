@@ -1,6 +1,7 @@
 /* regtag: the command. */
 #include <signal.h>
 
+#include "cli/hint.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/process.h"
@@ -49,8 +50,10 @@ int main(int argc, char **argv)
     bool valid = options_parse(&options, argc, argv, &e);
     uint64_t deadline = regtag_clock() + options.timeout * 1000;
     output_deadline(deadline);
+    if (!valid && options.expected_count && options.count < options.verb->arguments_min)
+        e.hint = REGTAG_HINT_EXPECTED; /* it may have taken the argument that is missing */
     if (!valid || (options.verb && !session_init(&options, deadline, &e))) {
-        output_error(e.text);
+        output_error(hint_message(e.text, e.hint));
         return e.status;
     }
     if (!has_output) {

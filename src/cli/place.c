@@ -40,12 +40,13 @@ static int enter(int fd, const char *name, int flags, bool make)
 static int walk(int fd, char *path, size_t *from, size_t to, int flags, bool make)
 {
     while (fd >= 0 && *from < to) {
-        char *name = path + *from, *slash = strchr(name, '/');
-        *slash = '\0';
-        if (slash > name)
+        char *name = path + *from;
+        size_t size = slice_find((struct slice){name, to - *from}, '/');
+        name[size] = '\0';
+        if (size)
             fd = enter(fd, name, flags, make);
-        *slash = '/';
-        *from = (size_t)(slash - path) + (fd >= 0);
+        name[size] = '/';
+        *from += size + (fd >= 0);
     }
     return fd;
 }

@@ -212,7 +212,9 @@ static bool check_lines(const struct undo *u, struct error *e)
         error_set(e, REGTAG_E_OTHER, "cannot read the journal %s: %s; nothing was done", u->journal.path,
                   u->reader.problem);
     else if (u->foreign)
-        error_set(e, REGTAG_E_USAGE, "%s: line %llu was not written by regtag; nothing was done",
+        error_set(e, REGTAG_E_USAGE,
+                  u->index.made || u->moves ? "%s: line %llu was not written by regtag; nothing was done"
+                                            : "%s is not a journal of regtag; nothing was done",
                   u->journal.path, number_of(u, u->foreign));
     return check_index(u, e);
 }

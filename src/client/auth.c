@@ -172,14 +172,19 @@ static enum auth_step denied(const struct auth *a, struct error *e, const char *
     return AUTH_DENIED;
 }
 
+static enum auth_step none_found(const struct auth *a, struct error *e)
+{
+    return denied(a, error_hint(e, REGTAG_HINT_CREDENTIALS),
+                  "the registry requires a user and password, and none were found for it");
+}
+
 static enum auth_step not_taken(struct auth *a, struct error *e)
 {
     const struct regtag_credentials *c = a->credentials;
     a->refused = auth_is_unproven(a);
-    return denied(a, e,
-                  is_set(c->user) || is_set(c->identity_token)
-                      ? "the registry rejects these credentials, or they do not allow this"
-                      : "the registry requires credentials, and none were found for it");
+    if (is_set(c->user) || is_set(c->identity_token))
+        return denied(a, e, "the registry rejects these credentials, or they do not allow this");
+    return none_found(a, e);
 }
 
 bool auth_is_refused(struct auth *a, struct error *e)
@@ -207,7 +212,7 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_origin *origi
     if (!o.basic)
         return denied(a, e, "the registry requires a kind of authentication that is not supported");
     if (!is_set(c->user))
-        return denied(a, e, "the registry requires a user and password, and none were found for it");
+        return none_found(a, e);
     a->scheme = AUTH_BASIC;
     a->proven = false;
     a->logins++;

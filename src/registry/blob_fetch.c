@@ -189,7 +189,7 @@ static enum blob_event on_content_end(struct regtag *r, struct blob_fetch *b, st
     bool incomplete = b->at < b->size && b->size != UNKNOWN;
     if (incomplete && b->at > b->begun)
         return ask(r, b);
-    if (!incomplete && b->skip == 0)
+    if (!incomplete)
         return verify(r, b, e);
     set_wrong_size(b, b->at - b->skip, e);
     return on_mismatch(r, b, e);
