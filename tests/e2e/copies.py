@@ -1,4 +1,4 @@
-"""What the tests of `copy` share: images of several kinds, and servers in front of a real registry that see what is asked."""
+"""What the tests of `copy` share: images of several kinds, and servers that take blobs and see what is asked."""
 
 import itertools
 import json

@@ -15,7 +15,6 @@ from copies import (
 from fake import errors
 from images import (
     CONFIG,
-    DOCKER_MANIFEST,
     LAYER,
     OCI_INDEX,
     OCI_MANIFEST,
