@@ -4,7 +4,10 @@
 #   make TLS=0      build/plain/regtag, without TLS
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
-#   make targets    all targets, with TLS and without
+#   make VERBS="tag digest"
+#                   the same program with these verbs only; works with TLS=0 and TARGET too
+#   make targets    all targets, with TLS and without; and each with the verbs tag and digest only: build/TARGET-tag,
+#                   build/TARGET-plain-tag
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
 #   make dist       build/dist: an archive for each, SHA256SUMS, and COMPILERS: what made them
@@ -36,8 +39,11 @@
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
 #                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
+#   VERBS="tag digest"              the verbs of the command, instead of all: the others, with their options and
+#                                   messages, take no space. help and --version are always there
 #   MIPS16=0                        for a MIPS core without MIPS16e: see toolchains/README.md
-#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18
+#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18;
+#                                   with fewer than 4, copy is left out
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
@@ -90,6 +96,22 @@ JSMN_DIR    ?= build/third_party/jsmn
 MBEDTLS_DIR ?= build/third_party/mbedtls
 third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
 
+# ---- Verbs: which of them the command has ----------------------------------------------------
+
+all_verbs := $(shell sed -n 's/^.define VERB_ID_\([A-Z]*\) .*/\1/p' src/cli/verb.h | tr A-Z a-z)
+VERBS     ?= $(all_verbs)
+no_room   := $(if $(filter 2 3,$(CONNECTIONS_MAX)),copy)
+verbs     := $(filter-out $(no_room),$(filter $(VERBS),$(all_verbs)))
+left_out  := $(filter-out $(verbs),$(all_verbs))
+$(if $(filter-out $(all_verbs),$(VERBS)),$(error VERBS: regtag has no verb "$(filter-out $(all_verbs),$(VERBS))". \
+    It has: $(all_verbs)))
+$(if $(verbs),,$(error VERBS is empty: it must name at least one of: $(all_verbs)))
+
+verb_ids   := $(shell echo $(verbs:%=VERB_ID_%) | tr 'a-z ' 'A-Z|')
+verb_table := $(patsubst %,&cli_verb_%$(comma),$(verbs))
+verb_flags := -DVERBS_BUILT='$(verb_ids)' -DVERBS_TABLE='$(verb_table)' -DVERBS_NAMES='"$(verbs)"' \
+    -DVERBS_LEFT_OUT='"$(left_out)"'
+
 # ---- A target: a static program, made with a compiler for its processor and with musl --------
 
 boards := $(sort $(basename $(notdir $(wildcard toolchains/*.mk))))
@@ -114,11 +136,13 @@ nowhere := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(MBEDTLS_DIR)=mbedtl
 
 # For x86: smaller than -Os by 2 %, and 4 % slower; MIPS and ARM would grow. Compilers before gcc 12 do not
 # know -Oz. What follows it saves 0.8 KB more; the last four 0.2 KB without TLS, but with it, where it pays off to make
-# copies for constants, they would cost 3 KB.
+# copies for constants, they would cost 3 KB. For ARM's Thumb: 1 KB less.
 smallest = $(if $(x86),$(shell echo | $(cross)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
            -fno-inline-functions-called-once -fno-jump-tables -fno-tree-dominator-opts -fno-tree-loop-im -fno-tree-pta \
            -malign-data=abi \
-           $(if $(filter 0,$(TLS)),-fno-ipa-cp -fno-tree-sra -fno-shrink-wrap -fno-guess-branch-probability))
+           $(if $(filter 0,$(TLS)),-fno-ipa-cp -fno-tree-sra -fno-shrink-wrap -fno-guess-branch-probability)) \
+           $(if $(thumb),-fno-inline-functions-called-once -fno-tree-dominator-opts -fno-tree-loop-im -fno-move-loop-invariants \
+           $(if $(filter 0,$(TLS)),-fno-ipa-cp))
 
 # MIPS16e, where the target's file has flags for it, takes 30 % less than MIPS32. In MIPS32 remain: the heap, since musl's
 # calls of it may be jumps, which cannot switch; bignum_core, which has assembly; and what works on every byte, which
@@ -156,7 +180,8 @@ defines   = -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DR
 limits    = $(if $(CONNECTIONS_MAX),-DREGTAG_CONNECTIONS_MAX=$(CONNECTIONS_MAX)) \
             $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
 language  = -std=c99 $(defines) $(limits) $(includes)
-compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+# flags_here: of one file, not to be hidden by CPPFLAGS on the command line.
+compile   = $(CC) $(language) $(SMALL) $(static_compile) $(SANITIZE) $(1) $(flags_here) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 link      = $(CC) $(SMALL) $(static_compile) $(SANITIZE) $(CFLAGS) -Wl,--gc-sections $(static_link) $(LDFLAGS)
 
 # ---- Sources, by room ------------------------------------------------------------------------
@@ -184,18 +209,18 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
-ours           := third_party/regtag_rsa_unused.c third_party/regtag_x509.c
+ours           := $(patsubst %,third_party/regtag_%.c,psa_status rsa_unused x509)
 endif
-# A static program has a heap of its own; where the C library is shared, so is its malloc.
-heap    := $(if $(TARGET),,src/cli/heap.c)
+# A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
+shared  := $(if $(TARGET),,src/cli/heap.c src/cli/libc.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
-           $(filter-out $(heap),$(wildcard src/cli/*.c))
+           $(filter-out $(shared) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_lock journal_reader outage \
+tested       := $(patsubst %,src/cli/%.c,credentials glob helper hint journal journal_line journal_lock journal_reader outage \
                 output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \
@@ -206,10 +231,16 @@ tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal
 all: $(OUT)/regtag
 probe: $(OUT)/probe
 lib: $(OUT)/libregtag.a
+# Else make would end without a word where there is nothing to do.
+all probe lib vectors examples amalgamation:
+	echo '$^ is up to date'
 
 linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 
-$(linked): $(call objects,$(program)) $(OUT)/libregtag.a $(OUT)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
+# A program with fewer verbs, in a folder of its own, is linked with the archives of the full one.
+archives := $(OUT)
+
+$(linked): $(call objects,$(program)) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
 	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
@@ -233,6 +264,7 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 
 # Counts comparisons.
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
+$(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
@@ -252,6 +284,12 @@ $(OUT)/regtag: $(linked)
 	$(if $(filter 0,$(MIPS16)),,tests/targets/budget $(OUT:build/%=%) || true)
 endif
 
+# For tests: it has two verbs.
+only_tag = VERBS="tag digest" OUT=$(1) archives=$(2)
+few     := $(OUT)/tag/regtag
+$(few): $(OUT)/regtag FORCE
+	+$(MAKE) --no-print-directory $(call only_tag,$(OUT)/tag,$(OUT))
+
 # ---- To be linked in -------------------------------------------------------------------------
 
 # Optional, and the program's own business: what does not need mbedTLS goes into an archive of its own.
@@ -266,7 +304,7 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 	src/amalgamate $(VERSION) $(JSMN_DIR)/jsmn.h $(@D)
 
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
-examples := $(OUT)/examples/agent $(OUT)/examples/once
+examples := $(patsubst %,$(OUT)/examples/%,agent fetch once)
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
             src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
 examples: $(examples)
@@ -286,6 +324,15 @@ $(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(T
 	mkdir -p $(@D)
 	$(call compile,$(WARNINGS)) -c -o $@ $<
 
+# What asks for the verbs of the build is made again when VERBS changes, and nothing else is.
+by_verbs := $(call objects,$(shell grep -lE 'HAS_VERB|VERBS_(TABLE|NAMES|LEFT_OUT)' src/cli/*.c))
+$(by_verbs): private flags_here := $(verb_flags)
+$(by_verbs): $(OBJ)/verbs
+$(OBJ)/verbs: FORCE
+	mkdir -p $(@D)
+	echo '$(verbs)' >$@.new
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 # Not ours: its warnings are not shown, and it may hand memcmp a null pointer and no bytes.
 $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(TARGET),toolchain)
 	echo '  CC  mbedtls $*.c'
@@ -297,20 +344,27 @@ $(wide:%=$(OBJ)/%.o): static_compile += -mno-mips16 -fno-lto
 endif
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
-$(OBJ)/mbedtls/ssl_tls12_client.o: CPPFLAGS += -DPSA_WANT_ALG_RSA_PSS=1 \
+$(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=1 \
     -I$(MBEDTLS_DIR)/library -include third_party/regtag_tls12.h
 
 # Nobody encrypts or decrypts with an RSA key.
-$(OBJ)/mbedtls/pk_wrap.o: CPPFLAGS += -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
+$(OBJ)/mbedtls/pk_wrap.o: private flags_here := -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
 
+# A private key has all its numbers: none must be deduced from the others.
+$(OBJ)/mbedtls/rsa.o: private flags_here := -Dmbedtls_rsa_deduce_primes=regtag_rsa_no_primes \
+    -Dmbedtls_rsa_deduce_private_exponent=regtag_rsa_no_exponent -Dmbedtls_rsa_deduce_crt=regtag_rsa_no_crt
+
+# Few errors come out of what TLS 1.3 uses of PSA.
+$(OBJ)/mbedtls/psa_crypto_ecp.o $(OBJ)/mbedtls/psa_crypto_hash.o: private flags_here := -Dmbedtls_to_psa_error=regtag_psa_status
+
 # Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
-$(OBJ)/mbedtls/x509.o: CPPFLAGS += -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
-$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: CPPFLAGS += -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
+$(OBJ)/mbedtls/x509.o: private flags_here := -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
+$(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: private flags_here := -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
 
 # The clock of a device is not believed when it is before this.
 export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
-$(OBJ)/src/net/tls_clock.o: CPPFLAGS += -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
+$(OBJ)/src/net/tls_clock.o: private flags_here := -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 $(OBJ)/src/net/tls_clock.o: $(OBJ)/epoch
 $(OBJ)/epoch: FORCE
 	mkdir -p $(@D)
@@ -329,16 +383,24 @@ $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
-# ---- All targets: a sub-make for each, with TLS and without -----------------------------------
+# ---- All targets: a sub-make for each, with TLS and without, with all verbs and with two ------
 
 TARGETS ?= $(boards)
 
 # musl comes first: both builds of a target need it.
-targets: $(TARGETS:%=targets/%) $(TARGETS:%=targets/%-plain)
+targets: $(foreach kind,'' -plain -tag -plain-tag,$(TARGETS:%=targets/%$(subst '',,$(kind))))
+secure     = $(MAKE) --no-print-directory TARGET=$(1) TLS=1 CROSS_COMPILE=
+plain      = $(MAKE) --no-print-directory TARGET=$(1) TLS=0 CROSS_COMPILE=
+secure_tag = $(call secure,$(1)) $(call only_tag,build/$(1)-tag,build/$(1))
+plain_tag  = $(call plain,$(1)) $(call only_tag,build/$(1)-plain-tag,build/$(1)-plain)
 $(boards:%=targets/%): targets/%: toolchains/% $(third_party)
-	+$(MAKE) --no-print-directory TARGET=$* TLS=1 CROSS_COMPILE=
+	+$(call secure,$*)
 $(boards:%=targets/%-plain): targets/%-plain: toolchains/% $(third_party)
-	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE=
+	+$(call plain,$*)
+$(boards:%=targets/%-tag): targets/%-tag: targets/%
+	+$(call secure_tag,$*)
+$(boards:%=targets/%-plain-tag): targets/%-plain-tag: targets/%-plain
+	+$(call plain_tag,$*)
 $(boards:%=toolchains/%):
 	+$(MAKE) --no-print-directory TARGET=$(@F) CROSS_COMPILE= toolchain
 
@@ -353,8 +415,8 @@ $(boards:%=vectors/%): vectors/%: targets/%-plain
 # compilers and sources that COMPILERS names: a Debian release has its own.
 dist: targets
 	rm -rf build/dist
-	+for target in $(TARGETS); do for tls in 1 0; do \
-	    $(MAKE) --no-print-directory TARGET=$$target TLS=$$tls CROSS_COMPILE= archive || exit 1; done; done
+	+for target in $(TARGETS); do \
+	    $(foreach kind,secure plain secure_tag plain_tag,$(call $(kind),$$target) archive &&) : || exit 1; done
 	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
 
 packed  := regtag-$(VERSION)-$(notdir $(OUT))
@@ -416,7 +478,7 @@ toolchain: | packages
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
-check: $(OUT)/regtag $(OUT)/probe $(unit) $(amalgamated) $(examples)
+check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
@@ -450,6 +512,10 @@ demo: $(OUT)/regtag
 figures: $(OUT)/regtag
 	CC='$(CC)' tests/figures $(OUT)/regtag
 
+# Which verbs there are, for scripts.
+verbs:
+	echo $(all_verbs)
+
 lint: packages
 	MAKE='$(MAKE)' tests/lint
 
@@ -479,7 +545,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages \
+.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
-    $(boards:%=targets/%) $(boards:%=targets/%-plain) $(boards:%=toolchains/%)
+    $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

@@ -22,9 +22,10 @@
  *
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
- * Order of calls: regtag_init; one of regtag_tag, regtag_delete, regtag_list, regtag_digest and
- * regtag_manifest; then regtag_step until it returns REGTAG_DONE or REGTAG_ERROR. The block can then be
- * reused for another operation, starting with regtag_init, or, to poll a digest, with regtag_again.
+ * Order of calls: regtag_init; one of regtag_tag, regtag_delete, regtag_list, regtag_digest,
+ * regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns REGTAG_DONE or
+ * REGTAG_ERROR. The block can then be reused for another operation, starting with regtag_init, or, to poll
+ * a digest, with regtag_again.
  *
  * Versions. A program that was compiled against this header runs with every later library of the same
  * major version. Members are only appended: to struct regtag_config, whose `size` says which of them the
@@ -56,7 +57,8 @@ enum regtag_status {
     REGTAG_E_UNTRUSTED = 7,     /* TLS: the peer could not be trusted */
     REGTAG_E_BAD_DATES = 8,     /* TLS: the peer would be trusted but for the dates */
     REGTAG_E_PROTOCOL = 9,      /* the response could not be understood */
-    REGTAG_E_REFUSED = 10,   /* the manifest is invalid, ambiguous, too large, or has the wrong digest */
+    REGTAG_E_REFUSED = 10,   /* the manifest or blob is invalid, ambiguous, too large, or has the wrong
+                                digest */
     REGTAG_E_SCHEMA1 = 11,   /* the image exists only as schema 1 */
     REGTAG_E_GUARD = 12,     /* a guard did not hold */
     REGTAG_E_IMMUTABLE = 13, /* the registry forbids moving the tag */
@@ -79,13 +81,15 @@ enum regtag_hint {
     REGTAG_HINT_PLATFORM,     /* no `platform`: the image is not an index */
     REGTAG_HINT_EXPECTED,     /* `expected` says where a tag must point */
     REGTAG_HINT_SIBLINGS,     /* `siblings` deletes the manifest with all its tags */
-    REGTAG_HINT_LIST,         /* regtag_list lists the tags */
+    REGTAG_HINT_LIST,         /* regtag_list lists the tags. The message begins with the reference */
     REGTAG_HINT_CA,           /* a CA that is trusted */
     REGTAG_HINT_CERTIFICATE,  /* a client's certificate and key */
     REGTAG_HINT_CLOCK,        /* the right time, or one that is known to have passed */
     REGTAG_HINT_ADDRESS,      /* the host's address, from elsewhere than a name server */
-    REGTAG_HINT_HOST /* a host, if the first part of the reference is meant to be one: it was taken
-                                 for a part of a name on Docker Hub. The message begins with the reference */
+    REGTAG_HINT_HOST, /* a host, if the first part of the reference is meant to be one: it was taken
+                         for a part of a name on Docker Hub. The message begins with the reference */
+    REGTAG_HINT_CREDENTIALS, /* credentials: there are none */
+    REGTAG_HINT_CHOOSE       /* `platform`: the image is an index, whose platforms the message lists */
 };
 
 /* ---- What the caller provides ---------------------------------------------------------------- */
@@ -115,8 +119,9 @@ struct regtag_origin {
     bool registry; /* the registry itself, not a server that it refers to: client certificates, pins and
                       the like are for it alone */
     uint16_t port;
-    char host[256]; /* a name, an IPv4 address, or an IPv6 address without brackets */
-    uint32_t reserved[2];
+    char host[256];  /* a name, an IPv4 address, or an IPv6 address without brackets */
+    uint32_t target; /* 1: of copy, on the side of the target; else 0 */
+    uint32_t reserved[1];
 };
 
 /* How many connections an operation may have: at least two, one to the registry and one to any other
@@ -188,6 +193,17 @@ enum regtag_scheme {
     REGTAG_SCHEME_TLS
 };
 
+/* How to reach the registry on one side of a copy. */
+struct regtag_side {
+    enum regtag_scheme scheme;
+    struct regtag_credentials credentials;
+    /* HOST or HOST:PORT of token servers that may be sent the credentials even over plain HTTP, or at a
+     * private address when the registry's is not private. */
+    const char *const *allowed_realms;
+    size_t allowed_realms_count;
+    void *reserved[2];
+};
+
 /* These defaults fit any manifest. A device with less memory can lower them: for one operation in its
  * configuration, or for all by defining them when compiling both the library and its users. */
 #ifndef REGTAG_MANIFEST_MAX
@@ -203,6 +219,8 @@ enum regtag_scheme {
     ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX + (connections)*REGTAG_CONNECTION_SIZE_MAX)
 #if REGTAG_CONNECTIONS_MAX > 4
 #define REGTAG_STATE_MAX (192u * 1024) /* bytes: what any operation needs */
+#elif REGTAG_CONNECTIONS_MAX == 4
+#define REGTAG_STATE_MAX (118u * 1024)
 #else
 #define REGTAG_STATE_MAX (98u * 1024)
 #endif
@@ -231,7 +249,7 @@ struct regtag_config {
     size_t manifest_max; /* bytes; 0 means REGTAG_MANIFEST_MAX */
     size_t tokens_max;   /* 0 means REGTAG_TOKENS_MAX */
 
-    /* tag, digest, manifest: "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an
+    /* tag, digest, manifest, fetch: "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an
      * image that is an index. NULL and "": the image itself. */
     const char *platform;
     /* tag, delete: guards, where a tag must point for it to be touched. Each is a digest or "absent",
@@ -247,6 +265,15 @@ struct regtag_config {
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
      * unless one was added after they were listed */
     bool siblings;
+    /* fetch: the layers' titles will be used as file names. Fails with REGTAG_E_REFUSED, before anything is
+     * chosen, if one is not a plain relative path (see regtag_layer), or if two of them cannot both be files. */
+    bool titles_are_names;
+    /* copy: the target's registry. `scheme`, `credentials` and `allowed_realms` are for the source's. */
+    struct regtag_side target;
+    /* copy: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
+     * connections for them: two, and two more for other servers. NULL: one at a time. */
+    const struct regtag_hash *hashes;
+    size_t hashes_count;
     size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
 
@@ -286,6 +313,20 @@ enum regtag_status regtag_digest(struct regtag *r, const char *image);
 /* Downloads and checks the manifest. */
 enum regtag_status regtag_manifest(struct regtag *r, const char *image);
 
+/* Copies `image`, with all that it refers to, to `target`, [HOST[:PORT]/]REPOSITORY[:TAG], and points the tag at it as
+ * regtag_tag does. Without a tag of its own, the target gets that of the image, or none if the image has only a digest:
+ * then the manifest is uploaded by its digest, without guards. An index is copied whole, unless there is a `platform`.
+ * Needs at least four connections. */
+enum regtag_status regtag_copy(struct regtag *r, const char *image, const char *target);
+
+/* copy: how many bytes of blobs have moved, and of how many that are known to be missing in the target so far. */
+void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all);
+
+/* Downloads layers of an image, or a single blob, "REPOSITORY@DIGEST": the caller chooses which ones, one
+ * after the other; see REGTAG_CHOOSE. An index needs `platform`. */
+enum regtag_status regtag_fetch(struct regtag *r, const char *image);
+enum regtag_status regtag_fetch_blob(struct regtag *r, const char *blob);
+
 /* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: repeats the query with a fresh timeout, reusing
  * the connection and token if they are still good. `known` is the digest that the caller already has,
  * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. */
@@ -300,12 +341,18 @@ enum regtag_event {
     /* tag, delete: the next step may change the tag. regtag_result() says which one, and where it
      * points now. To leave it alone, call regtag_decline. */
     REGTAG_UPLOAD,
-    REGTAG_SETTLED, /* tag, delete: one tag succeeded or failed; see regtag_result() */
+    /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch: the chosen blob did, and its size
+     * and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
+    REGTAG_SETTLED,
     /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
      * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
     REGTAG_LISTED,
-    REGTAG_DONE, /* success; for `tag`, all names are settled and none failed */
-    REGTAG_ERROR /* the operation is over; regtag_error() says why */
+    REGTAG_DONE,  /* success; for `tag`, all names are settled and none failed */
+    REGTAG_ERROR, /* the operation is over; regtag_error() says why */
+    /* fetch: the manifest was downloaded and checked, or the last blob is settled. regtag_layer describes the
+     * layers, regtag_choose says which one is next; without it, the operation ends with the next step. */
+    REGTAG_CHOOSE,
+    REGTAG_BYTES /* fetch: the next bytes of the blob; see regtag_bytes */
 };
 
 /* What a connection needs before the next step. Do `close` before `open`. */
@@ -326,10 +373,47 @@ struct regtag_want {
  * REGTAG_DONE or REGTAG_ERROR, the same event is returned again. */
 enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count);
 
-/* After REGTAG_UPLOAD: leaves the tag alone, and all others that were not announced yet. They fail with
+/* After REGTAG_BYTES: gives up the blob, which fails with REGTAG_E_OTHER and this reason. After REGTAG_UPLOAD:
+ * leaves the tag alone, and all others that were not announced yet. They fail with
  * REGTAG_E_OTHER and this reason, which is copied. The outcome of tags that were announced before is still
  * determined and reported, so keep stepping. */
 void regtag_decline(struct regtag *r, const char *reason);
+
+/* ---- Fetching -------------------------------------------------------------------------------- */
+
+/* A layer of an image, or a blob of an artifact, as its manifest describes it (OCI image specification,
+ * "Descriptor"). The strings are NUL-terminated, and valid until the next call of regtag_layer or
+ * regtag_step; so are those of regtag_result. */
+struct regtag_layer {
+    const char *digest;
+    const char *media_type;
+    /* org.opencontainers.image.title in UTF-8, the name of the file that was pushed; "" if there is none, or
+     * none of at most REGTAG_TITLE_MAX bytes without a NUL. With `titles_are_names`, it has no empty, "." or
+     * ".." component, none that begins with ".regtag-", no leading slash, and no control characters. */
+    const char *title;
+    uint64_t size; /* bytes; UINT64_MAX if unknown, as for regtag_fetch_blob before it begins */
+    bool packed;   /* a folder, packed as a tar file (io.deis.oras.content.unpack) */
+    void *reserved[2];
+};
+#define REGTAG_TITLE_MAX 1023
+
+/* From the first REGTAG_CHOOSE on: describes layer `number`, counted from 0; false if there are not so many.
+ * Takes constant time for one after the other. */
+bool regtag_layer(struct regtag *r, uint64_t number, struct regtag_layer *layer);
+
+/* After REGTAG_CHOOSE: downloads layer `number` next. */
+void regtag_choose(struct regtag *r, uint64_t number);
+
+/* After regtag_choose: the next `size` bytes, from the beginning of the blob, that the caller has already,
+ * from an interrupted download. Only the rest is asked for; nothing, if they are all there is. */
+void regtag_have(struct regtag *r, const void *bytes, size_t size);
+
+/* After REGTAG_BYTES: the next *size bytes, which belong at offset *at of the blob; valid until the next
+ * step. Bytes come in order, even if connections break in between. Only if those from regtag_have turn out
+ * to be wrong does it begin with 0 again, once: drop what there is. */
+const void *regtag_bytes(const struct regtag *r, uint64_t *at, size_t *size);
+
+/* ---- Results --------------------------------------------------------------------------------- */
 
 /* After REGTAG_WAIT: the time by which regtag_step must be called again, on the same clock. */
 uint64_t regtag_until(const struct regtag *r);
@@ -354,8 +438,8 @@ enum regtag_previous {
 };
 
 struct regtag_result {
-    const char *name;     /* the tag */
-    const char *digest;   /* of the image; "" if unknown, and for delete */
+    const char *name;     /* the tag; fetch: the title */
+    const char *digest;   /* of the image, or of the blob; "" if unknown, and for delete */
     const char *previous; /* the digest before; "" unless it is known */
     enum regtag_previous before;
     enum regtag_outcome outcome;

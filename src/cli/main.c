@@ -1,6 +1,7 @@
 /* regtag: the command. */
 #include <signal.h>
 
+#include "cli/hint.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/process.h"
@@ -28,7 +29,7 @@ static int check_output(int status)
 
 static int run_verb(uint64_t deadline)
 {
-    if (options.insecure)
+    if (options.side[0].insecure || options.side[1].insecure)
         output_error("warning: --insecure: the registry's certificate is not verified");
     int status = options.verb->run(&options, deadline);
     session_end();
@@ -49,8 +50,10 @@ int main(int argc, char **argv)
     bool valid = options_parse(&options, argc, argv, &e);
     uint64_t deadline = regtag_clock() + options.timeout * 1000;
     output_deadline(deadline);
+    if (!valid && options.expected_count && options.count < options.verb->arguments_min)
+        e.hint = REGTAG_HINT_EXPECTED; /* it may have taken the argument that is missing */
     if (!valid || (options.verb && !session_init(&options, deadline, &e))) {
-        output_error(e.text);
+        output_error(hint_message(e.text, e.hint));
         return e.status;
     }
     if (!has_output) {

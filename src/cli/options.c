@@ -22,80 +22,134 @@ enum option_kind {
     RESOLVE, /* --resolve */
 };
 
-#define ALL_VERBS 0x7f
-#define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
-#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST)
-#define LETTER 0x80 /* -n stands for --name; none of these takes a value */
+#define ALL_VERBS 0xffff
+#define SETTING (VERB_ID_TAG | VERB_ID_COPY)
+#define CHANGING (SETTING | VERB_ID_DELETE)
+#define LISTING (VERB_ID_LS | VERB_ID_COPY)
+#define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
+#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH | VERB_ID_COPY)
+#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_COPY)
+#define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
+#define LETTER 0x10000                   /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
 
 /* Packed: there are many. */
 struct option {
     const char *name, *value; /* value: "" where there is none */
     unsigned kind : 4;        /* enum option_kind */
-    unsigned at : 16;         /* offset in struct options */
-    unsigned verbs : 8;       /* that take it; and LETTER */
+    unsigned at : 11;         /* offset in struct options */
+    unsigned verbs : 17;      /* that take it; and LETTER */
     uint32_t most;            /* with NUMBER and COUNT; 0: INT64_MAX */
     const char *summary;
 };
 
-/* In the order of the help. */
+/* In the order of the help. Those that no verb of this build takes are left out. */
 static const struct option OPTIONS[] = {
+#if HAS_VERB(CHANGING)
     {"expect", "[NAME=]DIGEST|absent", EXPECT, 0, CHANGING, 0,
      "change a tag only if it points to DIGEST"},
-    {"no-clobber", "", FLAG, AT(no_clobber), VERB_ID_TAG, 0, "never move an existing tag"},
-    {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0,
-     "read each tag back after setting it"},
-    {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "record each move, for undo"},
+#endif
+#if HAS_VERB(SETTING)
+    {"no-clobber", "", FLAG, AT(no_clobber), SETTING, 0, "never move an existing tag"},
+#endif
+#if HAS_VERB(SETTING | VERB_ID_UNDO)
+    {"confirm", "", FLAG, AT(confirm), SETTING | VERB_ID_UNDO, 0, "read each tag back after setting it"},
+#endif
+#if HAS_VERB(CHANGING)
+    {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "record each move, so that it can be undone"},
+#endif
+#if HAS_VERB(VERB_ID_UNDO)
     {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "revert only the newest N moves"},
     {"registry", "HOST[:PORT]", TEXT, AT(registry), VERB_ID_UNDO, 0,
      "the only registry; --user etc. need it"},
+#endif
+#if HAS_VERB(CHANGING | VERB_ID_UNDO)
     {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0,
      "show what would happen, change nothing"},
+#endif
+#if HAS_VERB(VERB_ID_DELETE)
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the manifest"},
     {"ignore-missing", "", FLAG, AT(ignore_missing), VERB_ID_DELETE, 0,
      "a tag that does not exist is no failure"},
-    {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
+#endif
+#if HAS_VERB(ONE_IMAGE)
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
+#endif
+#if HAS_VERB(VERB_ID_FETCH)
+    {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
+     "the file, a folder for all, or stdout"},
+    {"layer", "N", COUNT, AT(layer), VERB_ID_FETCH, 0, "only this layer; the first one is 0"},
+    {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
+    {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
+    {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+#endif
+#if HAS_VERB(VERB_ID_WATCH)
+#if HAS_VERB(VERB_ID_FETCH)
+    {"fetch", "DIR", TEXT, AT(output), VERB_ID_WATCH, 0, "fetch the image's files before COMMAND runs"},
+#endif
     {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
      "wait between checks (60)"},
     {"jitter", "PERCENT", PERCENT, AT(jitter), VERB_ID_WATCH, 0,
      "vary each wait by up to this much (10%)"},
     {"from", "DIGEST|absent", TEXT, AT(from), VERB_ID_WATCH, 0, "what the device has already"},
     {"once", "", FLAG, AT(once), VERB_ID_WATCH, 0, "end after the first change"},
-    {"json", "", FLAG, AT(json), ALL_VERBS & ~VERB_ID_MANIFEST, 0, "print one JSON object per line"},
+#endif
+#if HAS_VERB(VERB_ID_LS)
+    {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
-    {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX, "connections to the registry (4)"},
+#endif
+#if HAS_VERB(VERB_ID_COPY)
+    {"all-tags", "", FLAG, AT(all_tags), VERB_ID_COPY, 0, "copy all tags of a repository"},
+#endif
+#if HAS_VERB(LISTING)
+    {"include", "GLOB", LIST, AT(include), LISTING, 0, "of all tags, only these; may be repeated"},
+    {"exclude", "GLOB", LIST, AT(exclude), LISTING, 0, "of all tags, not these; may be repeated"},
+#endif
+#if HAS_VERB(JSON_VERBS)
+    {"json", "", FLAG, AT(json), JSON_VERBS, 0, "print one JSON object per line"},
+#endif
+#if HAS_VERB(JOBS_VERBS)
+    {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX,
+     JOBS_MAX < 4 ? "connections to the registry (all)" : "connections to the registry (4)"},
+#endif
+#if HAS_VERB(VERB_ID_COPY)
+    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_COPY, COPY_JOBS_MAX, "how many blobs at a time (4)"},
+#endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "limit of the run, or of each check (60)"},
+     "limit of the run or check (60; blobs 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "give up an attempt that stalls so long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
     {"resolve", "HOST:PORT:ADDRESS", RESOLVE, 0, ALL_VERBS, 0,
      "connect to this address; may be repeated"},
-    {"user", "NAME", TEXT, AT(user), ALL_VERBS, 0, "log in as NAME"},
-    {"password-stdin", "", FLAG, AT(password_stdin), ALL_VERBS, 0, "... with the password on stdin"},
-    {"password-file", "FILE", TEXT, AT(password_file), ALL_VERBS, 0, "... or in this file"},
-    {"authfile", "FILE", TEXT, AT(authfile), ALL_VERBS, 0, "Docker's config.json or podman's auth.json"},
-    {"anonymous", "", FLAG, AT(anonymous), ALL_VERBS, 0, "use no credentials, even if there are some"},
+    {"user", "NAME", TEXT, AT(side[0].user), ALL_VERBS, 0, "log in as NAME"},
+    {"password-stdin", "", FLAG, AT(side[0].password_stdin), ALL_VERBS, 0,
+     "... with the password on stdin"},
+    {"password-file", "FILE", TEXT, AT(side[0].password_file), ALL_VERBS, 0, "... or in this file"},
+    {"authfile", "FILE", TEXT, AT(side[0].authfile), ALL_VERBS, 0,
+     "Docker's config.json or podman's auth.json"},
+    {"anonymous", "", FLAG, AT(side[0].anonymous), ALL_VERBS, 0,
+     "use no credentials, even if there are some"},
     {"proxy", "URL", TEXT, AT(proxy), ALL_VERBS, 0, "use this HTTP proxy; \"\" for none"},
     {"no-proxy", "LIST", TEXT, AT(no_proxy), ALL_VERBS, 0, "hosts, domains and blocks without proxy"},
-    {"plain-http", "", PLAIN, 0, ALL_VERBS, 0, "speak plain HTTP, whatever the host"},
-    {"tls", "", TLS, 0, ALL_VERBS, 0, "speak TLS, whatever the host"},
-    {"allow-realm", "HOST[:PORT]", LIST, AT(allow_realm), ALL_VERBS, 0,
+    {"plain-http", "", PLAIN, AT(side[0].scheme), ALL_VERBS, 0, "speak plain HTTP, whatever the host"},
+    {"tls", "", TLS, AT(side[0].scheme), ALL_VERBS, 0, "speak TLS, whatever the host"},
+    {"allow-realm", "HOST[:PORT]", LIST, AT(side[0].allow_realm), ALL_VERBS, 0,
      "trust this token server anyway"},
-    {"cacert", "FILE|DIR", LIST, AT(cacert), ALL_VERBS, 0, "trust these CAs only"},
-    {"cert", "FILE", TEXT, AT(cert), ALL_VERBS, 0, "the client certificate (PEM)"},
-    {"key", "FILE", TEXT, AT(key), ALL_VERBS, 0, "its key, if it is in another file"},
-    {"pin", "sha256//BASE64", LIST, AT(pin), ALL_VERBS, 0, "require this key of the registry"},
-    {"pin-only", "", FLAG, AT(pin_only), ALL_VERBS, 0, "... and trust it without a CA"},
+    {"cacert", "FILE|DIR", LIST, AT(side[0].cacert), ALL_VERBS, 0, "trust these CAs only"},
+    {"cert", "FILE", TEXT, AT(side[0].cert), ALL_VERBS, 0, "the client certificate (PEM)"},
+    {"key", "FILE", TEXT, AT(side[0].key), ALL_VERBS, 0, "its key, if it is in another file"},
+    {"pin", "sha256//BASE64", LIST, AT(side[0].pin), ALL_VERBS, 0, "require this key of the registry"},
+    {"pin-only", "", FLAG, AT(side[0].pin_only), ALL_VERBS, 0, "... and trust it without a CA"},
     {"time-floor", "DATE|FILE", TEXT, AT(time_floor), ALL_VERBS, 0,
      "it is at least this late, despite the clock"},
-    {"insecure", "", FLAG, AT(insecure), ALL_VERBS, 0, "do not verify the registry's certificate"},
+    {"insecure", "", FLAG, AT(side[0].insecure), ALL_VERBS, 0,
+     "do not verify the registry's certificate"},
     {"verbose", "", FLAG, AT(verbose), ALL_VERBS | LETTER, 0,
-     "show requests, answers and timings on stderr"},
-    {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "print only errors on stderr"},
+     "on stderr, show requests, answers, timings"},
+    {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "on stderr, print only errors"},
     {"help", "", FLAG, AT(help), ALL_VERBS | LETTER, 0, "show the options of the command"},
 };
 
@@ -124,7 +178,7 @@ static void print_option(const struct option *o)
     write_format(&w, "  %s%.*s%s--%s%s%s", letter ? "-" : "    ", letter, o->name, letter ? ", " : "",
                  o->name, *o->value ? " " : "", o->value);
     text[w.used] = '\0';
-    print_column(text, 36);
+    print_column(text, 37);
     print(o->summary);
     print("\n");
 }
@@ -135,6 +189,28 @@ static void print_options(unsigned verb, bool common)
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
         if (OPTIONS[i].verbs & verb && common == ((OPTIONS[i].verbs & ALL_VERBS) == ALL_VERBS))
             print_option(&OPTIONS[i]);
+}
+
+#define IMAGE_IS "\nIMAGE is [HOST[:PORT]/]REPOSITORY"
+
+/* What an argument looks like; `form`: what follows its name. */
+static void help_reference(const char *start, const char *form)
+{
+    print(start);
+    print(form);
+    print(".\nWithout HOST, it is on Docker Hub");
+    print(*form == '[' ? "; the default tag is latest.\n" : ".\n");
+}
+
+static void help_arguments(const struct cli_verb *verb)
+{
+    struct slice arguments = slice_of(verb->arguments);
+    if (slice_starts(arguments, SLICE("REPOSITORY")))
+        help_reference("\nREPOSITORY is [HOST[:PORT]/]NAME", "");
+    else if (slice_contains(arguments, SLICE("IMAGE")))
+        help_reference(IMAGE_IS, verb->id == VERB_ID_DELETE  ? ":TAG"
+                                 : verb->id == VERB_ID_WATCH ? "[:TAG]"
+                                                             : "[:TAG][@DIGEST]");
 }
 
 static void help_verb(const struct cli_verb *verb)
@@ -149,9 +225,11 @@ static void help_verb(const struct cli_verb *verb)
     print(verb->summary);
     print(".\n");
     print(verb->details);
-    if (verb->id != VERB_ID_UNDO)
-        print("\nIMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST]; a REPOSITORY argument has the\n"
-              "same form, without tag and digest.\n");
+    if (HAS_VERB(MOVING) && verb->id & MOVING)
+        print("Prints one line per tag, separated by tabs: the reference, the digest, what\n"
+              "happened (created, moved, set if it is not known which, unchanged, deleted,\n"
+              "failed, uncertain), and the previous digest; \"-\" if none or not known.\n");
+    help_arguments(verb);
     print("\nExample:\n  regtag ");
     print(verb->example);
     print("\n\nOptions:\n");
@@ -161,9 +239,10 @@ static void help_verb(const struct cli_verb *verb)
 
 static void help_all(void)
 {
-    print("regtag adds tags to container images in a registry, or moves them.\n"
-          "Layers are neither downloaded nor uploaded.\n\n"
-          "usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
+    if (HAS_VERB(VERB_ID_TAG))
+        print("regtag adds tags to container images in a registry, or moves them.\n"
+              "For that, layers are neither downloaded nor uploaded.\n\n");
+    print("usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
         struct writer w = writer_to(text, sizeof text - 1);
@@ -175,9 +254,9 @@ static void help_all(void)
     }
     print("  help COMMAND                 shows the options of a command, and an example\n"
           "  help options                 shows the options of all commands\n"
-          "  --version                    prints the version\n\n"
-          "IMAGE is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST].\n"
-          "For the full reference, see regtag(1).\n");
+          "  --version                    prints the version\n");
+    help_reference(IMAGE_IS, "[:TAG][@DIGEST]");
+    print("For the full reference, see regtag(1).\n");
 }
 
 void options_help(const struct options *o)
@@ -193,30 +272,72 @@ void options_help(const struct options *o)
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-static const struct option *find_option(struct slice name)
+static const struct option *find_option(const struct cli_verb *verb, struct slice name)
 {
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
-        if (slice_equal(name, slice_of(OPTIONS[i].name)))
+        if (OPTIONS[i].verbs & verb->id && slice_equal(name, slice_of(OPTIONS[i].name)))
             return &OPTIONS[i];
     return NULL;
 }
 
-static const struct option *find_letter(char letter)
+static const struct option *find_letter(const struct cli_verb *verb, char letter)
 {
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
-        if (OPTIONS[i].verbs & LETTER && OPTIONS[i].name[0] == letter)
+        if (OPTIONS[i].verbs & verb->id && OPTIONS[i].verbs & LETTER && OPTIONS[i].name[0] == letter)
             return &OPTIONS[i];
     return NULL;
 }
 
-static bool usage(const struct options *o, struct error *e, const char *what, const char *text)
+/* Whether at most `most` letters were inserted, left out, replaced or swapped when typing the name. A '=' ends what was
+ * typed. */
+static bool is_similar(const char *typed, const char *name, unsigned most)
+{
+    for (; *name && *typed == *name; typed++)
+        name++;
+    if (!*typed || *typed == '=')
+        return strlen(name) <= most;
+    if (!most--)
+        return false;
+    if (is_similar(typed + 1, name, most))
+        return true;
+    return *name &&
+           (is_similar(typed, name + 1, most) || is_similar(typed + 1, name + 1, most) ||
+            (typed[0] == name[1] && typed[1] == name[0] && is_similar(typed + 2, name + 2, most)));
+}
+
+static bool is_mistyped(const char *typed, const char *name)
+{
+    return is_similar(typed, name, strlen(name) < 6 ? 1 : 2);
+}
+
+static const char *meant_verb(const char *typed)
+{
+    for (const struct cli_verb *const *v = VERBS; *v; v++)
+        if (is_mistyped(typed, (*v)->name))
+            return (*v)->name;
+    return NULL;
+}
+
+static const char *meant_option(const struct cli_verb *verb, const char *typed)
+{
+    for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
+        if (OPTIONS[i].verbs & verb->id && is_mistyped(typed, OPTIONS[i].name))
+            return OPTIONS[i].name;
+    return NULL;
+}
+
+/* What is wrong with the text; NULL or the name that was meant, of an option if there is a verb. */
+static bool usage(const struct options *o, struct error *e, const char *what, const char *text,
+                  const char *meant)
 {
     struct slice shown = slice_of(text);
     /* What follows a '=' may be a password. */
     if (slice_starts(shown, SLICE("--")))
         shown = slice_split(&shown, '=');
-    error_set(e, REGTAG_E_USAGE, "%s \"%.*s\"; see \"regtag help%s%s\"", what,
-              SLICE_ARG(slice_head(shown, 200)), o->verb ? " " : "", o->verb ? o->verb->name : "");
+    error_set(e, REGTAG_E_USAGE, "%s \"%.*s\"%s%s%s%s; see \"regtag help%s%s\"", what,
+              SLICE_ARG(slice_head(shown, 200)), meant ? " (did you mean " : "",
+              meant && o->verb ? "--" : "", meant ? meant : "", meant ? "?)" : "", o->verb ? " " : "",
+              o->verb ? o->verb->name : "");
     return false;
 }
 
@@ -233,18 +354,18 @@ static bool set_resolve(struct options *o, const char *value, struct error *e)
     return !problem || options_bad_value(e, "resolve", value, problem);
 }
 
-static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct error *e)
+static bool set_scheme(enum regtag_scheme *at, enum regtag_scheme scheme, struct error *e)
 {
-    if (o->scheme != REGTAG_SCHEME_DEFAULT && o->scheme != scheme)
+    if (*at != REGTAG_SCHEME_DEFAULT && *at != scheme)
         error_set(e, REGTAG_E_USAGE, "--plain-http and --tls cannot be combined");
-    o->scheme = scheme;
+    *at = scheme;
     return e->status == 0;
 }
 
 static bool add_value(struct option_values *values, const struct option *option, const char *value,
                       struct error *e)
 {
-    if (option->at == AT(allow_realm) && strchr(value, '/'))
+    if (option->at == AT(side[0].allow_realm) && strchr(value, '/'))
         return options_bad_value(e, option->name, value, "must be HOST or HOST:PORT");
     if (values->count == OPTION_VALUES_MAX)
         return options_bad_value(e, option->name, value, "given more than 8 times");
@@ -282,79 +403,114 @@ static bool set_number(uint64_t *number, const struct option *option, const char
     return options_bad_value(e, option->name, value, text);
 }
 
-static bool set_option(struct options *o, const struct option *option, const char *value,
+/* `shift`: from the options of the first side to those of another. */
+static bool set_option(struct options *o, const struct option *option, size_t shift, const char *value,
                        struct error *e)
 {
-    void *at = (char *)o + option->at;
+    void *at = (char *)o + option->at + shift;
     switch (option->kind) {
     case FLAG: *(bool *)at = true; return true;
     case TEXT: *(const char **)at = value; return true;
     case LIST: return add_value(at, option, value, e);
     case NUMBER:
     case COUNT: return set_number(at, option, value, e);
-    case EXPECT: return add_expected(o, value, e);
-    case PERCENT: return set_percent(at, value, e);
-    case PLAIN: return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
-    case TLS: return set_scheme(o, REGTAG_SCHEME_TLS, e);
+    case EXPECT: return HAS_VERB(CHANGING) && add_expected(o, value, e);
+    case PERCENT: return HAS_VERB(VERB_ID_WATCH) && set_percent(at, value, e);
+    case PLAIN: return set_scheme(at, REGTAG_SCHEME_PLAIN, e);
+    case TLS: return set_scheme(at, REGTAG_SCHEME_TLS, e);
     case RESOLVE: return set_resolve(o, value, e);
     }
     return false;
 }
 
+/* The sides of a copy. */
+enum { SOURCE = 1, TARGET = 2, BOTH = SOURCE | TARGET };
+
+static bool has_sides(const struct option *option)
+{
+    return option->at >= AT(side) && option->at < AT(side[2]);
+}
+
+/* Takes "from-" or "to-" off the name of an option. */
+static unsigned take_side(const struct options *o, struct slice *name)
+{
+    bool from = slice_starts(*name, SLICE("from-"));
+    if (!(o->verb->id & VERB_ID_COPY))
+        return SOURCE;
+    if (!from && !slice_starts(*name, SLICE("to-")))
+        return BOTH;
+    *name = slice_from(*name, from ? 5 : 3);
+    return from ? SOURCE : TARGET;
+}
+
+static bool set_sides(struct options *o, const struct option *option, unsigned sides, const char *value,
+                      struct error *e)
+{
+    if (!has_sides(option))
+        return set_option(o, option, 0, value, e);
+    if (sides == BOTH && option->at >= AT(side[0].user))
+        o->sideless = option->name;
+    return (!(sides & SOURCE) || set_option(o, option, 0, value, e)) &&
+           (!(sides & TARGET) || set_option(o, option, sizeof o->side[0], value, e));
+}
+
 /* "" means something for two options only: no proxy, and no exceptions from it. */
-static bool check_value(const struct option *option, const char *value, struct error *e)
+static bool set_value(struct options *o, const struct option *option, unsigned sides, const char *value,
+                      struct error *e)
 {
     if (value && (*value || option->at == AT(proxy) || option->at == AT(no_proxy)))
-        return true;
+        return set_sides(o, option, sides, value, e);
     error_set(e, REGTAG_E_USAGE, "--%s%s", option->name,
               value ? " is empty; is a variable unset?" : " needs a value");
     return false;
 }
 
-/* Reads the option argv[*at]; *at moves on if its value is the next argument. */
-static bool read_long(struct options *o, int argc, char **argv, int *at, struct error *e)
+/* Reads the option **argv; *argv moves on if its value is the next argument. */
+static bool read_long(struct options *o, char ***argv, struct error *e)
 {
-    struct slice value = slice_of(argv[*at] + 2);
+    struct slice value = slice_of(**argv + 2);
     struct slice name = slice_split(&value, '=');
-    const struct option *option = find_option(name);
+    unsigned sides = take_side(o, &name);
+    const struct option *option = find_option(o->verb, name);
 
-    if (!option || !(option->verbs & o->verb->id))
-        return usage(o, e, "unknown option", argv[*at]);
-    if (!*option->value) {
-        if (value.data)
-            return usage(o, e, "no value may follow", argv[*at]);
-        return set_option(o, option, "", e);
-    }
-    const char *text = value.data ? value.data : *at + 1 < argc ? argv[++*at] : NULL;
-    return check_value(option, text, e) && set_option(o, option, text, e);
+    if (!option || (name.data != **argv + 2 && !has_sides(option)))
+        return usage(o, e, "unknown option", **argv, meant_option(o->verb, **argv + 2));
+    if (*option->value)
+        return set_value(o, option, sides, value.data ? value.data : *++*argv, e);
+    if (value.data)
+        return usage(o, e, "no value may follow", **argv, NULL);
+    return set_sides(o, option, sides, "", e);
 }
 
-/* One letter or several: -vq. None of them takes a value. */
-static bool read_letters(struct options *o, const char *argument, struct error *e)
+/* One letter or several: -vq. What follows a letter that takes a value is the value: -oFILE, -o FILE. */
+static bool read_letters(struct options *o, char ***argv, struct error *e)
 {
-    for (const char *letter = argument + 1; *letter; letter++) {
-        const struct option *option = find_letter(*letter);
+    for (const char *letter = **argv + 1; *letter; letter++) {
+        const struct option *option = find_letter(o->verb, *letter);
         char shown[] = {'-', *letter, '\0'}; /* only this: what follows may be a password */
-        if (!option || !set_option(o, option, "", e))
-            return usage(o, e, "unknown option", shown);
+        if (!option)
+            return usage(o, e, "unknown option", shown, NULL);
+        if (*option->value)
+            return set_value(o, option, SOURCE, letter[1] ? letter + 1 : *++*argv, e);
+        set_option(o, option, 0, "", e);
     }
     return true;
 }
 
-static bool read_arguments(struct options *o, int argc, char **argv, struct error *e)
+static bool read_arguments(struct options *o, char **argv, struct error *e)
 {
     bool only_arguments = false;
     o->arguments = argv;
-    for (int i = 0; i < argc; i++) {
-        char *a = argv[i];
+    for (; *argv; argv++) {
+        char *a = *argv;
         if (only_arguments || a[0] != '-' || a[1] == '\0')
             o->arguments[o->count++] = a;
         else if (strcmp(a, "--") == 0 && o->verb->id == VERB_ID_WATCH) {
-            o->command = argv + i + 1;
+            o->command = argv + 1;
             return true;
         } else if (strcmp(a, "--") == 0)
             only_arguments = true;
-        else if (!(a[1] == '-' ? read_long(o, argc, argv, &i, e) : read_letters(o, a, e)))
+        else if (!(a[1] == '-' ? read_long(o, &argv, e) : read_letters(o, &argv, e)))
             return false;
     }
     return true;
@@ -389,18 +545,28 @@ static bool check_arguments(const struct options *o, struct error *e)
     return false;
 }
 
+static const char *login_problem(const struct side_options *s)
+{
+    bool password = s->password_stdin || s->password_file;
+    if (s->anonymous && (s->user || password || s->authfile))
+        return "--anonymous cannot be combined with --user, --password-... or --authfile";
+    if (s->password_stdin && s->password_file)
+        return "--password-stdin and --password-file cannot be combined";
+    if (password && !s->user)
+        return "--password-stdin and --password-file need --user NAME";
+    if (s->user && !password)
+        return "--user needs --password-stdin or --password-file FILE";
+    return NULL;
+}
+
 static bool check_login(const struct options *o, struct error *e)
 {
-    bool password = o->password_stdin || o->password_file;
-    const char *problem = NULL;
-    if (o->anonymous && (o->user || password || o->authfile))
-        problem = "--anonymous cannot be combined with --user, --password-... or --authfile";
-    else if (o->password_stdin && o->password_file)
-        problem = "--password-stdin and --password-file cannot be combined";
-    else if (password && !o->user)
-        problem = "--password-stdin and --password-file need --user NAME";
-    else if (o->user && !password)
-        problem = "--user needs --password-stdin or --password-file FILE";
+    const struct side_options *from = &o->side[0], *to = &o->side[1];
+    const char *problem = login_problem(from);
+    if (!problem)
+        problem = login_problem(to);
+    if (!problem && from->password_stdin && to->password_stdin && from->user != to->user)
+        problem = "stdin has one password only: use --password-file for the other registry";
     if (!problem || o->help)
         return true;
     error_set(e, REGTAG_E_USAGE, "%s", problem);
@@ -410,9 +576,9 @@ static bool check_login(const struct options *o, struct error *e)
 static bool check_guards(const struct options *o, struct error *e)
 {
     const char *problem = NULL;
-    if (o->no_clobber && o->expected_count)
+    if (HAS_VERB(SETTING) && o->no_clobber && o->expected_count)
         problem = "--no-clobber and --expect cannot be combined";
-    else if (o->command && !*o->command)
+    else if (HAS_VERB(VERB_ID_WATCH) && o->command && !*o->command)
         problem = "no command after --";
     if (!problem || o->help)
         return true;
@@ -422,7 +588,7 @@ static bool check_guards(const struct options *o, struct error *e)
 
 static bool is_version(const char *word)
 {
-    return strcmp(word, "--version") == 0 || strcmp(word, "version") == 0;
+    return strcmp(word, "--version") == 0 || strcmp(word, "version") == 0 || strcmp(word, "-V") == 0;
 }
 
 static bool is_help(const char *word)
@@ -430,25 +596,44 @@ static bool is_help(const char *word)
     return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static bool no_such_verb(const struct options *o, const char *word, struct error *e)
+{
+    if (word[0] == '-')
+        return usage(o, e, "a command must come first, not", word, NULL);
+    if (!verb_left_out(word))
+        return usage(o, e, "unknown command", word, meant_verb(word));
+    error_set(e, REGTAG_E_USAGE, "this build of regtag leaves out \"%s\"; it has: " VERBS_NAMES, word);
+    return false;
+}
+
 /* What may take the place of a verb: "help", "help VERB", "help options", "--help", "--version". */
 static bool read_without_verb(struct options *o, int argc, char **argv, struct error *e)
 {
-    const char *word = argv[1];
+    const char *word = argv[1], *topic = argv[2];
     o->version = is_version(word);
     o->help = is_help(word);
     if (!o->version && !o->help)
-        return usage(o, e, word[0] == '-' ? "a command must come first, not" : "unknown command", word);
-    o->help_common = argc > 2 && strcmp(argv[2], "options") == 0;
-    if (o->version || argc < 3 || o->help_common || is_help(argv[2]) || is_version(argv[2]))
+        return no_such_verb(o, word, e);
+    if (argc > 2 + o->help)
+        return usage(o, e, "too many arguments:", argv[2 + o->help], NULL);
+    o->help_common = topic && strcmp(topic, "options") == 0;
+    if (!topic || o->help_common || is_help(topic) || is_version(topic))
         return true;
-    o->verb = verb_find(argv[2]);
-    return o->verb || usage(o, e, "unknown command", argv[2]);
+    o->verb = verb_find(topic);
+    return o->verb || no_such_verb(o, topic, e);
+}
+
+static void set_timeouts(struct options *o)
+{
+    o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
+    if (o->timeout == 0)
+        o->timeout = o->verb->id & MOVING_BLOBS ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
 {
     memset(o, 0, offsetof(struct options, expected));
-    o->timeout = TIMEOUT_DEFAULT;
+    o->layer = UINT64_MAX;
     o->stall = STALL_DEFAULT;
     o->retries = RETRIES_DEFAULT;
     o->interval = INTERVAL_DEFAULT;
@@ -460,7 +645,11 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->verb = verb_find(argv[1]);
     if (!o->verb)
         return read_without_verb(o, argc, argv, e);
-    o->jobs = o->verb->id & JOBS_VERBS ? JOBS_DEFAULT : 1;
-    return read_arguments(o, argc - 2, argv + 2, e) && check_arguments(o, e) && check_login(o, e) &&
-           check_guards(o, e);
+    o->jobs = o->verb->id & JOBS_VERBS     ? JOBS_DEFAULT
+              : o->verb->id & VERB_ID_COPY ? COPY_JOBS_DEFAULT
+                                           : 1;
+    if (!read_arguments(o, argv + 2, e))
+        return false;
+    set_timeouts(o);
+    return check_arguments(o, e) && check_login(o, e) && check_guards(o, e);
 }

@@ -28,6 +28,7 @@ static void keep_first_failure(struct tag_runner *t, enum regtag_status status)
 
 static void report_tag(struct tag_runner *t, const struct regtag_result *result)
 {
+    output_transient(SLICE(""));
     report_settled(t->options, t->image, result);
     keep_first_failure(t, result->status);
     t->failed = t->failed || result->status != REGTAG_OK;
@@ -104,16 +105,22 @@ static enum regtag_outcome journal_outcome(const struct regtag_result *result)
     return unclear ? REGTAG_TAG_UNCERTAIN : result->outcome;
 }
 
+/* The move that is being reverted; NULL in a build without undo, which leaves out what only undo needs. */
+static const struct journal_line *undone(const struct tag_runner *t)
+{
+    return HAS_VERB(VERB_ID_UNDO) ? t->undone : NULL;
+}
+
 /* Returns NULL, or what went wrong. */
 static const char *write_journal(struct tag_runner *t, const struct regtag_result *result,
                                  enum regtag_outcome outcome)
 {
     char text[JOURNAL_LINE_MAX];
-    struct journal_line line = {.outcome = outcome, .undo = t->undone != NULL};
+    struct journal_line line = {.outcome = outcome, .undo = undone(t) != NULL};
     line.reference = report_reference(t->image, result->name, text, sizeof text);
-    if (t->undone) {
-        line.before = t->undone->after;
-        line.after = t->undone->before;
+    if (undone(t)) {
+        line.before = undone(t)->after;
+        line.after = undone(t)->before;
     } else {
         line.before = place_before(result);
         line.after = slice_of(*result->digest ? result->digest : JOURNAL_ABSENT);
@@ -172,14 +179,15 @@ static void journal_result(struct tag_runner *t, const struct regtag_result *res
 {
     struct error e;
     bool touched = result->outcome != REGTAG_TAG_UNCHANGED && result->outcome != REGTAG_TAG_FAILED;
-    bool undone_before = t->undone && result->outcome == REGTAG_TAG_UNCHANGED;
+    bool undone_before = undone(t) && result->outcome == REGTAG_TAG_UNCHANGED;
     error_clear(&e);
     if (!t->journal || (!remove_pending(t, result->name) && !touched && !undone_before))
         return;
     const char *problem = write_journal(t, result, journal_outcome(result));
     if (!problem)
         return;
-    set_journal_error(t, &e, problem, "the outcome is only reported here, and undo will look it up");
+    set_journal_error(t, &e, problem,
+                      "the outcome is only reported here, and is looked up when the move is undone");
     report_error(e.text);
     keep_first_failure(t, REGTAG_E_OTHER);
 }
@@ -223,9 +231,11 @@ static void adjust_undo(const struct tag_runner *t, struct regtag_result *result
 /* The journal is written first: whoever reads the report may be slow. */
 static void on_settled(struct tag_runner *t, struct regtag_result result)
 {
-    if (t->undone)
+    if (undone(t))
         adjust_undo(t, &result);
-    if (t->options->ignore_missing && is_missing(&result))
+    if (HAS_VERB(VERB_ID_COPY) && !*result.name) /* it was copied by digest */
+        result.name = *result.digest ? result.digest : t->names[0];
+    if (HAS_VERB(VERB_ID_DELETE) && t->options->ignore_missing && is_missing(&result))
         settle_unchanged(&result);
     keep_first_failure(t, result.status);
     journal_result(t, &result);
@@ -261,7 +271,7 @@ void tag_runner_run(struct tag_runner *t, struct regtag *r)
             on_upload(t, r);
         else if (event == REGTAG_SETTLED)
             on_settled(t, *regtag_result(r));
-        else if (event == REGTAG_LISTED)
+        else if (HAS_VERB(VERB_ID_DELETE) && event == REGTAG_LISTED)
             on_sibling(t, regtag_result(r)->name);
     }
     session_close();

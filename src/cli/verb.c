@@ -2,10 +2,9 @@
 
 #include <string.h>
 
-const struct cli_verb *const VERBS[] = {
-    &cli_verb_tag, &cli_verb_delete, &cli_verb_watch,    &cli_verb_undo,
-    &cli_verb_ls,  &cli_verb_digest, &cli_verb_manifest, NULL,
-};
+#include "base/slice.h"
+
+const struct cli_verb *const VERBS[] = {VERBS_TABLE NULL};
 
 const struct cli_verb *verb_find(const char *name)
 {
@@ -13,4 +12,13 @@ const struct cli_verb *verb_find(const char *name)
         if (strcmp(name, (*v)->name) == 0)
             return *v;
     return NULL;
+}
+
+bool verb_left_out(const char *name)
+{
+    struct slice rest = SLICE(VERBS_LEFT_OUT);
+    while (rest.size)
+        if (slice_equal(slice_split(&rest, ' '), slice_of(name)))
+            return true;
+    return false;
 }

@@ -1,26 +1,33 @@
 /* The table of verbs: what the help says about each, what it takes, and what runs it. A verb is one
- * file, verb_NAME.c. */
+ * file, verb_NAME.c; make's VERBS says which of them a build has. */
 #ifndef REGTAG_CLI_VERB_H
 #define REGTAG_CLI_VERB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct options;
 
-/* Bits, so that an option can name the verbs that take it. */
-enum verb_id {
-    VERB_ID_TAG = 1,
-    VERB_ID_LS = 2,
-    VERB_ID_DIGEST = 4,
-    VERB_ID_MANIFEST = 8,
-    VERB_ID_DELETE = 16,
-    VERB_ID_WATCH = 32,
-    VERB_ID_UNDO = 64
-};
+/* Bits, so that an option can name the verbs that take it; there is room for 16. The Makefile knows the verbs from
+ * here, and their order in the help. */
+#define VERB_ID_TAG 0x1
+#define VERB_ID_COPY 0x100
+#define VERB_ID_DELETE 0x2
+#define VERB_ID_WATCH 0x4
+#define VERB_ID_UNDO 0x8
+#define VERB_ID_LS 0x10
+#define VERB_ID_DIGEST 0x20
+#define VERB_ID_MANIFEST 0x40
+#define VERB_ID_FETCH 0x80
+
+/* Whether this build has one of these verbs: for #if, and for constants that leave nothing behind if not. The Makefile
+ * defines VERBS_BUILT, the bits; VERBS_TABLE, "&cli_verb_NAME," for each; VERBS_NAMES, and VERBS_LEFT_OUT, the names of all
+ * others, as strings. */
+#define HAS_VERB(ids) (((ids) & (VERBS_BUILT)) != 0)
 
 struct cli_verb {
-    enum verb_id id;
+    unsigned id;                                                /* VERB_ID_... */
     const char *name, *arguments, *summary, *details, *example; /* for the help */
     int arguments_min, arguments_max;
 
@@ -32,12 +39,15 @@ struct cli_verb {
 #define ARGUMENTS_MAX 1000000
 
 extern const struct cli_verb cli_verb_tag, cli_verb_delete, cli_verb_watch, cli_verb_undo, cli_verb_ls,
-    cli_verb_digest, cli_verb_manifest;
+    cli_verb_digest, cli_verb_manifest, cli_verb_fetch, cli_verb_copy;
 
-/* All of them, in the order of the help, and NULL at the end. */
+/* Those of this build, in the order of the help, and NULL at the end. */
 extern const struct cli_verb *const VERBS[];
 
-/* NULL: there is none of this name. */
+/* NULL: this build has none of this name. */
 const struct cli_verb *verb_find(const char *name);
+
+/* Whether it is a verb of regtag that this build leaves out. */
+bool verb_left_out(const char *name);
 
 #endif

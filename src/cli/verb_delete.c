@@ -107,9 +107,7 @@ const struct cli_verb cli_verb_delete = {
     .name = "delete",
     .arguments = "IMAGE...",
     .summary = "deletes a tag, and nothing else",
-    .details = "Deletes the tag of each IMAGE, neither the manifest nor its other tags. Prints\n"
-               "one line per IMAGE, separated by tabs: the reference, \"-\", what happened, and\n"
-               "the previous digest.\n",
+    .details = "Deletes the tag of each IMAGE, neither the manifest nor its other tags.\n",
     .example = "delete --journal moves registry.example/team/app:tested",
     .arguments_min = 1,
     .arguments_max = ARGUMENTS_MAX,

@@ -37,8 +37,7 @@ const struct cli_verb cli_verb_tag = {
     .arguments = "IMAGE NAME...",
     .summary = "adds the tags NAME to IMAGE, or moves them there",
     .details = "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under\n"
-               "each NAME, in the same repository. Prints one line per NAME, separated by tabs:\n"
-               "the reference, the digest, what happened, and the previous digest.\n",
+               "each NAME, in the same repository.\n",
     .example = "tag registry.example/team/app:1.4 stable 2026-11",
     .arguments_min = 2,
     .arguments_max = ARGUMENTS_MAX,

@@ -156,7 +156,7 @@ static void run_step(struct undo *u, const struct step *s)
 
 static void undo_move(struct undo *u, const struct journal_line *line)
 {
-    struct step s;
+    static struct step s; /* 3 KB */
     plan(&s, line);
     u->runner.undone = &s.move;
     u->runner.simulated = u->o->dry_run && undo_index_is_simulated(&u->index, &s.move);
@@ -212,7 +212,9 @@ static bool check_lines(const struct undo *u, struct error *e)
         error_set(e, REGTAG_E_OTHER, "cannot read the journal %s: %s; nothing was done", u->journal.path,
                   u->reader.problem);
     else if (u->foreign)
-        error_set(e, REGTAG_E_USAGE, "%s: line %llu was not written by regtag; nothing was done",
+        error_set(e, REGTAG_E_USAGE,
+                  u->index.made || u->moves ? "%s: line %llu was not written by regtag; nothing was done"
+                                            : "%s is not a journal of regtag; nothing was done",
                   u->journal.path, number_of(u, u->foreign));
     return check_index(u, e);
 }
@@ -277,7 +279,7 @@ static bool check_options(struct undo *u, struct error *e)
 {
     if (u->o->registry)
         return read_registry(u, u->o->registry, e);
-    if (credentials_for_any(u->o))
+    if (credentials_for_any(&u->o->side[0]))
         error_set(e, REGTAG_E_USAGE,
                   "--user, REGTAG_USER and REGTAG_TOKEN are for one registry, and a journal may name "
                   "several; say which with --registry HOST[:PORT]; nothing was done");
@@ -322,7 +324,7 @@ const struct cli_verb cli_verb_undo = {
     .arguments = "JOURNAL",
     .summary = "reverts the moves recorded in a journal",
     .details = "Reads a journal written by --journal, and reverts its moves, the newest first,\n"
-               "unless a tag has been moved since. Prints the same lines as \"tag\".\n",
+               "unless a tag has been moved since.\n",
     .example = "undo --last 1 moves",
     .arguments_min = 1,
     .arguments_max = 1,

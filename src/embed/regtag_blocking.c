@@ -127,3 +127,13 @@ enum regtag_status regtag_call_manifest(struct regtag_call *call, const char *im
         *document = regtag_document(call->operation, size);
     return status;
 }
+
+enum regtag_status regtag_call_fetch(struct regtag_call *call, const char *image)
+{
+    return begin(call) ? go(call, regtag_fetch(call->operation, image)) : REGTAG_E_OTHER;
+}
+
+enum regtag_status regtag_call_fetch_blob(struct regtag_call *call, const char *blob)
+{
+    return begin(call) ? go(call, regtag_fetch_blob(call->operation, blob)) : REGTAG_E_OTHER;
+}

@@ -24,7 +24,7 @@ struct regtag_call {
     size_t size;                        /* of it, at least regtag_size(config) bytes */
     const struct regtag_config *config; /* its transport is regtag_sockets_transport(sockets) */
     struct regtag_sockets *sockets;
-    /* May be NULL. Called for REGTAG_UPLOAD, REGTAG_SETTLED and REGTAG_LISTED, with the result. If it
+    /* May be NULL. Called for all events but REGTAG_WAIT, REGTAG_DONE and REGTAG_ERROR, with the result. If it
      * returns false, the operation is abandoned there, and the call returns REGTAG_OK unless something has
      * failed before. What became of tags that were announced before is not found out then: to leave only
      * this one and the next ones alone, call regtag_decline and return true. */
@@ -53,6 +53,10 @@ enum regtag_status regtag_call_digest(struct regtag_call *call, const char *imag
 /* So is *document, *size bytes that are not NUL-terminated; none unless REGTAG_OK is returned. */
 enum regtag_status regtag_call_manifest(struct regtag_call *call, const char *image,
                                         const char **document, size_t *size);
+
+/* `on_event` chooses layers, and takes their bytes. */
+enum regtag_status regtag_call_fetch(struct regtag_call *call, const char *image);
+enum regtag_status regtag_call_fetch_blob(struct regtag_call *call, const char *blob);
 
 /* For any other operation: runs call->operation, after one of the calls of regtag.h has chosen what it does.
  * There may be up to REGTAG_CONNECTIONS_MAX sockets. Closes the connections at the end, unless config->keep

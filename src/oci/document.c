@@ -64,16 +64,17 @@ static int compare_keys(const struct document *d, struct document_key a, struct 
 }
 
 /* Moves the key at `root` down to its place in the heap keys[0..count). */
-static void sift_down(const struct document *d, struct document_key *keys, size_t root, size_t count)
+static void sift_down(const struct document *d, struct document_key *keys, size_t root, size_t count,
+                      document_order compare)
 {
     struct document_key sinking = keys[root];
     for (;;) {
         size_t child = 2 * root + 1;
         if (child >= count)
             break;
-        if (child + 1 < count && compare_keys(d, keys[child], keys[child + 1]) < 0)
+        if (child + 1 < count && compare(d, keys[child], keys[child + 1]) < 0)
             child++;
-        if (compare_keys(d, sinking, keys[child]) >= 0)
+        if (compare(d, sinking, keys[child]) >= 0)
             break;
         keys[root] = keys[child];
         root = child;
@@ -81,16 +82,16 @@ static void sift_down(const struct document *d, struct document_key *keys, size_
     keys[root] = sinking;
 }
 
-/* Heapsort: n log n for any input, however hostile, and no memory of its own. */
-static void sort_keys(const struct document *d, struct document_key *keys, size_t count)
+void document_sort(const struct document *d, struct document_key *keys, size_t count,
+                   document_order compare)
 {
     for (size_t root = count / 2; root-- > 0;)
-        sift_down(d, keys, root, count);
+        sift_down(d, keys, root, count, compare);
     for (size_t end = count; end > 1; end--) {
         struct document_key largest = keys[0];
         keys[0] = keys[end - 1];
         keys[end - 1] = largest;
-        sift_down(d, keys, 0, end - 1);
+        sift_down(d, keys, 0, end - 1, compare);
     }
 }
 
@@ -116,7 +117,7 @@ static int duplicate_among_many(const struct document *d, struct document_key *k
     for (int i = 0; i < d->count; i++)
         if (is_key(d, i) && d->tokens[d->tokens[i].parent].size > FEW_KEYS)
             keys[count++] = (struct document_key){i, key_hash(token_text(d, i))};
-    sort_keys(d, keys, count);
+    document_sort(d, keys, count, compare_keys);
     for (size_t i = 1; i < count; i++)
         if (compare_keys(d, keys[i - 1], keys[i]) == 0)
             return keys[i].token;

@@ -35,6 +35,13 @@ struct document {
     int count;
 };
 
+/* Less than, equal to, or greater than 0. */
+typedef int (*document_order)(const struct document *d, struct document_key a, struct document_key b);
+
+/* Heapsort: n log n for any input, however hostile, and no memory of its own. */
+void document_sort(const struct document *d, struct document_key *keys, size_t count,
+                   document_order compare);
+
 #define NO_VALUE (-1)
 
 /* Validates and indexes `text`. False, and e set with REGTAG_E_REFUSED, if it is not valid or an object in

@@ -207,3 +207,20 @@ bool platform_child(struct slice manifest, const struct media_type *type,
     digest[found.digest.size] = '\0';
     return true;
 }
+
+void platform_is_missing(struct slice manifest, const struct document_memory *memory, struct error *e)
+{
+    struct document d;
+    struct platform any = {.variant = SLICE_INIT("")};
+    struct found found = {.match = NO_MATCH};
+    if (!document_index(&d, manifest, memory, "the manifest", e))
+        return;
+    search(&d, &any, &found);
+    if (found.all.used == 0)
+        error_set(e, REGTAG_E_USAGE,
+                  "the image is an index without platforms; choose one of its images by the digest");
+    else
+        error_set(error_hint(e, REGTAG_HINT_CHOOSE), REGTAG_E_USAGE,
+                  "the image is an index, with one image for each platform: %.*s",
+                  SLICE_ARG(written(&found.all)));
+}

@@ -82,6 +82,7 @@ static bool ipv6_valid(struct slice s)
     return colons >= 2 && s.size <= 39;
 }
 
+/* The port is not empty: see empty_part. */
 static bool host_parse(struct reference *r, struct slice text)
 {
     uint64_t port = 0;
@@ -97,12 +98,9 @@ static bool host_parse(struct reference *r, struct slice text)
         if (rest.size && rest.data[0] != ':')
             return false;
         rest = rest.size ? slice_from(text, end + 3) : (struct slice){NULL, 0};
-        if (text.data[text.size - 1] == ':')
-            return false;
     } else {
-        bool has_port = slice_find(text, ':') < text.size;
         r->host = slice_split(&rest, ':');
-        if (!domain_valid(r->host) || r->host.size > HOST_MAX || (has_port && rest.size == 0))
+        if (!domain_valid(r->host) || r->host.size > HOST_MAX)
             return false;
     }
     if (rest.size && (!slice_number(rest, 65535, &port) || port == 0))
@@ -183,14 +181,19 @@ static bool is_image_id(struct slice text)
     return text.size == 64;
 }
 
-/* "SCHEME://" in front of the text; empty if there is none. */
+/* "SCHEME://" in front of the text, or "TRANSPORT:" in front of a host; empty if there is neither. */
 static struct slice find_scheme(struct slice text)
 {
     size_t size = 0;
     while (size < text.size &&
            (is_alnum(text.data[size]) || slice_find(SLICE("+-."), text.data[size]) < 3))
         size++;
-    return slice_head(text, slice_starts(slice_from(text, size), SLICE("://")) ? size + 3 : 0);
+    struct slice rest = slice_from(text, size), host = slice_from(rest, 1);
+    if (slice_starts(rest, SLICE("://")))
+        return slice_head(text, size + 3);
+    size_t slash = slice_find(host, '/');
+    bool found = slash < host.size && rest.data[0] == ':' && is_host(slice_head(host, slash));
+    return slice_head(text, found ? size + 1 : 0);
 }
 
 static bool has_scheme(struct slice text, struct error *e)
@@ -204,6 +207,26 @@ static bool has_scheme(struct slice text, struct error *e)
     return scheme.size != 0;
 }
 
+/* The part that is empty, or NULL. Between two colons, as in an IPv6 address, there is none. */
+static const char *empty_part(struct slice text)
+{
+    char left = '\0';
+    for (size_t i = 0; i <= text.size; i++) {
+        char right = i < text.size ? text.data[i] : '\0';
+        bool ends = !right || right == '/' || right == ':' || right == '@';
+        if (ends && !left && slice_find(text, '/') < text.size)
+            return "the host";
+        if (ends && (!left || left == '/'))
+            return "the repository";
+        if (ends && left == '@')
+            return "the digest";
+        if (ends && left == ':' && right != ':')
+            return right == '/' ? "the port" : "the tag";
+        left = right;
+    }
+    return NULL;
+}
+
 static const char *parse(struct reference *r, struct slice text)
 {
     size_t at = slice_find(text, '@');
@@ -211,8 +234,6 @@ static const char *parse(struct reference *r, struct slice text)
 
     r->digest = slice_from(text, at + 1);
     text = slice_head(text, at);
-    if (text.size == 0)
-        return "it contains no name";
     if (!digested && is_image_id(text))
         return "64 hexadecimal digits are an image's ID, not its name";
     bool tagged = split_tag(&text, &r->tag);
@@ -230,10 +251,12 @@ bool reference_parse(struct reference *r, struct slice text, struct error *e)
     *r = (struct reference){.port = 0};
     if (has_scheme(text, e))
         return false;
-    const char *problem = parse(r, text);
+    const char *problem = empty_part(text), *more = problem ? " is empty; is a variable unset?" : "";
+    if (!problem)
+        problem = parse(r, text);
     if (problem)
-        error_set(e, REGTAG_E_USAGE, "\"%.*s\" is not a reference: %s", SLICE_ARG(slice_head(text, 400)),
-                  problem);
+        error_set(e, REGTAG_E_USAGE, "\"%.*s\" is not a reference: %s%s",
+                  SLICE_ARG(slice_head(text, 400)), problem, more);
     return problem == NULL;
 }
 

@@ -6,6 +6,7 @@
 #define KEPT "the registry does not allow deleting this tag"
 #define NO_TAG "no such tag"
 #define NO_IMAGE "no such image"
+#define NO_BLOB "the registry does not have this blob"
 #define NO_REPOSITORY "no such repository"
 #define ONLY_WHOLE "the registry cannot delete a tag alone, only the manifest with all its tags"
 #define KEEPS_MANIFESTS "the registry does not allow deleting manifests"
@@ -13,6 +14,20 @@
 const struct meaning MANIFEST_MEANINGS[] = {
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, REGTAG_HINT_LIST, NO_IMAGE},
     {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, REGTAG_HINT_LIST, NO_IMAGE},
+    {0, 0, 0, CODE_ANY, 0, NULL},
+};
+
+const struct meaning BLOB_MEANINGS[] = {
+    {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_BLOB},
+    {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_BLOB},
+    {0, 0, 0, CODE_ANY, 0, NULL},
+};
+
+const struct meaning PUSH_MEANINGS[] = {
+    {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_REPOSITORY},
+    {405, 405, REGTAG_E_IMMUTABLE, CODE_ANY, 0, "the registry is read-only"},
+    {413, 413, REGTAG_E_REFUSED, CODE_ANY, 0, "the blob is too large for the registry"},
+    {400, 416, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
     {0, 0, 0, CODE_ANY, 0, NULL},
 };
 

@@ -11,19 +11,20 @@ enum regtag_status verb_is_unusable(struct regtag *r)
 }
 
 /* By Docker's rules, localhost:5000 is tag 5000 of an image on Docker Hub, which nobody means. */
-static bool looks_like_host(const struct reference *f)
+static bool is_only_host(const struct reference *f)
 {
-    uint64_t port;
     bool host = slice_find(f->name, '.') < f->name.size || slice_equal(f->name, SLICE("localhost"));
-    return host && slice_find(f->name, '/') == f->name.size && slice_number(f->tag, 65535, &port);
+    return host && slice_find(f->name, '/') == f->name.size;
 }
 
-static void set_origin(struct regtag *r)
+void verb_connect(struct client *c, const struct reference *f, const char *actions)
 {
-    const struct reference *f = &r->reference;
-    struct regtag_origin *o = &r->client.remote.origin;
-    bool plain = r->config.scheme == REGTAG_SCHEME_PLAIN ||
-                 (r->config.scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
+    struct regtag_origin *o = &c->remote.origin;
+    enum regtag_scheme scheme = c->remote.auth.side->scheme;
+    bool plain =
+        scheme == REGTAG_SCHEME_PLAIN || (scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
+    c->remote.reference = f;
+    c->remote.actions = actions;
     o->tls = !plain;
     o->registry = true;
     o->port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
@@ -31,18 +32,23 @@ static void set_origin(struct regtag *r)
     o->host[f->host.size] = '\0';
 }
 
+bool verb_read_reference(struct regtag *r, struct reference *f, const char *text)
+{
+    if (!reference_parse(f, slice_of(text), &r->error))
+        verb_is_unusable(r);
+    else if (is_only_host(f))
+        VERB_USAGE(r, "\"%s\" is only a host: the repository is missing", text);
+    return !r->over;
+}
+
 enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t size, const char *text)
 {
     REQUIRE(size <= VERB_MEMORY);
     r->verb = verb;
     memset(r->verb_memory.bytes, 0, size);
-    if (!reference_parse(&r->reference, slice_of(text), &r->error))
-        return verb_is_unusable(r);
-    if (looks_like_host(&r->reference))
-        return VERB_USAGE(r, "\"%s\" is a host and a port; add the repository", text);
-    set_origin(r);
-    r->client.remote.reference = &r->reference;
-    r->client.remote.actions = verb->actions;
+    if (!verb_read_reference(r, &r->reference, text))
+        return REGTAG_E_USAGE;
+    verb_connect(&r->client, &r->reference, verb->actions);
     return REGTAG_OK;
 }
 
@@ -77,24 +83,40 @@ static int hint_of(const struct reference *f, const struct error *problem)
     bool has_host = f->repository.data != f->name.data;
     bool may_be_lost =
         problem->status >= REGTAG_E_NOT_FOUND && problem->status <= REGTAG_E_NO_CONNECTION;
-    bool replaceable = problem->hint <= REGTAG_HINT_STALL || problem->hint == REGTAG_HINT_ADDRESS;
+    bool replaceable = problem->hint <= REGTAG_HINT_STALL || (problem->hint >= REGTAG_HINT_ADDRESS &&
+                                                              problem->hint <= REGTAG_HINT_CREDENTIALS);
     return !has_host && !f->library && may_be_lost && replaceable ? REGTAG_HINT_HOST : problem->hint;
+}
+
+/* Leaves out the host of a message if the reference names it; `port` introduces a port that it does not name. */
+static const char *without_host(const struct reference *f, const char *text, const char **port)
+{
+    size_t size = slice_find(f->name, '/');
+    *port = "";
+    if (strncmp(text, f->name.data, size) != 0 || text[size] != ':')
+        return text;
+    if (text[size + 1] == ' ')
+        return text + size + 2;
+    *port = "port ";
+    return text + size + 1;
 }
 
 void verb_describe(struct regtag *r, const char *tag, const struct error *problem, struct error *whole)
 {
-    const struct reference *f = &r->reference;
+    const struct reference *f = tag ? &r->reference : r->image;
     struct slice reference = tag ? slice_of(tag) : f->digest.size ? f->digest : reference_tag(f);
-    const char *separator = !tag && f->digest.size ? "@" : ":";
+    const char *separator = !tag && f->digest.size ? "@" : ":", *port;
+    const char *text = without_host(f, problem->text, &port);
     if (r->verb->of_repository && !tag) {
         reference = SLICE("");
         separator = "";
     }
     error_clear(whole);
-    error_set(whole, problem->status, "%.*s%s%.*s: %s", SLICE_ARG(f->name), separator,
-              SLICE_ARG(reference), problem->text);
+    error_set(whole, problem->status, "%.*s%s%.*s: %s%s", SLICE_ARG(f->name), separator,
+              SLICE_ARG(reference), port, text);
     whole->hint = hint_of(f, problem);
     remote_mask(&r->client.remote, whole->text, strlen(whole->text));
+    remote_mask(&r->source->remote, whole->text, strlen(whole->text));
 }
 
 void verb_begin_result(struct regtag *r, const char *tag, const char *digest)
@@ -127,7 +149,7 @@ struct error *verb_problem(struct regtag *r)
 
 struct slice verb_wanted(const struct regtag *r)
 {
-    return r->reference.digest.size ? r->reference.digest : reference_tag(&r->reference);
+    return r->image->digest.size ? r->image->digest : reference_tag(r->image);
 }
 
 bool verb_cannot_go_on(const struct regtag *r, struct error *e)

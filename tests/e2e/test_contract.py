@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from images import OCI_MANIFEST, compact, oci_manifest
+from images import LAYER, OCI_MANIFEST, compact, oci_manifest
 from program import Program
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -105,6 +105,15 @@ def test_a_call_that_waits(program_of_today, registry, repository):
 
     assert (result.status, result.err) == (0, b""), result
     assert result.lines == [f"one {digest}", f"two {digest}"]
+
+
+def test_a_file(program_of_today, registry, repository, tmp_path):
+    file = tmp_path / "file"
+
+    result = program_of_today("fetch", "tls_none")("-", f"{registry.host}/{repository}:old", file)
+
+    assert (result.status, result.err) == (0, b""), result
+    assert file.read_bytes() == LAYER
 
 
 def test_steps(program_of_today, registry, repository):

@@ -792,6 +792,17 @@ def test_a_line_that_nobody_has_written_stops_undo(tag, undo, server, shelf, jou
     assert at(shelf) == new
 
 
+@pytest.mark.parametrize("text", [b"root:x:0:0:root:/root:/bin/sh\n" * 3, b"\xff\xd8\xff\n\x01"])
+def test_a_file_without_a_move_is_no_journal(undo, server, journal, text):
+    journal.path.write_bytes(text)
+
+    result = undo()
+
+    assert (result.status, result.out) == (2, b"")
+    assert "line" not in result.complaint(f"{journal.path} is not a journal")
+    assert server.requests == []
+
+
 @pytest.mark.slow
 def test_a_journal_is_read_wherever_it_was_torn(tag, undo, server, shelf, journal, old, new):
     """Cut after each byte, which is what a power cut may do; then it is gone on with."""

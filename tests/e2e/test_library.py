@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from authority import LOOPBACK, NAME
 from fronts import SecureRegistry, needs_tls
-from images import OCI_MANIFEST, compact, digest_of, oci_manifest
+from images import LAYER, OCI_MANIFEST, compact, digest_of, oci_manifest
 from program import Program
 
 pytest_plugins = ["tls_fixtures"]
@@ -78,7 +78,7 @@ class Kit:
     def program(self, name, *parts, without_malloc=False):
         parts = ["regtag", *SOCKETS, "regtag_sha256", *parts]
         parts += ["transitions"] if SANITIZER else []
-        if name in ("agent", "once"):
+        if name in ("agent", "fetch", "once"):
             parts += ["tls_none"] if PLAIN else ["tls_mbedtls", *TLS_PARTS]
         parts += ["no_malloc", "gmtime_r"] if without_malloc else []
         path = self.folder / (name + "-without-malloc" * without_malloc)
@@ -167,6 +167,17 @@ def test_its_status_is_that_of_the_command(once, registry, repository, dead_port
     assert once("-", f"127.0.0.1:{dead_port}/a:b", "new").status == 5
     assert once("-", "no image", "new").status == 2
     assert registry.digest(repository, "new") is None
+
+
+def test_a_file_is_replaced_only_by_what_is_right(kit, registry, repository, tmp_path):
+    fetch = kit.program("fetch", "regtag_blocking")
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+
+    assert fetch("-", f"{registry.host}/{repository}:none", file).status == 3
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"old"]
+    assert fetch("-", f"{registry.host}/{repository}:old", file).status == 0
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [LAYER]
 
 
 def test_a_name_is_looked_up(once, registry, repository):

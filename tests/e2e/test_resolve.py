@@ -184,7 +184,7 @@ def test_looking_up_a_name_ends_at_the_deadline(strace):
     result, log = look_up_and(strace, "delay_enter=5000000", "1")
 
     assert result.status == 5, result
-    assert "registry.invalid:5000: its name could not be looked up within 1 s" in result.err.decode()
+    assert "registry.invalid:5000/repo:old: its name could not be looked up within 1 s" in result.err.decode()
     assert "killed by SIGKILL" in log
 
 

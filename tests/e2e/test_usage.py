@@ -132,6 +132,41 @@ def test_a_scheme_before_a_reference_is_to_be_left_out(regtag, listener, verb, s
     assert ("--plain-http" in complaint) == scheme.startswith("http")
 
 
+@pytest.mark.parametrize("transport", ["docker:", "oci:", "https:"])
+def test_a_transport_before_a_host_is_to_be_left_out(regtag, listener, transport):
+    for host in listener.host, "localhost", "registry.test":
+        assert f'leave out the "{transport}"' in refused(regtag, "digest", f"{transport}{host}/repo:old")
+
+
+@pytest.mark.parametrize("port", ["x", "65536", "5000x"])
+def test_a_bad_port_is_no_transport(regtag, port):
+    assert "leave out" not in refused(regtag, "digest", f"myhost:{port}/repo")
+
+
+EMPTY = {
+    "the host": ["/repo:old", ":5000/repo"],
+    "the port": ["myhost:/repo", "[::1]:/repo"],
+    "the repository": ["{host}/", "{host}/:old", "{host}//repo", "{host}/repo/:old", ":old", "@sha256:0"],
+    "the tag": ["{host}/repo:", "{host}/repo:@sha256:0", "repo:"],
+    "the digest": ["{host}/repo@", "{host}/repo:old@"],
+}
+
+
+@pytest.mark.parametrize("part", EMPTY)
+def test_the_empty_part_of_a_reference_is_named(regtag, listener, part):
+    for image in EMPTY[part]:
+        complaint = refused(regtag, "digest", image.format(host=listener.host))
+        assert re.search(f": {part} is empty.*variable", complaint), complaint
+
+
+@pytest.mark.parametrize("image", ["localhost", "localhost:1.0", "registry.test:1.0", "registry.test:5000"])
+@pytest.mark.parametrize("verb", ["tag", "digest", "ls"])
+def test_a_host_alone_lacks_a_repository(regtag, verb, image):
+    complaint = refused(regtag, verb, image, *(["new"] if verb == "tag" else []))
+
+    assert f'"{image}"' in complaint and "repository is missing" in complaint
+
+
 def test_a_token_server_is_named_without_a_scheme(regtag, listener):
     complaint = refused(regtag, "digest", f"{listener.host}/repo", "--allow-realm", "https://auth.test")
 
@@ -190,6 +225,21 @@ def test_an_argument_that_is_missing_or_empty_is_named(regtag, name):
     for args in MISSING[name]:
         assert re.search(f" {name} is missing.* regtag {args[0]} ", refused(regtag, *args))
         assert re.search(f" {name} is empty.*variable", refused(regtag, *args, ""))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["tag", "--expect", "127.0.0.1:1/repo:old", "new"],
+        ["tag", "127.0.0.1:1/repo:old", "--expect", "new"],
+        ["delete", "--expect", "127.0.0.1:1/repo:old"],
+    ],
+)
+def test_an_argument_taken_for_the_value_of_expect_is_missing(regtag, args):
+    complaint = refused(regtag, *args)
+
+    assert "is missing" in complaint and "--expect DIGEST" in complaint
+    assert "--expect" not in refused(regtag, args[0])
 
 
 def options_with_values(regtag):

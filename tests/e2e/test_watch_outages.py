@@ -52,7 +52,7 @@ def test_a_real_registry_goes_away_and_comes_back(registry_binary, tmp_path, wat
 
     assert [re.sub(r"in \d+ s$", "in N s", line) for line in told(watcher)] == [
         f"regtag: watching {image}, now at {old}",
-        f"regtag: {image}: {registry.host}: could not be reached: Connection refused; is the registry running, "
+        f"regtag: {image}: could not be reached: Connection refused; is the registry running, "
         "and is the port right? (trying again in 1 d)",
         f"regtag: {image} answers again, after 5 failures in N s",
     ]

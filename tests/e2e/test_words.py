@@ -171,6 +171,47 @@ def test_nothing_is_told_of_docker_hub_where_it_is_meant(regtag, dead_port, imag
     assert "Docker Hub" not in result.complaint()
 
 
+@pytest.mark.parametrize("verb", ["digest", "tag", "ls"])
+def test_the_host_of_a_reference_is_named_once(regtag, dead_port, verb):
+    name = "" if verb == "ls" else ":latest"
+    new = ["new"] if verb == "tag" else []
+
+    told = regtag(verb, f"127.0.0.1:{dead_port}/repo", *new).complaint()
+
+    assert told.startswith(f"regtag: 127.0.0.1:{dead_port}/repo{name}: could not be reached")
+    assert told.count(f":{dead_port}") == 1
+
+
+def test_the_port_is_named_where_the_reference_does_not(regtag, dead_port):
+    proxy = f"http://127.0.0.1:{dead_port}"
+
+    told = regtag("digest", "--proxy", proxy, "my.host/repo").complaint()
+
+    assert told.startswith(f"regtag: my.host/repo:latest: port 443: the proxy 127.0.0.1:{dead_port}: ")
+
+
+def test_docker_hub_is_named(regtag, dead_port):
+    told = regtag("digest", "--proxy", f"http://127.0.0.1:{dead_port}", "busybox").complaint()
+
+    assert told.startswith("regtag: busybox:latest: registry-1.docker.io:443: ")
+
+
+def test_where_there_is_no_image_its_repository_can_be_listed(regtag, serve, shelf):
+    server = serve(shelf)
+    for image in f"{server.host}/repo:nothing", f"{server.host}/repo@sha256:{'0' * 64}":
+        assert regtag("manifest", image).complaint().endswith(
+            f'; "regtag ls {server.host}/repo" lists the tags'
+        )
+
+
+def test_how_to_give_credentials_is_told_where_there_are_none(regtag, serve):
+    server = serve(challenged)
+
+    told = regtag("digest", f"{server.host}/repo").complaint("none were found")
+
+    assert "--user NAME" in told and "--authfile" in told
+
+
 def test_an_error_is_quoted_in_json(regtag, serve, shelf):
     shelf.instead["PUT"] = lambda request: errors(403, "DENIED", r"say \"no\" \\ \u001b " + NASTY)
     server = serve(shelf)

@@ -13,6 +13,7 @@
 #include "oci/manifest.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
+#include "oci/titles.h"
 #include "client/token.h"
 #include "regtag.h"
 
@@ -70,11 +71,12 @@ static int run_json(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
+static jsmntok_t tokens[REGTAG_TOKENS_MAX];
+static struct document_key keys[REGTAG_TOKENS_MAX / 2];
+static const struct document_memory document = {tokens, keys, REGTAG_TOKENS_MAX};
+
 static int run_manifest(const struct layer_case *c)
 {
-    static jsmntok_t tokens[REGTAG_TOKENS_MAX];
-    static struct document_key keys[REGTAG_TOKENS_MAX / 2];
-    const struct document_memory memory = {tokens, keys, REGTAG_TOKENS_MAX};
     const struct media_type *type = media_type_find(c->argument);
     mbedtls_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
@@ -82,9 +84,9 @@ static int run_manifest(const struct layer_case *c)
     struct error e = {.status = 0};
 
     if (!type || c->input.size > REGTAG_MANIFEST_MAX ||
-        !(type = manifest_type(c->input, type, &memory, &e)) ||
-        !manifest_digest(c->input, type, &memory, &hash, digest, &e) ||
-        !manifest_check(c->input, type, &memory, &e))
+        !(type = manifest_type(c->input, type, &document, &e)) ||
+        !manifest_digest(c->input, type, &document, &hash, digest, &e) ||
+        !manifest_check(c->input, type, &document, &e))
         return reject(c);
     snprintf(c->out, c->out_size, "ok %s", digest);
     return LAYER_ACCEPTED;
@@ -94,9 +96,6 @@ static int run_manifest(const struct layer_case *c)
 
 static int run_platform(const struct layer_case *c)
 {
-    static jsmntok_t tokens[REGTAG_TOKENS_MAX];
-    static struct document_key keys[REGTAG_TOKENS_MAX / 2];
-    const struct document_memory memory = {tokens, keys, REGTAG_TOKENS_MAX};
     struct slice platform = c->argument, name = slice_split(&platform, ' ');
     const struct media_type *type = media_type_find(name);
     char digest[DIGEST_SHA256_SIZE + 1];
@@ -105,16 +104,35 @@ static int run_platform(const struct layer_case *c)
     if (!platform.data || !platform_valid(platform))
         return LAYER_BAD_CALL;
     if (!type || c->input.size > REGTAG_MANIFEST_MAX ||
-        !(type = manifest_type(c->input, type, &memory, &e)) ||
-        !manifest_check(c->input, type, &memory, &e))
+        !(type = manifest_type(c->input, type, &document, &e)) ||
+        !manifest_check(c->input, type, &document, &e))
         return reject(c);
-    if (platform_child(c->input, type, &memory, platform, digest, &e))
+    if (platform_child(c->input, type, &document, platform, digest, &e))
         snprintf(c->out, c->out_size, "ok %s", digest);
     else if (e.status == REGTAG_E_NOT_FOUND)
         snprintf(c->out, c->out_size, "none");
     else
         return reject(c);
     return LAYER_ACCEPTED;
+}
+
+/* ---- titles ---------------------------------------------------------------------------------- */
+
+static int run_titles(const struct layer_case *c)
+{
+    struct writer w = writer_to(c->out, c->out_size - 1);
+    struct error e = {.status = 0};
+    struct document d;
+    if (c->input.size > REGTAG_MANIFEST_MAX ||
+        !document_index(&d, c->input, &document, "the manifest", &e) || !titles_check(&d, &document, &e))
+        return reject(c);
+    write_text(&w, "ok");
+    for (int i = document_first(&d, layers_of(&d)); i != NO_VALUE; i = document_next(&d, i)) {
+        write_text(&w, layer_title(&d, i) == NO_VALUE ? "" : "\n");
+        document_write(&d, layer_title(&d, i), &w);
+    }
+    c->out[w.used] = '\0';
+    return w.overflow ? reject(c) : LAYER_ACCEPTED;
 }
 
 /* ---- http ------------------------------------------------------------------------------------ */
@@ -257,10 +275,10 @@ static void add_line(const struct layer_case *c, const char *name, const char *v
 
 static int run_creds(const struct layer_case *c)
 {
-    static jsmntok_t tokens[AUTHFILE_TOKENS];
-    static struct document_key keys[AUTHFILE_TOKENS / 2];
+    static jsmntok_t file_tokens[AUTHFILE_TOKENS];
+    static struct document_key file_keys[AUTHFILE_TOKENS / 2];
     static struct credentials credentials;
-    const struct document_memory memory = {tokens, keys, AUTHFILE_TOKENS};
+    const struct document_memory memory = {file_tokens, file_keys, AUTHFILE_TOKENS};
     const struct authfile file = {"the file", c->input, c->argument, &memory};
     struct authfile_answer answer;
     struct error e = {.status = 0};
@@ -291,9 +309,10 @@ static const struct {
     const char *name;
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
-    {"ref", run_ref},     {"json", run_json},   {"manifest", run_manifest},
-    {"http", run_http},   {"link", run_link},   {"challenge", run_challenge},
-    {"token", run_token}, {"creds", run_creds}, {"platform", run_platform},
+    {"ref", run_ref},       {"json", run_json},   {"manifest", run_manifest},
+    {"http", run_http},     {"link", run_link},   {"challenge", run_challenge},
+    {"token", run_token},   {"creds", run_creds}, {"platform", run_platform},
+    {"titles", run_titles},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

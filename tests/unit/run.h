@@ -44,6 +44,7 @@ struct run {
     unsigned steps;
     bool impatient;      /* calls more often than it must */
     bool refuses_upload; /* stops at the first REGTAG_UPLOAD */
+    bool fetches;        /* settles blobs, whose outcome says nothing */
 
     enum regtag_event end;
     size_t uploads, settled, listed;

@@ -76,7 +76,7 @@ static void more_time_would_help_to_connect(void **state)
     run.wire.failure.text = "it could not be reached";
     ask_digest(&run, LOCAL);
     expect_hint(&run, REGTAG_E_NO_CONNECTION, REGTAG_HINT_TIMEOUT);
-    expect_text(&run, "localhost:80: it could not be reached within 60 s");
+    expect_text(&run, ": port 80: it could not be reached within 60 s");
     finish(&run);
 }
 
@@ -352,14 +352,20 @@ static void a_first_part_that_is_no_host_may_be_meant_as_one(void **state)
 
 /* ---- The command ----------------------------------------------------------------------------- */
 
+/* Two hints begin with what the message names. */
+static bool is_fixed(int hint)
+{
+    return hint != REGTAG_HINT_HOST && hint != REGTAG_HINT_LIST;
+}
+
 static void each_hint_has_words(void **state)
 {
     (void)state;
     assert_string_equal(hint_message("why", REGTAG_HINT_NONE), "why");
-    for (int hint = REGTAG_HINT_NONE + 1; hint < REGTAG_HINT_HOST; hint++) {
-        const char *text = hint_message("why", hint);
-        assert_memory_equal(text, "why; ", 5);
-        assert_true(strstr(text, "--") || strstr(text, "\"regtag "));
+    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CHOOSE; hint++) {
+        const char *text = hint_message("a: why", hint);
+        assert_memory_equal(text, "a: why; ", 8);
+        assert_true(strstr(text, "--") || strstr(text, "\"regtag ") || hint == REGTAG_HINT_HOST);
     }
     assert_string_equal(hint_message("why", REGTAG_HINT_SCHEME_TLS), "why; try --tls");
 }
@@ -367,7 +373,7 @@ static void each_hint_has_words(void **state)
 static void a_hint_of_a_later_library_has_no_words(void **state)
 {
     (void)state;
-    assert_string_equal(hint_message("why", REGTAG_HINT_HOST + 1), "why");
+    assert_string_equal(hint_message("why", REGTAG_HINT_CHOOSE + 1), "why");
     assert_string_equal(hint_message("why", 1000), "why");
     assert_string_equal(hint_message("why", -1), "why");
 }
@@ -378,12 +384,29 @@ static void a_long_message_is_cut_and_not_its_hint(void **state)
     (void)state;
     memset(message, 'x', sizeof message - 1);
     message[sizeof message - 1] = '\0';
-    for (int hint = REGTAG_HINT_NONE + 1; hint < REGTAG_HINT_HOST; hint++) {
+    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CHOOSE; hint++) {
+        if (!is_fixed(hint))
+            continue;
         char words[ERROR_TEXT_MAX];
         snprintf(words, sizeof words, "%s", hint_message("", hint));
         const char *text = hint_message(message, hint);
         assert_true(strlen(text) > 900 && strlen(text) < ERROR_TEXT_MAX);
         assert_string_equal(strchr(text, ';'), words);
+    }
+}
+
+static void the_list_is_that_of_the_repository(void **state)
+{
+    static const char *const images[] = {":latest", ":5000", "@sha256:"};
+    char message[ERROR_TEXT_MAX], expected[2 * ERROR_TEXT_MAX], name[REPOSITORY_MAX + 300];
+    (void)state;
+    snprintf(name, sizeof name, "reg.test:5000/%0*d", REPOSITORY_MAX, 0);
+    for (size_t i = 0; i < 2 * COUNT(images); i++) {
+        const char *shown = i % 2 ? name : "reg.test:5000/a/b";
+        snprintf(message, sizeof message, "%s%s%.*s: no such: image", shown, images[i / 2],
+                 i / 2 == 2 ? 64 : 0, ZEROS + 7);
+        snprintf(expected, sizeof expected, "%s; \"regtag ls %s\" lists the tags", message, shown);
+        assert_string_equal(hint_message(message, REGTAG_HINT_LIST), expected);
     }
 }
 
@@ -426,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_guard_that_cannot_be_checked_says_what_would_help),
         cmocka_unit_test(the_hints_of_the_transport_are_passed_on),
         cmocka_unit_test(each_hint_has_words),
+        cmocka_unit_test(the_list_is_that_of_the_repository),
         cmocka_unit_test(a_hint_of_a_later_library_has_no_words),
         cmocka_unit_test(a_long_message_is_cut_and_not_its_hint),
     };

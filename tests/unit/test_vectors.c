@@ -19,8 +19,8 @@
 #include "layers.h"
 #include "vectors.h"
 
-static const char *const layers[] = {"ref",       "json",  "manifest", "http",    "link",
-                                     "challenge", "creds", "token",    "platform"};
+static const char *const layers[] = {"ref",       "json",  "manifest", "http",     "link",
+                                     "challenge", "creds", "token",    "platform", "titles"};
 
 #define LAYER_COUNT (sizeof(layers) / sizeof(layers[0]))
 #define CANARY 0x5a

@@ -60,6 +60,8 @@ void wire_free(struct wire *w)
 {
     for (size_t i = 0; i < w->tag_count; i++)
         drop(&w->tags[i].manifest);
+    for (size_t i = 0; i < w->blob_count; i++)
+        drop(&w->blobs[i].bytes);
     for (size_t i = 0; i < WIRE_LINES; i++) {
         drop(&w->line[i].in);
         drop(&w->line[i].out);
@@ -136,11 +138,31 @@ void wire_push(struct wire *w, const char *tag, const char *type, const char *ma
     wire_digest(manifest, size, t->digest);
 }
 
+const char *wire_push_blob(struct wire *w, const char *bytes, size_t size, const char *digest)
+{
+    if (w->blob_count == WIRE_BLOBS_MAX)
+        abort();
+    struct wire_blob *b = &w->blobs[w->blob_count++];
+    add(&b->bytes, bytes, size);
+    wire_digest(bytes, size, b->digest);
+    if (digest)
+        snprintf(b->digest, sizeof b->digest, "%s", digest);
+    return b->digest;
+}
+
+static const struct wire_blob *find_blob(const struct wire *w, const char *digest)
+{
+    for (size_t i = 0; i < w->blob_count; i++)
+        if (strcmp(w->blobs[i].digest, digest) == 0)
+            return &w->blobs[i];
+    return NULL;
+}
+
 /* A request that has come. */
 struct request {
     char method[16];
     char target[9000];
-    char type[128], condition[80], authorization[80];
+    char type[128], condition[80], authorization[80], range[32];
     size_t head; /* bytes, the empty line included */
     size_t body;
 };
@@ -433,6 +455,90 @@ static void answer_redirection(struct wire *w)
     end_answer(w, "", 0);
 }
 
+/* ---- Blobs ----------------------------------------------------------------------------------- */
+
+static void redirect_blob(struct wire *w, const char *digest)
+{
+    begin_answer(w, 307);
+    add_text(&w->c->out, "Location: %s%s?signature=secret\r\n", w->ranges.location, digest);
+    end_answer(w, "", 0);
+}
+
+/* The bytes of a blob, as they are sent. */
+static struct wire_bytes blob_bytes(struct wire *w, const struct wire_blob *b)
+{
+    struct wire_ranges *ranges = &w->ranges;
+    struct wire_bytes bytes = {0};
+    if (ranges->instead)
+        add(&bytes, ranges->instead, strlen(ranges->instead));
+    else
+        add(&bytes, b->bytes.data, b->bytes.size);
+    if (ranges->changed && ranges->changed <= bytes.size)
+        bytes.data[ranges->changed - 1] ^= 0x20;
+    if (ranges->changed_times && --ranges->changed_times == 0)
+        ranges->changed = 0;
+    return bytes;
+}
+
+static void answer_part(struct wire *w, const struct wire_bytes *bytes, size_t first)
+{
+    const struct wire_ranges *ranges = &w->ranges;
+    size_t rest = bytes->size - first;
+    size_t size = ranges->most && ranges->most < rest ? ranges->most : rest;
+    begin_answer(w, 206);
+    if (ranges->content_range)
+        add_text(&w->c->out, "%s", ranges->content_range);
+    else
+        add_text(&w->c->out, "Content-Range: bytes %zu-%zu/%zu\r\n", first, first + size - 1,
+                 bytes->size);
+    if (ranges->fields)
+        add_text(&w->c->out, "%s", ranges->fields);
+    end_answer(w, bytes->data + first, size);
+}
+
+static void answer_whole(struct wire *w, const struct wire_bytes *bytes)
+{
+    begin_answer(w, 200);
+    if (w->ranges.fields)
+        add_text(&w->c->out, "%s", w->ranges.fields);
+    end_answer(w, bytes->data, bytes->size);
+}
+
+static void answer_range(struct wire *w, const struct request *q, const struct wire_blob *b)
+{
+    const struct wire_ranges *ranges = &w->ranges;
+    struct wire_bytes bytes = blob_bytes(w, b);
+    size_t first = 0;
+    int end = 0;
+    bool ranged = *q->range && !ranges->ignored;
+    if (*q->range && (sscanf(q->range, "bytes=%zu-%n", &first, &end) != 1 || q->range[end]))
+        w->misuse = "the Range makes no sense";
+    if (ranged && (ranges->refused || first >= bytes.size))
+        answer_error(w, 416, "RANGE_INVALID");
+    else if (ranged)
+        answer_part(w, &bytes, first);
+    else
+        answer_whole(w, &bytes);
+    drop(&bytes);
+}
+
+static void answer_blob(struct wire *w, const struct request *q, const char *reference)
+{
+    char digest[136];
+    snprintf(digest, sizeof digest, "%.*s", (int)strcspn(reference, "?"), reference);
+    const struct wire_blob *b = find_blob(w, digest);
+    if (is_home(w) && w->ranges.location)
+        redirect_blob(w, digest);
+    else if (w->ranges.location && w->ranges.status)
+        answer_error(w, w->ranges.status, "DENIED");
+    else if (b)
+        answer_range(w, q, b);
+    else
+        answer_error(w, 404, "BLOB_UNKNOWN");
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
 static void answer_list(struct wire *w, const char *target)
 {
     struct wire_bytes body = {0};
@@ -463,6 +569,8 @@ static void read_field(struct request *q, const char *line)
         sscanf(line + 15, "%79[^\r]", q->condition);
     else if (strncasecmp(line, "Authorization: ", 15) == 0)
         sscanf(line + 15, "%79[^\r]", q->authorization);
+    else if (strncasecmp(line, "Range: ", 7) == 0)
+        sscanf(line + 7, "%31[^\r]", q->range);
 }
 
 /* Whether the header of a request is there. */
@@ -543,6 +651,8 @@ static void note_taken(struct wire *w, const struct request *q, const char *refe
         .connection = (unsigned)(c - w->line), .at = w->now, .first = !c->last, .pipelined = pipelined};
     snprintf(a->method, sizeof a->method, "%.7s", q->method);
     snprintf(a->reference, sizeof a->reference, "%.71s", reference);
+    memcpy(a->range, q->range, sizeof a->range);
+    memcpy(a->authorization, q->authorization, sizeof a->authorization);
     if (pipelined)
         w->taken[c->last - 1].followed = true;
     c->last = w->taken_count;
@@ -690,6 +800,8 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
     else if (is_home(w) && w->manners.location && strcmp(q->method, "GET") == 0 &&
              strcmp(reference, "base") == 0)
         answer_redirection(w);
+    else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
+        answer_blob(w, q, reference);
     else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
         answer_list(w, q->target);
     else if (strcmp(q->method, "PUT") == 0)

@@ -6,6 +6,7 @@
 #include "regtag.h"
 
 #define WIRE_TAGS_MAX 128
+#define WIRE_BLOBS_MAX 8
 #define WIRE_NEVER UINT64_MAX
 #define WIRE_CUT 1     /* the connection is lost instead of an answer */
 #define WIRE_GARBAGE 2 /* 200, with nothing in it that could be meant */
@@ -22,6 +23,26 @@ struct wire_tag {
     char digest[72];
     struct wire_bytes manifest;
     char type[128];
+};
+
+struct wire_blob {
+    char digest[136];
+    struct wire_bytes bytes;
+};
+
+/* How blobs are answered; all zeros is well: 206 with the rest of the bytes where a Range begins within them, 416
+ * where it does not. */
+struct wire_ranges {
+    bool ignored;              /* 200, with all of it */
+    bool refused;              /* 416 */
+    size_t most;               /* 0, or a 206 has so many bytes at most */
+    const char *content_range; /* NULL, or what a 206 states */
+    size_t changed;            /* 0, or the byte at `changed - 1` is another one, */
+    unsigned changed_times;    /* 0, or only so often */
+    const char *instead;       /* NULL, or the bytes of every blob */
+    const char *fields;        /* NULL, or more of them: "A: b\r\n" */
+    const char *location;      /* NULL, or where connection 0 is sent to, with the digest behind it, */
+    unsigned status;           /* and 0, or what the answer is there */
 };
 
 /* How the registry behaves; all zeros is well. */
@@ -147,6 +168,7 @@ struct wire_early {
 /* A request that was taken. */
 struct wire_asked {
     char method[8], reference[72];
+    char range[32], authorization[80];
     unsigned connection;
     uint64_t at;
     bool first;               /* on its connection since that was opened */
@@ -179,6 +201,7 @@ struct wire_line {
 
 struct wire {
     struct wire_manners manners;
+    struct wire_ranges ranges;
     struct wire_fault fault;
     unsigned fault_on; /* 0, or counted in the bytes of connection `fault_on - 1` alone */
     struct wire_rival rival;
@@ -194,6 +217,8 @@ struct wire {
 
     struct wire_tag tags[WIRE_TAGS_MAX];
     size_t tag_count;
+    struct wire_blob blobs[WIRE_BLOBS_MAX];
+    size_t blob_count;
 
     /* What has happened. */
     unsigned connections, requests, puts, gets, heads, deletes, tokens;
@@ -232,6 +257,9 @@ void wire_free(struct wire *w);
 
 /* Puts a manifest under a tag, as if it had been pushed before. */
 void wire_push(struct wire *w, const char *tag, const char *type, const char *manifest, size_t size);
+
+/* Adds a blob, and returns its digest; `digest` is NULL, or another one to store it by. */
+const char *wire_push_blob(struct wire *w, const char *bytes, size_t size, const char *digest);
 
 /* The tag is there no more. */
 void wire_delete(struct wire *w, const char *tag);

@@ -63,6 +63,24 @@ static void check_manifest(const char *input, size_t size)
     expect(answer("json", NULL, input, size, 0, said) == LAYER_ACCEPTED, "a manifest that is not JSON");
 }
 
+/* All names can be files in one folder, which stay in it. */
+static void check_titles(const char *said)
+{
+    static char folder[LAYER_ANSWER_MAX + 2], all[LAYER_ANSWER_MAX + 2];
+    snprintf(all, sizeof all, "%s\n", said);
+    for (const char *line = strchr(all, '\n'); line[1]; line = strchr(line + 1, '\n')) {
+        size_t size = strcspn(line + 1, "\n");
+        snprintf(folder, sizeof folder, "/%.*s/", (int)size, line + 1);
+        expect(size > 0 && !strstr(folder, "//") && !strstr(folder, "/./") && !strstr(folder, "/../") &&
+                   !strstr(folder, "/.regtag-"),
+               "a name that is none");
+        folder[0] = '\n';
+        expect(strstr(all, folder) == NULL, "a file is a folder");
+        folder[size + 1] = '\n';
+        expect(strstr(line + 1, folder) == NULL, "a name twice");
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char whole[LAYER_ANSWER_MAX], parts[LAYER_ANSWER_MAX];
@@ -79,5 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_link(whole);
     if (accepted && strcmp(FUZZ_LAYER, "manifest") == 0)
         check_manifest(input, size - 1);
+    if (accepted && strcmp(FUZZ_LAYER, "titles") == 0)
+        check_titles(whole);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* libFuzzer over the whole operation: the input is what a registry says. However it lies, the operation
- * ends, in time, and uploads nothing but a manifest that is valid. */
+ * ends, in time, and uploads nothing but a manifest that is valid; a blob that it calls right is right. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +37,7 @@ static void set_out(struct regtag *r, uint8_t choice)
     case 1: status = regtag_list(r, "localhost/a", choice >> 4); break;
     case 2: status = regtag_digest(r, "localhost/a:base"); break;
     case 6: status = regtag_delete(r, "localhost/a:x"); break;
+    case 7: status = regtag_fetch(r, "localhost/a:base"); break;
     default: status = regtag_manifest(r, "localhost/a:base"); break;
     }
     expect(status == REGTAG_OK, "it was not taken");
@@ -48,6 +49,64 @@ static void wait(struct wire *w, const struct regtag *r, const struct regtag_wan
     uint64_t ready = wire_ready(w, want), until = regtag_until(r);
     uint64_t next = ready < until ? ready : until;
     w->now = next > w->now ? next : w->now;
+}
+
+/* A blob that is fetched: its bytes so far. */
+static struct {
+    uint64_t number;
+    size_t size;
+    char bytes[65536];
+} blob;
+
+static void choose(struct regtag *r)
+{
+    static const char had[] = "something that is there already";
+    struct regtag_layer layer;
+    blob.size = 0;
+    if (!regtag_layer(r, blob.number, &layer))
+        return;
+    regtag_choose(r, blob.number);
+    if (blob.number % 2) {
+        blob.size = sizeof had - 1;
+        memcpy(blob.bytes, had, blob.size);
+        regtag_have(r, had, blob.size);
+    }
+}
+
+static void take_bytes(struct regtag *r)
+{
+    uint64_t at;
+    size_t size;
+    const void *bytes = regtag_bytes(r, &at, &size);
+    if (at == 0)
+        blob.size = 0;
+    expect(at == blob.size && size > 0, "bytes out of order");
+    if (size > sizeof blob.bytes - blob.size) {
+        regtag_decline(r, "too large");
+        return;
+    }
+    memcpy(blob.bytes + blob.size, bytes, size);
+    blob.size += size;
+}
+
+static void check_blob(struct regtag *r)
+{
+    struct regtag_layer layer;
+    char digest[72];
+    bool good = regtag_result(r)->status == REGTAG_OK;
+    expect(regtag_layer(r, blob.number++, &layer), "a layer has vanished");
+    wire_digest(blob.bytes, blob.size, digest);
+    expect(!good || (strcmp(digest, layer.digest) == 0 && layer.size == blob.size), "a wrong blob");
+}
+
+static void fetch(struct regtag *r, enum regtag_event event)
+{
+    if (event == REGTAG_CHOOSE)
+        choose(r);
+    else if (event == REGTAG_BYTES)
+        take_bytes(r);
+    else if (event == REGTAG_SETTLED)
+        check_blob(r);
 }
 
 static void check_result(const struct regtag_result *result, enum regtag_event event)
@@ -78,7 +137,7 @@ static void check_upload(const struct wire *w)
     expect(result == LAYER_ACCEPTED, "what was uploaded is no valid manifest");
 }
 
-static enum regtag_event run(struct regtag *r, struct wire *w)
+static enum regtag_event run(struct regtag *r, struct wire *w, bool fetches)
 {
     struct regtag_want want[WIRE_LINES];
     enum regtag_event event;
@@ -87,7 +146,10 @@ static enum regtag_event run(struct regtag *r, struct wire *w)
         event = regtag_step(r, w->now, want, WIRE_LINES);
         expect(w->misuse == NULL, w->misuse ? w->misuse : "");
         expect(++steps < STEPS_MAX, "it does not end");
-        check_result(regtag_result(r), event);
+        if (fetches)
+            fetch(r, event);
+        else
+            check_result(regtag_result(r), event);
         wire_obey(w, want);
         if (event == REGTAG_WAIT)
             wait(w, r, want);
@@ -125,6 +187,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .dry_run = data[3] & 16,
                                    .keep = data[3] & 32,
                                    .siblings = data[3] & 64,
+                                   .titles_are_names = data[3] & 64,
                                    .platform = data[3] & 128 ? "linux/amd64" : NULL,
                                    .expected = expected,
                                    .expected_count = data[0] >> 3 & 1,
@@ -135,11 +198,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(block != NULL, "no memory");
     struct regtag *r = regtag_init(block, block_size, &config);
     expect(r != NULL, "the block was not taken");
+    bool fetches = data[0] % 8 == 7;
+    blob.number = 0;
     set_out(r, data[0]);
-    check_end(r, run(r, &w));
-    if (config.keep) { /* as for watch; for other verbs it is the end again */
+    check_end(r, run(r, &w, fetches));
+    if (config.keep && !fetches) { /* as for watch; for other verbs it is the end again */
         regtag_again(r, regtag_result(r)->digest);
-        check_end(r, run(r, &w));
+        check_end(r, run(r, &w, false));
     }
     check_upload(&w);
     wire_free(&w);

@@ -50,8 +50,19 @@ static unsigned char choice_of(const struct vector *v)
 #define DELETED "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 #define UNSUPPORTED "HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n"
 
-/* The first byte: 4 tag, 12 the same with a guard, 6 delete, 1 list, 2 digest, 3 manifest. The fourth: how
- * often it is tried again; 8 confirm, 16 dry run, 32 keep, 64 siblings, 128 platform. */
+#define ARTIFACT                                                                                        \
+    "HTTP/1.1 200 OK\r\n" TYPE "Content-Length: 376\r\n\r\n"                                            \
+    "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a/b\",\"size\":1,\"digest\":\"sha256:"            \
+    "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"},"                              \
+    "\"layers\":[{\"mediaType\":\"a/b\",\"size\":9,\"digest\":\"sha256:"                                \
+    "3fc9b689459d738f8c88a3a48aa9e33542016b7a4052e001aaa536fca74813cb\"},"                              \
+    "{\"mediaType\":\"a/b\",\"size\":41,\"digest\":\"sha256:"                                           \
+    "c845b03eb10eae0705e63c915449aa7452920e5a734ec13f4d5927138496ce0a\"}]}"
+#define BLOB "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsomething"
+#define PART "HTTP/1.1 206 Part\r\nContent-Range: bytes 31-40/41\r\nContent-Length: 10\r\n\r\n, and more"
+
+/* The first byte: 4 tag, 12 the same with a guard, 6 delete, 1 list, 2 digest, 3 manifest, 7 fetch. The
+ * fourth: how often it is tried again; 8 confirm, 16 dry run, 32 keep, 64 siblings and titles, 128 platform. */
 static const char *const operations[] = {
     "\4\4\4\4" GOT "\xff" ABSENT "\xff" CONFIRMED "\xff" ELSEWHERE "\xff" CONFIRMED,
     "\4\4\4\4" GOT "\xff" ABSENT "\xff" ELSEWHERE "\xff" PUT "\xff" CONFIRMED "\xff" CONFIRMED,
@@ -77,6 +88,8 @@ static const char *const operations[] = {
     "\3\4\4\4" GOT,
     "\3\4\4\4"
     "HTTP/1.1 200 OK\r\n" DIGEST TYPE "\r\n" MANIFEST,
+    "\7\4\4\103" ARTIFACT "\xff" BLOB "\xff" PART,
+    "\7\4\4\3" ARTIFACT "\xff" BLOB "\xff" BLOB "\xff" BUSY "\xff" BLOB,
 };
 
 static struct vector operation(size_t i)
