@@ -41,7 +41,9 @@
 #                                   one for 128 bytes. All other sizes are in src/base/sizes.h
 #   VERBS="tag digest"              the verbs of the command, instead of all: the others, with their options and
 #                                   messages, take no space. help and --version are always there
-#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18
+#   MIPS16=0                        for a MIPS core without MIPS16e: see toolchains/README.md
+#   CONNECTIONS_MAX=3               the most connections that an operation may have, instead of 18;
+#                                   with fewer than 4, copy is left out
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
@@ -57,6 +59,7 @@
 VERSION := 0.2.0
 
 TLS     ?= 1
+MIPS16  ?= 1
 SAN     ?=
 TARGET  ?=
 PREFIX  ?= /usr/local
@@ -72,7 +75,7 @@ endif
 STRIP ?= $(CROSS_COMPILE)strip
 
 # A switch that is neither 1 nor 0 is a mistake, and not a yes.
-$(foreach switch,TLS QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
+$(foreach switch,TLS MIPS16 QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
     $(error $(switch)=$($(switch)): it must be 1 or 0)))
 $(if $(TLS),,$(error TLS is empty: it must be 1 or 0))
 
@@ -97,8 +100,9 @@ third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
 
 all_verbs := $(shell sed -n 's/^.define VERB_ID_\([A-Z]*\) .*/\1/p' src/cli/verb.h | tr A-Z a-z)
 VERBS     ?= $(all_verbs)
-verbs     := $(filter $(VERBS),$(all_verbs))
-left_out  := $(filter-out $(VERBS),$(all_verbs))
+no_room   := $(if $(filter 2 3,$(CONNECTIONS_MAX)),copy)
+verbs     := $(filter-out $(no_room),$(filter $(VERBS),$(all_verbs)))
+left_out  := $(filter-out $(verbs),$(all_verbs))
 $(if $(filter-out $(all_verbs),$(VERBS)),$(error VERBS: regtag has no verb "$(filter-out $(all_verbs),$(VERBS))". \
     It has: $(all_verbs)))
 $(if $(verbs),,$(error VERBS is empty: it must name at least one of: $(all_verbs)))
@@ -132,11 +136,19 @@ nowhere := -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(MBEDTLS_DIR)=mbedtl
 
 # For x86: smaller than -Os by 2 %, and 4 % slower; MIPS and ARM would grow. Compilers before gcc 12 do not
 # know -Oz. What follows it saves 0.8 KB more; the last four 0.2 KB without TLS, but with it, where it pays off to make
-# copies for constants, they would cost 3 KB.
+# copies for constants, they would cost 3 KB. For ARM's Thumb: 1 KB less.
 smallest = $(if $(x86),$(shell echo | $(cross)gcc -Oz -E - >/dev/null 2>&1 && echo -Oz) \
            -fno-inline-functions-called-once -fno-jump-tables -fno-tree-dominator-opts -fno-tree-loop-im -fno-tree-pta \
            -malign-data=abi \
-           $(if $(filter 0,$(TLS)),-fno-ipa-cp -fno-tree-sra -fno-shrink-wrap -fno-guess-branch-probability))
+           $(if $(filter 0,$(TLS)),-fno-ipa-cp -fno-tree-sra -fno-shrink-wrap -fno-guess-branch-probability)) \
+           $(if $(thumb),-fno-inline-functions-called-once -fno-tree-dominator-opts -fno-tree-loop-im -fno-move-loop-invariants \
+           $(if $(filter 0,$(TLS)),-fno-ipa-cp))
+
+# MIPS16e, where the target's file has flags for it, takes 30 % less than MIPS32. In MIPS32 remain: the heap, since musl's
+# calls of it may be jumps, which cannot switch; bignum_core, which has assembly; and what works on every byte, which
+# in MIPS16e would save 1.8 KB and take up to twice the instructions. Without LTO, which knows one instruction set.
+compact := $(if $(filter 1,$(MIPS16)),$(mips16))
+wide    := $(if $(compact),src/cli/heap $(addprefix mbedtls/,aes bignum_core chacha20 poly1305 sha256 sha512))
 
 # What protects, where it costs less than 2 %. The plain stack protector takes 0.2 % of the bytes without
 # TLS and 0.7 % with it on x86_64, ARM and MIPS, and 0.1 % of the instructions or less (x86_64); the
@@ -145,7 +157,7 @@ smallest = $(if $(x86),$(shell echo | $(cross)gcc -Oz -E - >/dev/null 2>&1 && ec
 #
 # A page size of 32 keeps the file without gaps between code and data, 4 KB on the average; in memory
 # pages stay what they are.
-static_compile = -fno-pie -fno-pic -fstack-protector -fno-unwind-tables -flto -flto-partition=one $(nowhere) $(smallest)
+static_compile = -fno-pie -fno-pic -fstack-protector -fno-unwind-tables -flto -flto-partition=one $(nowhere) $(smallest) $(compact)
 static_link   := -static -no-pie -Wl,--build-id=none,-z,noseparate-code,-z,norelro \
     -Wl,-z,common-page-size=32,-T,toolchains/discard.ld $(link_flags)
 endif
@@ -197,18 +209,18 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
-ours           := third_party/regtag_rsa_unused.c third_party/regtag_x509.c
+ours           := $(patsubst %,third_party/regtag_%.c,psa_status rsa_unused x509)
 endif
-# A static program has a heap of its own; where the C library is shared, so is its malloc.
-heap    := $(if $(TARGET),,src/cli/heap.c)
+# A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
+shared  := $(if $(TARGET),,src/cli/heap.c src/cli/libc.c)
 program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
-           $(filter-out $(heap) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
+           $(filter-out $(shared) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials helper hint journal journal_line journal_lock journal_reader outage \
+tested       := $(patsubst %,src/cli/%.c,credentials glob helper hint journal journal_line journal_lock journal_reader outage \
                 output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \
@@ -228,7 +240,11 @@ linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 # A program with fewer verbs, in a folder of its own, is linked with the archives of the full one.
 archives := $(OUT)
 
-$(linked): $(call objects,$(program)) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
+# That program may want another SHA-256: what moves blobs has a faster one.
+moves_blobs := $(filter copy fetch,$(verbs))
+sha256      := $(OBJ)/mbedtls/sha256.o
+
+$(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
 	echo '  LD  $@'
 	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
 
@@ -268,8 +284,8 @@ $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(o
 ifneq ($(TARGET),)
 $(OUT)/regtag: $(linked)
 	$(STRIP) -R .comment -o $@ $<
-	OBJDUMP=$(toolchain)/bin/objdump tests/targets/gates $@ $< $(if $(soft_float),soft)
-	tests/targets/budget $(OUT:build/%=%) || true
+	OBJDUMP=$(toolchain)/bin/objdump tests/targets/gates $@ $< $(if $(soft_float),soft) $(if $(compact),mips16)
+	$(if $(filter 0,$(MIPS16)),,tests/targets/budget $(OUT:build/%=%) || true)
 endif
 
 # For tests: it has two verbs.
@@ -327,6 +343,13 @@ $(OBJ)/mbedtls/%.o: $(OBJ)/flags $(configuration) | packages $(third_party) $(if
 	mkdir -p $(@D)
 	$(call compile,-w -fno-sanitize=undefined) -c -o $@ $(MBEDTLS_DIR)/library/$*.c
 
+ifneq ($(wide),)
+$(wide:%=$(OBJ)/%.o): static_compile += -mno-mips16 -fno-lto
+endif
+
+$(sha256): private flags_here := $(if $(moves_blobs),-DREGTAG_FAST_SHA256)
+$(sha256): $(OBJ)/verbs
+
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
 $(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=1 \
     -I$(MBEDTLS_DIR)/library -include third_party/regtag_tls12.h
@@ -334,6 +357,13 @@ $(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=
 # Nobody encrypts or decrypts with an RSA key.
 $(OBJ)/mbedtls/pk_wrap.o: private flags_here := -Dmbedtls_rsa_pkcs1_encrypt=regtag_rsa_no_encrypt \
     -Dmbedtls_rsa_pkcs1_decrypt=regtag_rsa_no_decrypt
+
+# A private key has all its numbers: none must be deduced from the others.
+$(OBJ)/mbedtls/rsa.o: private flags_here := -Dmbedtls_rsa_deduce_primes=regtag_rsa_no_primes \
+    -Dmbedtls_rsa_deduce_private_exponent=regtag_rsa_no_exponent -Dmbedtls_rsa_deduce_crt=regtag_rsa_no_crt
+
+# Few errors come out of what TLS 1.3 uses of PSA.
+$(OBJ)/mbedtls/psa_crypto_ecp.o $(OBJ)/mbedtls/psa_crypto_hash.o: private flags_here := -Dmbedtls_to_psa_error=regtag_psa_status
 
 # Certificates with an unknown algorithm, or in a chain that can do without them, are no reason to give up.
 $(OBJ)/mbedtls/x509.o: private flags_here := -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
@@ -355,7 +385,7 @@ $(call objects,$(library)): static_compile += $(fat)
 # Everything is made again when the compiler or a flag has changed.
 $(OBJ)/flags: FORCE $(if $(TARGET),| toolchain)
 	mkdir -p $(@D)
-	printf '%s\n' '$(subst ','\'',$(compile) $(fat) $(WARNINGS) $(link))' $(if $(TARGET),"$$(readlink $(toolchain))") >$@.new
+	printf '%s\n' '$(subst ','\'',$(compile) $(fat) $(WARNINGS) $(link) $(wide))' $(if $(TARGET),"$$(readlink $(toolchain))") >$@.new
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
@@ -383,6 +413,7 @@ $(boards:%=toolchains/%):
 
 # Runs them under an emulator, where this machine does not run them by itself.
 check-targets: packages targets $(TARGETS:%=vectors/%)
+	tests/targets/gates-fail $(TARGETS)
 	tests/targets/run $(TARGETS)
 $(boards:%=vectors/%): vectors/%: targets/%-plain
 	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
@@ -431,7 +462,7 @@ coverage_needs      := $(check_needs)
 check-small_needs   := $(pytest_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
-figures_needs       := binutils curl openssl python3 python3-pytest valgrind
+figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
 demo_needs          := curl
 lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
 

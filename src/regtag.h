@@ -119,8 +119,9 @@ struct regtag_origin {
     bool registry; /* the registry itself, not a server that it refers to: client certificates, pins and
                       the like are for it alone */
     uint16_t port;
-    char host[256]; /* a name, an IPv4 address, or an IPv6 address without brackets */
-    uint32_t reserved[2];
+    char host[256];  /* a name, an IPv4 address, or an IPv6 address without brackets */
+    uint32_t target; /* 1: of copy, on the side of the target; else 0 */
+    uint32_t reserved[1];
 };
 
 /* How many connections an operation may have: at least two, one to the registry and one to any other
@@ -192,6 +193,17 @@ enum regtag_scheme {
     REGTAG_SCHEME_TLS
 };
 
+/* How to reach the registry on one side of a copy. */
+struct regtag_side {
+    enum regtag_scheme scheme;
+    struct regtag_credentials credentials;
+    /* HOST or HOST:PORT of token servers that may be sent the credentials even over plain HTTP, or at a
+     * private address when the registry's is not private. */
+    const char *const *allowed_realms;
+    size_t allowed_realms_count;
+    void *reserved[2];
+};
+
 /* These defaults fit any manifest. A device with less memory can lower them: for one operation in its
  * configuration, or for all by defining them when compiling both the library and its users. */
 #ifndef REGTAG_MANIFEST_MAX
@@ -207,6 +219,8 @@ enum regtag_scheme {
     ((manifest_max) + (tokens_max)*24u + REGTAG_STATE_MAX + (connections)*REGTAG_CONNECTION_SIZE_MAX)
 #if REGTAG_CONNECTIONS_MAX > 4
 #define REGTAG_STATE_MAX (192u * 1024) /* bytes: what any operation needs */
+#elif REGTAG_CONNECTIONS_MAX == 4
+#define REGTAG_STATE_MAX (118u * 1024)
 #else
 #define REGTAG_STATE_MAX (98u * 1024)
 #endif
@@ -254,6 +268,12 @@ struct regtag_config {
     /* fetch: the layers' titles will be used as file names. Fails with REGTAG_E_REFUSED, before anything is
      * chosen, if one is not a plain relative path (see regtag_layer), or if two of them cannot both be files. */
     bool titles_are_names;
+    /* copy: the target's registry. `scheme`, `credentials` and `allowed_realms` are for the source's. */
+    struct regtag_side target;
+    /* copy: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
+     * connections for them: two, and two more for other servers. NULL: one at a time. */
+    const struct regtag_hash *hashes;
+    size_t hashes_count;
     size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
 
@@ -292,6 +312,15 @@ enum regtag_status regtag_digest(struct regtag *r, const char *image);
 
 /* Downloads and checks the manifest. */
 enum regtag_status regtag_manifest(struct regtag *r, const char *image);
+
+/* Copies `image`, with all that it refers to, to `target`, [HOST[:PORT]/]REPOSITORY[:TAG], and points the tag at it as
+ * regtag_tag does. Without a tag of its own, the target gets that of the image, or none if the image has only a digest:
+ * then the manifest is uploaded by its digest, without guards. An index is copied whole, unless there is a `platform`.
+ * Needs at least four connections. */
+enum regtag_status regtag_copy(struct regtag *r, const char *image, const char *target);
+
+/* copy: how many bytes of blobs have moved, and of how many that are known to be missing in the target so far. */
+void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all);
 
 /* Downloads layers of an image, or a single blob, "REPOSITORY@DIGEST": the caller chooses which ones, one
  * after the other; see REGTAG_CHOOSE. An index needs `platform`. */

@@ -3,3 +3,4 @@ triple     := arm-linux-gnueabi
 flags      := -march=armv5te -mfloat-abi=soft -mthumb
 soft_float := yes
 emulator   := qemu-arm-static -cpu arm926
+thumb      := yes

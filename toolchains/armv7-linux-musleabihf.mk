@@ -2,3 +2,4 @@
 triple   := arm-linux-gnueabihf
 flags    := -march=armv7-a -mfpu=vfpv3-d16 -mfloat-abi=hard -mthumb
 emulator := qemu-arm-static -cpu cortex-a8
+thumb    := yes

@@ -45,7 +45,9 @@
 #define TAGS_AT_ONCE (REGTAG_CONNECTIONS_MAX > 4 ? 64u : 12u)
 #define ETAG_MAX 128 /* an ETag that is sent back; 73 with a digest in it */
 #define VERB_MEMORY                                                                                     \
-    (TAGS_AT_ONCE > 12 ? 129024u : 43520u) /* the data of a verb; a tag alone needs some 4 KB of it */
+    (TAGS_AT_ONCE > 12            ? 129024u                                                             \
+     : REGTAG_CONNECTIONS_MAX > 3 ? 61440u                                                              \
+                                  : 43008u) /* the data of a verb; a tag alone needs some 4 KB of it */
 #define PLATFORM_TEXT_MAX 200  /* a platform of an index; longer ones match nothing; on the stack */
 #define PLATFORMS_TEXT_MAX 500 /* a message's list of platforms; twice on the stack */
 #define PROTECTED_MAX 512      /* the header of a schema 1 signature, usually some 90; on the stack */
@@ -102,8 +104,14 @@
 #define NAMES_SLOTS 32768       /* slots of 4 bytes; half as many names are compared at a time */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */
+#define FETCH_PATH_MAX 4096     /* the path of a fetched file; once more on the stack */
+#define FETCH_BLOCK 16384       /* read from a file at a time, to hash it */
+#define FETCH_MARKS 32768       /* files that are remembered to be there already; 1 bit each */
+#define TAGS_TEXT_MAX 1048576u  /* the tags of copy --all-tags; untouched beyond what they take */
+#define REFERENCE_MAX 1024      /* a reference; twice on the stack */
+#define LAYERS_TEXT_MAX 600     /* a message's list of layers, on the stack */
 #define OUTPUT_MAX 4096         /* written to standard output at a time */
-#define LINE_BYTES_MAX 5120     /* a line on standard error, on the stack; longer ones are cut */
+#define LINE_BYTES_MAX 5120     /* a line on standard error; longer ones are cut */
 #define ROW_MAX 8192            /* a line on standard output; an error in it may be escaped */
 #define HEAP_SIZE 8192u         /* the heap of a static program, for its C library */
 

@@ -127,17 +127,46 @@ void write_escaped(struct writer *w, struct slice s)
     }
 }
 
-void write_json_string(struct writer *w, struct slice s)
+/* The size of the character of UTF-8 that s begins with, if it has more than one byte (RFC 3629, 4); else 0. */
+static size_t utf8_size(struct slice s)
+{
+    unsigned char first = (unsigned char)s.data[0];
+    unsigned least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    unsigned most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    size_t size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first < 0xc2 || first > 0xf4 || s.size < size)
+        return 0;
+    for (size_t i = 1; i < size; i++, least = 0x80, most = 0xbf)
+        if ((unsigned char)s.data[i] < least || (unsigned char)s.data[i] > most)
+            return 0;
+    return size;
+}
+
+static void write_json(struct writer *w, struct slice s, bool keep_utf8)
 {
     write_char(w, '"');
-    for (size_t i = 0; i < s.size; i++) {
-        bool printable = is_printable(s.data[i]);
-        if (!printable || s.data[i] == '"' || s.data[i] == '\\')
+    while (s.size) {
+        size_t utf8 = keep_utf8 ? utf8_size(s) : 0;
+        bool printable = is_printable(s.data[0]);
+        if (utf8)
+            write_slice(w, slice_head(s, utf8));
+        else if (!printable || s.data[0] == '"' || s.data[0] == '\\')
             write_char(w, '\\');
         if (printable)
-            write_char(w, s.data[i]);
-        else
-            write_hex_escape(w, s.data[i]);
+            write_char(w, s.data[0]);
+        else if (!utf8)
+            write_hex_escape(w, s.data[0]);
+        s = slice_from(s, utf8 ? utf8 : 1);
     }
     write_char(w, '"');
+}
+
+void write_json_string(struct writer *w, struct slice s)
+{
+    write_json(w, s, false);
+}
+
+void write_json_path(struct writer *w, struct slice s)
+{
+    write_json(w, s, true);
 }

@@ -41,4 +41,7 @@ void write_escaped(struct writer *w, struct slice s);
  * \xNN, as in write_escaped. */
 void write_json_string(struct writer *w, struct slice s);
 
+/* The same for a path: UTF-8 is left as it is. */
+void write_json_path(struct writer *w, struct slice s);
+
 #endif

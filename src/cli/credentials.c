@@ -30,6 +30,7 @@ enum verdict { FOUND, NOTHING, FAILED };
 
 struct search {
     const struct options *o;
+    const struct side_options *side;
     const struct reference *r;
     uint64_t deadline;
     struct credentials *c;
@@ -92,7 +93,7 @@ static struct slice without_line_end(struct slice s)
 
 static enum verdict try_password(struct search *s)
 {
-    const char *path = s->o->password_file, *where = path ? path : "standard input";
+    const char *path = s->side->password_file, *where = path ? path : "standard input";
     const char *option = path ? "--password-file " : "";
     const char *problem = read_file(path, REGTAG_PASSWORD_MAX + 2, s->deadline);
     struct slice password = without_line_end((struct slice){memory.text, memory.used});
@@ -111,10 +112,10 @@ static enum verdict try_password(struct search *s)
 
 static enum verdict try_user(struct search *s)
 {
-    if (!s->o->user)
+    if (!s->side->user)
         return NOTHING;
-    const char *problem = secret_set(s->c, SECRET_USER, slice_of(s->o->user));
-    if (!problem && !*s->o->user)
+    const char *problem = secret_set(s->c, SECRET_USER, slice_of(s->side->user));
+    if (!problem && !*s->side->user)
         problem = "is empty";
     if (problem) {
         error_set(s->e, REGTAG_E_USAGE, "--user: the name %s", problem);
@@ -223,7 +224,7 @@ static enum verdict try_text(struct search *s, const char *name, struct slice te
 /* A default file, not `named` by the user, may be missing, but must not be a pipe. */
 static enum verdict try_file(struct search *s, const char *path, bool named)
 {
-    const char *source = !named ? "" : s->o->authfile ? "--authfile " : "REGISTRY_AUTH_FILE ";
+    const char *source = !named ? "" : s->side->authfile ? "--authfile " : "REGISTRY_AUTH_FILE ";
     struct stat status;
     if (!named && stat(path, &status) != 0 && (errno == ENOENT || errno == ENOTDIR))
         return NOTHING;
@@ -279,8 +280,8 @@ static enum verdict try_docker(struct search *s)
 
 static enum verdict try_files(struct search *s)
 {
-    if (s->o->authfile)
-        return s->visit(s, s->o->authfile, true);
+    if (s->side->authfile)
+        return s->visit(s, s->side->authfile, true);
     enum verdict verdict = try_podman(s);
     return verdict == NOTHING ? try_docker(s) : verdict;
 }
@@ -288,22 +289,23 @@ static enum verdict try_files(struct search *s)
 static enum verdict try_variable(struct search *s)
 {
     const char *text = environment("DOCKER_AUTH_CONFIG");
-    if (!text || s->o->authfile)
+    if (!text || s->side->authfile)
         return NOTHING;
     hide_memory();
     return try_text(s, "DOCKER_AUTH_CONFIG", slice_of(text));
 }
 
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
-                                    const struct reference *r, uint64_t deadline, struct error *e)
+                                    const struct side_options *side, const struct reference *r,
+                                    uint64_t deadline, struct error *e)
 {
     static enum verdict (*const SOURCES[])(struct search *) = {try_user, try_environment, try_files,
                                                                try_variable};
-    struct search s = {o, r, deadline, c, e, try_file, NULL};
+    struct search s = {o, side, r, deadline, c, e, try_file, NULL};
     enum verdict verdict = NOTHING;
 
     credentials_wipe(c);
-    for (size_t i = 0; i < COUNT(SOURCES) && verdict == NOTHING && !o->anonymous; i++)
+    for (size_t i = 0; i < COUNT(SOURCES) && verdict == NOTHING && !side->anonymous; i++)
         verdict = SOURCES[i](&s);
     if (verdict != FAILED)
         return REGTAG_OK;
@@ -311,18 +313,19 @@ enum regtag_status credentials_find(struct credentials *c, const struct options 
     return (enum regtag_status)e->status;
 }
 
-bool credentials_for_any(const struct options *o)
+bool credentials_for_any(const struct side_options *side)
 {
-    return !o->anonymous && (o->user || environment("REGTAG_USER") || environment("REGTAG_TOKEN"));
+    return !side->anonymous && (side->user || environment("REGTAG_USER") || environment("REGTAG_TOKEN"));
 }
 
 void credentials_stamp(const struct options *o, uint64_t *stamp)
 {
     struct error ignored; /* reading the credentials will meet it again */
-    struct search s = {.o = o, .e = &ignored, .visit = stamp_file, .stamp = stamp};
+    const struct side_options *side = &o->side[0];
+    struct search s = {.o = o, .side = side, .e = &ignored, .visit = stamp_file, .stamp = stamp};
     error_clear(&ignored);
-    if (o->password_file)
-        file_stamp(o->password_file, stamp);
-    if (!o->anonymous && !credentials_for_any(o))
+    if (side->password_file)
+        file_stamp(side->password_file, stamp);
+    if (!side->anonymous && !credentials_for_any(side))
         try_files(&s);
 }

@@ -18,16 +18,17 @@
 #include "cli/secrets.h"
 #include "oci/reference.h"
 
-/* Finds the credentials for the registry of `r`; *c is empty if there are none. Reading and helpers end
+/* Finds the credentials for the registry of `r`, which is reached as `side` says; *c is empty if there are none. Reading and helpers end
  * at the deadline, of regtag_clock(). On failure e is set as well: with REGTAG_E_USAGE for --user, else with
  * REGTAG_E_CREDENTIALS. Warns of files that others can read, unless --quiet. */
 enum regtag_status credentials_find(struct credentials *c, const struct options *o,
-                                    const struct reference *r, uint64_t deadline, struct error *e);
+                                    const struct side_options *side, const struct reference *r,
+                                    uint64_t deadline, struct error *e);
 
 /* Adds all files that they might come from to *stamp, as file_stamp does. */
 void credentials_stamp(const struct options *o, uint64_t *stamp);
 
 /* Whether --user or the environment gives credentials, which are for any registry. */
-bool credentials_for_any(const struct options *o);
+bool credentials_for_any(const struct side_options *side);
 
 #endif

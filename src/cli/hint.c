@@ -21,6 +21,7 @@ static const char *const WORDS[] = {
     [REGTAG_HINT_CA] = "; name its CA with --cacert",
     [REGTAG_HINT_CERTIFICATE] = "; see --cert and --key",
     [REGTAG_HINT_CLOCK] = "; set the clock, or use --time-floor",
+    [REGTAG_HINT_CHOOSE] = "; choose one with --platform",
     [REGTAG_HINT_ADDRESS] = "; to supply its address, use --resolve HOST:PORT:ADDRESS",
     [REGTAG_HINT_CREDENTIALS] = "; use --user NAME with --password-stdin, or --authfile FILE",
 };
@@ -55,7 +56,7 @@ const char *hint_message(const char *message, int hint)
     char words[WORDS_MAX];
     struct writer w = writer_to(text, sizeof text - 1), h = writer_to(words, sizeof words);
     bool stays = HAS_VERB(VERB_ID_UNDO) && hint == HINT_TAG_STAYS;
-    if (!stays && (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_CREDENTIALS))
+    if (!stays && (hint <= REGTAG_HINT_NONE || hint > REGTAG_HINT_CHOOSE))
         return message;
     if (stays)
         write_text(&h,

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/file_sync.h"
 #include "cli/output.h"
 
 #define PATH_BYTES 4096
@@ -25,23 +26,7 @@ static int open_flags(enum journal_mode mode)
     }
 }
 
-static int sync_retried(int fd)
-{
-    int result;
-    do
-        result = fsync(fd);
-    while (result != 0 && errno == EINTR);
-    return result;
-}
-
-/* What fsync says of a directory whose file system cannot sync one, in contrast to failing at it. */
-static bool is_unsupported(int problem)
-{
-    return problem == EINVAL || problem == ENOTSUP || problem == ENOSYS || problem == EBADF;
-}
-
-/* A new file survives a power cut only if its directory is synced as well. Where the directory cannot be
- * read, or its file system cannot sync it, goes on without. Returns 0, or errno. */
+/* Syncs the directory of a new file. Goes on without where it cannot be read. Returns 0, or errno. */
 static int sync_directory(const char *path)
 {
     char text[PATH_BYTES];
@@ -52,7 +37,7 @@ static int sync_directory(const char *path)
     int fd = open(text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return 0;
-    int problem = sync_retried(fd) != 0 && !is_unsupported(errno) ? errno : 0;
+    int problem = folder_sync(fd);
     close(fd);
     return problem;
 }
@@ -114,7 +99,7 @@ static int ends_torn(int fd, bool *torn)
 static int write_synced(int fd, struct slice s)
 {
     int problem = output_write_all(fd, s);
-    return problem || sync_retried(fd) == 0 ? problem : errno;
+    return problem ? problem : file_sync(fd);
 }
 
 const char *journal_append(struct journal *j, const struct journal_line *line)

@@ -29,7 +29,7 @@ static int check_output(int status)
 
 static int run_verb(uint64_t deadline)
 {
-    if (options.insecure)
+    if (options.side[0].insecure || options.side[1].insecure)
         output_error("warning: --insecure: the registry's certificate is not verified");
     int status = options.verb->run(&options, deadline);
     session_end();

@@ -23,9 +23,12 @@ enum option_kind {
 };
 
 #define ALL_VERBS 0xffff
-#define CHANGING (VERB_ID_TAG | VERB_ID_DELETE)
+#define SETTING (VERB_ID_TAG | VERB_ID_COPY)
+#define CHANGING (SETTING | VERB_ID_DELETE)
+#define LISTING (VERB_ID_LS | VERB_ID_COPY)
 #define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
-#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST)
+#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH | VERB_ID_COPY)
+#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_COPY)
 #define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
 #define LETTER 0x10000                   /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
@@ -46,12 +49,11 @@ static const struct option OPTIONS[] = {
     {"expect", "[NAME=]DIGEST|absent", EXPECT, 0, CHANGING, 0,
      "change a tag only if it points to DIGEST"},
 #endif
-#if HAS_VERB(VERB_ID_TAG)
-    {"no-clobber", "", FLAG, AT(no_clobber), VERB_ID_TAG, 0, "never move an existing tag"},
+#if HAS_VERB(SETTING)
+    {"no-clobber", "", FLAG, AT(no_clobber), SETTING, 0, "never move an existing tag"},
 #endif
-#if HAS_VERB(VERB_ID_TAG | VERB_ID_UNDO)
-    {"confirm", "", FLAG, AT(confirm), VERB_ID_TAG | VERB_ID_UNDO, 0,
-     "read each tag back after setting it"},
+#if HAS_VERB(SETTING | VERB_ID_UNDO)
+    {"confirm", "", FLAG, AT(confirm), SETTING | VERB_ID_UNDO, 0, "read each tag back after setting it"},
 #endif
 #if HAS_VERB(CHANGING)
     {"journal", "FILE", TEXT, AT(journal), CHANGING, 0, "record each move, so that it can be undone"},
@@ -75,7 +77,18 @@ static const struct option OPTIONS[] = {
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
 #endif
+#if HAS_VERB(VERB_ID_FETCH)
+    {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
+     "the file, a folder for all, or stdout"},
+    {"layer", "N", COUNT, AT(layer), VERB_ID_FETCH, 0, "only this layer; the first one is 0"},
+    {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
+    {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
+    {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+#endif
 #if HAS_VERB(VERB_ID_WATCH)
+#if HAS_VERB(VERB_ID_FETCH)
+    {"fetch", "DIR", TEXT, AT(output), VERB_ID_WATCH, 0, "fetch the image's files before COMMAND runs"},
+#endif
     {"interval", "SECONDS", NUMBER, AT(interval), VERB_ID_WATCH, TIMEOUT_MAX,
      "wait between checks (60)"},
     {"jitter", "PERCENT", PERCENT, AT(jitter), VERB_ID_WATCH, 0,
@@ -87,6 +100,13 @@ static const struct option OPTIONS[] = {
     {"digests", "", FLAG, AT(digests), VERB_ID_LS, 0, "also print the digest of each tag"},
     {"limit", "N", NUMBER, AT(limit), VERB_ID_LS, 0, "list at most N tags"},
 #endif
+#if HAS_VERB(VERB_ID_COPY)
+    {"all-tags", "", FLAG, AT(all_tags), VERB_ID_COPY, 0, "copy all tags of a repository"},
+#endif
+#if HAS_VERB(LISTING)
+    {"include", "GLOB", LIST, AT(include), LISTING, 0, "of all tags, only these; may be repeated"},
+    {"exclude", "GLOB", LIST, AT(exclude), LISTING, 0, "of all tags, not these; may be repeated"},
+#endif
 #if HAS_VERB(JSON_VERBS)
     {"json", "", FLAG, AT(json), JSON_VERBS, 0, "print one JSON object per line"},
 #endif
@@ -94,32 +114,39 @@ static const struct option OPTIONS[] = {
     {"jobs", "N", NUMBER, AT(jobs), JOBS_VERBS, JOBS_MAX,
      JOBS_MAX < 4 ? "connections to the registry (all)" : "connections to the registry (4)"},
 #endif
+#if HAS_VERB(VERB_ID_COPY)
+    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_COPY, COPY_JOBS_MAX, "how many blobs at a time (4)"},
+#endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
-     "limit of the run, or of each check (60)"},
+     "limit of the run or check (60; blobs 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
      "give up an attempt that stalls so long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
     {"resolve", "HOST:PORT:ADDRESS", RESOLVE, 0, ALL_VERBS, 0,
      "connect to this address; may be repeated"},
-    {"user", "NAME", TEXT, AT(user), ALL_VERBS, 0, "log in as NAME"},
-    {"password-stdin", "", FLAG, AT(password_stdin), ALL_VERBS, 0, "... with the password on stdin"},
-    {"password-file", "FILE", TEXT, AT(password_file), ALL_VERBS, 0, "... or in this file"},
-    {"authfile", "FILE", TEXT, AT(authfile), ALL_VERBS, 0, "Docker's config.json or podman's auth.json"},
-    {"anonymous", "", FLAG, AT(anonymous), ALL_VERBS, 0, "use no credentials, even if there are some"},
+    {"user", "NAME", TEXT, AT(side[0].user), ALL_VERBS, 0, "log in as NAME"},
+    {"password-stdin", "", FLAG, AT(side[0].password_stdin), ALL_VERBS, 0,
+     "... with the password on stdin"},
+    {"password-file", "FILE", TEXT, AT(side[0].password_file), ALL_VERBS, 0, "... or in this file"},
+    {"authfile", "FILE", TEXT, AT(side[0].authfile), ALL_VERBS, 0,
+     "Docker's config.json or podman's auth.json"},
+    {"anonymous", "", FLAG, AT(side[0].anonymous), ALL_VERBS, 0,
+     "use no credentials, even if there are some"},
     {"proxy", "URL", TEXT, AT(proxy), ALL_VERBS, 0, "use this HTTP proxy; \"\" for none"},
     {"no-proxy", "LIST", TEXT, AT(no_proxy), ALL_VERBS, 0, "hosts, domains and blocks without proxy"},
-    {"plain-http", "", PLAIN, 0, ALL_VERBS, 0, "speak plain HTTP, whatever the host"},
-    {"tls", "", TLS, 0, ALL_VERBS, 0, "speak TLS, whatever the host"},
-    {"allow-realm", "HOST[:PORT]", LIST, AT(allow_realm), ALL_VERBS, 0,
+    {"plain-http", "", PLAIN, AT(side[0].scheme), ALL_VERBS, 0, "speak plain HTTP, whatever the host"},
+    {"tls", "", TLS, AT(side[0].scheme), ALL_VERBS, 0, "speak TLS, whatever the host"},
+    {"allow-realm", "HOST[:PORT]", LIST, AT(side[0].allow_realm), ALL_VERBS, 0,
      "trust this token server anyway"},
-    {"cacert", "FILE|DIR", LIST, AT(cacert), ALL_VERBS, 0, "trust these CAs only"},
-    {"cert", "FILE", TEXT, AT(cert), ALL_VERBS, 0, "the client certificate (PEM)"},
-    {"key", "FILE", TEXT, AT(key), ALL_VERBS, 0, "its key, if it is in another file"},
-    {"pin", "sha256//BASE64", LIST, AT(pin), ALL_VERBS, 0, "require this key of the registry"},
-    {"pin-only", "", FLAG, AT(pin_only), ALL_VERBS, 0, "... and trust it without a CA"},
+    {"cacert", "FILE|DIR", LIST, AT(side[0].cacert), ALL_VERBS, 0, "trust these CAs only"},
+    {"cert", "FILE", TEXT, AT(side[0].cert), ALL_VERBS, 0, "the client certificate (PEM)"},
+    {"key", "FILE", TEXT, AT(side[0].key), ALL_VERBS, 0, "its key, if it is in another file"},
+    {"pin", "sha256//BASE64", LIST, AT(side[0].pin), ALL_VERBS, 0, "require this key of the registry"},
+    {"pin-only", "", FLAG, AT(side[0].pin_only), ALL_VERBS, 0, "... and trust it without a CA"},
     {"time-floor", "DATE|FILE", TEXT, AT(time_floor), ALL_VERBS, 0,
      "it is at least this late, despite the clock"},
-    {"insecure", "", FLAG, AT(insecure), ALL_VERBS, 0, "do not verify the registry's certificate"},
+    {"insecure", "", FLAG, AT(side[0].insecure), ALL_VERBS, 0,
+     "do not verify the registry's certificate"},
     {"verbose", "", FLAG, AT(verbose), ALL_VERBS | LETTER, 0,
      "on stderr, show requests, answers, timings"},
     {"quiet", "", FLAG, AT(quiet), ALL_VERBS | LETTER, 0, "on stderr, print only errors"},
@@ -214,7 +241,7 @@ static void help_all(void)
 {
     if (HAS_VERB(VERB_ID_TAG))
         print("regtag adds tags to container images in a registry, or moves them.\n"
-              "Layers are neither downloaded nor uploaded.\n\n");
+              "For that, layers are neither downloaded nor uploaded.\n\n");
     print("usage: regtag COMMAND [OPTION]... [ARGUMENT]...\n\nCommands:\n");
     for (const struct cli_verb *const *v = VERBS; *v; v++) {
         char text[64];
@@ -327,18 +354,18 @@ static bool set_resolve(struct options *o, const char *value, struct error *e)
     return !problem || options_bad_value(e, "resolve", value, problem);
 }
 
-static bool set_scheme(struct options *o, enum regtag_scheme scheme, struct error *e)
+static bool set_scheme(enum regtag_scheme *at, enum regtag_scheme scheme, struct error *e)
 {
-    if (o->scheme != REGTAG_SCHEME_DEFAULT && o->scheme != scheme)
+    if (*at != REGTAG_SCHEME_DEFAULT && *at != scheme)
         error_set(e, REGTAG_E_USAGE, "--plain-http and --tls cannot be combined");
-    o->scheme = scheme;
+    *at = scheme;
     return e->status == 0;
 }
 
 static bool add_value(struct option_values *values, const struct option *option, const char *value,
                       struct error *e)
 {
-    if (option->at == AT(allow_realm) && strchr(value, '/'))
+    if (option->at == AT(side[0].allow_realm) && strchr(value, '/'))
         return options_bad_value(e, option->name, value, "must be HOST or HOST:PORT");
     if (values->count == OPTION_VALUES_MAX)
         return options_bad_value(e, option->name, value, "given more than 8 times");
@@ -376,10 +403,11 @@ static bool set_number(uint64_t *number, const struct option *option, const char
     return options_bad_value(e, option->name, value, text);
 }
 
-static bool set_option(struct options *o, const struct option *option, const char *value,
+/* `shift`: from the options of the first side to those of another. */
+static bool set_option(struct options *o, const struct option *option, size_t shift, const char *value,
                        struct error *e)
 {
-    void *at = (char *)o + option->at;
+    void *at = (char *)o + option->at + shift;
     switch (option->kind) {
     case FLAG: *(bool *)at = true; return true;
     case TEXT: *(const char **)at = value; return true;
@@ -388,18 +416,50 @@ static bool set_option(struct options *o, const struct option *option, const cha
     case COUNT: return set_number(at, option, value, e);
     case EXPECT: return HAS_VERB(CHANGING) && add_expected(o, value, e);
     case PERCENT: return HAS_VERB(VERB_ID_WATCH) && set_percent(at, value, e);
-    case PLAIN: return set_scheme(o, REGTAG_SCHEME_PLAIN, e);
-    case TLS: return set_scheme(o, REGTAG_SCHEME_TLS, e);
+    case PLAIN: return set_scheme(at, REGTAG_SCHEME_PLAIN, e);
+    case TLS: return set_scheme(at, REGTAG_SCHEME_TLS, e);
     case RESOLVE: return set_resolve(o, value, e);
     }
     return false;
 }
 
+/* The sides of a copy. */
+enum { SOURCE = 1, TARGET = 2, BOTH = SOURCE | TARGET };
+
+static bool has_sides(const struct option *option)
+{
+    return option->at >= AT(side) && option->at < AT(side[2]);
+}
+
+/* Takes "from-" or "to-" off the name of an option. */
+static unsigned take_side(const struct options *o, struct slice *name)
+{
+    bool from = slice_starts(*name, SLICE("from-"));
+    if (!HAS_VERB(VERB_ID_COPY) || !(o->verb->id & VERB_ID_COPY))
+        return SOURCE;
+    if (!from && !slice_starts(*name, SLICE("to-")))
+        return BOTH;
+    *name = slice_from(*name, from ? 5 : 3);
+    return from ? SOURCE : TARGET;
+}
+
+static bool set_sides(struct options *o, const struct option *option, unsigned sides, const char *value,
+                      struct error *e)
+{
+    if (!HAS_VERB(VERB_ID_COPY) || !has_sides(option))
+        return set_option(o, option, 0, value, e);
+    if (sides == BOTH && option->at >= AT(side[0].user))
+        o->sideless = option->name;
+    return (!(sides & SOURCE) || set_option(o, option, 0, value, e)) &&
+           (!(sides & TARGET) || set_option(o, option, sizeof o->side[0], value, e));
+}
+
 /* "" means something for two options only: no proxy, and no exceptions from it. */
-static bool set_value(struct options *o, const struct option *option, const char *value, struct error *e)
+static bool set_value(struct options *o, const struct option *option, unsigned sides, const char *value,
+                      struct error *e)
 {
     if (value && (*value || option->at == AT(proxy) || option->at == AT(no_proxy)))
-        return set_option(o, option, value, e);
+        return set_sides(o, option, sides, value, e);
     error_set(e, REGTAG_E_USAGE, "--%s%s", option->name,
               value ? " is empty; is a variable unset?" : " needs a value");
     return false;
@@ -410,15 +470,16 @@ static bool read_long(struct options *o, char ***argv, struct error *e)
 {
     struct slice value = slice_of(**argv + 2);
     struct slice name = slice_split(&value, '=');
+    unsigned sides = take_side(o, &name);
     const struct option *option = find_option(o->verb, name);
 
-    if (!option)
+    if (!option || (name.data != **argv + 2 && !has_sides(option)))
         return usage(o, e, "unknown option", **argv, meant_option(o->verb, **argv + 2));
     if (*option->value)
-        return set_value(o, option, value.data ? value.data : *++*argv, e);
+        return set_value(o, option, sides, value.data ? value.data : *++*argv, e);
     if (value.data)
         return usage(o, e, "no value may follow", **argv, NULL);
-    return set_option(o, option, "", e);
+    return set_sides(o, option, sides, "", e);
 }
 
 /* One letter or several: -vq. What follows a letter that takes a value is the value: -oFILE, -o FILE. */
@@ -430,8 +491,8 @@ static bool read_letters(struct options *o, char ***argv, struct error *e)
         if (!option)
             return usage(o, e, "unknown option", shown, NULL);
         if (*option->value)
-            return set_value(o, option, letter[1] ? letter + 1 : *++*argv, e);
-        set_option(o, option, "", e);
+            return set_value(o, option, SOURCE, letter[1] ? letter + 1 : *++*argv, e);
+        set_option(o, option, 0, "", e);
     }
     return true;
 }
@@ -484,18 +545,28 @@ static bool check_arguments(const struct options *o, struct error *e)
     return false;
 }
 
+static const char *login_problem(const struct side_options *s)
+{
+    bool password = s->password_stdin || s->password_file;
+    if (s->anonymous && (s->user || password || s->authfile))
+        return "--anonymous cannot be combined with --user, --password-... or --authfile";
+    if (s->password_stdin && s->password_file)
+        return "--password-stdin and --password-file cannot be combined";
+    if (password && !s->user)
+        return "--password-stdin and --password-file need --user NAME";
+    if (s->user && !password)
+        return "--user needs --password-stdin or --password-file FILE";
+    return NULL;
+}
+
 static bool check_login(const struct options *o, struct error *e)
 {
-    bool password = o->password_stdin || o->password_file;
-    const char *problem = NULL;
-    if (o->anonymous && (o->user || password || o->authfile))
-        problem = "--anonymous cannot be combined with --user, --password-... or --authfile";
-    else if (o->password_stdin && o->password_file)
-        problem = "--password-stdin and --password-file cannot be combined";
-    else if (password && !o->user)
-        problem = "--password-stdin and --password-file need --user NAME";
-    else if (o->user && !password)
-        problem = "--user needs --password-stdin or --password-file FILE";
+    const struct side_options *from = &o->side[0], *to = &o->side[1];
+    const char *problem = login_problem(from);
+    if (HAS_VERB(VERB_ID_COPY) && !problem)
+        problem = login_problem(to);
+    if (!problem && from->password_stdin && to->password_stdin && from->user != to->user)
+        problem = "stdin has one password only: use --password-file for the other registry";
     if (!problem || o->help)
         return true;
     error_set(e, REGTAG_E_USAGE, "%s", problem);
@@ -505,7 +576,7 @@ static bool check_login(const struct options *o, struct error *e)
 static bool check_guards(const struct options *o, struct error *e)
 {
     const char *problem = NULL;
-    if (HAS_VERB(VERB_ID_TAG) && o->no_clobber && o->expected_count)
+    if (HAS_VERB(SETTING) && o->no_clobber && o->expected_count)
         problem = "--no-clobber and --expect cannot be combined";
     else if (HAS_VERB(VERB_ID_WATCH) && o->command && !*o->command)
         problem = "no command after --";
@@ -552,10 +623,17 @@ static bool read_without_verb(struct options *o, int argc, char **argv, struct e
     return o->verb || no_such_verb(o, topic, e);
 }
 
+static void set_timeouts(struct options *o)
+{
+    o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
+    if (o->timeout == 0)
+        o->timeout = o->verb->id & MOVING_BLOBS ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
+}
+
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
 {
     memset(o, 0, offsetof(struct options, expected));
-    o->timeout = TIMEOUT_DEFAULT;
+    o->layer = UINT64_MAX;
     o->stall = STALL_DEFAULT;
     o->retries = RETRIES_DEFAULT;
     o->interval = INTERVAL_DEFAULT;
@@ -567,7 +645,11 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
     o->verb = verb_find(argv[1]);
     if (!o->verb)
         return read_without_verb(o, argc, argv, e);
-    o->jobs = o->verb->id & JOBS_VERBS ? JOBS_DEFAULT : 1;
-    return read_arguments(o, argv + 2, e) && check_arguments(o, e) && check_login(o, e) &&
-           check_guards(o, e);
+    o->jobs = o->verb->id & JOBS_VERBS     ? JOBS_DEFAULT
+              : o->verb->id & VERB_ID_COPY ? COPY_JOBS_DEFAULT
+                                           : 1;
+    if (!read_arguments(o, argv + 2, e))
+        return false;
+    set_timeouts(o);
+    return check_arguments(o, e) && check_login(o, e) && check_guards(o, e);
 }

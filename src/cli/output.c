@@ -123,10 +123,26 @@ const char *output_problem(void)
     return problem ? strerror(problem) : NULL;
 }
 
+void output_transient(struct slice text)
+{
+    static bool shown;
+    char line[100];
+    struct writer w = writer_to(line, sizeof line);
+    struct slice rest;
+    if (!shown && text.size == 0)
+        return;
+    shown = text.size != 0;
+    write_format(&w, "\r\033[K%.*s",
+                 SLICE_ARG(text)); /* as any terminal since the VT100 erases a line */
+    rest = written(&w);
+    write_until(STDERR_FILENO, &rest, 0);
+}
+
 /* Without a reader, the first line waits for a quarter of the time that is left, and the next ones do not
  * wait at all: what was asked for is still to be done. */
 static void write_line(struct slice line)
 {
+    output_transient(SLICE(""));
     uint64_t now = regtag_clock(), left = deadline > now ? deadline - now : 0;
     uint64_t until = stuck ? 0 : at_least_grace(now + left / 4);
     stuck = write_until(STDERR_FILENO, &line, until) == ETIMEDOUT;
@@ -134,7 +150,7 @@ static void write_line(struct slice line)
 
 void output_note(const char *before, struct slice text)
 {
-    char line[LINE_BYTES_MAX];
+    static char line[LINE_BYTES_MAX];
     struct writer w = writer_to(line, sizeof line - 1);
     write_text(&w, before);
     write_escaped(&w, text);

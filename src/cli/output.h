@@ -34,6 +34,9 @@ void output_error(const char *text);
 /* The same with a text that is put together; it is cut where it would be too long. */
 void output_message(const char *format, ...) WRITER_FORMAT(1, 2);
 
+/* On a terminal as standard error: a line that the next one, or any message, replaces; "": none. */
+void output_transient(struct slice text);
+
 /* A line on standard error: `before`, and the text, escaped. */
 void output_note(const char *before, struct slice text);
 

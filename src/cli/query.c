@@ -15,8 +15,7 @@ static enum regtag_status step_to_end(const struct query *q, const struct option
         if (event != REGTAG_LISTED)
             continue;
         told = told || regtag_result(r)->status != REGTAG_OK;
-        q->on_listed(o, regtag_result(r));
-        if (output_problem())
+        if (!q->on_listed(o, regtag_result(r)) || output_problem())
             break;
     }
     session_close();

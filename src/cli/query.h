@@ -8,8 +8,8 @@ struct query {
     /* Starts the operation on the argument. */
     enum regtag_status (*begin)(struct regtag *r, const struct options *o);
 
-    /* A tag was listed; or NULL. */
-    void (*on_listed)(const struct options *o, const struct regtag_result *result);
+    /* A tag was listed; or NULL. Returns whether to go on. */
+    bool (*on_listed)(const struct options *o, const struct regtag_result *result);
 
     /* The operation is over: prints its result; or NULL. On failure `error` says why, and goes to
      * standard error later. */

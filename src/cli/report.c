@@ -34,7 +34,7 @@ struct slice report_reference(const char *image, const char *tag, char *text, si
     struct writer w = writer_to(text, size);
     error_clear(&ignored);
     if (reference_parse(&r, slice_of(image), &ignored))
-        write_format(&w, "%.*s:%s", SLICE_ARG(r.name), tag);
+        write_format(&w, "%.*s%s%s", SLICE_ARG(r.name), strchr(tag, ':') ? "@" : ":", tag);
     return written(&w);
 }
 
@@ -160,6 +160,31 @@ void report_move(const struct options *o, const char *image, const char *from, c
         output_offer(); /* which does not wait for the reader of a line */
     else
         output_flush();
+}
+
+/* Layers say how large they are; only a blob that failed may not. */
+void report_file(const struct options *o, const char *path, const char *digest, uint64_t size,
+                 const char *result, enum regtag_status status, const char *error)
+{
+    static struct row row;
+    char digits[21] = "-";
+    struct writer *w = row_begin(&row), number = writer_to(digits, sizeof digits - 1);
+    if (size != UINT64_MAX) {
+        write_number(&number, size);
+        digits[number.used] = '\0';
+    }
+    if (o->json) {
+        member_name(w, "path");
+        write_json_path(w, slice_of(path));
+        member_text(w, "digest", slice_of(digest));
+        member_name(w, "size");
+        write_text(w, number.used ? digits : "null");
+        member_text(w, "result", slice_of(result));
+        member_status(w, status, error);
+    } else
+        write_format(w, "%s\t%s\t%s\t%s", path, *digest ? digest : "-", digits, result);
+    row_print(&row);
+    output_offer(); /* whoever reads it may be slow: the other files come first */
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@
 /* The word for it in the third column. */
 const char *report_outcome(enum regtag_outcome outcome);
 
-/* Writes the reference `image` with another tag, "NAME:TAG", to `text`, and returns it. */
+/* Writes the reference `image` with another tag or digest to `text`, and returns it. */
 struct slice report_reference(const char *image, const char *tag, char *text, size_t size);
 
 /* One line for a name that is settled; `image` is as the user wrote it. */
@@ -22,6 +22,11 @@ void report_digest(const struct options *o, const char *image, const struct regt
 
 /* One line for a move that watch saw; either digest may be "", for no tag. */
 void report_move(const struct options *o, const char *image, const char *from, const char *to);
+
+/* One line for a file that fetch was to write; the digest may be "", and the size UINT64_MAX, if they are
+ * unknown. */
+void report_file(const struct options *o, const char *path, const char *digest, uint64_t size,
+                 const char *result, enum regtag_status status, const char *error);
 
 /* An error on standard error, with what would help. */
 void report_problem(const struct error *e);

@@ -24,9 +24,27 @@ static struct network network;
 static struct regtag_transport transport;
 static mbedtls_sha256_context hash_context;
 static struct report_trace trace;
-static struct tls_settings tls;
+static struct tls_settings tls[2]; /* of both sides */
 static struct proxy_settings proxies;
-static struct credentials credentials;
+static struct credentials credentials[2];
+static bool same_login; /* both sides have the first one */
+
+static unsigned connections(void)
+{
+    unsigned count = (unsigned)options->jobs + 1;
+    return options->verb->id & VERB_ID_COPY ? 2 * count : count;
+}
+
+static bool init_tls(uint64_t deadline, struct error *e)
+{
+    for (unsigned i = 0; i <= HAS_VERB(VERB_ID_COPY); i++) {
+        tls[i].trace = report_trace;
+        tls[i].trace_context = &trace;
+        if (!tls_options(&tls[i], options, &options->side[i], deadline, e))
+            return false;
+    }
+    return true;
+}
 
 bool session_init(const struct options *o, uint64_t deadline, struct error *e)
 {
@@ -35,24 +53,53 @@ bool session_init(const struct options *o, uint64_t deadline, struct error *e)
     trace.start = regtag_clock();
     proxies = proxy_settings(o);
     network.overrides = &o->overrides;
-    network.tls = &tls;
+    network.tls = tls;
     network.proxies = &proxies;
     network.trace = report_trace;
     network.trace_context = &trace;
-    transport = network_begin(&network, (unsigned)options->jobs + 1);
-    if (!proxy_check(&network.asked, &proxies, e) || !tls_options(&tls, o, deadline, e))
-        return false;
-    tls.trace = report_trace;
-    tls.trace_context = &trace;
-    return true;
+    transport = network_begin(&network, connections());
+    return proxy_check(&network.asked, &proxies, e) && init_tls(deadline, e);
+}
+
+static bool find_login(unsigned side, const struct reference *r, uint64_t deadline, struct error *e)
+{
+    return credentials_find(&credentials[side], options, &options->side[side], r, deadline, e) ==
+           REGTAG_OK;
 }
 
 bool session_login(const char *image, uint64_t deadline, struct error *e)
 {
     struct reference reference;
-    credentials_wipe(&credentials);
-    return reference_parse(&reference, slice_of(image), e) &&
-           credentials_find(&credentials, options, &reference, deadline, e) == REGTAG_OK;
+    credentials_wipe(&credentials[0]);
+    return reference_parse(&reference, slice_of(image), e) && find_login(0, &reference, deadline, e);
+}
+
+/* Whether nothing that is for one registry would be sent to both. */
+static bool check_sides(struct slice source, struct slice target, struct error *e)
+{
+    const struct side_options *from = &options->side[0], *to = &options->side[1];
+    const char *name = options->sideless;
+    if (name)
+        error_set(e, REGTAG_E_USAGE, "--%s is for one registry, %.*s or %.*s: use --from-%s or --to-%s",
+                  name, SLICE_ARG(source), SLICE_ARG(target), name, name);
+    else if (!from->user && !to->user && credentials_for_any(from) && credentials_for_any(to))
+        error_set(e, REGTAG_E_USAGE,
+                  "REGTAG_USER and REGTAG_TOKEN are for one registry, %.*s or %.*s: use --from-user or "
+                  "--from-anonymous for the source, or --to-... for the target",
+                  SLICE_ARG(source), SLICE_ARG(target));
+    return e->status == 0;
+}
+
+bool session_login_copy(const char *image, const char *target, uint64_t deadline, struct error *e)
+{
+    const struct side_options *side = options->side;
+    struct reference from, to;
+    if (!reference_parse(&from, slice_of(image), e) || !reference_parse(&to, slice_of(target), e))
+        return false;
+    bool same = slice_equal(from.registry, to.registry);
+    same_login = same && side[0].user && side[0].user == side[1].user; /* standard input has it once */
+    return (same || check_sides(from.registry, to.registry, e)) && find_login(0, &from, deadline, e) &&
+           (same_login || find_login(1, &to, deadline, e));
 }
 
 /* Must not read the credentials twice for one registry: a password on standard input is gone by then. */
@@ -63,7 +110,7 @@ bool session_login_next(const char *image, uint64_t deadline, struct error *e)
     struct reference r;
     if (!reference_parse(&r, slice_of(image), e))
         return false;
-    if (*last && (credentials_for_any(options) || slice_equal(slice_of(last), r.name)))
+    if (*last && (credentials_for_any(&options->side[0]) || slice_equal(slice_of(last), r.name)))
         return true;
     *last = '\0';
     if (!session_login(image, deadline, e))
@@ -76,7 +123,7 @@ bool session_login_next(const char *image, uint64_t deadline, struct error *e)
 bool session_same_login(const char *image, const char *other, struct error *e)
 {
     struct reference a, b;
-    if (!credentials_for_any(options) || !reference_parse(&a, slice_of(image), e) ||
+    if (!credentials_for_any(&options->side[0]) || !reference_parse(&a, slice_of(image), e) ||
         !reference_parse(&b, slice_of(other), e) || slice_equal(a.registry, b.registry))
         return e->status == 0;
     error_set(e, REGTAG_E_USAGE,
@@ -91,8 +138,17 @@ bool session_files_changed(void)
     uint64_t before = last;
     last = 0;
     credentials_stamp(options, &last);
-    tls_stamp(&tls, &last);
+    tls_stamp(tls, &last);
     return last != before;
+}
+
+static struct regtag_credentials login(const struct credentials *c)
+{
+    return (struct regtag_credentials){.user = c->user,
+                                       .password = c->password,
+                                       .identity_token = c->identity_token,
+                                       .bearer_token = c->registry_token,
+                                       .unavailable = c->unavailable};
 }
 
 struct regtag_config session_config(uint64_t deadline)
@@ -103,7 +159,7 @@ struct regtag_config session_config(uint64_t deadline)
     config.size = sizeof config;
     config.hash = regtag_sha256(&hash_context);
     config.transport = transport;
-    config.connections = (size_t)options->jobs + 1;
+    config.connections = connections();
     config.random.bytes = random_bytes;
     config.trace = report_trace;
     config.trace_context = &trace;
@@ -112,14 +168,14 @@ struct regtag_config session_config(uint64_t deadline)
     config.deadline = deadline;
     config.stall = options->stall * 1000;
     config.retries = (unsigned)options->retries;
-    config.scheme = options->scheme;
-    config.allowed_realms = options->allow_realm.list;
-    config.allowed_realms_count = options->allow_realm.count;
-    config.credentials.user = credentials.user;
-    config.credentials.password = credentials.password;
-    config.credentials.identity_token = credentials.identity_token;
-    config.credentials.bearer_token = credentials.registry_token;
-    config.credentials.unavailable = credentials.unavailable;
+    config.scheme = options->side[0].scheme;
+    config.allowed_realms = options->side[0].allow_realm.list;
+    config.allowed_realms_count = options->side[0].allow_realm.count;
+    config.credentials = login(&credentials[0]);
+    config.target.scheme = options->side[1].scheme;
+    config.target.allowed_realms = options->side[1].allow_realm.list;
+    config.target.allowed_realms_count = options->side[1].allow_realm.count;
+    config.target.credentials = login(&credentials[same_login ? 0 : 1]);
     config.platform = options->platform;
     config.expected = options->no_clobber ? ABSENT : options->expected;
     config.expected_count = options->no_clobber ? 1 : options->expected_count;
@@ -167,6 +223,7 @@ void session_end(void)
     session_close();
     if (operation)
         regtag_end(operation);
-    credentials_wipe(&credentials);
+    credentials_wipe(&credentials[0]);
+    credentials_wipe(&credentials[1]);
     file_wipe();
 }

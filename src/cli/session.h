@@ -16,6 +16,10 @@ bool session_init(const struct options *o, uint64_t deadline, struct error *e);
  * False, and e set, if `image` is no reference or the credentials are unusable. */
 bool session_login(const char *image, uint64_t deadline, struct error *e);
 
+/* The same for the registries of both sides of a copy. --user and the like are for one registry only: e is set with
+ * REGTAG_E_USAGE if they would be sent to two. */
+bool session_login_copy(const char *image, const char *target, uint64_t deadline, struct error *e);
+
 /* The same for one image after the other: keeps the credentials of the last one where they serve. */
 bool session_login_next(const char *image, uint64_t deadline, struct error *e);
 

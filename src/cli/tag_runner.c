@@ -28,6 +28,7 @@ static void keep_first_failure(struct tag_runner *t, enum regtag_status status)
 
 static void report_tag(struct tag_runner *t, const struct regtag_result *result)
 {
+    output_transient(SLICE(""));
     report_settled(t->options, t->image, result);
     keep_first_failure(t, result->status);
     t->failed = t->failed || result->status != REGTAG_OK;
@@ -232,6 +233,8 @@ static void on_settled(struct tag_runner *t, struct regtag_result result)
 {
     if (undone(t))
         adjust_undo(t, &result);
+    if (HAS_VERB(VERB_ID_COPY) && !*result.name) /* it was copied by digest */
+        result.name = *result.digest ? result.digest : t->names[0];
     if (HAS_VERB(VERB_ID_DELETE) && t->options->ignore_missing && is_missing(&result))
         settle_unchanged(&result);
     keep_first_failure(t, result.status);

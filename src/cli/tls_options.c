@@ -97,24 +97,26 @@ static bool set_pins(struct tls_settings *t, const struct option_values *pins, s
     return true;
 }
 
-static bool check_combination(const struct options *o, struct error *e)
+static bool check_combination(const struct side_options *side, struct error *e)
 {
-    if (o->key && !o->cert)
-        return options_bad_value(e, "key", o->key, "needs --cert, the certificate that it belongs to");
-    if (o->pin_only && o->pin.count == 0)
+    if (side->key && !side->cert)
+        return options_bad_value(e, "key", side->key,
+                                 "needs --cert, the certificate that it belongs to");
+    if (side->pin_only && side->pin.count == 0)
         error_set(e, REGTAG_E_USAGE, "--pin-only needs --pin");
     return e->status == 0;
 }
 
-bool tls_options(struct tls_settings *t, const struct options *o, uint64_t deadline, struct error *e)
+bool tls_options(struct tls_settings *t, const struct options *o, const struct side_options *side,
+                 uint64_t deadline, struct error *e)
 {
     t->env_file = getenv("SSL_CERT_FILE");
     t->env_dir = getenv("SSL_CERT_DIR");
-    t->certificate = o->cert;
-    t->key = o->key;
-    t->pin_only = o->pin_only;
-    t->insecure = o->insecure;
-    return check_combination(o, e) && set_pins(t, &o->pin, e) &&
+    t->certificate = side->cert;
+    t->key = side->key;
+    t->pin_only = side->pin_only;
+    t->insecure = side->insecure;
+    return check_combination(side, e) && set_pins(t, &side->pin, e) &&
            (!o->time_floor || set_time_floor(t, o->time_floor, e)) &&
-           set_authorities(t, &o->cacert, deadline, e) && keep_pipes(t, deadline, e);
+           set_authorities(t, &side->cacert, deadline, e) && keep_pipes(t, deadline, e);
 }

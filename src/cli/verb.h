@@ -12,12 +12,14 @@ struct options;
 /* Bits, so that an option can name the verbs that take it; there is room for 16. The Makefile knows the verbs from
  * here, and their order in the help. */
 #define VERB_ID_TAG 0x1
+#define VERB_ID_COPY 0x100
 #define VERB_ID_DELETE 0x2
 #define VERB_ID_WATCH 0x4
 #define VERB_ID_UNDO 0x8
 #define VERB_ID_LS 0x10
 #define VERB_ID_DIGEST 0x20
 #define VERB_ID_MANIFEST 0x40
+#define VERB_ID_FETCH 0x80
 
 /* Whether this build has one of these verbs: for #if, and for constants that leave nothing behind if not. The Makefile
  * defines VERBS_BUILT, the bits; VERBS_TABLE, "&cli_verb_NAME," for each; VERBS_NAMES, and VERBS_LEFT_OUT, the names of all
@@ -37,7 +39,7 @@ struct cli_verb {
 #define ARGUMENTS_MAX 1000000
 
 extern const struct cli_verb cli_verb_tag, cli_verb_delete, cli_verb_watch, cli_verb_undo, cli_verb_ls,
-    cli_verb_digest, cli_verb_manifest;
+    cli_verb_digest, cli_verb_manifest, cli_verb_fetch, cli_verb_copy;
 
 /* Those of this build, in the order of the help, and NULL at the end. */
 extern const struct cli_verb *const VERBS[];

@@ -156,7 +156,7 @@ static void run_step(struct undo *u, const struct step *s)
 
 static void undo_move(struct undo *u, const struct journal_line *line)
 {
-    struct step s;
+    static struct step s; /* 3 KB */
     plan(&s, line);
     u->runner.undone = &s.move;
     u->runner.simulated = u->o->dry_run && undo_index_is_simulated(&u->index, &s.move);
@@ -279,7 +279,7 @@ static bool check_options(struct undo *u, struct error *e)
 {
     if (u->o->registry)
         return read_registry(u, u->o->registry, e);
-    if (credentials_for_any(u->o))
+    if (credentials_for_any(&u->o->side[0]))
         error_set(e, REGTAG_E_USAGE,
                   "--user, REGTAG_USER and REGTAG_TOKEN are for one registry, and a journal may name "
                   "several; say which with --registry HOST[:PORT]; nothing was done");

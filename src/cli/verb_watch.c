@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/fetch.h"
 #include "cli/hint.h"
 #include "cli/options.h"
 #include "cli/outage.h"
@@ -36,7 +37,8 @@ struct watch {
     /* What the device has: by --from or the first answer, and later by the success of COMMAND. */
     struct place applied;
 
-    struct outage registry_outage, command_outage;
+    struct outage registry_outage, fetch_outage, command_outage;
+    bool torn;          /* with --fetch: some files may be those of another digest */
     uint64_t announced; /* the longest wait beyond the interval that was reported; 0: none lately */
     bool logged_in;
     bool output_failed;
@@ -97,7 +99,7 @@ static bool check(struct watch *w, struct error *e)
 static bool begin(struct watch *w, struct error *e)
 {
     uint64_t timeout = w->o->timeout * 1000;
-    bool keep = w->logged_in && w->o->password_stdin;
+    bool keep = w->logged_in && w->o->side[0].password_stdin;
     session_close();
     if (!keep && !session_login(w->image, regtag_clock() + timeout, e))
         return false;
@@ -142,10 +144,16 @@ static bool poll_tag(struct watch *w, struct error *e)
 
 /* ---- Its result ------------------------------------------------------------------------------ */
 
+/* Telling what came of a poll has the whole timeout, like the poll itself. */
+static void give_output_time(const struct watch *w)
+{
+    output_deadline(regtag_clock() + w->o->timeout * 1000);
+}
+
 /* Everything else may be cured by time, or by someone else, and is polled for ever. */
 static bool is_permanent(const struct watch *w, const struct error *e)
 {
-    return e->status == REGTAG_E_USAGE || (w->o->password_stdin && !w->logged_in);
+    return e->status == REGTAG_E_USAGE || (w->o->side[0].password_stdin && !w->logged_in);
 }
 
 /* Leaves *e set if it is to be reported, together with when the next poll is. */
@@ -165,6 +173,40 @@ static void on_failure(struct watch *w, struct error *e)
         w->operation = NULL;
 }
 
+/* Without --once, a failure is followed by another attempt at the next poll. */
+static void end_once(struct watch *w, int status)
+{
+    if (w->o->once) {
+        w->over = true;
+        w->status = status;
+    }
+}
+
+/* Has the files of `current` in place. There is only one operation at a time: the next poll makes a new one. */
+static bool fetch_files(struct watch *w)
+{
+    char image[1024];
+    struct writer text = writer_to(image, sizeof image - 1);
+    struct fetch_job job = {w->o, image, w->o->output, true, false};
+    struct error e;
+    error_clear(&e);
+    write_format(&text, "%s@%s", w->image, w->current.digest);
+    image[text.used] = '\0';
+    session_note("fetching the files");
+    session_close();
+    w->operation = NULL;
+    w->torn = !fetch_run(&job, regtag_clock() + w->o->blob_timeout * 1000, &e);
+    give_output_time(w);
+    if (!w->torn)
+        outage_on_success(&w->fetch_outage, w->o->output, "is up to date", w->o->quiet);
+    else if (outage_on_failure(&w->fetch_outage, e.status))
+        output_message("%s%s", hint_message(e.text, e.hint),
+                       w->o->once ? "" : "; the files will be fetched again at the next check");
+    if (w->torn)
+        end_once(w, e.status);
+    return !w->torn;
+}
+
 /* If COMMAND fails, `applied` stays behind `current`, so that the next poll runs it again. */
 static void run_command(struct watch *w)
 {
@@ -178,10 +220,7 @@ static void run_command(struct watch *w)
         outage_on_success(&w->command_outage, c.arguments[0], "succeeded", w->o->quiet);
     } else if (outage_on_failure(&w->command_outage, status))
         output_message("%s%s", e.text, w->o->once ? "" : "; it will be run again at the next check");
-    if (w->o->once) {
-        w->over = true;
-        w->status = status;
-    }
+    end_once(w, status);
 }
 
 static void warn_output_failed(struct watch *w)
@@ -217,12 +256,17 @@ static void on_answer(struct watch *w)
     if (!w->schedule.answered)
         on_first_answer(w);
     schedule_on_answer(&w->schedule);
-    if (!same(&w->current, &w->reported)) {
+    bool moved = !same(&w->current, &w->reported);
+    bool due = w->o->command && !same(&w->current, &w->applied);
+    if (HAS_VERB(VERB_ID_FETCH) && w->o->output && w->current.kind == PRESENT &&
+        (moved || due || w->torn) && !fetch_files(w))
+        return;
+    if (moved) {
         /* COMMAND has failed for another digest, not for this one. */
         memset(&w->command_outage, 0, sizeof w->command_outage);
         on_move(w);
     }
-    if (w->o->command && !same(&w->current, &w->applied))
+    if (due)
         run_command(w);
 }
 
@@ -281,12 +325,6 @@ static void wait_for_next(struct watch *w, const struct error *e, uint64_t pause
     command_reap();
     if (signals_wait(regtag_clock() + wait))
         session_note("SIGHUP: checking now");
-}
-
-/* Telling what came of a poll has the whole timeout, like the poll itself. */
-static void give_output_time(const struct watch *w)
-{
-    output_deadline(regtag_clock() + w->o->timeout * 1000);
 }
 
 static void poll_and_act(struct watch *w)

@@ -13,12 +13,13 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-void auth_init(struct auth *a, const struct regtag_credentials *credentials)
+void auth_init(struct auth *a, const struct regtag_side *side)
 {
-    struct slice token = slice_of(credentials->bearer_token);
+    struct slice token = slice_of(side->credentials.bearer_token);
     memset(a, 0, offsetof(struct auth, answer));
     memset(&a->answer, 0, offsetof(struct token_answer, token));
-    a->credentials = credentials;
+    a->side = side;
+    a->credentials = &side->credentials;
     if (token.size == 0 || token.size > TOKEN_MAX)
         return;
     a->scheme = AUTH_BEARER;
@@ -191,9 +192,8 @@ bool auth_is_refused(struct auth *a, struct error *e)
     return a->refused && not_taken(a, e) == AUTH_DENIED;
 }
 
-enum auth_step auth_challenged(struct auth *a, const struct regtag_config *config,
-                               const struct regtag_origin *origin, const struct http_response *response,
-                               bool repeated, struct error *e)
+enum auth_step auth_challenged(struct auth *a, const struct regtag_origin *origin,
+                               const struct http_response *response, bool repeated, struct error *e)
 {
     const struct regtag_credentials *c = a->credentials;
     struct offers o = all_offers(response);
@@ -205,7 +205,7 @@ enum auth_step auth_challenged(struct auth *a, const struct regtag_config *confi
     if (!o.bearer && !o.basic && !a->pinged)
         return AUTH_PING;
     if (o.bearer && (o.realm.size || !o.basic)) {
-        if (!keep_challenge(a, &o, origin, e) || !realm_check(slice_of(a->realm), config, origin, e))
+        if (!keep_challenge(a, &o, origin, e) || !realm_check(slice_of(a->realm), a->side, origin, e))
             return AUTH_DENIED;
         return AUTH_TOKEN;
     }
@@ -291,8 +291,19 @@ static void write_scope(struct writer *w, const struct reference *reference, con
     write_text(&scope, "repository:");
     write_repository(&scope, reference);
     write_format(&scope, ":%s", actions);
-    write_text(w, "scope=");
     write_encoded(w, written(&scope));
+}
+
+/* As parameters of a query, or as a list in a form (RFC 6749, 3.3). */
+static void write_scopes(struct writer *w, const struct reference *reference, const char *actions,
+                         const struct reference *also, bool form)
+{
+    write_text(w, "scope=");
+    write_scope(w, reference, actions);
+    if (!also)
+        return;
+    write_text(w, form ? "+" : "&scope=");
+    write_scope(w, also, "pull");
 }
 
 /* The realm's target, ready for more parameters; it may already have a query. */
@@ -306,7 +317,7 @@ static void write_realm_target(const struct auth *a, struct writer *w)
 }
 
 void auth_write_form(const struct auth *a, const struct reference *reference, const char *actions,
-                     struct writer *w)
+                     const struct reference *also, struct writer *w)
 {
     bool post = auth_by_post(a);
     if (post)
@@ -318,7 +329,7 @@ void auth_write_form(const struct auth *a, const struct reference *reference, co
         write_encoded(w, slice_of(a->service));
         write_char(w, '&');
     }
-    write_scope(w, reference, actions);
+    write_scopes(w, reference, actions, also, post);
     if (post) {
         write_text(w, "&refresh_token=");
         write_encoded(w, slice_of(a->credentials->identity_token));

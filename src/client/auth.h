@@ -21,9 +21,10 @@ enum auth_step {
 };
 
 struct auth {
-    const struct regtag_credentials *credentials;
-    enum auth_scheme scheme;    /* used for every request to the registry */
-    unsigned logins;            /* so far */
+    const struct regtag_side *side;
+    const struct regtag_credentials *credentials; /* of the side */
+    enum auth_scheme scheme;                      /* used for every request to the registry */
+    unsigned logins;                              /* so far */
     bool proven;                /* it has answered otherwise than by 401 since the last one */
     bool refused;               /* the password, while unproven */
     bool pinged;                /* /v2/ was already asked for a challenge */
@@ -37,7 +38,7 @@ struct auth {
 
 /* A bearer token among the credentials is used from the first request on. The credentials are borrowed:
  * they must outlive *a. */
-void auth_init(struct auth *a, const struct regtag_credentials *credentials);
+void auth_init(struct auth *a, const struct regtag_side *side);
 
 /* Wipes the token. */
 void auth_wipe(struct auth *a);
@@ -53,9 +54,8 @@ void auth_mask(const struct auth *a, char *text, size_t size);
 
 /* Chooses how to respond to a 401 from the registry at `origin`. `repeated`: the request was already
  * resent after a login, so this 401 is final. */
-enum auth_step auth_challenged(struct auth *a, const struct regtag_config *config,
-                               const struct regtag_origin *origin, const struct http_response *response,
-                               bool repeated, struct error *e);
+enum auth_step auth_challenged(struct auth *a, const struct regtag_origin *origin,
+                               const struct http_response *response, bool repeated, struct error *e);
 
 /* Sets the error after a 401: REGTAG_E_DENIED and the text; or why there are no credentials, if the caller
  * knows. */
@@ -88,8 +88,8 @@ void auth_token_server(const struct auth *a, struct regtag_origin *origin, struc
 bool auth_by_post(const struct auth *a);
 
 /* Writes the target of the GET (the realm's, with a query) or the body of the POST that requests a token
- * for `actions` ("pull,push") on the reference's repository. */
+ * for `actions` ("pull,push") on the reference's repository, and to pull from that of `also`, if it is not NULL. */
 void auth_write_form(const struct auth *a, const struct reference *reference, const char *actions,
-                     struct writer *w);
+                     const struct reference *also, struct writer *w);
 
 #endif

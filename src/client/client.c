@@ -6,13 +6,14 @@
 
 #define READS_A_STEP 64u
 
-void client_init(struct client *c, const struct regtag_config *config, struct connection *connections)
+void client_init(struct client *c, const struct regtag_config *config, const struct regtag_side *side,
+                 struct connection *connections, unsigned first, unsigned count)
 {
     memset(&c->context, 0, offsetof(struct context, error));
     error_clear(&c->context.error);
     c->context.config = config;
     c->logging_in = NULL;
-    remote_init(&c->remote, &c->context, connections);
+    remote_init(&c->remote, &c->context, side, connections, first, count);
     login_init(&c->login);
 }
 
@@ -52,8 +53,6 @@ void client_begin_step(struct client *c, uint64_t now, uint64_t deadline)
 
 void client_end_step(struct client *c, struct regtag_want *want, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        want[i] = (struct regtag_want){.close = false};
     for (unsigned i = 0; i < c->remote.in_use; i++)
         connection_want(&c->remote.home[i], want, count);
 }
@@ -113,7 +112,7 @@ static bool on_challenge(struct client *c, struct exchange *x)
     struct remote *r = x->remote;
     struct error *e = &c->context.error;
     error_clear(e);
-    switch (auth_challenged(&r->auth, c->context.config, &r->origin, x->response, x->logged_in, e)) {
+    switch (auth_challenged(&r->auth, &r->origin, x->response, x->logged_in, e)) {
     case AUTH_REPEAT:
         x->logged_in = true;
         exchange_restart(x);

@@ -48,8 +48,10 @@ struct client {
     struct remote remote;
 };
 
-/* The configuration and the connections, as many as it says, are borrowed: they must outlive *c. */
-void client_init(struct client *c, const struct regtag_config *config, struct connection *connections);
+/* The configuration, the side of the registry, and the connections, of which `first` and the next `count` are for this
+ * client, are borrowed: they must outlive *c. */
+void client_init(struct client *c, const struct regtag_config *config, const struct regtag_side *side,
+                 struct connection *connections, unsigned first, unsigned count);
 
 /* Between two operations that share connections and the token: client_rest closes connections with
  * requests in flight, client_again resets what belongs to a single operation. */
@@ -62,7 +64,8 @@ void client_end(struct client *c);
 /* Begins a step. `now` and the operation's `deadline` are in milliseconds on the same clock. */
 void client_begin_step(struct client *c, uint64_t now, uint64_t deadline);
 
-/* Ends the step; sets want[0..count) to what the caller must do before the next one. */
+/* Ends the step; sets the elements of its connections in want[0..count) to what the caller must do before the next
+ * one. */
 void client_end_step(struct client *c, struct regtag_want *want, size_t count);
 
 /* Like exchange_begin, exchange_step and exchange_cancel, with logins. */

@@ -23,7 +23,7 @@ static struct connection *connection_of(const struct exchange *x)
     if (x->request.aside)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
-    bool spread = x->request.pipelined && !auth_is_unproven(&x->remote->auth);
+    bool spread = (x->request.pipelined && !auth_is_unproven(&x->remote->auth)) || x->request.alone;
     bool evades = x->remote->reserved && !x->request.guarded;
     return (spread || evades) && remote_is_home(x->remote, origin)
                ? remote_least_busy(x->remote, &x->transfer)
@@ -164,6 +164,11 @@ static bool send(struct exchange *x)
         return false;
     x->parked = false;
     const struct regtag_origin *origin = origin_of(x, &memory);
+    if (origin->target != x->remote->origin.target) {
+        memory = *origin;
+        memory.target = x->remote->origin.target;
+        origin = &memory;
+    }
     struct connection *c = connection_of(x);
     if (!c || (!joins_pipeline(x, c, origin) && waits_for_idle(x, c))) {
         x->remote->context->queued = true;
@@ -287,6 +292,14 @@ static bool is_content(const struct exchange *x, unsigned status)
     return q->content && (status == 200 || (status == 206 && request_has_range(q)));
 }
 
+/* GET and HEAD have no other success than 200, but for those that ask for it. */
+static bool fits(const struct exchange *x, unsigned status)
+{
+    const struct request *q = &x->request;
+    return !request_changes_nothing(q) || status <= 200 || status >= 300 || is_content(x, status) ||
+           (status == 204 && q->bodiless);
+}
+
 static enum answer_use use_of(const struct exchange *x, unsigned status)
 {
     const struct request *q = &x->request;
@@ -352,7 +365,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
     x->response = &c->response;
     x->words = &c->words;
     trace_answer(x);
-    if (request_changes_nothing(&x->request) && status > 200 && status < 300 && !is_content(x, status)) {
+    if (!fits(x, status)) {
         connection_reject(&x->transfer, "the answer does not fit the request");
         return on_failure(x, false);
     }

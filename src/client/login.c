@@ -58,7 +58,7 @@ static void ask_for_token(struct login *l)
     struct slice target;
 
     auth_token_server(&r->auth, &l->server, &target);
-    auth_write_form(&r->auth, r->reference, r->actions, &form);
+    auth_write_form(&r->auth, r->reference, r->actions, r->also, &form);
     l->form_size = form.used;
     q.target = form.overflow ? SLICE("") : written(&form);
     if (auth_by_post(&r->auth)) {
@@ -166,7 +166,7 @@ static enum login_event on_ping_answer(struct login *l)
     struct remote *r = l->remote;
     struct context *c = r->context;
     error_clear(&c->error);
-    switch (auth_challenged(&r->auth, c->config, &r->origin, l->exchange.response, false, &c->error)) {
+    switch (auth_challenged(&r->auth, &r->origin, l->exchange.response, false, &c->error)) {
     case AUTH_REPEAT: return over(l, LOGIN_DONE);
     case AUTH_TOKEN: ask_for_token(l); return step_token(l);
     default: return over(l, LOGIN_FAILED);

@@ -79,12 +79,12 @@ static bool is_private(struct slice host)
 }
 
 /* Whether the user allowed the realm explicitly, as HOST or HOST:PORT. */
-static bool is_allowed(const struct regtag_config *config, const struct url *realm)
+static bool is_allowed(const struct regtag_side *side, const struct url *realm)
 {
-    for (size_t i = 0; i < config->allowed_realms_count; i++) {
+    for (size_t i = 0; i < side->allowed_realms_count; i++) {
         char text[300];
         struct writer w = writer_to(text, sizeof text);
-        struct slice allowed = slice_of(config->allowed_realms[i]);
+        struct slice allowed = slice_of(side->allowed_realms[i]);
         write_format(&w, "%.*s:%u", SLICE_ARG(realm->host), realm->port);
         if (slice_equal_nocase(allowed, realm->host) || slice_equal_nocase(allowed, realm->authority) ||
             slice_equal_nocase(allowed, written(&w)))
@@ -108,12 +108,12 @@ static const char *realm_problem(const struct regtag_origin *registry, const str
     return NULL;
 }
 
-bool realm_check(struct slice text, const struct regtag_config *config,
-                 const struct regtag_origin *registry, struct error *e)
+bool realm_check(struct slice text, const struct regtag_side *side, const struct regtag_origin *registry,
+                 struct error *e)
 {
     struct url realm;
     url_parse(&realm, text);
-    const char *problem = is_allowed(config, &realm) ? NULL : realm_problem(registry, &realm);
+    const char *problem = is_allowed(side, &realm) ? NULL : realm_problem(registry, &realm);
     if (problem)
         error_set(error_hint(e, REGTAG_HINT_REALM), REGTAG_E_DENIED,
                   "refused to use the token server %.*s: it %s", SLICE_ARG(slice_head(text, 300)),

@@ -8,9 +8,9 @@
 
 /* Whether to request the registry's token from the realm, an absolute URL. Refuses plain HTTP if the
  * registry uses TLS or is another host (other than loopback), and a private address on another host if
- * the registry has a public one, unless the configuration allows the realm. Sets e to REGTAG_E_DENIED if
+ * the registry has a public one, unless the side of the registry allows the realm. Sets e to REGTAG_E_DENIED if
  * not. */
-bool realm_check(struct slice realm, const struct regtag_config *config,
+bool realm_check(struct slice realm, const struct regtag_side *side,
                  const struct regtag_origin *registry, struct error *e);
 
 #endif

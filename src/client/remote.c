@@ -13,19 +13,21 @@ static void trace_request(const struct remote *r, const struct regtag_origin *or
                 shown < line.size ? "?***" : "");
 }
 
-void remote_init(struct remote *r, struct context *context, struct connection *connections)
+void remote_init(struct remote *r, struct context *context, const struct regtag_side *side,
+                 struct connection *connections, unsigned first, unsigned count)
 {
     memset(r, 0, offsetof(struct remote, auth));
     r->context = context;
     context->remote = r;
     context->trace_request = trace_request;
-    auth_init(&r->auth, &context->config->credentials);
-    r->connections = (unsigned)context->config->connections;
+    auth_init(&r->auth, side);
+    r->connections = count;
     r->in_use = REGTAG_CONNECTIONS_MIN;
-    r->home = &connections[0];
-    r->away = &connections[1];
-    connection_init(r->home, context, 0);
-    connection_init(r->away, context, 1);
+    r->first = first;
+    r->home = &connections[first];
+    r->away = &connections[first + 1];
+    connection_init(r->home, context, first);
+    connection_init(r->away, context, first + 1);
 }
 
 /* Those that are not needed are never touched. */
@@ -35,7 +37,7 @@ void remote_widen(struct remote *r, uint64_t requests)
     if (r->in_use == r->connections)
         return;
     for (; r->in_use < r->connections; r->in_use++)
-        connection_init(&r->home[r->in_use], r->context, r->in_use);
+        connection_init(&r->home[r->in_use], r->context, r->first + r->in_use);
     for (unsigned i = 0; i < count && requests > count * CONNECTION_QUEUE; i++)
         r->home[i ? i + 1 : 0].first_batch = CONNECTION_QUEUE * (i + 1) / count;
 }

@@ -12,6 +12,7 @@ struct remote {
     struct context *context;
     const struct reference *reference; /* names the repository for request paths and token scopes */
     const char *actions;               /* of the token scope: "pull", "pull,push" */
+    const struct reference *also;      /* NULL, or another repository there to pull from */
     bool accept_lines;                 /* it reads Accept only with one media type on each line */
     bool alone;                        /* no pipelining: a server or proxy failed to handle it */
     bool reserved;                     /* `home` is for a request that is never pipelined */
@@ -23,6 +24,7 @@ struct remote {
     bool rate_fell;       /* it was less than the one before, */
     bool rate_same;       /* or the same */
     bool rate_free;       /* requests do not seem to count */
+    unsigned first;       /* number of the first connection */
     unsigned connections, in_use; /* connections that there are, and that were used at all */
     struct connection *home;      /* to the registry; so are those after `away` */
     struct connection *away;      /* to any other origin: a token server or the target of a redirect */
@@ -35,9 +37,11 @@ struct remote {
     char location[URL_MAX + 1];
 };
 
-/* Initializes a remote with the first two of the connections, whose memory is borrowed. The caller sets
+/* Initializes a remote with two of the connections, of which `first` and the next `count` are for it. Their memory is
+ * borrowed, as is the side. The caller sets
  * reference, actions and origin, the latter with `registry`; the reference is borrowed. */
-void remote_init(struct remote *r, struct context *context, struct connection *connections);
+void remote_init(struct remote *r, struct context *context, const struct regtag_side *side,
+                 struct connection *connections, unsigned first, unsigned count);
 
 /* Closes all connections and wipes all secrets. */
 void remote_end(struct remote *r);

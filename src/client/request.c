@@ -16,13 +16,13 @@ enum resend request_resend(const struct request *q)
     if (q->resend != RESEND_BY_METHOD)
         return q->resend;
     return request_changes_nothing(q) ? RESEND_FREELY
-           : q->method == METHOD_POST ? RESEND_NEVER
+           : q->method >= METHOD_POST ? RESEND_NEVER
                                       : RESEND_AFTER_LOOKUP;
 }
 
 bool request_follows(const struct request *q, unsigned status)
 {
-    if (q->to_token_server || q->method == METHOD_POST)
+    if (q->to_token_server || q->method >= METHOD_POST)
         return false;
     if (status == 307 || status == 308)
         return true;
@@ -81,7 +81,7 @@ const struct regtag_origin *request_origin(const struct request *q, const struct
 static void write_line(const struct request *q, const struct remote *r,
                        const struct regtag_origin *origin, struct slice target, struct writer *w)
 {
-    static const char *const METHODS[] = {"GET", "HEAD", "PUT", "DELETE", "POST"};
+    static const char *const METHODS[] = {"GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"};
     const struct regtag_transport *t = &r->context->config->transport;
     const char *proxy = t->proxy && !origin->tls ? t->proxy(t->context, origin) : NULL;
     char memory[sizeof origin->host + 8];
@@ -115,11 +115,14 @@ static void write_fields(const struct request *q, const struct remote *r, struct
         write_format(w, "If-None-Match: \"%s\"\r\n", q->known);
     if (request_is_conditional(q))
         write_field(w, *q->match == '*' ? "If-None-Match" : "If-Match", slice_of(q->match));
-    if (request_has_range(q))
+    if (request_has_range(q) && q->method == METHOD_PATCH)
+        write_format(w, "Content-Range: %llu-%llu\r\n", (unsigned long long)*q->from,
+                     (unsigned long long)(*q->from + q->body.size - 1));
+    else if (request_has_range(q))
         write_format(w, "Range: bytes=%llu-\r\n", (unsigned long long)*q->from);
     if (q->content_type)
         write_field(w, "Content-Type", *q->content_type);
-    if (q->body.size || q->method == METHOD_PUT || q->method == METHOD_POST)
+    if (q->body.size || q->method == METHOD_PUT || q->method >= METHOD_POST)
         write_format(w, "Content-Length: %llu\r\n", (unsigned long long)q->body.size);
 }
 

@@ -4,14 +4,14 @@
  * |-------------|---------------------------------------------------------|-------------------------|
  * | GET, HEAD   | after transient failures, with backoff                  | 301, 302, 303, 307, 308 |
  * | PUT, DELETE | only if not fully sent; else the sender must look first | 307, 308                |
- * | POST        | only if not fully sent                                  | none                    |
+ * | POST, PATCH | only if not fully sent                                  | none                    |
  */
 #ifndef REGTAG_CLIENT_REQUEST_H
 #define REGTAG_CLIENT_REQUEST_H
 
 #include "client/remote.h"
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_DELETE, METHOD_POST };
+enum method { METHOD_GET, METHOD_HEAD, METHOD_PUT, METHOD_DELETE, METHOD_POST, METHOD_PATCH };
 
 /* Whether a request that may have reached the server is resent automatically. */
 enum resend {
@@ -35,8 +35,8 @@ struct request {
     struct body body;
     const struct slice *content_type; /* of the body, or NULL */
     const char *known;                /* digest for If-None-Match, or NULL or "" for none */
-    /* NULL, or how many bytes of the content are there already, whenever it is sent: if any, only the rest is
-     * asked for (RFC 9110, 14.2), and a 206 delivers content, too. */
+    /* NULL, or how many bytes are there already, whenever it is sent. GET: if any, only the rest is asked for (RFC
+     * 9110, 14.2), and a 206 delivers content, too. PATCH: the body continues an upload. */
     const uint64_t *from;
     const char *match; /* ETag for If-Match, or "*" for If-None-Match, or NULL or "" for neither */
 
@@ -45,10 +45,12 @@ struct request {
     bool accept_lines;      /* on a line each */
     bool to_token_server;   /* sends the token server's credentials instead of the registry's */
     bool content;           /* deliver the body of a 200; any other body only serves error messages */
+    bool bodiless;          /* GET: a 204 is an answer, too */
     bool optional;          /* may fail: at most a quarter of the time left, no retry after a timeout */
     bool fresh;             /* needs a new connection, because a reused one ended without a response */
     bool pipelined;         /* may be in flight together with others; its sender steps all of them */
     bool guarded;           /* the reserved connection is for it */
+    bool alone;             /* on any connection to the registry where nothing is in flight */
     bool aside; /* not on the connection to the registry, which an unfinished answer occupies */
 
     const struct meaning *meanings; /* of error responses; see answer.h */

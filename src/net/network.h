@@ -21,7 +21,7 @@ struct network_connection {
 
 struct network {
     const struct overrides *overrides;    /* the caller's; may be NULL */
-    const struct tls_settings *tls;       /* the caller's */
+    const struct tls_settings *tls;       /* the caller's: 2, as for tls_hooks */
     const struct proxy_settings *proxies; /* the caller's */
     void (*trace)(void *context, enum regtag_trace kind, const char *text, size_t size); /* or NULL */
     void *trace_context;

@@ -23,9 +23,9 @@ struct tls_settings {
     void *trace_context;
 };
 
-/* The hooks for struct regtag_sockets; none in a build without TLS. *settings must stay valid. --pin,
- * --cert, --key and --insecure apply only to the registry. */
-struct regtag_tls tls_hooks(const struct tls_settings *settings, unsigned connections);
+/* The hooks for struct regtag_sockets; none in a build without TLS. settings[0] is for the registry, settings[1] for the
+ * target's of a copy; they must stay valid. --pin, --cert, --key and --insecure apply only to the registry. */
+struct regtag_tls tls_hooks(const struct tls_settings settings[2], unsigned connections);
 
 /* Reads a file or directory of --cacert. Returns NULL, or what is wrong: it cannot be read in full, or there
  * is no certificate in it. A build without TLS does not look. */

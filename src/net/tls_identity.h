@@ -15,6 +15,6 @@ bool tls_identity_use(mbedtls_ssl_config *config, const struct regtag_origin *or
 
 /* Before the configuration is freed, whether or not it shows one. Sessions that are still open share the
  * certificate, so it is only replaced when there is none. */
-void tls_identity_release(const mbedtls_ssl_config *config);
+void tls_identity_release(const mbedtls_ssl_config *config, const struct regtag_origin *origin);
 
 #endif

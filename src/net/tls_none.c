@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-struct regtag_tls tls_hooks(const struct tls_settings *settings, unsigned connections)
+struct regtag_tls tls_hooks(const struct tls_settings settings[2], unsigned connections)
 {
     struct regtag_tls none;
     (void)settings;

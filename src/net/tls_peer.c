@@ -19,6 +19,7 @@
 
 struct peer {
     const struct regtag_origin *origin;
+    const struct tls_settings *settings; /* for its side */
     /* The peer's certificate, if the user trusts it by itself, CA or not. */
     const mbedtls_x509_crt *named;
     /* Why a CA that has the issuer's name could not be used: an error of mbedTLS, or 0. */
@@ -27,7 +28,7 @@ struct peer {
     struct error error;
 };
 
-static const struct tls_settings *settings;
+static const struct tls_settings *both_sides;
 static struct peer peers[REGTAG_CONNECTIONS_MAX];
 static struct regtag_mbedtls_session sessions[REGTAG_CONNECTIONS_MAX];
 static struct regtag_mbedtls tls;
@@ -117,7 +118,7 @@ static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x50
     struct peer *p = context;
     struct slice issuer = {(const char *)child->issuer_raw.p, child->issuer_raw.len};
     struct candidate c = {p, child, NULL};
-    tls_trust_find(settings, p->origin, issuer, add_candidate, &c);
+    tls_trust_find(p->settings, p->origin, issuer, add_candidate, &c);
     *found = c.best;
     return 0;
 }
@@ -126,11 +127,11 @@ static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x50
 
 static bool has_pins(const struct peer *p)
 {
-    return p->origin->registry && settings->pins > 0;
+    return p->origin->registry && p->settings->pins > 0;
 }
 
 /* Whether the key of a certificate is one of the pinned ones. */
-static bool key_is_pinned(const mbedtls_x509_crt *certificate)
+static bool key_is_pinned(const struct tls_settings *settings, const mbedtls_x509_crt *certificate)
 {
     unsigned char sum[32];
     if (mbedtls_sha256(certificate->pk_raw.p, certificate->pk_raw.len, sum, 0) != 0)
@@ -144,9 +145,9 @@ static bool key_is_pinned(const mbedtls_x509_crt *certificate)
 /* The flags that remain once --insecure and the pins are applied. */
 static uint32_t apply_settings(const struct peer *p, uint32_t flags, bool pinned)
 {
-    if (p->origin->registry && settings->insecure)
+    if (p->origin->registry && p->settings->insecure)
         return 0;
-    if (pinned && settings->pin_only)
+    if (pinned && p->settings->pin_only)
         return 0;
     /* The clock does not matter if we know the key. */
     if (pinned && (flags & ~DATES) == 0)
@@ -158,7 +159,7 @@ static uint32_t judge(void *context, unsigned connection, const mbedtls_x509_crt
 {
     const struct peer *p = &peers[connection];
     uint32_t flags = sessions[connection].flags;
-    bool pinned = has_pins(p) && key_is_pinned(certificate);
+    bool pinned = has_pins(p) && key_is_pinned(p->settings, certificate);
     (void)context;
     /* Only if it is the server's own, not one that it merely sends along. */
     if (p->named == certificate)
@@ -226,7 +227,7 @@ static void explain_untrusted(struct peer *p, const struct regtag_failure *f)
 {
     char places[400], unusable[160];
     struct writer w = writer_to(places, sizeof places - 1);
-    tls_trust_any(settings, p->origin, &w);
+    tls_trust_any(p->settings, p->origin, &w);
     places[w.used] = '\0';
     w = writer_to(unusable, sizeof unusable - 1);
     explain_unusable(&w, p->unusable);
@@ -276,14 +277,14 @@ static void explain(void *context, unsigned connection, int error, struct regtag
 /* Whether the certificate is trusted by other means than a CA. */
 static bool needs_no_authority(const struct peer *p)
 {
-    return p->origin->registry && (settings->insecure || settings->pin_only);
+    return p->origin->registry && (p->settings->insecure || p->settings->pin_only);
 }
 
 static bool check_trust(struct peer *p, struct regtag_failure *f)
 {
     char places[400];
     struct writer w = writer_to(places, sizeof places - 1);
-    if (needs_no_authority(p) || tls_trust_any(settings, p->origin, &w))
+    if (needs_no_authority(p) || tls_trust_any(p->settings, p->origin, &w))
         return true;
     places[w.used] = '\0';
     error_set(&p->error, REGTAG_E_UNTRUSTED, "no trusted CA: looked for %s", places);
@@ -305,14 +306,14 @@ static bool set_up(struct peer *p)
                                                                 : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_rng(&p->config, tls_platform_random, NULL);
     mbedtls_ssl_conf_ca_cb(&p->config, find_issuer, p);
-    return !p->origin->registry || tls_identity_use(&p->config, p->origin, settings, &p->error);
+    return !p->origin->registry || tls_identity_use(&p->config, p->origin, p->settings, &p->error);
 }
 
 static void release(void *context, unsigned connection)
 {
     struct peer *p = &peers[connection];
     (void)context;
-    tls_identity_release(&p->config);
+    tls_identity_release(&p->config, p->origin);
     mbedtls_ssl_config_free(&p->config);
 }
 
@@ -321,10 +322,11 @@ static const mbedtls_ssl_config *configure(void *context, unsigned connection,
 {
     struct peer *p = &peers[connection];
     p->origin = origin;
+    p->settings = &both_sides[origin->target];
     p->named = NULL;
     p->unusable = 0;
     error_clear(&p->error);
-    if (tls_platform_start(settings, &p->error) && check_trust(p, f)) {
+    if (tls_platform_start(p->settings, &p->error) && check_trust(p, f)) {
         if (set_up(p))
             return &p->config;
         release(context, connection);
@@ -335,10 +337,10 @@ static const mbedtls_ssl_config *configure(void *context, unsigned connection,
     return NULL;
 }
 
-struct regtag_tls tls_hooks(const struct tls_settings *of_command, unsigned connections)
+struct regtag_tls tls_hooks(const struct tls_settings settings[2], unsigned connections)
 {
     tls_arena_set_connections(connections);
-    settings = of_command;
+    both_sides = settings;
     tls.sessions = sessions;
     tls.count = REGTAG_CONNECTIONS_MAX;
     tls.configure = configure;

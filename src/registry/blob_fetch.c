@@ -9,41 +9,43 @@
  * something. */
 #define PROGRESS (64u * 1024)
 
-static void start_hash(const struct regtag *r, struct blob_fetch *b)
+static void start_hash(struct blob_fetch *b)
 {
-    const struct regtag_hash *hash = &r->config.hash;
+    const struct regtag_hash *hash = b->hash;
     b->hash_failed = hash->start(hash->context) != 0;
     b->at = b->counted = 0;
 }
 
-static void add_to_hash(const struct regtag *r, struct blob_fetch *b, struct slice bytes)
+static void add_to_hash(struct blob_fetch *b, struct slice bytes)
 {
-    const struct regtag_hash *hash = &r->config.hash;
+    const struct regtag_hash *hash = b->hash;
     b->hash_failed = b->hash_failed || hash->update(hash->context, bytes.data, bytes.size) != 0;
     b->at += bytes.size;
 }
 
-void blob_begin(struct regtag *r, struct blob_fetch *b, struct slice digest, uint64_t size)
+void blob_begin(struct regtag *r, struct blob_fetch *b, struct slice digest, uint64_t size,
+                const struct regtag_hash *hash)
 {
     REQUIRE(digest_is_sha256(digest));
-    client_cancel(&r->client, &b->exchange);
+    client_cancel(r->source, &b->exchange);
     memset(b, 0, sizeof *b);
     memcpy(b->digest, digest.data, digest.size);
     b->size = size;
-    start_hash(r, b);
+    b->hash = hash;
+    start_hash(b);
     ENTER("blob_fetch", b->state, BLOB_HELD);
 }
 
-void blob_have(struct regtag *r, struct blob_fetch *b, struct slice bytes)
+void blob_have(struct blob_fetch *b, struct slice bytes)
 {
     REQUIRE(b->state == BLOB_HELD);
-    add_to_hash(r, b, bytes);
+    add_to_hash(b, bytes);
     b->had = b->counted = b->at;
 }
 
 void blob_cancel(struct regtag *r, struct blob_fetch *b)
 {
-    client_cancel(&r->client, &b->exchange);
+    client_cancel(r->source, &b->exchange);
     ENTER("blob_fetch", b->state, BLOB_OVER);
 }
 
@@ -57,10 +59,11 @@ static enum blob_event ask(struct regtag *r, struct blob_fetch *b)
                         .content = true,
                         .from = b->whole ? NULL : &b->at,
                         .meanings = BLOB_MEANINGS,
+                        .alone = true,
                         .attempts = &b->attempts};
     ENTER("blob_fetch", b->state, BLOB_GET);
     b->begun = b->at;
-    client_begin(&r->client, &b->exchange, &q);
+    client_begin(r->source, &b->exchange, &q);
     return MORE;
 }
 
@@ -82,13 +85,13 @@ static enum blob_event on_mismatch(struct regtag *r, struct blob_fetch *b, struc
               b->digest);
     error_clear(problem);
     b->anew = true;
-    start_hash(r, b);
+    start_hash(b);
     return ask(r, b);
 }
 
 static enum blob_event verify(struct regtag *r, struct blob_fetch *b, struct error *problem)
 {
-    const struct regtag_hash *hash = &r->config.hash;
+    const struct regtag_hash *hash = b->hash;
     unsigned char sum[32];
     char digest[DIGEST_SHA256_SIZE + 1];
     if (b->hash_failed || hash->finish(hash->context, sum) != 0) {
@@ -160,8 +163,7 @@ static enum blob_event on_head(struct regtag *r, struct blob_fetch *b, struct er
     return b->size == UNKNOWN ? on_mismatch(r, b, e) : BLOB_FAILED;
 }
 
-static enum blob_event on_bytes(struct regtag *r, struct blob_fetch *b, struct slice *part, uint64_t *at,
-                                struct error *e)
+static enum blob_event on_bytes(struct blob_fetch *b, struct slice *part, uint64_t *at, struct error *e)
 {
     size_t skipped = part->size < b->skip ? part->size : (size_t)b->skip;
     *part = slice_from(*part, skipped);
@@ -173,7 +175,7 @@ static enum blob_event on_bytes(struct regtag *r, struct blob_fetch *b, struct s
         return BLOB_FAILED;
     }
     *at = b->at;
-    add_to_hash(r, b, *part);
+    add_to_hash(b, *part);
     if (b->at - b->counted >= PROGRESS) {
         b->counted = b->at;
         b->attempts.failed = 0;
@@ -187,7 +189,7 @@ static enum blob_event on_content_end(struct regtag *r, struct blob_fetch *b, st
     bool incomplete = b->at < b->size && b->size != UNKNOWN;
     if (incomplete && b->at > b->begun)
         return ask(r, b);
-    if (!incomplete && b->skip == 0)
+    if (!incomplete)
         return verify(r, b, e);
     set_wrong_size(b, b->at - b->skip, e);
     return on_mismatch(r, b, e);
@@ -219,11 +221,11 @@ static enum blob_event step(struct regtag *r, struct blob_fetch *b, struct slice
     if (b->state == BLOB_HELD)
         return b->at >= b->size ? verify(r, b, problem) : ask(r, b);
     REQUIRE(b->state == BLOB_GET && b->at <= b->size);
-    switch (client_step(&r->client, &b->exchange, part)) {
+    switch (client_step(r->source, &b->exchange, part)) {
     case EXCHANGE_HEAD: return on_head(r, b, problem);
-    case EXCHANGE_BODY: return on_bytes(r, b, part, at, problem);
+    case EXCHANGE_BODY: return on_bytes(b, part, at, problem);
     case EXCHANGE_END: return on_end(r, b, problem);
-    case EXCHANGE_FAILED: *problem = r->client.context.error; return BLOB_FAILED;
+    case EXCHANGE_FAILED: *problem = r->source->context.error; return BLOB_FAILED;
     default: return BLOB_WAIT;
     }
 }

@@ -9,8 +9,9 @@ enum blob_state { BLOB_START, BLOB_HELD, BLOB_GET, BLOB_OVER };
 
 struct blob_fetch {
     enum blob_state state;
-    bool whole;       /* ask for all of it: the server cannot cope with ranges */
-    bool anew;        /* the bytes that the caller had were wrong, so all are downloaded */
+    bool whole; /* ask for all of it: the server cannot cope with ranges */
+    bool anew;  /* the bytes that the caller had were wrong, so all are downloaded */
+    const struct regtag_hash *hash;
     uint64_t size;    /* UINT64_MAX: unknown */
     uint64_t had;     /* bytes from the caller, */
     uint64_t at;      /* and with them all that have been hashed */
@@ -30,11 +31,12 @@ enum blob_event {
     BLOB_FAILED /* *problem says why */
 };
 
-/* `digest` must be a SHA-256. */
-void blob_begin(struct regtag *r, struct blob_fetch *b, struct slice digest, uint64_t size);
+/* `digest` must be a SHA-256; the hash is for this blob alone until it is over. */
+void blob_begin(struct regtag *r, struct blob_fetch *b, struct slice digest, uint64_t size,
+                const struct regtag_hash *hash);
 
 /* Before the first step: the next bytes of the blob, from its beginning, are there already. */
-void blob_have(struct regtag *r, struct blob_fetch *b, struct slice bytes);
+void blob_have(struct blob_fetch *b, struct slice bytes);
 
 /* If what was there turns out to be wrong, begins with offset 0 again, once. */
 enum blob_event blob_step(struct regtag *r, struct blob_fetch *b, struct slice *part, uint64_t *at,

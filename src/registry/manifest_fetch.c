@@ -31,7 +31,7 @@ static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice r
                         .meanings = MANIFEST_MEANINGS,
                         .attempts = f->options.attempts,
                         .follower = is_image ? f->options.follower : NULL};
-    client_begin(&r->client, &f->exchange, &q);
+    client_begin(r->source, &f->exchange, &q);
 }
 
 void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_options *options)
@@ -124,7 +124,7 @@ static bool keep_part(struct regtag *r, struct slice part, struct error *e)
 
 static struct slice wanted_digest(const struct regtag *r, const struct manifest_fetch *f)
 {
-    return f->state == FETCH_CHILD ? slice_of(f->child) : r->reference.digest;
+    return f->state == FETCH_CHILD ? slice_of(f->child) : r->image->digest;
 }
 
 /* If the registry does not state a manifest's media type, the document does. */
@@ -173,7 +173,7 @@ static enum fetch_event to_child(struct regtag *r, struct manifest_fetch *f, str
         memcpy(r->digest, f->child, sizeof f->child);
         return FETCH_DONE;
     }
-    r->reference.digest = slice_of(f->child);
+    r->image->digest = slice_of(f->child);
     ENTER("manifest_fetch", f->state, FETCH_CHILD);
     begin_get(r, f, slice_of(f->child), false);
     return MORE;
@@ -183,7 +183,7 @@ static enum fetch_event to_child(struct regtag *r, struct manifest_fetch *f, str
 static bool may_ask_by_lines(const struct regtag *r, const struct manifest_fetch *f)
 {
     return r->media_type->kind == MANIFEST_SCHEMA1 && !f->exchange.request.accept_lines &&
-           !r->client.remote.accept_lines;
+           !r->source->remote.accept_lines;
 }
 
 static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, struct error *problem)
@@ -209,7 +209,7 @@ static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, 
 
 void fetch_take_stated(struct regtag *r, struct slice stated, struct error *e)
 {
-    if (r->reference.digest.size && !slice_equal(stated, r->reference.digest)) {
+    if (r->image->digest.size && !slice_equal(stated, r->image->digest)) {
         error_set(e, REGTAG_E_REFUSED, "the registry states another digest, %.*s", SLICE_ARG(stated));
         return;
     }
@@ -244,13 +244,13 @@ static enum fetch_event on_end(struct regtag *r, struct manifest_fetch *f, struc
 static enum fetch_event step(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     struct slice part;
-    switch (client_step(&r->client, &f->exchange, &part)) {
+    switch (client_step(r->source, &f->exchange, &part)) {
     case EXCHANGE_HEAD: /* again after a retry: start over */
         r->manifest_size = 0;
         return check_header(r, f, problem) ? MORE : FETCH_FAILED;
     case EXCHANGE_BODY: return keep_part(r, part, problem) ? MORE : FETCH_FAILED;
     case EXCHANGE_END: return on_end(r, f, problem);
-    case EXCHANGE_FAILED: *problem = r->client.context.error; return FETCH_FAILED;
+    case EXCHANGE_FAILED: *problem = r->source->context.error; return FETCH_FAILED;
     default: return FETCH_WAIT;
     }
 }
@@ -264,7 +264,7 @@ enum fetch_event fetch_step(struct regtag *r, struct manifest_fetch *f, struct e
         event = step(r, f, problem);
     if (event == FETCH_WAIT)
         return event;
-    client_cancel(&r->client, &f->exchange); /* don't read the rest of a rejected answer */
+    client_cancel(r->source, &f->exchange); /* don't read the rest of a rejected answer */
     ENTER("manifest_fetch", f->state, FETCH_OVER);
     return event;
 }

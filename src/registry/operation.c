@@ -93,15 +93,30 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
     r->manifest = (char *)(r->memory.tokens + r->memory.tokens_max);
     r->manifest_max = manifest_max(config);
     verb_begin_result(r, "", r->digest);
-    client_init(&r->client, &r->config, first);
+    r->connections = first;
+    r->side = (struct regtag_side){.scheme = config->scheme,
+                                   .credentials = r->config.credentials,
+                                   .allowed_realms = r->config.allowed_realms,
+                                   .allowed_realms_count = r->config.allowed_realms_count};
+    r->image = &r->reference;
+    r->source = &r->client;
+    client_init(&r->client, &r->config, &r->side, first, 0, (unsigned)r->config.connections);
     return r;
 }
 
 /* ---- Stepping -------------------------------------------------------------------------------- */
 
+/* Two registries, or two repositories. */
+static bool is_copy(const struct regtag *r)
+{
+    return r->source != &r->client;
+}
+
 void regtag_end(struct regtag *r)
 {
     client_end(&r->client);
+    if (is_copy(r))
+        client_end(r->source);
 }
 
 static enum regtag_event end(struct regtag *r)
@@ -138,9 +153,15 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
     if (!r->over)
         check_step(r, count);
     client_begin_step(&r->client, now, r->deadline);
+    if (is_copy(r))
+        client_begin_step(r->source, now, r->deadline);
     while (event == GO_ON)
         event = r->over ? end(r) : r->verb->step(r);
+    for (size_t i = 0; i < count; i++)
+        want[i] = (struct regtag_want){.close = false};
     client_end_step(&r->client, want, count);
+    if (is_copy(r))
+        client_end_step(r->source, want, count);
     return event;
 }
 
@@ -154,7 +175,8 @@ void regtag_decline(struct regtag *r, const char *reason)
 
 uint64_t regtag_until(const struct regtag *r)
 {
-    return r->client.context.wake;
+    uint64_t wake = r->client.context.wake, other = r->source->context.wake;
+    return other < wake ? other : wake;
 }
 
 /* ---- Results --------------------------------------------------------------------------------- */

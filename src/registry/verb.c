@@ -17,12 +17,14 @@ static bool is_only_host(const struct reference *f)
     return host && slice_find(f->name, '/') == f->name.size;
 }
 
-static void set_origin(struct regtag *r)
+void verb_connect(struct client *c, const struct reference *f, const char *actions)
 {
-    const struct reference *f = &r->reference;
-    struct regtag_origin *o = &r->client.remote.origin;
-    bool plain = r->config.scheme == REGTAG_SCHEME_PLAIN ||
-                 (r->config.scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
+    struct regtag_origin *o = &c->remote.origin;
+    enum regtag_scheme scheme = c->remote.auth.side->scheme;
+    bool plain =
+        scheme == REGTAG_SCHEME_PLAIN || (scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
+    c->remote.reference = f;
+    c->remote.actions = actions;
     o->tls = !plain;
     o->registry = true;
     o->port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
@@ -30,18 +32,23 @@ static void set_origin(struct regtag *r)
     o->host[f->host.size] = '\0';
 }
 
+bool verb_read_reference(struct regtag *r, struct reference *f, const char *text)
+{
+    if (!reference_parse(f, slice_of(text), &r->error))
+        verb_is_unusable(r);
+    else if (is_only_host(f))
+        VERB_USAGE(r, "\"%s\" is only a host: the repository is missing", text);
+    return !r->over;
+}
+
 enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t size, const char *text)
 {
     REQUIRE(size <= VERB_MEMORY);
     r->verb = verb;
     memset(r->verb_memory.bytes, 0, size);
-    if (!reference_parse(&r->reference, slice_of(text), &r->error))
-        return verb_is_unusable(r);
-    if (is_only_host(&r->reference))
-        return VERB_USAGE(r, "\"%s\" is only a host: the repository is missing", text);
-    set_origin(r);
-    r->client.remote.reference = &r->reference;
-    r->client.remote.actions = verb->actions;
+    if (!verb_read_reference(r, &r->reference, text))
+        return REGTAG_E_USAGE;
+    verb_connect(&r->client, &r->reference, verb->actions);
     return REGTAG_OK;
 }
 
@@ -96,7 +103,7 @@ static const char *without_host(const struct reference *f, const char *text, con
 
 void verb_describe(struct regtag *r, const char *tag, const struct error *problem, struct error *whole)
 {
-    const struct reference *f = &r->reference;
+    const struct reference *f = tag ? &r->reference : r->image;
     struct slice reference = tag ? slice_of(tag) : f->digest.size ? f->digest : reference_tag(f);
     const char *separator = !tag && f->digest.size ? "@" : ":", *port;
     const char *text = without_host(f, problem->text, &port);
@@ -109,6 +116,7 @@ void verb_describe(struct regtag *r, const char *tag, const struct error *proble
               SLICE_ARG(reference), port, text);
     whole->hint = hint_of(f, problem);
     remote_mask(&r->client.remote, whole->text, strlen(whole->text));
+    remote_mask(&r->source->remote, whole->text, strlen(whole->text));
 }
 
 void verb_begin_result(struct regtag *r, const char *tag, const char *digest)
@@ -141,7 +149,7 @@ struct error *verb_problem(struct regtag *r)
 
 struct slice verb_wanted(const struct regtag *r)
 {
-    return r->reference.digest.size ? r->reference.digest : reference_tag(&r->reference);
+    return r->image->digest.size ? r->image->digest : reference_tag(r->image);
 }
 
 bool verb_cannot_go_on(const struct regtag *r, struct error *e)

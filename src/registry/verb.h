@@ -50,7 +50,11 @@ struct regtag {
 
     struct regtag_result result;
     struct regtag_config config;
+    struct regtag_side side; /* of the registry, or of the source */
     struct reference reference;
+    /* Where the image comes from: `reference` and `client`, unless it is copied. */
+    struct reference *image;
+    struct client *source;
     struct guards guards;
 
     char digest[DIGEST_MAX + 1]; /* of the manifest */
@@ -61,6 +65,7 @@ struct regtag {
     struct error problem;      /* scratch: what went wrong in the current state */
     struct error unknown;      /* why a tag could not be resolved (resolve.h) */
 
+    struct connection *connections;
     struct client client;
 
     union {
@@ -81,6 +86,11 @@ struct regtag {
 enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t size, const char *text);
 enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
                                     const char *image);
+
+/* For a verb with two references: parses one; false, with r->error set, if it is not valid. And sets up a client for it;
+ * both are borrowed. */
+bool verb_read_reference(struct regtag *r, struct reference *f, const char *text);
+void verb_connect(struct client *c, const struct reference *f, const char *actions);
 
 /* Fails the operation for bad usage: sets r->error, and the verb will not be stepped any more. */
 #define VERB_USAGE(r, ...) (error_set(&(r)->error, REGTAG_E_USAGE, __VA_ARGS__), verb_is_unusable(r))
@@ -112,7 +122,7 @@ struct error *verb_problem(struct regtag *r);
 /* Trace output: remote_tell for the current operation. */
 #define VERB_TELL(r, ...) remote_tell(&(r)->client.remote, __VA_ARGS__)
 
-/* The digest of the reference, which takes precedence, or else its tag. */
+/* The digest of the image's reference, which takes precedence, or else its tag. */
 struct slice verb_wanted(const struct regtag *r);
 
 /* Whether it is pointless to go on, since the registry is unreachable or time is up; sets *e to the

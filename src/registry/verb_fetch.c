@@ -163,14 +163,14 @@ void regtag_choose(struct regtag *r, uint64_t number)
     v->chosen = true;
     name_blob(r, v);
     if (digest_is_sha256(slice_of(v->digest)))
-        blob_begin(r, &v->blob, slice_of(v->digest), v->size);
+        blob_begin(r, &v->blob, slice_of(v->digest), v->size, &r->config.hash);
 }
 
 void regtag_have(struct regtag *r, const void *bytes, size_t size)
 {
     struct fetch_verb *v = fetch_of(r);
     if (r->verb == &FETCH && v->chosen && v->blob.state == BLOB_HELD)
-        blob_have(r, &v->blob, (struct slice){bytes, size});
+        blob_have(&v->blob, (struct slice){bytes, size});
 }
 
 /* The caller may have had other layers described meanwhile. */

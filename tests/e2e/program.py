@@ -22,7 +22,7 @@ NOT_OURS = {
     "XDG_RUNTIME_DIR",
 }
 NO_HOME = "/nonexistent"
-VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest"}
+VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest", "copy", "fetch"}
 PRINTABLE = set(range(0x20, 0x7F))
 
 

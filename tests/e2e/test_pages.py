@@ -12,10 +12,11 @@ from contextlib import ExitStack
 
 import pages
 import pytest
+from artifacts import Store
 from conftest import OTHER_DOCUMENT, TOP
-from fake import Fake, Shelf
+from fake import Fake
 from fronts import unpacked
-from images import OCI_INDEX, OCI_MANIFEST, compact, digest_of, docker_style, oci_manifest
+from images import LAYER, OCI_INDEX, OCI_MANIFEST, compact, digest_of, docker_style, oci_manifest
 from program import environment
 from proxies import Proxy
 from tls_server import Front, server_context
@@ -64,7 +65,9 @@ class Relay(Proxy):
 @pytest.fixture
 def library():
     """What registry.example has."""
-    shelf = Shelf()
+    shelf = Store()
+    shelf.put_files("firmware", "stable", {"boot.img": b"boot", "root.img": b"root"})
+    shelf.blobs[digest_of(LAYER)] = LAYER
     arm = {"mediaType": OCI_MANIFEST, "digest": digest_of(OTHER_DOCUMENT), "size": len(OTHER_DOCUMENT)}
     arm["platform"] = {"os": "linux", "architecture": "arm", "variant": "v7"}
     index = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [arm]})

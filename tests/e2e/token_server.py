@@ -141,7 +141,7 @@ class Tokens:
         return self._give(user, form["scope"], "refresh")
 
     def _by_password(self, request):
-        query = parameters(request.query)
+        query = parameters(request.query, several=["scope"])
         if query.get("service") != self.service:
             return errors(400, "UNSUPPORTED", "another service")
         named = user_and_password(request.value("Authorization"))
@@ -155,9 +155,11 @@ class Tokens:
         return self._give(user, query["scope"], "basic")
 
     def _give(self, user, scope, form):
-        kind, name, actions = scope.split(":")
-        granted = self.grant(user, set(actions.split(",")))
-        access = [{"type": kind, "name": name, "actions": sorted(granted)}]
+        access = []
+        for one in scope.split(" "):
+            kind, name, actions = one.split(":")
+            granted = self.grant(user, set(actions.split(",")))
+            access.append({"type": kind, "name": name, "actions": sorted(granted)})
         token = self._make(access, user, self.lifetime, self.size)
         self.issued[token] = Issued(user, access, form)
         told = {field: token for field in self.fields}
@@ -185,13 +187,13 @@ class Tokens:
         self.issued.clear()
 
 
-def parameters(text):
-    """The parameters of a query or a form, each of which may stand there once."""
+def parameters(text, several=()):
+    """The parameters of a query or a form, each of which may stand there once; `several` may more often."""
     found = parse_qs(text, keep_blank_values=True, strict_parsing=True, errors="strict")
     for name, values in found.items():
-        if len(values) != 1:
+        if len(values) != 1 and name not in several:
             raise ValueError(f"{name} stands there {len(values)} times: {text!r}")
-    return {name: values[0] for name, values in found.items()}
+    return {name: " ".join(values) for name, values in found.items()}
 
 
 class Gate:

@@ -358,6 +358,27 @@ static void json_strings_are_quoted(void **state)
     assert_slice(written(&w), "\"a\\\"b\\\\c\\\\x0a\\\\xc3\\\\xa9\\\\x00\"");
 }
 
+static void json_paths_keep_utf8_and_nothing_else(void **state)
+{
+    static const char *const CASES[][2] = {
+        {"a\"b\\c\n", "\"a\\\"b\\\\c\\\\x0a\""},
+        {"\xc3\xa9\xe2\x98\xba\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x98\xba\xf0\x9f\x98\x80\""},
+        {"\xc3", "\"\\\\xc3\""},
+        {"\xe2\x98z", "\"\\\\xe2\\\\x98z\""},
+        {"\xc0\x80", "\"\\\\xc0\\\\x80\""},            /* overlong */
+        {"\xe0\x9f\xbf", "\"\\\\xe0\\\\x9f\\\\xbf\""}, /* overlong */
+        {"\xed\xa0\x80", "\"\\\\xed\\\\xa0\\\\x80\""}, /* a surrogate */
+        {"\xf4\x90\x80\x80", "\"\\\\xf4\\\\x90\\\\x80\\\\x80\""},
+    };
+    char memory[256];
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct writer w = writer_to(memory, sizeof memory);
+        write_json_path(&w, slice_of(CASES[i][0]));
+        assert_slice(written(&w), CASES[i][1]);
+    }
+}
+
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
 static void the_first_error_stays(void **state)
@@ -624,6 +645,7 @@ int main(void)
         cmocka_unit_test(escaped_text_is_printable_and_unambiguous),
         cmocka_unit_test(escaped_text_is_cut_between_characters),
         cmocka_unit_test(json_strings_are_quoted),
+        cmocka_unit_test(json_paths_keep_utf8_and_nothing_else),
         cmocka_unit_test(the_first_error_stays),
         cmocka_unit_test(a_long_message_is_cut_and_ended),
         cmocka_unit_test(base64_is_decoded_in_both_alphabets),

@@ -178,7 +178,7 @@ static void assert_empty(void)
 static enum regtag_status find(void)
 {
     error_clear(&e);
-    return credentials_find(&c, &o, &r, regtag_clock() + LATE, &e);
+    return credentials_find(&c, &o, &o.side[0], &r, regtag_clock() + LATE, &e);
 }
 
 static void assert_found(const char *user, const char *password)
@@ -230,9 +230,9 @@ static void assert_refused(const char *words)
 /* Everything that can be there is there. */
 static void put_everything(void)
 {
-    o.user = "option";
-    o.password_file = at("password");
-    o.authfile = at("named.json");
+    o.side[0].user = "option";
+    o.side[0].password_file = at("password");
+    o.side[0].authfile = at("named.json");
     put("password", "p1\n");
     set("REGTAG_USER", "environment");
     set("REGTAG_PASSWORD", "p2");
@@ -251,12 +251,12 @@ static void the_nearest_to_the_user_is_taken(void **state)
     (void)state;
     put_everything();
     assert_found("option", "p1");
-    o.user = o.password_file = NULL;
+    o.side[0].user = o.side[0].password_file = NULL;
     assert_found("environment", "p2");
     unsetenv("REGTAG_USER");
     unsetenv("REGTAG_PASSWORD");
     assert_found("authfile", "p3");
-    o.authfile = NULL;
+    o.side[0].authfile = NULL;
     assert_found("variable", "p4");
     unsetenv("REGISTRY_AUTH_FILE");
     assert_found("podman", "p5");
@@ -272,8 +272,8 @@ static void anonymous_is_none_whatever_there_is(void **state)
 {
     (void)state;
     put_everything();
-    o.user = o.password_file = o.authfile = NULL;
-    o.anonymous = true;
+    o.side[0].user = o.side[0].password_file = o.side[0].authfile = NULL;
+    o.side[0].anonymous = true;
     assert_nothing();
 }
 
@@ -281,7 +281,7 @@ static void what_is_empty_is_unset(void **state)
 {
     (void)state;
     put_everything();
-    o.user = o.password_file = o.authfile = NULL;
+    o.side[0].user = o.side[0].password_file = o.side[0].authfile = NULL;
     for (size_t i = 0; i < COUNT(VARIABLES); i++)
         set(VARIABLES[i], "");
     assert_found("home", "p7");
@@ -293,7 +293,7 @@ static void dockers_file_is_asked_when_podmans_knows_nothing(void **state)
 {
     (void)state;
     put_everything();
-    o.user = o.password_file = o.authfile = NULL;
+    o.side[0].user = o.side[0].password_file = o.side[0].authfile = NULL;
     unsetenv("REGTAG_USER");
     unsetenv("REGTAG_PASSWORD");
     put("variable.json", HOST_FILE("other.example", "variable", "p4"));
@@ -305,7 +305,7 @@ static void a_file_that_is_named_is_the_only_one(void **state)
 {
     (void)state;
     put_everything();
-    o.user = o.password_file = NULL;
+    o.side[0].user = o.side[0].password_file = NULL;
     unsetenv("REGTAG_USER");
     unsetenv("REGTAG_PASSWORD");
     put("named.json", "{}");
@@ -319,7 +319,7 @@ static void what_was_there_before_is_forgotten(void **state)
     assert_found("a-long-name", "a-long-password");
     put("home/.docker/config.json", HOST_FILE("reg.example:5000", "a", "b"));
     assert_found("a", "b");
-    o.anonymous = true;
+    o.side[0].anonymous = true;
     assert_nothing();
 }
 
@@ -346,8 +346,8 @@ static void expect_password(const char *text, const char *password)
 static void one_line_end_is_not_a_part_of_a_password(void **state)
 {
     (void)state;
-    o.user = "me";
-    o.password_file = at("password");
+    o.side[0].user = "me";
+    o.side[0].password_file = at("password");
     expect_password("secret", "secret");
     expect_password("secret\n", "secret");
     expect_password("secret\r\n", "secret");
@@ -366,8 +366,8 @@ static void a_password_is_one_to_16384_bytes(void **state)
 {
     static char text[REGTAG_PASSWORD_MAX + 8];
     (void)state;
-    o.user = "me";
-    o.password_file = at("password");
+    o.side[0].user = "me";
+    o.side[0].password_file = at("password");
     memset(text, 'x', sizeof text);
     put_bytes("password", 0600, text, REGTAG_PASSWORD_MAX);
     assert_int_equal(find(), REGTAG_OK);
@@ -392,15 +392,15 @@ static void a_user_is_a_name(void **state)
     static char name[REGTAG_USER_MAX + 2];
     (void)state;
     put("password", "secret");
-    o.password_file = at("password");
-    o.user = "";
+    o.side[0].password_file = at("password");
+    o.side[0].user = "";
     assert_refused_as(REGTAG_E_USAGE, "--user");
-    o.user = "a:b";
+    o.side[0].user = "a:b";
     assert_refused_as(REGTAG_E_USAGE, "colon");
-    o.user = "a\nb";
+    o.side[0].user = "a\nb";
     assert_refused_as(REGTAG_E_USAGE, "control character");
     memset(name, 'x', sizeof name - 1);
-    o.user = name;
+    o.side[0].user = name;
     assert_refused_as(REGTAG_E_USAGE, "longer than");
     name[REGTAG_USER_MAX] = '\0';
     assert_found(name, "secret");
@@ -409,10 +409,10 @@ static void a_user_is_a_name(void **state)
 static void a_password_that_cannot_be_read_is_told(void **state)
 {
     (void)state;
-    o.user = "me";
-    o.password_file = at("nowhere");
+    o.side[0].user = "me";
+    o.side[0].password_file = at("nowhere");
     assert_refused("No such file");
-    o.password_file = top;
+    o.side[0].password_file = top;
     assert_refused("directory");
 }
 
@@ -435,10 +435,10 @@ static void a_password_may_come_through_a_named_pipe(void **state)
 {
     (void)state;
     int status;
-    o.user = "me";
-    o.password_file = at("pipe");
-    assert_int_equal(mkfifo(o.password_file, 0600), 0);
-    pid_t child = write_slowly(o.password_file);
+    o.side[0].user = "me";
+    o.side[0].password_file = at("pipe");
+    assert_int_equal(mkfifo(o.side[0].password_file, 0600), 0);
+    pid_t child = write_slowly(o.side[0].password_file);
     assert_found("me", "secret");
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
@@ -448,7 +448,7 @@ static void assert_out_of_time(void)
 {
     uint64_t start = regtag_clock();
     error_clear(&e);
-    assert_int_equal(credentials_find(&c, &o, &r, start + SOON, &e), REGTAG_E_CREDENTIALS);
+    assert_int_equal(credentials_find(&c, &o, &o.side[0], &r, start + SOON, &e), REGTAG_E_CREDENTIALS);
     assert_true(regtag_clock() - start >= SOON);
     assert_true(regtag_clock() - start < LATE);
     assert_non_null(strstr(e.text, "in time"));
@@ -458,12 +458,12 @@ static void assert_out_of_time(void)
 static void a_pipe_that_nobody_writes_to_is_left_at_the_deadline(void **state)
 {
     (void)state;
-    o.user = "me";
-    o.password_file = at("pipe");
+    o.side[0].user = "me";
+    o.side[0].password_file = at("pipe");
     assert_int_equal(mkfifo(at("pipe"), 0600), 0);
     assert_out_of_time();
-    o.user = o.password_file = NULL;
-    o.authfile = at("pipe");
+    o.side[0].user = o.side[0].password_file = NULL;
+    o.side[0].authfile = at("pipe");
     assert_out_of_time();
 }
 
@@ -497,8 +497,8 @@ static void refuse_empty_stdin(void)
 static void a_password_may_come_from_stdin(void **state)
 {
     (void)state;
-    o.user = "me";
-    o.password_stdin = true;
+    o.side[0].user = "me";
+    o.side[0].password_stdin = true;
     with_input("from stdin\n", true, expect_from_stdin);
     with_input("", true, refuse_empty_stdin);
     with_input("never the end", false, assert_out_of_time);
@@ -643,9 +643,9 @@ static void helpers_are_for_hosts_only(void **state)
 static void a_file_that_was_named_must_be_there(void **state)
 {
     (void)state;
-    o.authfile = at("nowhere.json");
+    o.side[0].authfile = at("nowhere.json");
     assert_refused("nowhere.json: No such file");
-    o.authfile = NULL;
+    o.side[0].authfile = NULL;
     set("REGISTRY_AUTH_FILE", at("nowhere.json"));
     assert_refused("nowhere.json: No such file");
     set("REGISTRY_AUTH_FILE", top);
@@ -703,9 +703,9 @@ static void a_file_without_text_says_nothing(void **state)
     for (size_t i = 0; i < COUNT(BLANK); i++) {
         put("run/containers/auth.json", BLANK[i]);
         assert_found("home", "p7");
-        o.authfile = at("run/containers/auth.json");
+        o.side[0].authfile = at("run/containers/auth.json");
         assert_nothing();
-        o.authfile = NULL;
+        o.side[0].authfile = NULL;
     }
     put_bytes("run/containers/auth.json", 0600, "\0\0", 2);
     assert_refused("not valid JSON");
@@ -723,17 +723,17 @@ static void a_variable_may_have_the_text_of_a_file(void **state)
     assert_found("variable", "p8");
     put("home/.docker/config.json", HOST_FILE("reg.example:5000", "home", "p7"));
     assert_found("home", "p7");
-    o.authfile = at("named.json");
+    o.side[0].authfile = at("named.json");
     put("named.json", "{}");
     assert_nothing();
-    o.authfile = NULL;
+    o.side[0].authfile = NULL;
     unlink(at("home/.docker/config.json"));
     set("DOCKER_AUTH_CONFIG", "{\"auths\"");
     assert_refused("DOCKER_AUTH_CONFIG is not valid JSON");
     put_helper("x", "echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
     set("DOCKER_AUTH_CONFIG", BY_HELPER);
     assert_found("u", "s");
-    o.anonymous = true;
+    o.side[0].anonymous = true;
     assert_nothing();
 }
 
@@ -796,8 +796,8 @@ static void files_that_others_can_read_get_a_warning(void **state)
 static void password_files_that_others_can_read_get_a_warning(void **state)
 {
     (void)state;
-    o.user = "me";
-    o.password_file = at("password");
+    o.side[0].user = "me";
+    o.side[0].password_file = at("password");
     put_bytes("password", 0644, "x", 1);
     listen_begin();
     assert_int_equal(find(), REGTAG_OK);
@@ -1205,8 +1205,8 @@ static void without_credentials_one_stays_traceable(void **state)
     set("REGTAG_TOKEN", "");
     assert_true(traceable());
     put_everything();
-    o.anonymous = true;
-    o.user = o.password_file = o.authfile = NULL;
+    o.side[0].anonymous = true;
+    o.side[0].user = o.side[0].password_file = o.side[0].authfile = NULL;
     assert_true(traceable());
 }
 
@@ -1230,11 +1230,11 @@ static void one_is_hidden_before_a_secret_is_read(void **state)
     assert_false(traceable());
     unsetenv("REGTAG_USER");
     unsetenv("REGTAG_PASSWORD");
-    o.authfile = at("missing");
+    o.side[0].authfile = at("missing");
     assert_false(traceable());
-    o.authfile = NULL;
-    o.user = "me";
-    o.password_file = at("missing");
+    o.side[0].authfile = NULL;
+    o.side[0].user = "me";
+    o.side[0].password_file = at("missing");
     assert_false(traceable());
 }
 
@@ -1322,8 +1322,8 @@ static void secrets_are_in_one_place_and_then_in_none(void **state)
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"identitytoken\":\"", "\"}}}");
     assert_int_equal(find(), REGTAG_OK);
     expect_gone(CANARY, 1);
-    o.user = "me";
-    o.password_file = at("home/.docker/config.json");
+    o.side[0].user = "me";
+    o.side[0].password_file = at("home/.docker/config.json");
     put_secret_file("", "\n");
     assert_int_equal(find(), REGTAG_OK);
     expect_gone(CANARY, 1);
@@ -1367,8 +1367,8 @@ static void refused_secrets_leave_nothing_either(void **state)
     put_secret_file("{\"auths\":{\"reg.example:5000\":{\"registrytoken\":\"", "\"}}");
     assert_refused("not valid JSON");
     expect_gone(CANARY, 0);
-    o.user = "me";
-    o.password_file = at("home/.docker/config.json");
+    o.side[0].user = "me";
+    o.side[0].password_file = at("home/.docker/config.json");
     put_bytes("home/.docker/config.json", 0600, CANARY, sizeof CANARY);
     assert_refused("NUL");
     expect_gone(CANARY, 0);

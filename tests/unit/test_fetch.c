@@ -887,6 +887,20 @@ static void a_broken_connection_is_continued(void **state)
     }
 }
 
+/* All bytes have come, but the last chunk has not. */
+static void a_416_at_the_end_is_the_end(void **state)
+{
+    const struct way way = {.chunked = true};
+    uint64_t all = received_at_all(&way);
+    (void)state;
+    begin_way(&way);
+    f.run.wire.fault = (struct wire_fault){.armed = true, .at = all - 1};
+    fetch_way(&way);
+    expect_fox();
+    expect_ranges("- 19- ");
+    end_fetch();
+}
+
 static void what_ends_with_the_connection_is_continued_too(void **state)
 {
     (void)state;
@@ -1220,6 +1234,7 @@ int main(void)
         cmocka_unit_test(a_part_is_not_all),
         cmocka_unit_test(a_compressed_blob_is_refused),
         cmocka_unit_test(a_broken_connection_is_continued),
+        cmocka_unit_test(a_416_at_the_end_is_the_end),
         cmocka_unit_test(what_ends_with_the_connection_is_continued_too),
         cmocka_unit_test(bytes_may_come_in_any_pieces),
         cmocka_unit_test(attempts_are_counted_anew_after_some_bytes),

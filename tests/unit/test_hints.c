@@ -362,7 +362,7 @@ static void each_hint_has_words(void **state)
 {
     (void)state;
     assert_string_equal(hint_message("why", REGTAG_HINT_NONE), "why");
-    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CREDENTIALS; hint++) {
+    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CHOOSE; hint++) {
         const char *text = hint_message("a: why", hint);
         assert_memory_equal(text, "a: why; ", 8);
         assert_true(strstr(text, "--") || strstr(text, "\"regtag ") || hint == REGTAG_HINT_HOST);
@@ -373,7 +373,7 @@ static void each_hint_has_words(void **state)
 static void a_hint_of_a_later_library_has_no_words(void **state)
 {
     (void)state;
-    assert_string_equal(hint_message("why", REGTAG_HINT_CREDENTIALS + 1), "why");
+    assert_string_equal(hint_message("why", REGTAG_HINT_CHOOSE + 1), "why");
     assert_string_equal(hint_message("why", 1000), "why");
     assert_string_equal(hint_message("why", -1), "why");
 }
@@ -384,7 +384,7 @@ static void a_long_message_is_cut_and_not_its_hint(void **state)
     (void)state;
     memset(message, 'x', sizeof message - 1);
     message[sizeof message - 1] = '\0';
-    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CREDENTIALS; hint++) {
+    for (int hint = REGTAG_HINT_NONE + 1; hint <= REGTAG_HINT_CHOOSE; hint++) {
         if (!is_fixed(hint))
             continue;
         char words[ERROR_TEXT_MAX];

@@ -1,0 +1,254 @@
+#include <string.h>
+
+#include "cli/glob.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/tag_runner.h"
+#include "oci/digest.h"
+#include "oci/reference.h"
+#include "regtag_sha256.h"
+
+struct copy {
+    const struct options *o;
+    uint64_t deadline;
+    struct reference source, target;
+    struct tag_runner runner;
+};
+
+/* ---- The operation --------------------------------------------------------------------------- */
+
+static struct regtag *operation;
+static ptrdiff_t (*read_bytes)(void *context, unsigned connection, void *bytes, size_t size);
+
+/* There is no event while blobs move. */
+static ptrdiff_t read_and_show(void *context, unsigned connection, void *bytes, size_t size)
+{
+    uint64_t moved, all;
+    regtag_progress(operation, &moved, &all);
+    if (all)
+        progress_of(moved, all);
+    return read_bytes(context, connection, bytes, size);
+}
+
+/* Those of --expect that are for this tag: all, if it is the only one. */
+static void choose_guards(const struct options *o, const char *tag, struct regtag_config *config)
+{
+    static const char *chosen[EXPECTED_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < config->expected_count; i++) {
+        struct slice rest = slice_of(config->expected[i]), name = slice_split(&rest, '=');
+        if (!o->all_tags || !rest.data || slice_equal(name, slice_of(tag)))
+            chosen[count++] = config->expected[i];
+    }
+    config->expected = chosen;
+    config->expected_count = count;
+}
+
+static struct regtag *begin(const struct copy *c, const char *image, const char *target, const char *tag)
+{
+    static mbedtls_sha256_context contexts[COPY_JOBS_MAX];
+    static struct regtag_hash hashes[COPY_JOBS_MAX];
+    struct regtag_config config = session_config(c->deadline);
+    choose_guards(c->o, tag, &config);
+    for (size_t i = 0; i < c->o->jobs; i++)
+        hashes[i] = regtag_sha256(&contexts[i]);
+    config.hashes = hashes;
+    config.hashes_count = (size_t)c->o->jobs;
+    read_bytes = config.transport.read;
+    config.transport.read = read_and_show;
+    operation = session_operation(&config);
+    regtag_copy(operation, image, target);
+    return operation;
+}
+
+static void copy_tag(struct copy *c, const char *image, const char *target, const char *tag)
+{
+    struct tag_runner *t = &c->runner;
+    tag_runner_next(t, target, &tag, 1);
+    if (t->journal_error.status)
+        tag_runner_fail(t, &t->journal_error);
+    else {
+        progress_run(!c->o->quiet && !c->o->verbose);
+        progress_begin(0, UINT64_MAX);
+        tag_runner_run(t, begin(c, image, target, tag));
+        progress_end();
+    }
+}
+
+/* ---- One image ------------------------------------------------------------------------------- */
+
+/* The tag in the target; the digest of the image, if it has only that. */
+static const char *tag_of(const struct copy *c)
+{
+    static char text[DIGEST_MAX + 1];
+    struct writer w = writer_to(text, sizeof text - 1);
+    struct slice tag = c->target.tag.size ? c->target.tag : reference_tag(&c->source);
+    write_slice(&w, tag.size ? tag : c->source.digest);
+    text[w.used] = '\0';
+    return text;
+}
+
+static void copy_image(struct copy *c, struct error *e)
+{
+    char *const *arguments = c->o->arguments;
+    const char *tag = tag_of(c);
+    struct journal journal = {.fd = -1};
+    if (!session_operation_ok(begin(c, arguments[0], arguments[1], tag), e))
+        return;
+    bool logged_in = session_login_copy(arguments[0], arguments[1], c->deadline, e);
+    if (e->status == REGTAG_E_USAGE)
+        return;
+    if (slice_find(slice_of(tag), ':') == strlen(tag))
+        tag_runner_open_journal(&c->runner, &journal);
+    if (logged_in)
+        copy_tag(c, arguments[0], arguments[1], tag);
+    else {
+        tag_runner_next(&c->runner, arguments[1], &tag, 1);
+        tag_runner_fail(&c->runner, e);
+        error_clear(e);
+    }
+    journal_close(&journal);
+}
+
+/* ---- All tags -------------------------------------------------------------------------------- */
+
+/* The tags, each with a NUL. */
+static struct writer tags;
+
+static void on_listed(const struct copy *c, const char *tag, struct error *e)
+{
+    if (!glob_wants(c->o, tag))
+        return;
+    write_text(&tags, tag);
+    write_char(&tags, '\0');
+    if (tags.overflow)
+        error_set(e, REGTAG_E_OTHER,
+                  "%s has too many tags for one run; copy a part of them, with --include",
+                  c->o->arguments[0]);
+}
+
+/* All of them are listed first: a copy is an operation of its own. */
+static bool list_tags(const struct copy *c, struct error *e)
+{
+    static char memory[TAGS_TEXT_MAX];
+    struct regtag_config config = session_config(c->deadline);
+    struct regtag *r = session_operation(&config);
+    enum regtag_event event = REGTAG_WAIT;
+    tags = writer_to(memory, sizeof memory);
+    regtag_list(r, c->o->arguments[0], 0);
+    while (event != REGTAG_DONE && event != REGTAG_ERROR && !e->status) {
+        event = session_step(r);
+        if (event == REGTAG_LISTED)
+            on_listed(c, regtag_result(r)->name, e);
+    }
+    session_close();
+    return !e->status && session_operation_ok(r, e);
+}
+
+static const char *reference_with(char text[REFERENCE_MAX], struct slice name, const char *tag)
+{
+    struct writer w = writer_to(text, REFERENCE_MAX - 1);
+    write_format(&w, "%.*s:%s", SLICE_ARG(name), tag);
+    text[w.used] = '\0';
+    return text;
+}
+
+static void copy_listed(struct copy *c)
+{
+    char image[REFERENCE_MAX], target[REFERENCE_MAX];
+    struct journal journal;
+    tag_runner_open_journal(&c->runner, &journal);
+    for (const char *tag = tags.data; tag < tags.data + tags.used; tag += strlen(tag) + 1)
+        copy_tag(c, reference_with(image, c->source.name, tag),
+                 reference_with(target, c->target.name, tag), tag);
+    journal_close(&journal);
+    if (tags.used == 0 && !c->o->quiet)
+        output_message("%s: no tag to copy", c->o->arguments[0]);
+}
+
+static void copy_all(struct copy *c, struct error *e)
+{
+    if (session_login_copy(c->o->arguments[0], c->o->arguments[1], c->deadline, e) && list_tags(c, e))
+        copy_listed(c);
+}
+
+/* ---- The verb -------------------------------------------------------------------------------- */
+
+static bool has_tag(const struct reference *r)
+{
+    return r->tag.size || r->digest.size;
+}
+
+static bool is_same_place(const struct copy *c)
+{
+    const struct reference *a = &c->source, *b = &c->target;
+    struct slice tag = b->tag.size ? b->tag : reference_tag(a);
+    return slice_equal(a->registry, b->registry) && slice_equal(a->repository, b->repository) &&
+           a->library == b->library &&
+           (c->o->all_tags || (!a->digest.size && slice_equal(tag, reference_tag(a))));
+}
+
+/* With --all-tags, a plain --expect DIGEST would let all tags but one fail. */
+static bool expects_digest(const struct options *o)
+{
+    for (unsigned i = 0; i < o->expected_count; i++)
+        if (slice_starts(slice_of(o->expected[i]), SLICE("sha")))
+            return slice_find(slice_of(o->expected[i]), '=') == strlen(o->expected[i]);
+    return false;
+}
+
+static bool check(struct copy *c, struct error *e)
+{
+    const struct options *o = c->o;
+    char *const *arguments = o->arguments;
+    const char *problem = NULL;
+    if (!reference_parse(&c->source, slice_of(arguments[0]), e) ||
+        !reference_parse(&c->target, slice_of(arguments[1]), e))
+        return false;
+    if (!o->all_tags && (o->include.count || o->exclude.count))
+        problem = "--include and --exclude need --all-tags";
+    else if (o->all_tags && (has_tag(&c->source) || has_tag(&c->target)))
+        problem = "--all-tags takes two repositories, without a tag or a digest";
+    else if (o->all_tags && expects_digest(o))
+        problem = "with --all-tags, --expect must be absent or NAME=DIGEST";
+    else if (is_same_place(c))
+        problem = "IMAGE and TARGET are the same";
+    if (problem)
+        error_set(e, REGTAG_E_USAGE, "%s", problem);
+    return !problem;
+}
+
+static int run(struct options *o, uint64_t deadline)
+{
+    static struct copy c;
+    struct error e;
+    error_clear(&e);
+    c.o = c.runner.options = o;
+    c.deadline = deadline;
+    if (check(&c, &e))
+        (o->all_tags ? copy_all : copy_image)(&c, &e);
+    if (e.status) {
+        report_problem(&e);
+        return e.status;
+    }
+    tag_runner_note_dry_run(&c.runner);
+    return (int)c.runner.status;
+}
+
+const struct cli_verb cli_verb_copy = {
+    .id = VERB_ID_COPY,
+    .name = "copy",
+    .arguments = "IMAGE TARGET",
+    .summary = "copies an image to another repository or registry",
+    .details = "TARGET is [HOST[:PORT]/]REPOSITORY[:TAG]; without a tag, it gets that of IMAGE.\n"
+               "Blobs that it has are skipped, those of the same registry mounted, all others\n"
+               "streamed and verified. A multi-platform image is copied whole, unless there is\n"
+               "--platform. Options about a registry (login, TLS) hold for both of them; as\n"
+               "--from-NAME for that of IMAGE, as --to-NAME for that of TARGET: --to-user.\n",
+    .example = "copy registry.example/team/app:1.4 mirror.example/team/app",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run,
+};

@@ -1,0 +1,33 @@
+#include "cli/fetch.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/session.h"
+
+static int run(struct options *o, uint64_t deadline)
+{
+    struct fetch_job job = {o, o->arguments[0], o->output, false, true};
+    struct error e;
+    error_clear(&e);
+    if (!o->output)
+        error_set(&e, REGTAG_E_USAGE, "-o is missing: -o FILE, -o DIR/, or -o - for standard output");
+    else if (fetch_check(&job, &e) && session_login(job.image, deadline, &e))
+        fetch_run(&job, deadline, &e);
+    if (e.status && !output_problem())
+        report_problem(&e);
+    return e.status;
+}
+
+const struct cli_verb cli_verb_fetch = {
+    .id = VERB_ID_FETCH,
+    .name = "fetch",
+    .arguments = "IMAGE -o FILE|DIR|-",
+    .summary = "downloads the files that an image consists of",
+    .details = "Each layer becomes a file: in DIR under its title, as \"oras push\" sets it; FILE and\n"
+               "- (standard output) get a single one. Files are replaced when all of them are there\n"
+               "and verified. Prints path, digest, size, and \"fetched\", \"unchanged\" or \"failed\".\n"
+               "If it is interrupted, run it again: it goes on where it was.\n",
+    .example = "fetch registry.example/team/firmware:stable -o /var/firmware/",
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

@@ -1,0 +1,407 @@
+#include "registry/blob_push.h"
+
+#include <string.h>
+
+/* As for a download: failures are counted anew once so many more bytes have moved. */
+#define PROGRESS (64u * 1024)
+
+static const struct slice BYTES_TYPE = SLICE_INIT("application/octet-stream");
+
+/* Each returns whether the push is over or has to wait; false: step again. */
+
+static void stop_source(struct regtag *r, struct blob_push *p)
+{
+    if (p->source.state == BLOB_HELD || p->source.state == BLOB_GET)
+        blob_cancel(r, &p->source);
+}
+
+static bool over(struct regtag *r, struct blob_push *p, enum push_outcome outcome)
+{
+    p->outcome = outcome;
+    stop_source(r, p);
+    client_cancel(&r->client, &p->exchange);
+    ENTER("blob_push", p->state, PUSH_OVER);
+    return true;
+}
+
+static bool fail_with_answer(struct regtag *r, struct blob_push *p)
+{
+    error_clear(&p->problem);
+    exchange_explain(&p->exchange, &p->problem);
+    return over(r, p, PUSH_FAILED);
+}
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+static void ask(struct regtag *r, struct blob_push *p, struct request *q)
+{
+    q->meanings = PUSH_MEANINGS;
+    q->attempts = &p->attempts;
+    q->alone = true;
+    q->not_before = p->resume;
+    p->resume = 0;
+    client_begin(&r->client, &p->exchange, q);
+}
+
+static void ask_for_blob(struct regtag *r, struct blob_push *p)
+{
+    ask(r, p, &(struct request){.method = METHOD_HEAD, .place = PLACE_BLOBS, .target = p->digest});
+}
+
+/* A request about the upload, which may be on another server. */
+static void ask_for_upload(struct regtag *r, struct blob_push *p, struct request *q)
+{
+    struct url u;
+    url_parse(&u, slice_of(p->location));
+    url_origin(&u, &p->origin);
+    q->target = u.target;
+    q->origin = &p->origin;
+    ask(r, p, q);
+}
+
+static void begin_mount(struct regtag *r, struct blob_push *p)
+{
+    const struct reference *from = r->client.remote.also;
+    struct writer w = writer_to(p->location, sizeof p->location - 1);
+    write_text(&w, "uploads/");
+    if (from) {
+        write_format(&w, "?mount=%.*s&from=", SLICE_ARG(p->digest));
+        write_repository(&w, from);
+        ENTER("blob_push", p->state, PUSH_MOUNT);
+    } else
+        ENTER("blob_push", p->state, PUSH_BEGIN);
+    ask(r, p,
+        &(struct request){.method = METHOD_POST,
+                          .place = PLACE_BLOBS,
+                          .target = written(&w),
+                          .resend = RESEND_FREELY});
+}
+
+/* From the beginning, with the whole blob. */
+static void begin_upload(struct regtag *r, struct blob_push *p)
+{
+    *p->moved -= p->at + p->part.size;
+    blob_begin(r, &p->source, p->digest, p->size, p->hash);
+    p->done = false;
+    p->at = p->counted = 0;
+    p->part = SLICE("");
+}
+
+/* The next bytes of the body, at this offset of it; see struct body. */
+static struct slice produce(void *context, uint64_t at)
+{
+    struct blob_push *p = context;
+    uint64_t offset = p->begins + at;
+    p->sent = offset;
+    p->out_of_reach = p->out_of_reach || offset < p->at;
+    if (p->out_of_reach || offset - p->at >= p->part.size)
+        return SLICE("");
+    return slice_from(p->part, (size_t)(offset - p->at));
+}
+
+static void begin_stream(struct regtag *r, struct blob_push *p, uint64_t from)
+{
+    struct request q = {.method = METHOD_PATCH,
+                        .content_type = &BYTES_TYPE,
+                        .from = &p->begins,
+                        .body = {.size = p->size - from, .produce = produce, .context = p}};
+    p->begins = p->sent = from;
+    p->out_of_reach = false;
+    p->taken = p->size == 0; /* there is nothing to send */
+    ENTER("blob_push", p->state, PUSH_STREAM);
+    if (!p->taken)
+        ask_for_upload(r, p, &q);
+}
+
+static void begin_commit(struct regtag *r, struct blob_push *p)
+{
+    struct writer w = writer_to(p->location, sizeof p->location - 1);
+    w.used = strlen(p->location);
+    write_text(&w, slice_find(written(&w), '?') < w.used ? "&digest=" : "?digest=");
+    write_slice(&w, p->digest);
+    p->location[w.used] = '\0';
+    ENTER("blob_push", p->state, PUSH_COMMIT);
+    ask_for_upload(r, p, &(struct request){.method = METHOD_PUT, .content_type = &BYTES_TYPE});
+}
+
+static bool search(struct regtag *r, struct blob_push *p)
+{
+    ENTER("blob_push", p->state, PUSH_SEARCH);
+    ask_for_blob(r, p);
+    return false;
+}
+
+/* How far has the upload come? */
+static bool look(struct regtag *r, struct blob_push *p)
+{
+    ENTER("blob_push", p->state, PUSH_LOOK);
+    ask_for_upload(r, p, &(struct request){.method = METHOD_GET, .bodiless = true});
+    return false;
+}
+
+/* The upload is of no use any more. */
+static bool drop(struct regtag *r, struct blob_push *p)
+{
+    stop_source(r, p);
+    ENTER("blob_push", p->state, PUSH_DROP);
+    ask_for_upload(r, p,
+                   &(struct request){.method = METHOD_DELETE, .resend = RESEND_NEVER, .optional = true});
+    return false;
+}
+
+/* Fails for good. An upload that has begun is ended first, so that the registry need not keep it. */
+static bool give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
+{
+    bool begun = p->state == PUSH_STREAM || p->state == PUSH_LOOK || p->state == PUSH_DROP;
+    if (problem != &p->problem)
+        p->problem = *problem;
+    p->given_up = true;
+    return begun ? drop(r, p) : over(r, p, PUSH_FAILED);
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+/* Where the upload goes on. */
+static bool keep_location(struct regtag *r, struct blob_push *p)
+{
+    char text[URL_MAX], base[URL_MAX];
+    struct writer w = writer_to(text, sizeof text), b = writer_to(base, sizeof base);
+    const struct regtag_origin *home = &r->client.remote.origin;
+    struct slice value;
+    struct url u;
+    write_origin(&b, home);
+    write_text(&b, "/v2/");
+    if (!http_response_field(p->exchange.response, SLICE("location"), &value) || value.size == 0 ||
+        !url_resolve(written(&b), value, &w) || !url_parse(&u, written(&w)) || (home->tls && !u.tls))
+        return false;
+    memcpy(p->location, text, w.used);
+    p->location[w.used] = '\0';
+    return true;
+}
+
+static bool fail_without_location(struct regtag *r, struct blob_push *p)
+{
+    error_clear(&p->problem);
+    error_set(&p->problem, REGTAG_E_PROTOCOL,
+              "the registry does not say where to upload to, or leads from TLS to plain HTTP");
+    return over(r, p, PUSH_FAILED);
+}
+
+static bool on_head(struct regtag *r, struct blob_push *p)
+{
+    unsigned status = p->exchange.response->status;
+    if (status == 200)
+        return over(r, p, PUSH_THERE);
+    if (status != 404 && !head_is_unsupported(status))
+        return fail_with_answer(r, p);
+    begin_mount(r, p);
+    return false;
+}
+
+static bool on_begun(struct regtag *r, struct blob_push *p)
+{
+    unsigned status = p->exchange.response->status;
+    if (status == 201 && p->state == PUSH_MOUNT)
+        return over(r, p, PUSH_MOUNTED);
+    if (status != 202)
+        return fail_with_answer(r, p);
+    if (!keep_location(r, p))
+        return fail_without_location(r, p);
+    begin_upload(r, p);
+    begin_stream(r, p, 0);
+    return false;
+}
+
+/* "0-LAST", or "bytes=0-LAST" of some registries: how many bytes there are. */
+static bool parse_range(const struct http_response *response, uint64_t *size)
+{
+    struct slice value;
+    uint64_t first, last;
+    if (!http_response_field(response, SLICE("range"), &value) || value.size == 0)
+        return false;
+    if (slice_starts(value, SLICE("bytes=")))
+        value = slice_from(value, 6);
+    struct slice from = slice_split(&value, '-');
+    if (!slice_number(from, 0, &first) || !slice_number(value, INT64_MAX - 1, &last))
+        return false;
+    *size = last + 1;
+    return true;
+}
+
+/* Counts a failure, `problem`; false if there have been too many. The next request waits a while. */
+static bool may_try_again(struct blob_push *p)
+{
+    if (p->at - p->counted >= PROGRESS) {
+        p->counted = p->at;
+        p->attempts.failed = 0;
+    }
+    return exchange_retry_later(&p->exchange, &p->problem, exchange_retry_after(&p->exchange),
+                                &p->resume);
+}
+
+static bool restart(struct regtag *r, struct blob_push *p)
+{
+    if (p->given_up || !may_try_again(p))
+        return over(r, p, PUSH_FAILED);
+    begin_mount(r, p);
+    return false;
+}
+
+/* The upload goes on where the registry has it, if the bytes that follow are here still. */
+static bool on_status(struct regtag *r, struct blob_push *p)
+{
+    unsigned status = p->exchange.response->status;
+    uint64_t size;
+    bool known = (status == 204 || status == 200) && parse_range(p->exchange.response, &size);
+    if (!known || size < p->at || size > p->at + p->part.size || !keep_location(r, p))
+        return drop(r, p);
+    if (!may_try_again(p))
+        return give_up(r, p, &p->problem);
+    VERB_TELL(r, REGTAG_TRACE_NOTE, "the upload goes on at byte %llu", (unsigned long long)size);
+    begin_stream(r, p, size);
+    return false;
+}
+
+static bool on_streamed(struct regtag *r, struct blob_push *p)
+{
+    const struct http_response *response = p->exchange.response;
+    uint64_t size = p->size;
+    error_clear(&p->problem);
+    if (response->status < 200 || response->status > 299) {
+        exchange_explain(&p->exchange, &p->problem);
+        return status_is_transient(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
+    }
+    parse_range(response, &size);
+    error_set(&p->problem, REGTAG_E_PROTOCOL, "the registry has not taken the whole upload");
+    if (!exchange_may_have_acted(&p->exchange) || size != p->size)
+        return look(r, p);
+    keep_location(r, p);
+    p->taken = true;
+    return false;
+}
+
+static bool on_committed(struct regtag *r, struct blob_push *p)
+{
+    unsigned status = p->exchange.response->status;
+    if (status >= 200 && status < 300)
+        return over(r, p, PUSH_COPIED);
+    error_clear(&p->problem);
+    exchange_explain(&p->exchange, &p->problem);
+    return status_is_transient(status) ? search(r, p) : over(r, p, PUSH_FAILED);
+}
+
+static bool on_found(struct regtag *r, struct blob_push *p)
+{
+    return p->exchange.response->status == 200 ? over(r, p, PUSH_COPIED) : restart(r, p);
+}
+
+/* ---- Failures -------------------------------------------------------------------------------- */
+
+/* An upload that was interrupted may go on; one that was committed may have been. */
+static bool on_failure(struct regtag *r, struct blob_push *p)
+{
+    bool transient = exchange_is_transient(&p->exchange);
+    if (p->state == PUSH_DROP)
+        return restart(r, p);
+    p->problem = r->client.context.error;
+    if (transient && p->state == PUSH_STREAM)
+        return look(r, p);
+    if (transient && p->state == PUSH_COMMIT)
+        return search(r, p);
+    return over(r, p, PUSH_FAILED);
+}
+
+/* ---- Streaming ------------------------------------------------------------------------------- */
+
+/* Whether the part has been handed over, so that the source's connection may be read again. */
+static bool is_used_up(const struct blob_push *p)
+{
+    return p->taken || exchange_may_have_acted(&p->exchange) || p->sent >= p->at + p->part.size;
+}
+
+/* Gets the next part. Returns whether the source has to be waited for; *failed if there is no use in that. */
+static bool read_source(struct regtag *r, struct blob_push *p, bool *failed)
+{
+    error_clear(&p->problem);
+    switch (blob_step(r, &p->source, &p->part, &p->at, &p->problem)) {
+    case BLOB_BYTES: *p->moved += p->part.size; return false;
+    case BLOB_DONE: p->done = true; return false;
+    case BLOB_FAILED: *failed = true; return false;
+    default: return true;
+    }
+}
+
+static bool step_request(struct regtag *r, struct blob_push *p);
+
+static bool step_stream(struct regtag *r, struct blob_push *p)
+{
+    bool failed = false, waits = false;
+    if (!p->done && is_used_up(p))
+        waits = read_source(r, p, &failed);
+    if (failed)
+        return give_up(r, p, &p->problem);
+    if (p->taken && p->done)
+        begin_commit(r, p);
+    else if (p->taken)
+        return waits;
+    else if (p->out_of_reach)
+        return look(r, p);
+    else if (step_request(r, p))
+        return p->state != PUSH_STREAM || waits || p->done || !is_used_up(p);
+    return false;
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+static bool on_answer(struct regtag *r, struct blob_push *p)
+{
+    switch (p->state) {
+    case PUSH_HEAD: return on_head(r, p);
+    case PUSH_MOUNT:
+    case PUSH_BEGIN: return on_begun(r, p);
+    case PUSH_STREAM: return on_streamed(r, p);
+    case PUSH_LOOK: return on_status(r, p);
+    case PUSH_COMMIT: return on_committed(r, p);
+    case PUSH_SEARCH: return on_found(r, p);
+    default: return restart(r, p);
+    }
+}
+
+static bool step_request(struct regtag *r, struct blob_push *p)
+{
+    struct slice part;
+    switch (client_step(&r->client, &p->exchange, &part)) {
+    case EXCHANGE_END: return on_answer(r, p);
+    case EXCHANGE_FAILED: return on_failure(r, p);
+    default: return true;
+    }
+}
+
+void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint64_t size,
+                const struct regtag_hash *hash, uint64_t *moved)
+{
+    client_cancel(&r->client, &p->exchange);
+    client_cancel(r->source, &p->source.exchange);
+    memset(p, 0, offsetof(struct blob_push, problem));
+    p->digest = digest;
+    p->size = size;
+    p->hash = hash;
+    p->moved = moved;
+    error_clear(&p->problem);
+    ENTER("blob_push", p->state, PUSH_HEAD);
+    ask_for_blob(r, p);
+}
+
+bool push_step(struct regtag *r, struct blob_push *p)
+{
+    bool waits = false;
+    while (p->state != PUSH_OVER && !waits)
+        waits = p->state == PUSH_STREAM ? step_stream(r, p) : step_request(r, p);
+    return p->state == PUSH_OVER;
+}
+
+void push_give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
+{
+    if (p->state != PUSH_OVER)
+        give_up(r, p, problem);
+}

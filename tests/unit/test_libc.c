@@ -1,0 +1,164 @@
+/* What stands in for functions of musl's in static programs does the same as this machine's C library. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The C library's own, by other names. */
+static char *(*const library_strstr)(const char *, const char *) = strstr;
+static unsigned long (*const library_strtoul)(const char *, char **, int) = strtoul;
+static char *(*const library_fgets)(char *, int, FILE *) = fgets;
+
+pid_t small_fork(void);
+void small_qsort(void *, size_t, size_t, int (*)(const void *, const void *));
+char *small_strstr(const char *, const char *);
+char *small_strcpy(char *, const char *);
+size_t small_mbstowcs(wchar_t *, const char *, size_t);
+unsigned long small_strtoul(const char *, char **, int);
+unsigned long long small_strtoull(const char *, char **, int);
+int small_getc(FILE *);
+char *small_fgets(char *, int, FILE *);
+
+#define fork small_fork
+#define qsort small_qsort
+#define strstr small_strstr
+#define strcpy small_strcpy
+#define mbstowcs small_mbstowcs
+#define strtoul small_strtoul
+#define strtoull small_strtoull
+#undef getc
+#define getc small_getc
+#define fgets small_fgets
+#include "cli/libc.c"
+
+static void a_child_ends_with_its_own_status(void **state)
+{
+    (void)state;
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(7);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+/* As musl's struct address: the key stands in the middle. */
+struct record {
+    char before[5], key, after[22];
+};
+
+static int by_key(const void *a, const void *b)
+{
+    return ((const struct record *)a)->key - ((const struct record *)b)->key;
+}
+
+static void records_are_sorted(void **state)
+{
+    (void)state;
+    struct record records[48];
+    for (size_t count = 0; count <= COUNT(records); count++) {
+        for (size_t i = 0; i < count; i++) {
+            memset(&records[i], (int)(i * 37 % 101), sizeof records[i]);
+            records[i].key = (char)(i * 37 % 101);
+        }
+        qsort(records, count, sizeof records[0], by_key);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(i == 0 || records[i - 1].key < records[i].key);
+            assert_int_equal(records[i].before[0], records[i].key);
+            assert_int_equal(records[i].after[21], records[i].key);
+        }
+    }
+}
+
+static void a_part_is_found_at_the_same_place(void **state)
+{
+    static const char *const TEXTS[] = {"", "a", "aab", "::1 host host.lan\n", "ho", "aaab"};
+    static const char *const PARTS[] = {"", "a", "ab", "host", "host.lan", "\n", "aab", "xx"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(TEXTS); i++)
+        for (size_t j = 0; j < COUNT(PARTS); j++)
+            assert_ptr_equal(strstr(TEXTS[i], PARTS[j]), library_strstr(TEXTS[i], PARTS[j]));
+}
+
+static void text_is_copied_with_its_end_and_counted_in_bytes(void **state)
+{
+    char copy[8];
+    (void)state;
+    memset(copy, 'x', sizeof copy);
+    assert_ptr_equal(strcpy(copy, "wlan0"), copy);
+    assert_memory_equal(copy, "wlan0\0xx", sizeof copy);
+    assert_int_equal(mbstowcs(NULL, "h\xf6st", 0), 4);
+}
+
+static void numbers_are_the_same_and_end_at_the_same_place(void **state)
+{
+    static const char *const TEXTS[] = {"",
+                                        "x",
+                                        "0",
+                                        "10",
+                                        "010",
+                                        "0x1f",
+                                        "0XFF",
+                                        "0x",
+                                        "0xg",
+                                        "08",
+                                        "127.0.0.1",
+                                        "99999999999999999999999",
+                                        "4294967295",
+                                        "4294967296",
+                                        "18446744073709551615",
+                                        "18446744073709551616",
+                                        "7a",
+                                        "0xffffffffffffffffff"};
+    static const int BASES[] = {0, 10};
+    (void)state;
+    for (size_t i = 0; i < COUNT(TEXTS); i++)
+        for (size_t j = 0; j < COUNT(BASES); j++) {
+            char *end, *expected;
+            unsigned long number = library_strtoul(TEXTS[i], &expected, BASES[j]);
+            assert_true(strtoul(TEXTS[i], &end, BASES[j]) == number);
+            assert_ptr_equal(end, expected);
+            assert_true(strtoull(TEXTS[i], &end, BASES[j]) == number);
+        }
+}
+
+static void lines_are_read_alike(void **state)
+{
+    static char text[] = "one\n\nlonger than eight\nlast";
+    (void)state;
+    FILE *small = fmemopen(text, sizeof text - 1, "r"), *library = fmemopen(text, sizeof text - 1, "r");
+    for (;;) {
+        char got[8], expected[8];
+        char *line = library_fgets(expected, sizeof expected, library);
+        assert_ptr_equal(fgets(got, sizeof got, small), line ? got : NULL);
+        if (!line)
+            break;
+        assert_string_equal(got, expected);
+    }
+    assert_true(feof(small));
+    fclose(small);
+    fclose(library);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_child_ends_with_its_own_status),
+        cmocka_unit_test(records_are_sorted),
+        cmocka_unit_test(a_part_is_found_at_the_same_place),
+        cmocka_unit_test(text_is_copied_with_its_end_and_counted_in_bytes),
+        cmocka_unit_test(numbers_are_the_same_and_end_at_the_same_place),
+        cmocka_unit_test(lines_are_read_alike),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
