@@ -12,10 +12,8 @@ static const char *const WORDS[] = {
     [REGTAG_HINT_SCHEME_TLS] = "; try --tls",
     [REGTAG_HINT_SCHEME_PLAIN] = "; if it speaks plain HTTP, use --plain-http",
     [REGTAG_HINT_REALM] = "; if this is intended, use --allow-realm HOST:PORT",
-    [REGTAG_HINT_PLATFORM] =
-        IF_VERB(VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST, "; omit --platform"),
-    [REGTAG_HINT_EXPECTED] =
-        IF_VERB(VERB_ID_TAG | VERB_ID_DELETE, "; --expect DIGEST|absent says where a tag must point"),
+    [REGTAG_HINT_PLATFORM] = IF_VERB(ONE_IMAGE, "; omit --platform"),
+    [REGTAG_HINT_EXPECTED] = IF_VERB(CHANGING, "; --expect DIGEST|absent says where a tag must point"),
     [REGTAG_HINT_SIBLINGS] = IF_VERB(
         VERB_ID_DELETE, "; \"regtag delete --with-siblings --dry-run\" lists what would go with it"),
     [REGTAG_HINT_CA] = "; name its CA with --cacert",

@@ -23,11 +23,8 @@ enum option_kind {
 };
 
 #define ALL_VERBS 0xffff
-#define SETTING (VERB_ID_TAG | VERB_ID_COPY)
-#define CHANGING (SETTING | VERB_ID_DELETE)
 #define LISTING (VERB_ID_LS | VERB_ID_COPY)
 #define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
-#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH | VERB_ID_COPY)
 #define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_COPY)
 #define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
 #define LETTER 0x10000                   /* -n stands for --name */
@@ -434,9 +431,9 @@ static bool has_sides(const struct option *option)
 /* Takes "from-" or "to-" off the name of an option. */
 static unsigned take_side(const struct options *o, struct slice *name)
 {
-    bool from = slice_starts(*name, SLICE("from-"));
     if (!HAS_VERB(VERB_ID_COPY) || !(o->verb->id & VERB_ID_COPY))
         return SOURCE;
+    bool from = slice_starts(*name, SLICE("from-"));
     if (!from && !slice_starts(*name, SLICE("to-")))
         return BOTH;
     *name = slice_from(*name, from ? 5 : 3);
@@ -565,7 +562,8 @@ static bool check_login(const struct options *o, struct error *e)
     const char *problem = login_problem(from);
     if (HAS_VERB(VERB_ID_COPY) && !problem)
         problem = login_problem(to);
-    if (!problem && from->password_stdin && to->password_stdin && from->user != to->user)
+    if (HAS_VERB(VERB_ID_COPY) && !problem && from->password_stdin && to->password_stdin &&
+        from->user != to->user)
         problem = "stdin has one password only: use --password-file for the other registry";
     if (!problem || o->help)
         return true;

@@ -32,7 +32,7 @@ static bool same_login; /* both sides have the first one */
 static unsigned connections(void)
 {
     unsigned count = (unsigned)options->jobs + 1;
-    return options->verb->id & VERB_ID_COPY ? 2 * count : count;
+    return HAS_VERB(VERB_ID_COPY) && options->verb->id & VERB_ID_COPY ? 2 * count : count;
 }
 
 static bool init_tls(uint64_t deadline, struct error *e)

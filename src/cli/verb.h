@@ -21,6 +21,11 @@ struct options;
 #define VERB_ID_MANIFEST 0x40
 #define VERB_ID_FETCH 0x80
 
+/* Verbs that share options, and the advice that names these. */
+#define SETTING (VERB_ID_TAG | VERB_ID_COPY)
+#define CHANGING (SETTING | VERB_ID_DELETE)
+#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH | VERB_ID_COPY)
+
 /* Whether this build has one of these verbs: for #if, and for constants that leave nothing behind if not. The Makefile
  * defines VERBS_BUILT, the bits; VERBS_TABLE, "&cli_verb_NAME," for each; VERBS_NAMES, and VERBS_LEFT_OUT, the names of all
  * others, as strings. */

@@ -27,7 +27,7 @@ enum copy_state {
 struct level {
     bool dropped;  /* it did not fit beside a child: to be fetched again */
     unsigned next; /* its next child */
-    size_t begin, size;
+    size_t offset, size;
     const struct media_type *type;
     char digest[DIGEST_SHA256_SIZE + 1];
 };
@@ -112,14 +112,14 @@ static struct level *current(struct copy_verb *v)
 static size_t place_of(const struct copy_verb *v)
 {
     const struct level *parent = v->depth ? &v->levels[v->depth - 1] : NULL;
-    return parent && !parent->dropped ? parent->begin + parent->size : 0;
+    return parent && !parent->dropped ? parent->offset + parent->size : 0;
 }
 
 /* Makes the manifest of the current level that of the operation. */
-static void use_memory(struct regtag *r, const struct copy_verb *v, size_t begin, size_t size)
+static void use_memory(struct regtag *r, const struct copy_verb *v, size_t offset, size_t size)
 {
-    r->manifest = v->memory + begin;
-    r->manifest_max = v->memory_size - begin;
+    r->manifest = v->memory + offset;
+    r->manifest_max = v->memory_size - offset;
     r->manifest_size = size;
 }
 
@@ -147,7 +147,7 @@ static bool index_current(struct regtag *r, struct copy_verb *v)
 static enum regtag_event take_up(struct regtag *r, struct copy_verb *v)
 {
     const struct level *l = current(v);
-    use_memory(r, v, l->begin, l->size);
+    use_memory(r, v, l->offset, l->size);
     r->media_type = l->type;
     memcpy(r->digest, l->digest, sizeof l->digest);
     if (!index_current(r, v))
@@ -208,12 +208,12 @@ static enum regtag_event on_children(struct regtag *r, struct copy_verb *v)
     if (!check_child(v, digest, problem))
         return fail(r, v, problem);
     current(v)->next++;
-    size_t room = v->memory_size - current(v)->begin - current(v)->size;
+    size_t room = v->memory_size - current(v)->offset - current(v)->size;
     bool drops = size_at(v, child) > room;
     for (unsigned i = 0; drops && i <= v->depth; i++)
         v->levels[i].dropped = true;
     v->depth++;
-    *current(v) = (struct level){.begin = 0};
+    *current(v) = (struct level){.offset = 0};
     memcpy(current(v)->digest, digest.data, digest.size);
     client_begin(&r->client, &v->exchange,
                  &(struct request){.method = METHOD_HEAD,
@@ -448,7 +448,7 @@ static enum regtag_event on_manifest(struct regtag *r, struct copy_verb *v)
 {
     struct level *l = current(v);
     bool first = v->depth == 0 && !*l->digest;
-    l->begin = (size_t)(r->manifest - v->memory);
+    l->offset = (size_t)(r->manifest - v->memory);
     l->size = r->manifest_size;
     l->type = r->media_type;
     l->dropped = false;

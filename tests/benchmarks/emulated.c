@@ -13,7 +13,8 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 enum { ADD_U64 = 0 };
 
-extern void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, void (*)(plugin_id, struct qemu_plugin_tb *));
+extern void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id,
+                                                  void (*)(plugin_id, struct qemu_plugin_tb *));
 extern void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, int, void *, uint64_t);
 extern void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void *);
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
@@ -41,14 +42,16 @@ static void translated(plugin_id id, struct qemu_plugin_tb *code)
     block->function = qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(code, 0));
     block->next = blocks;
     blocks = block;
-    qemu_plugin_register_vcpu_tb_exec_inline(code, ADD_U64, &block->instructions, qemu_plugin_tb_n_insns(code));
+    qemu_plugin_register_vcpu_tb_exec_inline(code, ADD_U64, &block->instructions,
+                                             qemu_plugin_tb_n_insns(code));
 }
 
 static void ends(plugin_id id, void *nothing)
 {
     (void)id, (void)nothing;
     for (const struct block *block = blocks; block; block = block->next)
-        fprintf(out, "%llu %s\n", (unsigned long long)block->instructions, block->function ? block->function : "?");
+        fprintf(out, "%llu %s\n", (unsigned long long)block->instructions,
+                block->function ? block->function : "?");
     fclose(out);
 }
 

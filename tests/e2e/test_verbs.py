@@ -93,7 +93,7 @@ def test_advice_names_a_verb_that_is_there(regtag, serve, shelf):
         pytest.skip("this build has no ls")
     server = serve(shelf)
 
-    regtag("digest", f"{server.host}/repo:nothing").complaint("no such image", '"regtag ls"')
+    regtag("digest", f"{server.host}/repo:nothing").complaint("no such image", '"regtag ls ')
 
 
 MEANT = {
