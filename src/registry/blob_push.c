@@ -377,12 +377,17 @@ static bool step_request(struct regtag *r, struct blob_push *p)
     }
 }
 
+void push_init(struct blob_push *p)
+{
+    memset(p, 0, offsetof(struct blob_push, problem));
+}
+
 void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint64_t size,
                 const struct regtag_hash *hash, uint64_t *moved)
 {
     client_cancel(&r->client, &p->exchange);
     client_cancel(r->source, &p->source.exchange);
-    memset(p, 0, offsetof(struct blob_push, problem));
+    push_init(p);
     p->digest = digest;
     p->size = size;
     p->hash = hash;
@@ -390,6 +395,11 @@ void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint
     error_clear(&p->problem);
     ENTER("blob_push", p->state, PUSH_HEAD);
     ask_for_blob(r, p);
+}
+
+bool push_is_under_way(const struct blob_push *p)
+{
+    return p->state != PUSH_START && p->state != PUSH_OVER;
 }
 
 bool push_step(struct regtag *r, struct blob_push *p)
