@@ -164,7 +164,7 @@ static bool give_up(struct regtag *r, struct blob_push *p, const struct error *p
 /* Where the upload goes on. */
 static bool keep_location(struct regtag *r, struct blob_push *p)
 {
-    char text[URL_MAX], base[URL_MAX];
+    char text[URL_MAX], base[HOST_PORT_MAX + 16];
     struct writer w = writer_to(text, sizeof text), b = writer_to(base, sizeof base);
     const struct regtag_origin *home = &r->client.remote.origin;
     struct slice value;
