@@ -152,7 +152,7 @@ static bool drop(struct regtag *r, struct blob_push *p)
 /* Fails for good. An upload that has begun is ended first, so that the registry need not keep it. */
 static bool give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
 {
-    bool begun = p->state == PUSH_STREAM || p->state == PUSH_LOOK || p->state == PUSH_DROP;
+    bool begun = p->state == PUSH_STREAM || p->state == PUSH_LOOK;
     if (problem != &p->problem)
         p->problem = *problem;
     p->given_up = true;
@@ -252,7 +252,8 @@ static bool on_status(struct regtag *r, struct blob_push *p)
 {
     unsigned status = p->exchange.response->status;
     uint64_t size;
-    bool known = (status == 204 || status == 200) && parse_range(p->exchange.response, &size);
+    bool known = (status == 204 || status == 200) && parse_range(p->exchange.response, &size) &&
+                 size > 1; /* "0-0" is what an empty upload has, too */
     if (!known || size < p->at || size > p->at + p->part.size || !keep_location(r, p))
         return drop(r, p);
     if (!may_try_again(p))
@@ -262,6 +263,12 @@ static bool on_status(struct regtag *r, struct blob_push *p)
     return false;
 }
 
+/* Also where the upload has come further than it said, or not so far, or where it got lost. */
+static bool may_go_on(unsigned status)
+{
+    return status_is_transient(status) || status == 404 || status == 416;
+}
+
 static bool on_streamed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
@@ -269,7 +276,7 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
     error_clear(&p->problem);
     if (response->status < 200 || response->status > 299) {
         exchange_explain(&p->exchange, &p->problem);
-        return status_is_transient(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
+        return may_go_on(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
     }
     parse_range(response, &size);
     error_set(&p->problem, REGTAG_E_PROTOCOL, "the registry has not taken the whole upload");
@@ -402,6 +409,8 @@ bool push_step(struct regtag *r, struct blob_push *p)
 
 void push_give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
 {
-    if (p->state != PUSH_OVER)
+    if (p->state == PUSH_DROP)
+        p->given_up = true;
+    else if (p->state != PUSH_START && p->state != PUSH_OVER)
         give_up(r, p, problem);
 }
