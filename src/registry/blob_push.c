@@ -92,8 +92,8 @@ static struct slice produce(void *context, uint64_t at)
 {
     struct blob_push *p = context;
     uint64_t offset = p->begins + at;
+    p->out_of_reach = p->out_of_reach || offset < p->sent;
     p->sent = offset;
-    p->out_of_reach = p->out_of_reach || offset < p->at;
     if (p->out_of_reach || offset - p->at >= p->part.size)
         return SLICE("");
     return slice_from(p->part, (size_t)(offset - p->at));
@@ -207,6 +207,8 @@ static bool on_begun(struct regtag *r, struct blob_push *p)
         return fail_with_answer(r, p);
     if (!keep_location(r, p))
         return fail_without_location(r, p);
+    if (p->given_up)
+        return drop(r, p);
     begin_upload(r, p);
     begin_stream(r, p, 0);
     return false;
@@ -338,6 +340,14 @@ static bool read_source(struct regtag *r, struct blob_push *p, bool *failed)
     }
 }
 
+/* An idle connection was closed after all, and nobody knows how much of the upload has arrived. */
+static bool look_again(struct regtag *r, struct blob_push *p)
+{
+    error_clear(&p->problem);
+    error_set(&p->problem, REGTAG_E_NO_CONNECTION, "the connection was closed during the upload");
+    return look(r, p);
+}
+
 static bool step_request(struct regtag *r, struct blob_push *p);
 
 static bool step_stream(struct regtag *r, struct blob_push *p)
@@ -352,9 +362,9 @@ static bool step_stream(struct regtag *r, struct blob_push *p)
     else if (p->taken)
         return waits;
     else if (p->out_of_reach)
-        return look(r, p);
+        return look_again(r, p);
     else if (step_request(r, p))
-        return p->state != PUSH_STREAM || waits || p->done || !is_used_up(p);
+        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || p->done || !is_used_up(p));
     return false;
 }
 
@@ -409,8 +419,11 @@ bool push_step(struct regtag *r, struct blob_push *p)
 
 void push_give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
 {
-    if (p->state == PUSH_DROP)
+    bool begins =
+        (p->state == PUSH_MOUNT || p->state == PUSH_BEGIN) && exchange_is_in_flight(&p->exchange);
+    if (begins || p->state == PUSH_DROP) {
+        p->problem = *problem;
         p->given_up = true;
-    else if (p->state != PUSH_START && p->state != PUSH_OVER)
+    } else if (p->state != PUSH_START && p->state != PUSH_OVER)
         give_up(r, p, problem);
 }

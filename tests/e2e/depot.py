@@ -11,7 +11,7 @@ from images import digest_of
 
 class Depot(Store):
     """`faults` has what to do instead of the usual with the next requests of a method for blobs: functions from the
-    depot and a request to steps, each used once. It keeps no manifest before the blobs it refers to.
+    depot and a request to steps, each used once.
     """
 
     def __init__(self, checks=True):
@@ -64,6 +64,9 @@ class Depot(Store):
 
     def _patch(self, request):
         yield READ_BODY
+        if request.path not in self.uploads:  # cancelled meanwhile
+            yield errors(404, "BLOB_UPLOAD_UNKNOWN")
+            return
         first = re.match(r"\d+", request.value("Content-Range") or "0")[0]
         if int(first) != len(self.uploads[request.path]):
             yield errors(416, "RANGE_INVALID")
