@@ -2,6 +2,8 @@
 refers to, and whatever was given up is cancelled.
 """
 
+import threading
+
 import pytest
 from artifacts import artifact, file_layer
 from copies import changes
@@ -11,7 +13,7 @@ from images import CONFIG, OCI_INDEX, OCI_MANIFEST, compact, descriptor, digest_
 
 SMALL = b"a small blob, of which each byte counts\n"
 BIG = bytes(range(251)) * 4000  # more than all buffers on the way
-REFUSED = 10
+NOT_FOUND, REFUSED = 3, 10
 
 
 @pytest.fixture
@@ -213,6 +215,31 @@ def test_a_target_that_does_not_cancel_uploads_either(copy, source, target, answ
 
     assert result.status > 0 and target.manifests == {}
     assert lines_of_blobs(copy.server, ["PUT", "DELETE"]) == ["DELETE"]
+
+
+@pytest.mark.parametrize("to", ["repo", "two"])  # where it could be mounted
+def test_an_upload_that_begins_while_another_blob_fails_is_cancelled(regtag, serve, target, to):
+    """The answer to its POST comes only when the other upload has been cancelled."""
+    store(target, SMALL)
+    target.blob = absent
+    cancelled = threading.Event()
+
+    def late(depot, request):
+        assert cancelled.wait(20)
+        return depot.blob_answer(request)
+
+    def cancel(depot, request):
+        cancelled.set()
+        return depot.blob_answer(request)
+
+    target.faults = {"POST": [Depot.blob_answer, late], "DELETE": [cancel]}
+    server = serve(target, early=Depot.early)
+
+    result = regtag("copy", "--jobs", 2, f"{server.host}/repo:old", f"{server.host}/{to}:new")
+
+    assert result.status == NOT_FOUND, result
+    assert lines_of_blobs(server, ["POST", "DELETE"]) == ["POST", "POST", "DELETE", "DELETE"]
+    assert not target.uploads
 
 
 # ---- Each byte -------------------------------------------------------------------------------------
