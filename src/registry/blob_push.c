@@ -92,8 +92,8 @@ static struct slice produce(void *context, uint64_t at)
 {
     struct blob_push *p = context;
     uint64_t offset = p->begins + at;
+    p->out_of_reach = p->out_of_reach || offset < p->sent;
     p->sent = offset;
-    p->out_of_reach = p->out_of_reach || offset < p->at;
     if (p->out_of_reach || offset - p->at >= p->part.size)
         return SLICE("");
     return slice_from(p->part, (size_t)(offset - p->at));
@@ -152,7 +152,7 @@ static bool drop(struct regtag *r, struct blob_push *p)
 /* Fails for good. An upload that has begun is ended first, so that the registry need not keep it. */
 static bool give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
 {
-    bool begun = p->state == PUSH_STREAM || p->state == PUSH_LOOK || p->state == PUSH_DROP;
+    bool begun = p->state == PUSH_STREAM || p->state == PUSH_LOOK;
     if (problem != &p->problem)
         p->problem = *problem;
     p->given_up = true;
@@ -207,6 +207,8 @@ static bool on_begun(struct regtag *r, struct blob_push *p)
         return fail_with_answer(r, p);
     if (!keep_location(r, p))
         return fail_without_location(r, p);
+    if (p->given_up)
+        return drop(r, p);
     begin_upload(r, p);
     begin_stream(r, p, 0);
     return false;
@@ -252,7 +254,8 @@ static bool on_status(struct regtag *r, struct blob_push *p)
 {
     unsigned status = p->exchange.response->status;
     uint64_t size;
-    bool known = (status == 204 || status == 200) && parse_range(p->exchange.response, &size);
+    bool known = (status == 204 || status == 200) && parse_range(p->exchange.response, &size) &&
+                 size > 1; /* "0-0" is what an empty upload has, too */
     if (!known || size < p->at || size > p->at + p->part.size || !keep_location(r, p))
         return drop(r, p);
     if (!may_try_again(p))
@@ -262,6 +265,12 @@ static bool on_status(struct regtag *r, struct blob_push *p)
     return false;
 }
 
+/* Also where the upload has come further than it said, or not so far, or where it got lost. */
+static bool may_go_on(unsigned status)
+{
+    return status_is_transient(status) || status == 404 || status == 416;
+}
+
 static bool on_streamed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
@@ -269,7 +278,7 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
     error_clear(&p->problem);
     if (response->status < 200 || response->status > 299) {
         exchange_explain(&p->exchange, &p->problem);
-        return status_is_transient(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
+        return may_go_on(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
     }
     parse_range(response, &size);
     error_set(&p->problem, REGTAG_E_PROTOCOL, "the registry has not taken the whole upload");
@@ -331,6 +340,14 @@ static bool read_source(struct regtag *r, struct blob_push *p, bool *failed)
     }
 }
 
+/* An idle connection was closed after all, and nobody knows how much of the upload has arrived. */
+static bool look_again(struct regtag *r, struct blob_push *p)
+{
+    error_clear(&p->problem);
+    error_set(&p->problem, REGTAG_E_NO_CONNECTION, "the connection was closed during the upload");
+    return look(r, p);
+}
+
 static bool step_request(struct regtag *r, struct blob_push *p);
 
 static bool step_stream(struct regtag *r, struct blob_push *p)
@@ -345,9 +362,9 @@ static bool step_stream(struct regtag *r, struct blob_push *p)
     else if (p->taken)
         return waits;
     else if (p->out_of_reach)
-        return look(r, p);
+        return look_again(r, p);
     else if (step_request(r, p))
-        return p->state != PUSH_STREAM || waits || p->done || !is_used_up(p);
+        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || p->done || !is_used_up(p));
     return false;
 }
 
@@ -412,6 +429,11 @@ bool push_step(struct regtag *r, struct blob_push *p)
 
 void push_give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
 {
-    if (p->state != PUSH_OVER)
+    bool begins =
+        (p->state == PUSH_MOUNT || p->state == PUSH_BEGIN) && exchange_is_in_flight(&p->exchange);
+    if (begins || p->state == PUSH_DROP) {
+        p->problem = *problem;
+        p->given_up = true;
+    } else if (p->state != PUSH_START && p->state != PUSH_OVER)
         give_up(r, p, problem);
 }

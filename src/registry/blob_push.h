@@ -28,7 +28,7 @@ struct blob_push {
     bool done;         /* all bytes have come from the source, and are right */
     bool taken;        /* all of them are in the registry */
     bool given_up;     /* for good: `problem` says why */
-    bool out_of_reach; /* bytes were asked for that are not here any more */
+    bool out_of_reach; /* bytes were asked for again: they may be here no more, or there already */
     uint64_t size;
     uint64_t at;      /* offset of `part` in the blob */
     uint64_t begins;  /* offset of the PATCH's body, */

@@ -35,7 +35,7 @@ class Pause(NamedTuple):
 
 
 class Take(NamedTuple):
-    """Reads so many bytes of the request's body, where the answer came early, and drops them."""
+    """Reads so many bytes of the request's body, where the answer came early."""
 
     count: int
 
@@ -168,7 +168,7 @@ class Fake(Listener):
             elif isinstance(step, Pause):
                 self._stopped.wait(step.seconds)
             elif isinstance(step, Take):
-                inbox.exactly(step.count)
+                request.body += inbox.exactly(step.count)
             elif step is READ_BODY:
                 request.body = inbox.exactly(request.length)
             elif step is HALF_CLOSE:
