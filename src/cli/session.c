@@ -37,7 +37,7 @@ static unsigned connections(void)
 
 static bool init_tls(uint64_t deadline, struct error *e)
 {
-    for (unsigned i = 0; i <= HAS_VERB(VERB_ID_COPY); i++) {
+    for (unsigned i = 0; i < (HAS_VERB(VERB_ID_COPY) ? 2u : 1u); i++) {
         tls[i].trace = report_trace;
         tls[i].trace_context = &trace;
         if (!tls_options(&tls[i], options, &options->side[i], deadline, e))
