@@ -58,7 +58,7 @@ static const char *check_file(const struct journal *j, enum journal_mode mode)
 bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e)
 {
     j->path = path;
-    j->fd = open(path, open_flags(mode), 0666);
+    j->fd = open(path, open_flags(mode), 0644);
     const char *problem = j->fd < 0 ? strerror(errno) : check_file(j, mode);
     if (!problem)
         return true;

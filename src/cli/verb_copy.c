@@ -164,14 +164,17 @@ static void copy_listed(struct copy *c)
         copy_tag(c, reference_with(image, c->source.name, tag),
                  reference_with(target, c->target.name, tag), tag);
     journal_close(&journal);
-    if (tags.used == 0 && !c->o->quiet)
-        output_message("%s: no tag to copy", c->o->arguments[0]);
 }
 
 static void copy_all(struct copy *c, struct error *e)
 {
-    if (session_login_copy(c->o->arguments[0], c->o->arguments[1], c->deadline, e) && list_tags(c, e))
-        copy_listed(c);
+    const char *from = c->o->arguments[0];
+    if (!session_login_copy(from, c->o->arguments[1], c->deadline, e) || !list_tags(c, e))
+        return;
+    if (tags.used == 0)
+        error_set(e, REGTAG_E_NOT_FOUND, "%s: no tag to copy; \"regtag ls %s\" lists the tags", from,
+                  from);
+    copy_listed(c);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -245,8 +248,8 @@ const struct cli_verb cli_verb_copy = {
     .details = "TARGET is [HOST[:PORT]/]REPOSITORY[:TAG]; without a tag, it gets that of IMAGE.\n"
                "Blobs that it has are skipped, those of the same registry mounted, all others\n"
                "streamed and verified. A multi-platform image is copied whole, unless there is\n"
-               "--platform. Options about a registry (login, TLS) hold for both of them; as\n"
-               "--from-NAME for that of IMAGE, as --to-NAME for that of TARGET: --to-user.\n",
+               "--platform. Options about a registry (login, TLS) hold for both of them. For one,\n"
+               "write --from- or --to- instead of --, as in --from-plain-http and --to-user.\n",
     .example = "copy registry.example/team/app:1.4 mirror.example/team/app",
     .arguments_min = 2,
     .arguments_max = 2,

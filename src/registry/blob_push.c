@@ -355,6 +355,7 @@ static bool step_stream(struct regtag *r, struct blob_push *p)
     bool failed = false, waits = false;
     if (!p->done && is_used_up(p))
         waits = read_source(r, p, &failed);
+    p->of_source = failed;
     if (failed)
         return give_up(r, p, &p->problem);
     if (p->taken && p->done)

@@ -27,6 +27,7 @@ struct blob_push {
     enum push_outcome outcome;
     bool done;         /* all bytes have come from the source, and are right */
     bool taken;        /* all of them are in the registry */
+    bool of_source;    /* `problem` is one of the source's */
     bool given_up;     /* for good: `problem` says why */
     bool out_of_reach; /* bytes were asked for again: they may be here no more, or there already */
     uint64_t size;

@@ -80,6 +80,7 @@ static bool refill(struct regtag *r, struct image_push *p, unsigned at)
     struct slice digest = descriptor_digest(p->manifest, descriptor);
     uint64_t size = descriptor_size(p->manifest, descriptor);
     if (!digest_is_sha256(digest)) {
+        p->of_source = true;
         error_set(&p->problem, REGTAG_E_REFUSED, "blob %.*s: only sha256 digests can be checked",
                   SLICE_ARG(digest));
         return false;
@@ -98,6 +99,7 @@ static void on_pushed(struct regtag *r, struct image_push *p, const struct blob_
         p->bytes -= blob->size;
     if (blob->outcome != PUSH_FAILED || p->problem.status)
         return;
+    p->of_source = blob->of_source;
     error_set(error_hint(&p->problem, blob->problem.hint), blob->problem.status, "blob %.*s: %s",
               SLICE_ARG(blob->digest), blob->problem.text);
     for (unsigned i = 0; i < p->count; i++)

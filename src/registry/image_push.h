@@ -13,7 +13,8 @@ struct image_push {
     int layers, next;      /* the array of descriptors, and the next one in it, or NO_VALUE */
     bool config;           /* that is still to come, too */
     uint64_t moved, bytes; /* of blobs that were not there, over all images */
-    struct error problem;  /* of the first blob that failed */
+    struct error problem;  /* of the first blob that failed, */
+    bool of_source;        /* because of the source */
     struct blob_push blobs[PUSHES_MAX];
 };
 

@@ -72,8 +72,9 @@ void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
-/* Fails before the tag was touched: because of the image. */
-static enum regtag_event fail(struct regtag *r, struct copy_verb *v, const struct error *problem)
+/* Fails before the tag was touched: because of the image, or of the target. */
+static enum regtag_event fail_because(struct regtag *r, struct copy_verb *v, const struct error *problem,
+                                      bool of_image)
 {
     ENTER("copy", v->state, COPY_OVER);
     if (v->by_digest)
@@ -81,9 +82,19 @@ static enum regtag_event fail(struct regtag *r, struct copy_verb *v, const struc
     if (!v->moved)
         move_begin(r, &v->move, v->tag, guard_exists(r, v->tag));
     v->moved = true;
-    move_fail(r, &v->move, problem, true);
+    move_fail(r, &v->move, problem, of_image);
     move_show(r, &v->move);
     return REGTAG_SETTLED;
+}
+
+static enum regtag_event fail(struct regtag *r, struct copy_verb *v, const struct error *problem)
+{
+    return fail_because(r, v, problem, true);
+}
+
+static enum regtag_event fail_target(struct regtag *r, struct copy_verb *v, const struct error *problem)
+{
+    return fail_because(r, v, problem, false);
 }
 
 static enum regtag_event begin_move(struct regtag *r, struct copy_verb *v)
@@ -217,7 +228,7 @@ static enum regtag_event step_present(struct regtag *r, struct copy_verb *v)
     struct slice part;
     switch (client_step(&r->client, &v->exchange, &part)) {
     case EXCHANGE_END: break;
-    case EXCHANGE_FAILED: return fail(r, v, &r->client.context.error);
+    case EXCHANGE_FAILED: return fail_target(r, v, &r->client.context.error);
     default: return REGTAG_WAIT;
     }
     if (v->exchange.response->status == 200)
@@ -240,7 +251,7 @@ static enum regtag_event step_blobs(struct regtag *r, struct copy_verb *v)
     switch (image_step(r, &v->push)) {
     case IMAGE_WAIT: return REGTAG_WAIT;
     case IMAGE_DONE: return upload(r, v);
-    default: return fail(r, v, &v->push.problem);
+    default: return fail_because(r, v, &v->push.problem, v->push.of_source);
     }
 }
 
@@ -291,8 +302,9 @@ static enum regtag_event step_upload(struct regtag *r, struct copy_verb *v)
     struct error *problem = verb_problem(r);
     struct slice part;
     switch (client_step(&r->client, &v->exchange, &part)) {
-    case EXCHANGE_END: return check_upload(r, v, problem) ? on_uploaded(r, v) : fail(r, v, problem);
-    case EXCHANGE_FAILED: return fail(r, v, &r->client.context.error);
+    case EXCHANGE_END:
+        return check_upload(r, v, problem) ? on_uploaded(r, v) : fail_target(r, v, problem);
+    case EXCHANGE_FAILED: return fail_target(r, v, &r->client.context.error);
     default: return REGTAG_WAIT;
     }
 }

@@ -259,7 +259,6 @@ def test_all_tags_are_copied(regtag, elsewhere, three, repository, tmp_path):
         (["--exclude", "v*"], {"old"}),
         (["--include", "v[!2]", "--include=o??"], {"v1", "old"}),
         (["--include", "v*", "--exclude", "?[2-9]"], {"v1"}),
-        (["--include", "nothing"], set()),
     ],
 )
 def test_some_of_all_tags_are_chosen(regtag, elsewhere, three, repository, options, copied):
@@ -268,6 +267,16 @@ def test_some_of_all_tags_are_chosen(regtag, elsewhere, three, repository, optio
     assert {row[0].rpartition(":")[2] for row in result.rows} == copied
     assert set(regtag("ls", *options, three).lines) == copied
     assert (result.status, result.err) == (0, b"")
+
+
+def test_a_pattern_that_no_tag_has_is_a_failure(regtag, elsewhere, three, repository):
+    target = f"{elsewhere.host}/{repository}"
+
+    result = regtag("copy", "-q", "--all-tags", "--include", "nothing", three, target, status=3)
+
+    assert result.rows == []
+    result.says("no tag to copy", f"regtag ls {three}")
+    assert regtag("ls", "--include", "nothing", three).lines == []
 
 
 def test_ls_lists_at_most_so_many_of_those_chosen(regtag, serve, shelf):
