@@ -22,10 +22,10 @@
  *
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
- * Order of calls: regtag_init; one of regtag_tag, regtag_delete, regtag_list, regtag_digest,
- * regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns REGTAG_DONE or
- * REGTAG_ERROR. The block can then be reused for another operation, starting with regtag_init, or, to poll
- * a digest, with regtag_again.
+ * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_delete, regtag_list, regtag_digests,
+ * regtag_digest, regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns
+ * REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
+ * regtag_init, or, to poll a digest, with regtag_again.
  *
  * Versions. A program that was compiled against this header runs with every later library of the same
  * major version. Members are only appended: to struct regtag_config, whose `size` says which of them the

@@ -1,4 +1,4 @@
-/* What ls, digest and manifest share: an operation that changes nothing, on one image or repository. */
+/* What verbs share that only ask: an operation that changes nothing, on one image or repository. */
 #ifndef REGTAG_CLI_QUERY_H
 #define REGTAG_CLI_QUERY_H
 

@@ -10,6 +10,21 @@ int layers_of(const struct document *d)
     return layers != NO_VALUE ? layers : document_member(d, 0, SLICE("blobs"), &alike);
 }
 
+struct slice descriptor_digest(const struct document *d, int descriptor)
+{
+    bool alike = false;
+    return document_string(d, document_member(d, descriptor, SLICE("digest"), &alike));
+}
+
+uint64_t descriptor_size(const struct document *d, int descriptor)
+{
+    bool alike = false;
+    uint64_t size = 0;
+    slice_number(document_number(d, document_member(d, descriptor, SLICE("size"), &alike)), INT64_MAX,
+                 &size);
+    return size;
+}
+
 int layer_annotation(const struct document *d, int layer, struct slice name)
 {
     bool alike = false;

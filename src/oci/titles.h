@@ -9,6 +9,10 @@
 /* The array of descriptors of an image's layers, or of an artifact's blobs; NO_VALUE if there is none. */
 int layers_of(const struct document *d);
 
+/* The digest of a descriptor, and its size in bytes; for documents that manifest_check has accepted. */
+struct slice descriptor_digest(const struct document *d, int descriptor);
+uint64_t descriptor_size(const struct document *d, int descriptor);
+
 /* The annotation `name` of a descriptor, or NO_VALUE. */
 int layer_annotation(const struct document *d, int layer, struct slice name);
 

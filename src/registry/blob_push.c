@@ -164,7 +164,7 @@ static bool give_up(struct regtag *r, struct blob_push *p, const struct error *p
 /* Where the upload goes on. */
 static bool keep_location(struct regtag *r, struct blob_push *p)
 {
-    char text[URL_MAX], base[URL_MAX];
+    char text[URL_MAX], base[HOST_PORT_MAX + 16];
     struct writer w = writer_to(text, sizeof text), b = writer_to(base, sizeof base);
     const struct regtag_origin *home = &r->client.remote.origin;
     struct slice value;
@@ -394,12 +394,17 @@ static bool step_request(struct regtag *r, struct blob_push *p)
     }
 }
 
+void push_init(struct blob_push *p)
+{
+    memset(p, 0, offsetof(struct blob_push, problem));
+}
+
 void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint64_t size,
                 const struct regtag_hash *hash, uint64_t *moved)
 {
     client_cancel(&r->client, &p->exchange);
     client_cancel(r->source, &p->source.exchange);
-    memset(p, 0, offsetof(struct blob_push, problem));
+    push_init(p);
     p->digest = digest;
     p->size = size;
     p->hash = hash;
@@ -407,6 +412,11 @@ void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint
     error_clear(&p->problem);
     ENTER("blob_push", p->state, PUSH_HEAD);
     ask_for_blob(r, p);
+}
+
+bool push_is_under_way(const struct blob_push *p)
+{
+    return p->state != PUSH_START && p->state != PUSH_OVER;
 }
 
 bool push_step(struct regtag *r, struct blob_push *p)

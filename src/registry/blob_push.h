@@ -48,9 +48,14 @@ struct blob_push {
                   16]; /* of the upload: an absolute URL; or the target of a POST */
 };
 
+/* To begin with, in memory that need not be zeroed. */
+void push_init(struct blob_push *p);
+
 /* Borrows the digest, a SHA-256. The hash is for this blob alone until it is over. */
 void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint64_t size,
                 const struct regtag_hash *hash, uint64_t *moved);
+
+bool push_is_under_way(const struct blob_push *p);
 
 /* Returns true when it is over: see p->outcome. */
 bool push_step(struct regtag *r, struct blob_push *p);

@@ -3,14 +3,12 @@
 #include <string.h>
 
 #include "oci/titles.h"
-#include "registry/blob_push.h"
+#include "registry/image_push.h"
 #include "registry/manifest_fetch.h"
 #include "registry/move.h"
 
 #define DEPTH_MAX 4u
 #define CONNECTIONS_LEAST (2 * REGTAG_CONNECTIONS_MIN)
-#define PUSHES_MAX                                                                                      \
-    (REGTAG_CONNECTIONS_MAX < 6 ? 1 : REGTAG_CONNECTIONS_MAX < 18 ? REGTAG_CONNECTIONS_MAX / 2 - 1 : 8)
 
 enum copy_state {
     COPY_START,
@@ -34,13 +32,9 @@ struct level {
 
 struct copy_verb {
     enum copy_state state;
-    bool by_digest;  /* there is no tag in the target */
-    bool moved;      /* the move has begun */
-    unsigned depth;  /* of the current manifest, in `levels` */
-    unsigned pushes; /* at the same time */
-    int array, next; /* the descriptors whose blobs are copied; the next one, or NO_VALUE */
-    bool config;     /* the config is still to come, too */
-    uint64_t bytes_moved, bytes;
+    bool by_digest; /* there is no tag in the target */
+    bool moved;     /* the move has begun */
+    unsigned depth; /* of the current manifest, in `levels` */
     struct reference image;
     struct document document; /* the current manifest */
     struct attempts attempts;
@@ -51,14 +45,13 @@ struct copy_verb {
     char tag[TAG_MAX + 1];
     char *memory; /* for manifests */
     size_t memory_size;
-    struct error problem; /* of the blobs */
     struct move move;
     struct client source;
-    struct blob_push push[PUSHES_MAX];
+    struct image_push push;
 };
 
-/* Bytes at the start of the struct that must be zeroed; a push is zeroed when it begins. */
-#define CLEARED offsetof(struct copy_verb, problem)
+/* Bytes at the start of the struct that must be zeroed. */
+#define CLEARED offsetof(struct copy_verb, move)
 
 /* Nothing is used beyond CLEARED where there are too few connections. */
 typedef char copy_verb_fits
@@ -73,8 +66,8 @@ static struct copy_verb *copy_of(const struct regtag *r)
 void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all)
 {
     const struct copy_verb *v = copy_of(r);
-    *moved = v->bytes_moved;
-    *all = v->bytes;
+    *moved = v->push.moved;
+    *all = v->push.bytes;
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -168,23 +161,6 @@ static int child_at(const struct copy_verb *v, unsigned number)
     return child;
 }
 
-static struct slice digest_at(const struct copy_verb *v, int descriptor)
-{
-    bool alike = false;
-    return document_string(&v->document,
-                           document_member(&v->document, descriptor, SLICE("digest"), &alike));
-}
-
-static uint64_t size_at(const struct copy_verb *v, int descriptor)
-{
-    bool alike = false;
-    uint64_t size = 0;
-    slice_number(
-        document_number(&v->document, document_member(&v->document, descriptor, SLICE("size"), &alike)),
-        INT64_MAX, &size);
-    return size;
-}
-
 static bool check_child(const struct copy_verb *v, struct slice digest, struct error *e)
 {
     if (v->depth == DEPTH_MAX)
@@ -204,12 +180,12 @@ static enum regtag_event on_children(struct regtag *r, struct copy_verb *v)
     int child = child_at(v, current(v)->next);
     if (child == NO_VALUE)
         return upload(r, v);
-    struct slice digest = digest_at(v, child);
+    struct slice digest = descriptor_digest(&v->document, child);
     if (!check_child(v, digest, problem))
         return fail(r, v, problem);
     current(v)->next++;
     size_t room = v->memory_size - current(v)->offset - current(v)->size;
-    bool drops = size_at(v, child) > room;
+    bool drops = descriptor_size(&v->document, child) > room;
     for (unsigned i = 0; drops && i <= v->depth; i++)
         v->levels[i].dropped = true;
     v->depth++;
@@ -252,112 +228,20 @@ static enum regtag_event step_present(struct regtag *r, struct copy_verb *v)
 
 /* ---- Blobs ----------------------------------------------------------------------------------- */
 
-static bool is_foreign(const struct copy_verb *v, int descriptor)
+static enum regtag_event begin_blobs(struct regtag *r, struct copy_verb *v)
 {
-    bool alike = false;
-    return document_first(&v->document,
-                          document_member(&v->document, descriptor, SLICE("urls"), &alike)) != NO_VALUE;
-}
-
-/* Whether an earlier descriptor has the same digest. */
-static bool is_repeated(const struct copy_verb *v, int descriptor)
-{
-    struct slice digest = digest_at(v, descriptor);
-    for (int i = document_first(&v->document, v->array); i != NO_VALUE && i < descriptor;
-         i = document_next(&v->document, i))
-        if (slice_equal(digest_at(v, i), digest))
-            return true;
-    return false;
-}
-
-/* The next descriptor whose blob is to be copied, or NO_VALUE. */
-static int next_blob(struct regtag *r, struct copy_verb *v)
-{
-    bool alike = false;
-    if (v->config) {
-        v->config = false;
-        int config = document_member(&v->document, 0, SLICE("config"), &alike);
-        if (config != NO_VALUE)
-            return config;
-    }
-    while (v->next != NO_VALUE) {
-        int descriptor = v->next;
-        v->next = document_next(&v->document, descriptor);
-        if (is_foreign(v, descriptor))
-            VERB_TELL(r, REGTAG_TRACE_WARNING, "skipped %.*s: it is stored elsewhere (\"urls\")",
-                      SLICE_ARG(digest_at(v, descriptor)));
-        else if (!is_repeated(v, descriptor))
-            return descriptor;
-    }
-    return NO_VALUE;
-}
-
-static const struct regtag_hash *hash_at(const struct regtag *r, unsigned push)
-{
-    return push < r->config.hashes_count ? &r->config.hashes[push] : &r->config.hash;
-}
-
-static void on_pushed(struct regtag *r, struct copy_verb *v, const struct blob_push *p)
-{
-    static const char *const WORDS[] = {"", "there already", "mounted", "copied", "failed"};
-    VERB_TELL(r, REGTAG_TRACE_NOTE, "%.*s: %s", SLICE_ARG(p->digest), WORDS[p->outcome]);
-    if (p->outcome != PUSH_COPIED)
-        v->bytes -= p->size;
-    if (p->outcome != PUSH_FAILED || v->problem.status)
-        return;
-    error_set(error_hint(&v->problem, p->problem.hint), p->problem.status, "blob %.*s: %s",
-              SLICE_ARG(p->digest), p->problem.text);
-    for (unsigned i = 0; i < v->pushes; i++)
-        push_give_up(r, &v->push[i], &v->problem);
-}
-
-/* Begins with another blob. False if there is none. */
-static bool refill(struct regtag *r, struct copy_verb *v, unsigned at)
-{
-    int descriptor = v->problem.status ? NO_VALUE : next_blob(r, v);
-    if (descriptor == NO_VALUE)
-        return false;
-    struct slice digest = digest_at(v, descriptor);
-    if (!digest_is_sha256(digest)) {
-        error_set(&v->problem, REGTAG_E_REFUSED, "blob %.*s: only sha256 digests can be checked",
-                  SLICE_ARG(digest));
-        return false;
-    }
-    v->bytes += size_at(v, descriptor);
-    push_begin(r, &v->push[at], digest, size_at(v, descriptor), hash_at(r, at), &v->bytes_moved);
-    return true;
-}
-
-static bool is_idle(const struct blob_push *p)
-{
-    return p->state == PUSH_START || p->state == PUSH_OVER;
+    image_begin(r, &v->push, &v->document);
+    ENTER("copy", v->state, COPY_BLOBS);
+    return GO_ON;
 }
 
 static enum regtag_event step_blobs(struct regtag *r, struct copy_verb *v)
 {
-    bool busy = false;
-    for (unsigned i = 0; i < v->pushes; i++)
-        while (!is_idle(&v->push[i]) || refill(r, v, i)) {
-            if (!push_step(r, &v->push[i])) {
-                busy = true;
-                break;
-            }
-            on_pushed(r, v, &v->push[i]);
-        }
-    if (busy)
-        return REGTAG_WAIT;
-    return v->problem.status ? fail(r, v, &v->problem) : upload(r, v);
-}
-
-static enum regtag_event begin_blobs(struct regtag *r, struct copy_verb *v)
-{
-    v->array = layers_of(&v->document);
-    v->next = document_first(&v->document, v->array);
-    v->config = true;
-    remote_widen(&r->client.remote, 1);
-    remote_widen(&v->source.remote, 1);
-    ENTER("copy", v->state, COPY_BLOBS);
-    return GO_ON;
+    switch (image_step(r, &v->push)) {
+    case IMAGE_WAIT: return REGTAG_WAIT;
+    case IMAGE_DONE: return upload(r, v);
+    default: return fail(r, v, &v->push.problem);
+    }
 }
 
 /* ---- Uploading manifests --------------------------------------------------------------------- */
@@ -537,9 +421,8 @@ static void connect_source(struct regtag *r, struct copy_verb *v)
     if (remote_is_home(target, &v->source.remote.origin) &&
         !slice_equal(r->reference.repository, v->image.repository))
         target->also = &v->image;
-    v->pushes = half - 1 < PUSHES_MAX ? half - 1 : PUSHES_MAX;
-    if (v->pushes > hashes)
-        v->pushes = hashes ? hashes : 1;
+    unsigned blobs = half - 1 < PUSHES_MAX ? half - 1 : PUSHES_MAX;
+    image_init(&v->push, blobs > hashes ? hashes ? hashes : 1 : blobs);
     r->source = &v->source;
     r->image = &v->image;
 }
@@ -558,9 +441,6 @@ enum regtag_status regtag_copy(struct regtag *r, const char *image, const char *
         return VERB_USAGE(r, "%s: only sha256 digests can be checked, not sha512", image);
     if (r->config.connections < CONNECTIONS_LEAST)
         return VERB_USAGE(r, "a copy needs %u connections", CONNECTIONS_LEAST);
-    for (unsigned i = 0; i < PUSHES_MAX; i++)
-        memset(&v->push[i], 0, offsetof(struct blob_push, problem));
-    error_clear(&v->problem);
     v->memory = r->manifest;
     v->memory_size = r->manifest_max;
     choose_tag(v, &r->reference);

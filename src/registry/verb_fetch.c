@@ -70,8 +70,7 @@ static void describe(struct fetch_verb *v, int value)
 {
     const struct document *d = &v->manifest;
     bool alike = false;
-    slice_number(document_number(d, document_member(d, value, SLICE("size"), &alike)), INT64_MAX,
-                 &v->size);
+    v->size = descriptor_size(d, value);
     copy_text(d, document_member(d, value, SLICE("digest"), &alike), v->digest, sizeof v->digest);
     copy_text(d, document_member(d, value, SLICE("mediaType"), &alike), v->media_type,
               sizeof v->media_type);

@@ -1,8 +1,10 @@
-"""What the tests of `copy` share: images of several kinds, and servers in front of a real registry that see what is asked."""
+"""What the tests of `copy` share: images of several kinds, and servers that take blobs and see what is asked."""
 
+import itertools
 import json
 import re
 
+from artifacts import Store
 from fake import answer, bodiless, errors
 from images import (
     CONFIG,
@@ -71,6 +73,29 @@ def behind(registry, tls=False):
         return answer(status, body, *kept, framed="Content-Length" not in headers)
 
     return respond
+
+
+class Pantry(Store):
+    """A registry in a dict with blobs in it, which can be pushed, each in one piece."""
+
+    def __init__(self):
+        super().__init__()
+        self._uploads = {}
+        self._numbers = itertools.count()
+
+    def _usual(self, request):
+        if "/blobs/" not in request.path or request.method == "GET":
+            return super()._usual(request)
+        if request.method == "HEAD":
+            return bodiless(answer(200 if request.path.rpartition("/")[2] in self.blobs else 404))
+        if request.method == "POST":
+            return answer(202, b"", f"Location: {request.path}{next(self._numbers)}")
+        if request.method == "PATCH":
+            self._uploads[request.path] = request.body
+            return answer(202, b"", f"Location: {request.path}", f"Range: 0-{len(request.body) - 1}")
+        data = self._uploads[request.path]
+        self.blobs[digest_of(data)] = data
+        return answer(201)
 
 
 def changes(requests):

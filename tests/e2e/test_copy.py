@@ -1,22 +1,20 @@
 """`copy`: the same image in another place, its tag set last, and no more requests than that needs."""
 
-import itertools
-
 import pytest
 from copies import (
     AMD,
     ARM,
     BLOBS,
     INDEX,
+    Pantry,
     behind,
     changes,
     of_blobs,
     push_index,
 )
-from fake import Shelf, answer, errors
+from fake import errors
 from images import (
     CONFIG,
-    DOCKER_MANIFEST,
     LAYER,
     OCI_INDEX,
     OCI_MANIFEST,
@@ -210,31 +208,6 @@ def test_by_digest_there_is_no_tag_and_no_line_in_the_journal(regtag, registry, 
 
 
 # ---- Foreign layers --------------------------------------------------------------------------------
-
-
-class Pantry(Shelf):
-    """A registry in a dict with blobs in it. Uploads are in one piece, and what is pushed has to be there."""
-
-    def __init__(self):
-        super().__init__()
-        self.blobs = {}
-        self._uploads = {}
-        self._numbers = itertools.count()
-
-    def usual(self, request):
-        _, found, rest = request.path.partition("/blobs/")
-        if not found:
-            return super().usual(request)
-        if request.method == "POST":
-            return answer(202, b"", f"Location: /v2/repo/blobs/uploads/{next(self._numbers)}")
-        if request.method == "PATCH":
-            self._uploads[request.path] = request.body
-            return answer(202, b"", f"Location: {request.path}", f"Range: 0-{len(request.body) - 1}")
-        if request.method == "PUT":
-            data = self._uploads[request.path]
-            self.blobs[digest_of(data)] = data
-            return answer(201)
-        return answer(200, self.blobs[rest]) if rest in self.blobs else answer(404)
 
 
 def test_a_foreign_layer_is_skipped_and_reported(regtag, serve):

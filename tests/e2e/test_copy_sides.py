@@ -4,14 +4,12 @@ import pytest
 from authority import NAME
 from copies import CopyGate, behind, push_index
 from fronts import needs_tls, reached
-from images import DOCKER_MANIFEST, digest_of, docker_manifest, docker_style
 from tls_server import insist
 from token_server import Tokens, basic, bearer_challenge, secret, user_and_password
 
 pytest_plugins = ["account_fixtures", "tls_fixtures"]
 
 USAGE, DENIED, UNTRUSTED = 2, 4, 7
-DOCUMENT = docker_style(docker_manifest())
 SOURCE, TARGET = "source", "target"
 
 

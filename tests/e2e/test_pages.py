@@ -12,11 +12,20 @@ from contextlib import ExitStack
 
 import pages
 import pytest
-from artifacts import Store
 from conftest import OTHER_DOCUMENT, TOP
+from copies import Pantry
 from fake import Fake
 from fronts import unpacked
-from images import LAYER, OCI_INDEX, OCI_MANIFEST, compact, digest_of, docker_style, oci_manifest
+from images import (
+    CONFIG,
+    LAYER,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    compact,
+    digest_of,
+    docker_style,
+    oci_manifest,
+)
 from program import environment
 from proxies import Proxy
 from tls_server import Front, server_context
@@ -65,9 +74,9 @@ class Relay(Proxy):
 @pytest.fixture
 def library():
     """What registry.example has."""
-    shelf = Store()
+    shelf = Pantry()
     shelf.put_files("firmware", "stable", {"boot.img": b"boot", "root.img": b"root"})
-    shelf.blobs[digest_of(LAYER)] = LAYER
+    shelf.blobs |= {digest_of(one): one for one in (CONFIG, LAYER)}
     arm = {"mediaType": OCI_MANIFEST, "digest": digest_of(OTHER_DOCUMENT), "size": len(OTHER_DOCUMENT)}
     arm["platform"] = {"os": "linux", "architecture": "arm", "variant": "v7"}
     index = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [arm]})

@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MACHINES_MAX 16
+#define MACHINES_MAX 32
 #define STATES_MAX 16
 
 void regtag_debug_enter(const char *machine, int from, int to, const char *name);

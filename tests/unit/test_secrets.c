@@ -86,14 +86,14 @@ static void a_long_password_is_masked_to_its_end(void **state)
 
 static bool is_asked(const char *host, const char *registry)
 {
-    static const struct regtag_config config;
+    static const struct regtag_side side;
     char realm[300];
     struct regtag_origin origin = {.tls = true, .port = 443};
     struct error e;
     error_clear(&e);
     snprintf(realm, sizeof realm, "https://%s:5001/token", host);
     snprintf(origin.host, sizeof origin.host, "%s", registry);
-    return realm_check(slice_of(realm), &config, &origin, &e);
+    return realm_check(slice_of(realm), &side, &origin, &e);
 }
 
 static void a_name_of_this_machine_is_private(void **state)

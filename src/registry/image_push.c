@@ -1,0 +1,125 @@
+#include "registry/image_push.h"
+
+#include "oci/titles.h"
+
+void image_init(struct image_push *p, unsigned count)
+{
+    p->count = count;
+    p->moved = p->bytes = 0;
+    error_clear(&p->problem);
+    for (unsigned i = 0; i < count; i++)
+        push_init(&p->blobs[i]);
+}
+
+void image_begin(struct regtag *r, struct image_push *p, const struct document *manifest)
+{
+    p->manifest = manifest;
+    p->layers = layers_of(manifest);
+    p->next = document_first(manifest, p->layers);
+    p->config = true;
+    remote_widen(&r->client.remote, 1);
+    remote_widen(&r->source->remote, 1);
+}
+
+/* ---- Which blobs ----------------------------------------------------------------------------- */
+
+static bool is_foreign(const struct image_push *p, int descriptor)
+{
+    bool alike = false;
+    int urls = document_member(p->manifest, descriptor, SLICE("urls"), &alike);
+    return document_first(p->manifest, urls) != NO_VALUE;
+}
+
+/* Whether an earlier layer has the same digest. */
+static bool is_repeated(const struct image_push *p, int descriptor)
+{
+    const struct document *d = p->manifest;
+    struct slice digest = descriptor_digest(d, descriptor);
+    for (int i = document_first(d, p->layers); i != NO_VALUE && i < descriptor; i = document_next(d, i))
+        if (slice_equal(descriptor_digest(d, i), digest))
+            return true;
+    return false;
+}
+
+static int take_config(struct image_push *p)
+{
+    bool alike = false, still = p->config;
+    p->config = false;
+    return still ? document_member(p->manifest, 0, SLICE("config"), &alike) : NO_VALUE;
+}
+
+/* The next descriptor whose blob is to be pushed, or NO_VALUE. */
+static int next_blob(struct regtag *r, struct image_push *p)
+{
+    int descriptor = take_config(p);
+    while (descriptor == NO_VALUE && p->next != NO_VALUE) {
+        int layer = p->next;
+        p->next = document_next(p->manifest, layer);
+        if (is_foreign(p, layer))
+            VERB_TELL(r, REGTAG_TRACE_WARNING, "skipped %.*s: it is stored elsewhere (\"urls\")",
+                      SLICE_ARG(descriptor_digest(p->manifest, layer)));
+        else if (!is_repeated(p, layer))
+            descriptor = layer;
+    }
+    return descriptor;
+}
+
+/* ---- Pushing them ---------------------------------------------------------------------------- */
+
+static const struct regtag_hash *hash_at(const struct regtag *r, unsigned blob)
+{
+    return blob < r->config.hashes_count ? &r->config.hashes[blob] : &r->config.hash;
+}
+
+/* Begins with another blob. False if there is none, or none that makes sense. */
+static bool refill(struct regtag *r, struct image_push *p, unsigned at)
+{
+    int descriptor = p->problem.status ? NO_VALUE : next_blob(r, p);
+    if (descriptor == NO_VALUE)
+        return false;
+    struct slice digest = descriptor_digest(p->manifest, descriptor);
+    uint64_t size = descriptor_size(p->manifest, descriptor);
+    if (!digest_is_sha256(digest)) {
+        error_set(&p->problem, REGTAG_E_REFUSED, "blob %.*s: only sha256 digests can be checked",
+                  SLICE_ARG(digest));
+        return false;
+    }
+    p->bytes += size;
+    push_begin(r, &p->blobs[at], digest, size, hash_at(r, at), &p->moved);
+    return true;
+}
+
+/* If one fails, the others are given up. */
+static void on_pushed(struct regtag *r, struct image_push *p, const struct blob_push *blob)
+{
+    static const char *const WORDS[] = {"", "there already", "mounted", "copied", "failed"};
+    VERB_TELL(r, REGTAG_TRACE_NOTE, "%.*s: %s", SLICE_ARG(blob->digest), WORDS[blob->outcome]);
+    if (blob->outcome != PUSH_COPIED)
+        p->bytes -= blob->size;
+    if (blob->outcome != PUSH_FAILED || p->problem.status)
+        return;
+    error_set(error_hint(&p->problem, blob->problem.hint), blob->problem.status, "blob %.*s: %s",
+              SLICE_ARG(blob->digest), blob->problem.text);
+    for (unsigned i = 0; i < p->count; i++)
+        push_give_up(r, &p->blobs[i], &p->problem);
+}
+
+/* Returns whether it has to be waited for; false if there are no more blobs. */
+static bool step_one(struct regtag *r, struct image_push *p, unsigned at)
+{
+    struct blob_push *blob = &p->blobs[at];
+    while (push_is_under_way(blob) || refill(r, p, at)) {
+        if (!push_step(r, blob))
+            return true;
+        on_pushed(r, p, blob);
+    }
+    return false;
+}
+
+enum image_event image_step(struct regtag *r, struct image_push *p)
+{
+    bool waits = false;
+    for (unsigned i = 0; i < p->count; i++)
+        waits = step_one(r, p, i) || waits;
+    return waits ? IMAGE_WAIT : p->problem.status ? IMAGE_FAILED : IMAGE_DONE;
+}
