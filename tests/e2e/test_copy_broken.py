@@ -34,7 +34,11 @@ def copy(regtag, serve, source, target):
     def run(*options, retries=3, image="old", to="repo:old"):
         words = [*options, "--jobs", 1] if "--jobs" not in options else options
         return regtag(
-            "copy", *words, f"{origin.host}/repo{'' if '@' in image else ':'}{image}", f"{server.host}/{to}", retries=retries
+            "copy",
+            *words,
+            f"{origin.host}/repo{'' if '@' in image else ':'}{image}",
+            f"{server.host}/{to}",
+            retries=retries,
         )
 
     run.server = server
