@@ -12,7 +12,7 @@ from program import environment
 from recorder import Recorder
 from wire import hang_up
 
-POINTS, SOME = 200, 10
+POINTS, SOME = 200, 4
 OLD = compact(oci_manifest(annotations={"which": "the old one"}))
 LAYERS = [bytes([number]) * 60_000 for number in (1, 2)]
 NEW = artifact(*map(file_layer, LAYERS))
@@ -170,7 +170,7 @@ def test_cut_off_at_any_point_the_tag_is_old_or_new(copy, side, by_client):
 
 @pytest.mark.parametrize("side, by_client", [("source", False), ("target", True)])
 def test_killed_at_some_point_it_leaves_old_or_new(copy, side, by_client):
-    kill_at(copy, side, by_client, SOME)
+    kill_at(copy, side, by_client, 5)
 
 
 @pytest.mark.slow
