@@ -18,6 +18,7 @@ int main(int argc, char **argv)
     mbedtls_sha256_init(&context);
     int failed = mbedtls_sha256_starts(&context, 0);
     for (long left = argc > 1 ? atol(argv[1]) : 0; left > 0; left -= (long)sizeof block)
-        failed |= mbedtls_sha256_update(&context, block, left < (long)sizeof block ? (size_t)left : sizeof block);
+        failed |= mbedtls_sha256_update(&context, block,
+                                        left < (long)sizeof block ? (size_t)left : sizeof block);
     return failed | mbedtls_sha256_finish(&context, sum);
 }
