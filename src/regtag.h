@@ -224,7 +224,7 @@ struct regtag_side {
 #else
 #define REGTAG_STATE_MAX (98u * 1024)
 #endif
-#define REGTAG_CONNECTION_SIZE_MAX (72u * 1024) /* bytes: the buffers of a connection */
+#define REGTAG_CONNECTION_SIZE_MAX (80u * 1024) /* bytes: the buffers of a connection */
 
 struct regtag_config {
     size_t size; /* sizeof(struct regtag_config) */
