@@ -277,6 +277,15 @@ static const struct option *find_option(const struct cli_verb *verb, struct slic
     return NULL;
 }
 
+/* For the message: it was not mistyped. */
+static bool is_of_other_verb(struct slice name)
+{
+    for (const struct cli_verb *const *v = VERBS; *v; v++)
+        if (find_option(*v, name))
+            return true;
+    return false;
+}
+
 static const struct option *find_letter(const struct cli_verb *verb, char letter)
 {
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++)
@@ -471,7 +480,8 @@ static bool read_long(struct options *o, char ***argv, struct error *e)
     const struct option *option = find_option(o->verb, name);
 
     if (!option || (name.data != **argv + 2 && !has_sides(option)))
-        return usage(o, e, "unknown option", **argv, meant_option(o->verb, **argv + 2));
+        return usage(o, e, is_of_other_verb(name) ? "this command has no option" : "unknown option",
+                     **argv, meant_option(o->verb, **argv + 2));
     if (*option->value)
         return set_value(o, option, sides, value.data ? value.data : *++*argv, e);
     if (value.data)
