@@ -480,7 +480,9 @@ static bool read_long(struct options *o, char ***argv, struct error *e)
     const struct option *option = find_option(o->verb, name);
 
     if (!option || (name.data != **argv + 2 && !has_sides(option)))
-        return usage(o, e, is_of_other_verb(name) ? "this command has no option" : "unknown option",
+        return usage(o, e,
+                     name.data == **argv + 2 && is_of_other_verb(name) ? "this command has no option"
+                                                                       : "unknown option",
                      **argv, meant_option(o->verb, **argv + 2));
     if (*option->value)
         return set_value(o, option, sides, value.data ? value.data : *++*argv, e);

@@ -45,7 +45,7 @@ DIGEST = "sha256:" + "0" * 64
         [["127.0.0.1:1/repo", "--jitter", "101%"], "--jitter"],
         [["127.0.0.1:1/repo", "--"], "no command"],
         [["127.0.0.1:1/Repo"], "Repo"],
-        [["127.0.0.1:1"], "add the repository"],
+        [["127.0.0.1:1"], "the repository is missing"],
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else None,
 )
