@@ -496,7 +496,7 @@ check-small: packages
 	    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_small_memory.py tests/e2e/test_names.py
 
 check-all:
-	+$(MAKE) --no-print-directory check
+	+$(MAKE) --no-print-directory check LONG=1
 	+$(MAKE) --no-print-directory check SAN=address,undefined
 	+$(MAKE) --no-print-directory check-targets
 	tests/targets/budget

@@ -35,7 +35,8 @@
 /* The body or the target of a token request. */
 #define FORM_MAX (REGTAG_TOKEN_MAX + FIELDS_MAX)
 
-#define INPUT_MAX 16384        /* read at a time; 8192 costs fetch 8 % more CPU time */
+/* Read at a time; 8192 costs fetch 8 % more CPU time. */
+#define INPUT_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 8192)
 #define TOKEN_MAX (16u * 1024) /* a token from a token server */
 #define SERVICE_MAX 255        /* the service of a challenge */
 #define ANSWER_WORDS_MAX 2048  /* how much of an error's body is parsed */
@@ -100,8 +101,9 @@
  * undone. Few where memory is short. */
 #define JOURNAL_BLOCKS (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 512)
 #define UNDO_INDEX_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 8192)
-#define UNDO_INDEX_LISTS 4096   /* of these entries, by their hashes; 2 bytes each */
-#define NAMES_SLOTS 32768       /* slots of 4 bytes; half as many names are compared at a time */
+#define UNDO_INDEX_LISTS 4096 /* of these entries, by their hashes; 2 bytes each */
+/* Slots of 4 bytes; half as many names are compared at a time. */
+#define NAMES_SLOTS (REGTAG_CONNECTIONS_MAX > 4 ? 32768 : 8192)
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */
 #define FETCH_PATH_MAX 4096     /* the path of a fetched file; once more on the stack */

@@ -24,9 +24,11 @@ static struct network network;
 static struct regtag_transport transport;
 static mbedtls_sha256_context hash_context;
 static struct report_trace trace;
+#define SIDES (HAS_VERB(VERB_ID_COPY) ? 2u : 1u)
+
 static struct tls_settings tls[2]; /* of both sides */
 static struct proxy_settings proxies;
-static struct credentials credentials[2];
+static struct credentials credentials[SIDES];
 static bool same_login; /* both sides have the first one */
 
 static unsigned connections(void)
@@ -37,7 +39,7 @@ static unsigned connections(void)
 
 static bool init_tls(uint64_t deadline, struct error *e)
 {
-    for (unsigned i = 0; i < (HAS_VERB(VERB_ID_COPY) ? 2u : 1u); i++) {
+    for (unsigned i = 0; i < SIDES; i++) {
         tls[i].trace = report_trace;
         tls[i].trace_context = &trace;
         if (!tls_options(&tls[i], options, &options->side[i], deadline, e))
@@ -175,7 +177,7 @@ struct regtag_config session_config(uint64_t deadline)
     config.target.scheme = options->side[1].scheme;
     config.target.allowed_realms = options->side[1].allow_realm.list;
     config.target.allowed_realms_count = options->side[1].allow_realm.count;
-    config.target.credentials = login(&credentials[same_login ? 0 : 1]);
+    config.target.credentials = login(&credentials[same_login ? 0 : SIDES - 1]);
     config.platform = options->platform;
     config.expected = options->no_clobber ? ABSENT : options->expected;
     config.expected_count = options->no_clobber ? 1 : options->expected_count;
@@ -224,6 +226,6 @@ void session_end(void)
     if (operation)
         regtag_end(operation);
     credentials_wipe(&credentials[0]);
-    credentials_wipe(&credentials[1]);
+    credentials_wipe(&credentials[SIDES - 1]);
     file_wipe();
 }

@@ -22,6 +22,10 @@ NOT_OURS = {
     "XDG_RUNTIME_DIR",
 }
 NO_HOME = "/nonexistent"
+
+# Takes minutes: only `make check-all` has the time.
+LONG = pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes; make check-all runs it")
+
 VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest", "copy", "fetch"}
 PRINTABLE = set(range(0x20, 0x7F))
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 from artifacts import artifact, file_layer
 from images import CONFIG, OCI_MANIFEST, compact, digest_of, oci_manifest
-from program import environment
+from program import LONG, environment
 from recorder import Recorder
 from wire import hang_up
 
@@ -163,6 +163,7 @@ def test_cut_off_at_some_point_the_tag_is_old_or_new(copy, side, by_client):
 
 
 @pytest.mark.slow
+@LONG
 @pytest.mark.parametrize("side, by_client", SIDES)
 def test_cut_off_at_any_point_the_tag_is_old_or_new(copy, side, by_client):
     cut_at(copy, side, by_client, POINTS)
@@ -174,6 +175,7 @@ def test_killed_at_some_point_it_leaves_old_or_new(copy, side, by_client):
 
 
 @pytest.mark.slow
+@LONG
 @pytest.mark.parametrize("side, by_client", [("source", False), ("target", True)])
 def test_killed_at_any_point_it_leaves_old_or_new(copy, side, by_client):
     kill_at(copy, side, by_client, POINTS)

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from artifacts import Store, blob_requests, partial_name
 from fake import STALL, Pause, answer
-from program import environment
+from program import LONG, environment
 from watcher import until
 
 CALL = re.compile(r"^(?:\d+ +)?([a-z0-9_]+)\(")
@@ -85,6 +85,7 @@ def test_killed_at_some_call_it_leaves_old_or_new(regtag, strace, store, server,
 
 
 @pytest.mark.slow
+@LONG
 @pytest.mark.parametrize("titles, step", [[["a"], 1], [["a", "b"], 2]], ids=["one", "two"])
 def test_killed_at_any_call_it_leaves_old_or_new(
     regtag, strace, store, server, tmp_path, titles, step
@@ -126,6 +127,7 @@ def test_killed_in_the_middle_it_goes_on(regtag, store, server, tmp_path):
 
 
 @pytest.mark.slow
+@LONG
 @pytest.mark.parametrize("first", [0, 1])  # two at a time
 def test_killed_at_any_point_it_goes_on(regtag, store, server, tmp_path, first):
     kill_at_points(regtag, store, server, tmp_path, range(first, POINTS, 2))
