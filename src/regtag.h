@@ -397,7 +397,7 @@ struct regtag_layer {
 };
 #define REGTAG_TITLE_MAX 1023
 
-/* From the first REGTAG_CHOOSE on: describes layer `number`, counted from 0; false if there are not so many.
+/* From the first REGTAG_CHOOSE on: describes layer `number`, counted from 0; false if there is none.
  * Takes constant time for one after the other. */
 bool regtag_layer(struct regtag *r, uint64_t number, struct regtag_layer *layer);
 
@@ -409,8 +409,8 @@ void regtag_choose(struct regtag *r, uint64_t number);
 void regtag_have(struct regtag *r, const void *bytes, size_t size);
 
 /* After REGTAG_BYTES: the next *size bytes, which belong at offset *at of the blob; valid until the next
- * step. Bytes come in order, even if connections break in between. Only if those from regtag_have turn out
- * to be wrong does it begin with 0 again, once: drop what there is. */
+ * step. Bytes come in order, even if connections break in between. If those from regtag_have turn out to be
+ * wrong, *at is 0 again, once: drop what you have. */
 const void *regtag_bytes(const struct regtag *r, uint64_t *at, size_t *size);
 
 /* ---- Results --------------------------------------------------------------------------------- */

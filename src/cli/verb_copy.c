@@ -174,7 +174,8 @@ static void copy_all(struct copy *c, struct error *e)
     if (tags.used == 0)
         error_set(e, REGTAG_E_NOT_FOUND, "%s: no tag to copy; \"regtag ls %s\" lists the tags", from,
                   from);
-    copy_listed(c);
+    else
+        copy_listed(c);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */

@@ -17,6 +17,16 @@ void answer_words_add(struct answer_words *words, struct slice body)
     words->size += part.size;
 }
 
+bool answer_is_plain(const struct http_response *response, struct error *e)
+{
+    struct slice coding;
+    bool single = http_response_field(response, SLICE("content-encoding"), &coding);
+    if (single && (coding.size == 0 || slice_equal_nocase(coding, SLICE("identity"))))
+        return true;
+    error_set(e, REGTAG_E_PROTOCOL, "the answer is compressed, which was not requested");
+    return false;
+}
+
 bool answer_digest(const struct http_response *response, struct slice *digest)
 {
     return http_response_field(response, SLICE("docker-content-digest"), digest) &&

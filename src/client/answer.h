@@ -38,6 +38,9 @@ extern const struct meaning ANSWER_MEANINGS[];
 int answer_error(const struct meaning *table, const struct http_response *response,
                  const struct answer_words *words, struct slice who, struct error *e);
 
+/* Whether the content comes as it is (RFC 9110, 8.4), as was requested; else e is set with REGTAG_E_PROTOCOL. */
+bool answer_is_plain(const struct http_response *response, struct error *e);
+
 /* Reads Docker-Content-Digest; *digest is empty if the field is missing. False if it is not a valid
  * digest or occurs twice. */
 bool answer_digest(const struct http_response *response, struct slice *digest);

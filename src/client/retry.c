@@ -7,6 +7,16 @@
 #define WAIT_FIRST 250u
 #define WAIT_MAX 30000u
 
+#define PROGRESS (64u * 1024)
+
+void retry_note_progress(struct attempts *attempts, uint64_t *counted, uint64_t at)
+{
+    if (at - *counted < PROGRESS)
+        return;
+    *counted = at;
+    attempts->failed = 0;
+}
+
 bool status_is_transient(unsigned http)
 {
     return http == 408 || http == 429 || http == 500 || (http >= 502 && http <= 504) ||
@@ -21,7 +31,7 @@ bool failure_is_transient(const struct context *c, bool cut)
 }
 
 /* Whether to obey the limit: a request was refused, or requests seem to count. Docker Hub's HEADs don't, but
- * other clients behind the same address also use up the limit, though rarely between every two of our requests. If
+ * other clients behind the same address use up the limit, too, if rarely between each two of our requests. If
  * nothing is left after it fell once, the next request shows whether it counts. */
 static bool rate_counts(struct remote *r, uint64_t remaining, bool refused)
 {

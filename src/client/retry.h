@@ -10,6 +10,10 @@ struct attempts {
     unsigned failed;
 };
 
+/* Failures no longer count once 64 KiB more have moved: a bad line is no reason to give up while it carries something.
+ * `at` is how far a transfer has come; *counted is how far it had come when this was last so. */
+void retry_note_progress(struct attempts *attempts, uint64_t *counted, uint64_t at);
+
 /* Whether a retry may get a different response than this status. */
 bool status_is_transient(unsigned http);
 

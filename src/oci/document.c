@@ -41,7 +41,7 @@ static uint32_t key_hash(struct slice raw)
     return hash;
 }
 
-static int compare_text(struct slice a, struct slice b)
+int document_compare(struct slice a, struct slice b, uint32_t lowest)
 {
     uint32_t x, y;
     for (;;) {
@@ -49,7 +49,7 @@ static int compare_text(struct slice a, struct slice b)
         if (!more_a || !more_b)
             return more_a - more_b;
         if (x != y)
-            return x < y ? -1 : 1;
+            return x == lowest || (y != lowest && x < y) ? -1 : 1;
     }
 }
 
@@ -60,7 +60,7 @@ static int compare_keys(const struct document *d, struct document_key a, struct 
         return object_a < object_b ? -1 : 1;
     if (a.hash != b.hash)
         return a.hash < b.hash ? -1 : 1;
-    return compare_text(token_text(d, a.token), token_text(d, b.token));
+    return document_compare(token_text(d, a.token), token_text(d, b.token), NO_CHARACTER);
 }
 
 /* Moves the key at `root` down to its place in the heap keys[0..count). */

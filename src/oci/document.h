@@ -38,6 +38,11 @@ struct document {
 /* Less than, equal to, or greater than 0. */
 typedef int (*document_order)(const struct document *d, struct document_key a, struct document_key b);
 
+/* Compares two raw strings by their characters, unescaped, where `lowest` comes before all others; NO_CHARACTER: none
+ * does. Less than, equal to, or greater than 0. */
+#define NO_CHARACTER UINT32_MAX
+int document_compare(struct slice a, struct slice b, uint32_t lowest);
+
 /* Heapsort: n log n for any input, however hostile, and no memory of its own. */
 void document_sort(const struct document *d, struct document_key *keys, size_t count,
                    document_order compare);

@@ -77,15 +77,7 @@ static const char *title_problem(const struct document *d, int title)
 /* A slash sorts first, so that a folder is followed at once by what is in it. */
 static int compare_titles(const struct document *d, struct document_key one, struct document_key other)
 {
-    struct slice a = document_string(d, one.token), b = document_string(d, other.token);
-    uint32_t x, y;
-    for (;;) {
-        bool more_a = json_character(&a, &x), more_b = json_character(&b, &y);
-        if (!more_a || !more_b)
-            return more_a - more_b;
-        if (x != y)
-            return y == '/' || (x != '/' && x > y) ? 1 : -1;
-    }
+    return document_compare(document_string(d, one.token), document_string(d, other.token), '/');
 }
 
 /* Whether `name` is a file where `other` needs a folder, or the same file. */

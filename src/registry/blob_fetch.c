@@ -5,10 +5,6 @@
 #define MORE ((enum blob_event)(-1))
 #define UNKNOWN UINT64_MAX
 
-/* Attempts are counted anew after so many bytes: a bad line is no reason to give up as long as it carries
- * something. */
-#define PROGRESS (64u * 1024)
-
 static void start_hash(struct blob_fetch *b)
 {
     const struct regtag_hash *hash = b->hash;
@@ -147,14 +143,10 @@ static bool continues(struct blob_fetch *b, const struct http_response *response
 static enum blob_event on_head(struct regtag *r, struct blob_fetch *b, struct error *e)
 {
     const struct http_response *response = b->exchange.response;
-    struct slice coding;
     uint64_t size = response->framing == HTTP_LENGTH ? response->length : UNKNOWN;
     b->skip = response->status == 206 ? 0 : b->at;
-    if (!http_response_field(response, SLICE("content-encoding"), &coding) ||
-        (coding.size && !slice_equal_nocase(coding, SLICE("identity")))) {
-        error_set(e, REGTAG_E_PROTOCOL, "the answer is compressed, which was not requested");
+    if (!answer_is_plain(response, e))
         return BLOB_FAILED;
-    }
     if (response->status == 206)
         return continues(b, response) ? MORE : ask_for_all(r, b);
     if (check_size(b, size))
@@ -176,10 +168,7 @@ static enum blob_event on_bytes(struct blob_fetch *b, struct slice *part, uint64
     }
     *at = b->at;
     add_to_hash(b, *part);
-    if (b->at - b->counted >= PROGRESS) {
-        b->counted = b->at;
-        b->attempts.failed = 0;
-    }
+    retry_note_progress(&b->attempts, &b->counted, b->at);
     return BLOB_BYTES;
 }
 

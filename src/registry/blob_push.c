@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-/* As for a download: failures are counted anew once so many more bytes have moved. */
-#define PROGRESS (64u * 1024)
-
 static const struct slice BYTES_TYPE = SLICE_INIT("application/octet-stream");
 
 /* Each returns whether the push is over or has to wait; false: step again. */
@@ -24,10 +21,15 @@ static bool over(struct regtag *r, struct blob_push *p, enum push_outcome outcom
     return true;
 }
 
-static bool fail_with_answer(struct regtag *r, struct blob_push *p)
+static void explain(struct blob_push *p)
 {
     error_clear(&p->problem);
     exchange_explain(&p->exchange, &p->problem);
+}
+
+static bool fail_with_answer(struct regtag *r, struct blob_push *p)
+{
+    explain(p);
     return over(r, p, PUSH_FAILED);
 }
 
@@ -233,10 +235,7 @@ static bool parse_range(const struct http_response *response, uint64_t *size)
 /* Counts a failure, `problem`; false if there have been too many. The next request waits a while. */
 static bool may_try_again(struct blob_push *p)
 {
-    if (p->at - p->counted >= PROGRESS) {
-        p->counted = p->at;
-        p->attempts.failed = 0;
-    }
+    retry_note_progress(&p->attempts, &p->counted, p->at);
     return exchange_retry_later(&p->exchange, &p->problem, exchange_retry_after(&p->exchange),
                                 &p->resume);
 }
@@ -275,12 +274,12 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
     uint64_t size = p->size;
-    error_clear(&p->problem);
     if (response->status < 200 || response->status > 299) {
-        exchange_explain(&p->exchange, &p->problem);
+        explain(p);
         return may_go_on(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
     }
     parse_range(response, &size);
+    error_clear(&p->problem);
     error_set(&p->problem, REGTAG_E_PROTOCOL, "the registry has not taken the whole upload");
     if (!exchange_may_have_acted(&p->exchange) || size != p->size)
         return look(r, p);
@@ -294,8 +293,7 @@ static bool on_committed(struct regtag *r, struct blob_push *p)
     unsigned status = p->exchange.response->status;
     if (status >= 200 && status < 300)
         return over(r, p, PUSH_COPIED);
-    error_clear(&p->problem);
-    exchange_explain(&p->exchange, &p->problem);
+    explain(p);
     return status_is_transient(status) ? search(r, p) : over(r, p, PUSH_FAILED);
 }
 
@@ -400,11 +398,15 @@ void push_init(struct blob_push *p)
     memset(p, 0, offsetof(struct blob_push, problem));
 }
 
+bool push_is_under_way(const struct blob_push *p)
+{
+    return p->state != PUSH_START && p->state != PUSH_OVER;
+}
+
 void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint64_t size,
                 const struct regtag_hash *hash, uint64_t *moved)
 {
-    client_cancel(&r->client, &p->exchange);
-    client_cancel(r->source, &p->source.exchange);
+    REQUIRE(!push_is_under_way(p));
     push_init(p);
     p->digest = digest;
     p->size = size;
@@ -413,11 +415,6 @@ void push_begin(struct regtag *r, struct blob_push *p, struct slice digest, uint
     error_clear(&p->problem);
     ENTER("blob_push", p->state, PUSH_HEAD);
     ask_for_blob(r, p);
-}
-
-bool push_is_under_way(const struct blob_push *p)
-{
-    return p->state != PUSH_START && p->state != PUSH_OVER;
 }
 
 bool push_step(struct regtag *r, struct blob_push *p)
@@ -435,6 +432,6 @@ void push_give_up(struct regtag *r, struct blob_push *p, const struct error *pro
     if (begins || p->state == PUSH_DROP) {
         p->problem = *problem;
         p->given_up = true;
-    } else if (p->state != PUSH_START && p->state != PUSH_OVER)
+    } else if (push_is_under_way(p))
         give_up(r, p, problem);
 }

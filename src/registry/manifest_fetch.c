@@ -93,14 +93,12 @@ static void check_media_type(struct regtag *r, const struct manifest_fetch *f, s
 static bool check_header(struct regtag *r, const struct manifest_fetch *f, struct error *e)
 {
     const struct http_response *response = f->exchange.response;
-    struct slice coding, digest;
+    struct slice digest;
 
     check_media_type(r, f, e);
     if (response->framing == HTTP_LENGTH && response->length > r->manifest_max)
         too_large(r, e);
-    if (!http_response_field(response, SLICE("content-encoding"), &coding) ||
-        (coding.size && !slice_equal_nocase(coding, SLICE("identity"))))
-        error_set(e, REGTAG_E_PROTOCOL, "the answer is compressed, which was not requested");
+    answer_is_plain(response, e);
     if (!answer_digest(response, &digest))
         error_set(e, REGTAG_E_PROTOCOL, "the registry states a malformed digest");
     else if (digest.size && !digest_is_sha256(digest))

@@ -33,7 +33,6 @@ struct level {
 struct copy_verb {
     enum copy_state state;
     bool by_digest; /* there is no tag in the target */
-    bool moved;     /* the move has begun */
     unsigned depth; /* of the current manifest, in `levels` */
     struct reference image;
     struct document document; /* the current manifest */
@@ -79,9 +78,7 @@ static enum regtag_event fail_because(struct regtag *r, struct copy_verb *v, con
     ENTER("copy", v->state, COPY_OVER);
     if (v->by_digest)
         return verb_settle(r, REGTAG_TAG_FAILED, NULL, problem);
-    if (!v->moved)
-        move_begin(r, &v->move, v->tag, guard_exists(r, v->tag));
-    v->moved = true;
+    move_begin(r, &v->move, v->tag, guard_exists(r, v->tag));
     move_fail(r, &v->move, problem, of_image);
     move_show(r, &v->move);
     return REGTAG_SETTLED;
@@ -100,7 +97,6 @@ static enum regtag_event fail_target(struct regtag *r, struct copy_verb *v, cons
 static enum regtag_event begin_move(struct regtag *r, struct copy_verb *v)
 {
     ENTER("copy", v->state, COPY_MOVE);
-    v->moved = true;
     move_begin(r, &v->move, v->tag, guard_exists(r, v->tag));
     return GO_ON;
 }
