@@ -1,16 +1,15 @@
 """Whatever fails, and wherever: the tag is old or new, 0 means new, and a second run succeeds."""
 
-import re
 import signal
 import time
 from collections import Counter
 
 import pytest
+from calls import CALL
 from fake import CLOSE, READ_BODY, RESET, Take, answer
 from images import LIMIT, OCI_MANIFEST, digest_of, oci_manifest, padded
 
 TIMEOUT = 30  # seconds; nothing here has to wait for it
-CALL = re.compile(r"^(?:\d+ +)?([a-z0-9_]+)\(")
 
 FAULTS = {
     "socket": ["EMFILE", "ENOBUFS", "ENOMEM"],

@@ -5,15 +5,14 @@ import os
 import re
 import signal
 import subprocess
-from collections import Counter
 
 import pytest
 from artifacts import Store, blob_requests, partial_name
+from calls import every_call
 from fake import STALL, Pause, answer
 from program import LONG, environment
 from watcher import until
 
-CALL = re.compile(r"^(?:\d+ +)?([a-z0-9_]+)\(")
 KILLED = (-signal.SIGKILL, 0)  # a run may take one step less than the one before it
 OLD, SMALL = b"old\n", b"small\n" * 100
 BIG = bytes(range(250)) * 40_000
@@ -31,21 +30,6 @@ def server(serve, store):
     return serve(store)
 
 
-def every_call(strace, args):
-    """All calls of a run without a fault, once it has begun: name and how many-th of it."""
-    result, trace = strace(["-e", "trace=all"], args)
-    assert result.status == 0, result
-    count = Counter()
-    found = []
-    for line in trace.splitlines():
-        if match := CALL.match(line):
-            count[match[1]] += 1
-            if match[1] not in ("execve", "exit_group"):
-                found.append((match[1], count[match[1]]))
-    assert 20 < len(found) < 400, found
-    return found
-
-
 def kill_everywhere(regtag, strace, store, server, folder, titles, step):
     """Kills it at every step-th call."""
     files = {title: title.encode() + SMALL for title in titles}
@@ -59,7 +43,7 @@ def kill_everywhere(regtag, strace, store, server, folder, titles, step):
             (folder / title).write_bytes(OLD)
 
     reset()
-    calls = every_call(strace, args)
+    calls = every_call(strace, args, 400)
     replaced = 0
     for call, number in calls[step // 2 :: step]:
         reset()

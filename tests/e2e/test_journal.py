@@ -10,11 +10,11 @@ from collections import Counter
 from contextlib import ExitStack
 
 import pytest
+from calls import CALL, every_call
 from fake import CLOSE, answer, errors
 from images import DOCKER_MANIFEST, OCI_MANIFEST, compact, digest_of, oci_manifest
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-CALL = re.compile(r"^(?:\d+ +)?([a-z0-9_]+)\(")
 THIRD = compact(oci_manifest(annotations={"which": "the third"}))
 
 
@@ -1056,19 +1056,9 @@ def test_a_long_journal_is_read_in_little_time_and_memory(regtag, tag, undo, jou
 KILLED = (-signal.SIGKILL, 0)  # a run may take one step less than the one before it
 
 
-def every_call(strace, args):
-    """All calls of a run without a fault, once it has begun: name and how many-th of it."""
-    result, trace = strace(["-e", "trace=all"], args)
-    assert result.status == 0, result
-    count = Counter()
-    found = []
-    for line in trace.splitlines():
-        if match := CALL.match(line):
-            count[match[1]] += 1
-            if match[1] not in ("execve", "exit_group"):
-                found.append((match[1], count[match[1]]))
-    assert 20 < len(found) < 300, found
-    # With sanitizers, a run takes long, and every third call is enough: without them, each call has its turn.
+def calls_of(strace, args):
+    """With sanitizers, a run takes long, and every third call is enough: without them, each call has its turn."""
+    found = every_call(strace, args, 300)
     return found[::3] if os.environ.get("SAN") else found
 
 
@@ -1094,7 +1084,7 @@ def test_a_move_that_is_killed_anywhere_can_be_undone(
     strace, undo, server, shelf, journal, killable
 ):
     args, name, before, reset = killable
-    calls = every_call(strace, args)
+    calls = calls_of(strace, args)
     after = at(shelf, name)
     moved = 0
     for call, number in calls:
@@ -1125,7 +1115,7 @@ def test_an_undo_that_is_killed_anywhere_is_gone_on_with(
     args, name, before, reset = killable
     regtag(*args)
     after = at(shelf, name)
-    calls = every_call(strace, ["undo", journal.path])
+    calls = calls_of(strace, ["undo", journal.path])
     assert at(shelf, name) == before
     for call, number in calls:
         reset()
