@@ -347,8 +347,8 @@ ifneq ($(wide),)
 $(wide:%=$(OBJ)/%.o): static_compile += -mno-mips16 -fno-lto
 endif
 
-$(sha256) $(call objects,$(hash)): private flags_here := $(if $(moves_blobs),-DREGTAG_FAST_SHA256)
-$(sha256) $(call objects,$(hash)): $(OBJ)/verbs
+$(sha256): private flags_here := $(if $(moves_blobs),-DREGTAG_FAST_SHA256)
+$(sha256): $(OBJ)/verbs
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
 $(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=1 \

@@ -3,7 +3,7 @@
 
 /* The digest of a manifest, in every build. The compact form is 2 KB less code, but takes 76 instructions a byte instead
  * of 54: it is for programs that move no blobs. The others also use ARMv8's own instructions, where the processor has
- * them; those of x86-64 are in src/embed/regtag_sha256.c. No self-test is compiled: that would bring printf. */
+ * them. No self-test is compiled: that would bring printf. */
 #define MBEDTLS_SHA256_C
 #ifndef REGTAG_FAST_SHA256
 #define MBEDTLS_SHA256_SMALLER

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) the regtag authors */
 
-/* SHA-256 for regtag.h by mbedTLS 3.6; compiled with REGTAG_FAST_SHA256, by the instructions that newer x86-64 processors
- * have for it, which mbedTLS does not use. */
+/* SHA-256 for regtag.h by mbedTLS 3.6. */
 #ifndef REGTAG_SHA256_H
 #define REGTAG_SHA256_H
 

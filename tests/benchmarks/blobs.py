@@ -151,8 +151,7 @@ class Blobs:
             rows,
             f"From a docker-registry on this machine, plain HTTP, to a new file; storage and file are in memory. The least of {count} "
             "rounds, in each of them every program once; CPU is user and system time of the programs alone. SHA-256 "
-            "alone is a program that hashes as many bytes with the mbedTLS that the program was linked with, in the same rounds; on "
-            "x86-64 the program itself has instructions for it, if the processor has, which mbedTLS does not use. "
+            "alone is a program that hashes as many bytes with the archive that the program was linked with, in the same rounds. "
             f"The limit is {LIMIT} times that. sha256sum is part of what curl takes; it has an SHA-256 of its own, which may use "
             "the processor's instructions. Memory as above, of regtag beside that of one tag."
             f"{self.left_out(['oras', 'curl recipe'])}",
