@@ -231,7 +231,7 @@ test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tes
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
 probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
 tested       := $(patsubst %,src/cli/%.c,credentials file_lock file_scan file_sync glob helper hint journal journal_line \
-                journal_lock journal_reader outage output process proxy_env report schedule undo_index) \
+                journal_lock journal_reader lines outage output process proxy_env report schedule tag_line targets undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \
                 $(if $(filter 0,$(TLS)),,chain)) $(if $(filter 0,$(TLS)),,src/net/tls_arena.c)

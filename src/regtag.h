@@ -25,7 +25,7 @@
  * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_load, regtag_delete, regtag_list,
  * regtag_digests, regtag_digest, regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns
  * REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
- * regtag_init, or, to poll a digest, with regtag_again.
+ * regtag_init or, to keep its connections, regtag_next; or, to poll a digest, with regtag_again.
  *
  * Versions. A program that was compiled against this header runs with every later library of the same
  * major version. Members are only appended: to struct regtag_config, whose `size` says which of them the
@@ -280,7 +280,7 @@ struct regtag_config {
      * that exist. Needed when the move may be undone later. */
     bool certain_absence;
     bool dry_run; /* tag, delete: change nothing, but report the outcome that would result */
-    bool keep;    /* digest: keep the connection and token at the end, for regtag_again */
+    bool keep; /* keep connections and token at the end, for regtag_again or regtag_next. Not for copy */
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
      * unless one was added after they were listed */
     bool siblings;
@@ -367,6 +367,13 @@ enum regtag_status regtag_fetch_blob(struct regtag *r, const char *blob);
  * the connection and token if they are still good. `known` is the digest that the caller already has,
  * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. */
 void regtag_again(struct regtag *r, const char *known);
+
+/* After REGTAG_DONE or REGTAG_ERROR of an operation with `keep`: sets up the next one in the same memory, as
+ * regtag_init does. Connections are kept for as long as the operations go to the same registry, the token while they go to
+ * the same repository and do the same there. So the login of a repository must not change from one to the next: if it does,
+ * end the first with regtag_end and begin with regtag_init. False, and nothing has changed, if the configuration is not
+ * usable or needs other memory (its limits or number of connections are others), or after a copy. */
+bool regtag_next(struct regtag *r, const struct regtag_config *config);
 
 /* Ends an operation in any state and wipes its secrets. REGTAG_DONE and REGTAG_ERROR imply this unless
  * `keep` is set. The caller must then close all connections. */

@@ -104,6 +104,9 @@
 #define UNDO_INDEX_LISTS 4096 /* of these entries, by their hashes; 2 bytes each */
 /* Slots of 4 bytes; half as many names are compared at a time. */
 #define NAMES_SLOTS (REGTAG_CONNECTIONS_MAX > 4 ? 32768 : 8192)
+#define TAG_LINE_MAX 4096       /* a line of tag --from, and 2 to 4 times as much for its words */
+#define TARGETS_SLOTS 4096      /* of 8 bytes, in the memory of NAMES_SLOTS: what the lines set, */
+#define TARGETS_MAX 3840        /* as far as it is remembered, to notice what is set twice */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */
 #define FETCH_PATH_MAX 4096     /* the path of a fetched file; once more on the stack */

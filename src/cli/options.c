@@ -49,6 +49,9 @@ static const struct option OPTIONS[] = {
 #if HAS_VERB(SETTING)
     {"no-clobber", "", FLAG, AT(no_clobber), SETTING, 0, "never move an existing tag"},
 #endif
+#if HAS_VERB(VERB_ID_TAG)
+    {"from", "FILE|-", TEXT, AT(from), VERB_ID_TAG, 0, "do this for each line IMAGE NAME... of FILE"},
+#endif
 #if HAS_VERB(SETTING | VERB_ID_UNDO)
     {"confirm", "", FLAG, AT(confirm), SETTING | VERB_ID_UNDO, 0, "read each tag back after setting it"},
 #endif
@@ -534,17 +537,28 @@ static struct slice argument_name(const struct cli_verb *v, int number)
     return slice_head(name, slice_find(name, '.'));
 }
 
+/* tag --from: the arguments are in a file. */
+static bool is_from_file(const struct options *o)
+{
+    return HAS_VERB(VERB_ID_TAG) && o->verb->id == VERB_ID_TAG && o->from;
+}
+
 static bool check_arguments(const struct options *o, struct error *e)
 {
     const struct cli_verb *v = o->verb;
     int number = 0;
     while (number < o->count && *o->arguments[number])
         number++;
-    if (o->help || (number == o->count && number >= v->arguments_min && number <= v->arguments_max))
+    if (o->help || (is_from_file(o) && !o->count) ||
+        (number == o->count && number >= v->arguments_min && number <= v->arguments_max &&
+         !is_from_file(o)))
         return true;
     struct slice name = argument_name(v, number);
     const char *what = v->id == VERB_ID_TAG && number ? ", the new tag," : "";
-    if (number < o->count)
+    if (is_from_file(o))
+        error_set(e, REGTAG_E_USAGE,
+                  "with --from, images and tags are in the file, not among the arguments");
+    else if (number < o->count)
         error_set(e, REGTAG_E_USAGE, "%.*s%s is empty; is a variable unset?", SLICE_ARG(name), what);
     else if (number < v->arguments_min)
         error_set(e, REGTAG_E_USAGE, "%.*s%s is missing; usage: regtag %s %s", SLICE_ARG(name), what,
@@ -572,6 +586,9 @@ static bool check_login(const struct options *o, struct error *e)
 {
     const struct side_options *from = &o->side[0], *to = &o->side[1];
     const char *problem = login_problem(from);
+    if (!problem && is_from_file(o) && from->password_stdin && strcmp(o->from, "-") == 0)
+        problem =
+            "--from - and --password-stdin both read stdin: use --password-file, or a file of lines";
     if (HAS_VERB(VERB_ID_COPY) && !problem)
         problem = login_problem(to);
     if (HAS_VERB(VERB_ID_COPY) && !problem && from->password_stdin && to->password_stdin &&
@@ -637,7 +654,7 @@ static void set_timeouts(struct options *o)
 {
     o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
     if (o->timeout == 0)
-        o->timeout = o->verb->id & MOVING_BLOBS ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
+        o->timeout = o->verb->id & MOVING_BLOBS || is_from_file(o) ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)

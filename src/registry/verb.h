@@ -90,8 +90,8 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
 enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
                                     const char *image);
 
-/* For a verb with two references: parses one; false, with r->error set, if it is not valid. And sets up a client for it;
- * both are borrowed. */
+/* For a verb with two references: parses one; false, with r->error set, if it is not valid. And has a client turn to it
+ * (remote_turn_to); both are borrowed. */
 bool verb_read_reference(struct regtag *r, struct reference *f, const char *text);
 void verb_connect(struct client *c, const struct reference *f, const char *actions);
 
