@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/file_scan.h"
 #include "cli/output.h"
 #include "cli/tar_writer.h"
 #include "oci/digest.h"
@@ -47,43 +49,89 @@ bool tar_output_open(struct tar_output *t, const char *path, uint64_t deadline, 
            open_partial(t, deadline, quiet, e);
 }
 
+/* ---- What is there already ------------------------------------------------------------------- */
+
+/* An interrupted run has left the beginning of an archive. As long as the same bytes are to be written, they are only
+ * read; the partial file ends with the first other ones. */
+static bool is_there(struct tar_output *t, const char *bytes, size_t size)
+{
+    char block[TAR_BLOCK];
+    while (size) {
+        size_t part = size < sizeof block ? size : sizeof block;
+        if (read(t->partial.fd, block, part) != (ssize_t)part || memcmp(block, bytes, part) != 0)
+            return false;
+        bytes += part;
+        size -= part;
+    }
+    return true;
+}
+
+static void cut(struct tar_output *t)
+{
+    if (ftruncate(t->partial.fd, (off_t)t->written) != 0 ||
+        lseek(t->partial.fd, (off_t)t->written, SEEK_SET) < 0)
+        t->problem = errno;
+    t->partial.size = t->written;
+}
+
+void tar_output_left(struct tar_output *t, uint64_t deadline,
+                     void (*visit)(void *context, const void *bytes, size_t size), void *context)
+{
+    uint64_t left = t->partial.size > t->written ? t->partial.size - t->written : 0;
+    if (!t->to_output)
+        t->at = file_scan(t->partial.fd, left < t->size ? left : t->size, deadline, visit, context);
+    t->written += t->at;
+}
+
+void tar_output_again(struct tar_output *t)
+{
+    t->written -= t->at;
+    t->at = 0;
+    cut(t);
+}
+
 /* ---- Writing --------------------------------------------------------------------------------- */
+
+static void put_into_file(struct tar_output *t, const void *bytes, size_t size)
+{
+    if (t->written < t->partial.size) {
+        if (t->partial.size - t->written >= size && is_there(t, bytes, size))
+            return;
+        cut(t);
+    }
+    if (!t->problem)
+        t->problem = partial_write(&t->partial, t->written, bytes, size);
+}
 
 static void put(struct tar_output *t, const void *bytes, size_t size)
 {
     if (t->to_output)
         output_write((struct slice){bytes, size});
     else if (!t->problem)
-        t->problem = partial_write(&t->partial, t->written, bytes, size);
+        put_into_file(t, bytes, size);
     t->written += size;
 }
 
 static void put_zeros(struct tar_output *t, size_t size)
 {
-    static const char ZEROS[TAR_END];
+    static const char ZEROS[TAR_BLOCK + TAR_END];
     put(t, ZEROS, size);
-}
-
-static void end_file(struct tar_output *t)
-{
-    if (t->left == 0)
-        put_zeros(t, t->padding);
 }
 
 void tar_output_file(struct tar_output *t, const char *name, uint64_t size)
 {
     char block[TAR_BLOCK];
     tar_write_header(block, name, size);
+    put_zeros(t, tar_padding(t->size)); /* of the last one */
     put(t, block, sizeof block);
-    t->left = size;
-    t->padding = tar_padding(size);
+    t->size = size;
+    t->at = 0;
 }
 
 void tar_output_bytes(struct tar_output *t, const void *bytes, size_t size)
 {
     put(t, bytes, size);
-    t->left -= size;
-    end_file(t);
+    t->at += size;
 }
 
 const char *tar_output_problem(const struct tar_output *t)
@@ -95,7 +143,8 @@ const char *tar_output_problem(const struct tar_output *t)
 
 bool tar_output_end(struct tar_output *t, struct error *e)
 {
-    put_zeros(t, TAR_END);
+    put_zeros(t, tar_padding(t->size) + TAR_END);
+    t->partial.size = t->written; /* nothing of a longer one follows */
     if (!t->to_output && !t->problem)
         t->problem = partial_sync(&t->partial);
     if (!t->to_output && !t->problem)
@@ -105,8 +154,8 @@ bool tar_output_end(struct tar_output *t, struct error *e)
     return e->status == 0;
 }
 
-void tar_output_close(struct tar_output *t)
+void tar_output_close(struct tar_output *t, bool useless)
 {
-    partial_close(&t->partial, true);
+    partial_close(&t->partial, useless);
     place_close(&t->place);
 }

@@ -46,6 +46,10 @@ static void on_bytes(struct save *s)
     uint64_t at;
     size_t size;
     const void *bytes = regtag_bytes(s->r, &at, &size);
+    if (at < s->tar.at) { /* what was there is wrong */
+        s->done -= s->tar.at;
+        tar_output_again(&s->tar);
+    }
     tar_output_bytes(&s->tar, bytes, size);
     progress_at(s->done += size);
     if (tar_output_problem(&s->tar))
@@ -285,12 +289,20 @@ static bool put_manifests(struct save *s, unsigned image)
 
 /* ---- Blobs ----------------------------------------------------------------------------------- */
 
-/* For --verbose. */
-static void note_blob(const char *digest, uint64_t size)
+static void have(void *context, const void *bytes, size_t size)
 {
-    char text[120];
+    struct save *s = context;
+    regtag_have(s->r, bytes, size);
+    progress_at(s->done += size);
+}
+
+/* For --verbose. */
+static void note_blob(const struct save *s, const char *digest)
+{
+    char text[200];
     struct writer w = writer_to(text, sizeof text - 1);
-    write_format(&w, "downloading %s, %llu bytes", digest, (unsigned long long)size);
+    write_format(&w, "downloading from byte %llu of %llu on: %s", (unsigned long long)s->tar.at,
+                 (unsigned long long)s->tar.size, digest);
     text[w.used] = '\0';
     session_note(text);
 }
@@ -301,9 +313,10 @@ static bool put_blob(struct save *s, const struct listed_blob *blob)
     digest_from_sum(blob->sum, digest);
     if (!open_repository(s, blob->image))
         return false;
-    note_blob(digest, blob->size);
     tar_output_file(&s->tar, blob_path(digest, path), blob->size);
     regtag_choose_blob(s->r, digest, blob->size);
+    tar_output_left(&s->tar, s->deadline, have, s);
+    note_blob(s, digest);
     return run_operation(s);
 }
 
@@ -405,7 +418,7 @@ static int run(struct options *o, uint64_t deadline)
     s.e = &e;
     if (check(&s)) {
         save(&s);
-        tar_output_close(&s.tar);
+        tar_output_close(&s.tar, e.status == REGTAG_E_REFUSED);
         report(&s);
     }
     if (e.status && !output_problem())
