@@ -240,8 +240,8 @@ static bool add_blob(struct save *s, const struct listed_blob *blob)
 
 static bool add_parts(struct save *s, const struct listed_blob *parent)
 {
-    struct regtag_part part;
-    while (regtag_part(s->r, &part)) {
+    struct regtag_descriptor part;
+    while (regtag_descriptor(s->r, &part)) {
         struct listed_blob blob = {.size = part.size,
                                    .image = parent->image,
                                    .manifest = part.manifest,

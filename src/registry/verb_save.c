@@ -66,7 +66,7 @@ static int next_part(struct save_verb *v)
     return part;
 }
 
-bool regtag_part(struct regtag *r, struct regtag_part *part)
+bool regtag_descriptor(struct regtag *r, struct regtag_descriptor *part)
 {
     struct save_verb *v = save_of(r);
     const struct document *d = &v->manifest;
@@ -75,7 +75,7 @@ bool regtag_part(struct regtag *r, struct regtag_part *part)
     if (descriptor == NO_VALUE)
         return false;
     memcpy(v->part_digest, descriptor_digest(d, descriptor).data, DIGEST_SHA256_SIZE);
-    *part = (struct regtag_part){
+    *part = (struct regtag_descriptor){
         .digest = v->part_digest,
         .size = descriptor_size(d, descriptor),
         .manifest = r->media_type->kind == MANIFEST_INDEX,

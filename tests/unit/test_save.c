@@ -102,8 +102,8 @@ static void expect_manifest(const char *text, const char *type)
 
 static void expect_part(const char *digest, uint64_t size, bool manifest, bool elsewhere)
 {
-    struct regtag_part part;
-    assert_true(regtag_part(run.regtag, &part));
+    struct regtag_descriptor part;
+    assert_true(regtag_descriptor(run.regtag, &part));
     assert_string_equal(part.digest, digest);
     assert_int_equal(part.size, size);
     assert_int_equal(part.manifest, manifest);
@@ -112,8 +112,8 @@ static void expect_part(const char *digest, uint64_t size, bool manifest, bool e
 
 static void expect_no_part(void)
 {
-    struct regtag_part part;
-    assert_false(regtag_part(run.regtag, &part));
+    struct regtag_descriptor part;
+    assert_false(regtag_descriptor(run.regtag, &part));
 }
 
 static void expect_status(enum regtag_status status, const char *words)

@@ -109,7 +109,7 @@ static void fetch(struct regtag *r, enum regtag_event event)
         check_blob(r);
 }
 
-/* What was chosen to be saved; "" is the image. */
+/* What was chosen to be saved; "": the image. */
 static struct {
     char digest[72];
     bool begun, manifest;
@@ -117,12 +117,12 @@ static struct {
 
 static void choose_part(struct regtag *r)
 {
-    struct regtag_part part;
+    struct regtag_descriptor part;
     blob.size = 0;
     if (!chosen.begun) {
         chosen.begun = chosen.manifest = true;
         chosen.digest[0] = '\0';
-    } else if (regtag_part(r, &part)) {
+    } else if (regtag_descriptor(r, &part)) {
         expect(strlen(part.digest) == 71, "no SHA-256");
         memcpy(chosen.digest, part.digest, sizeof chosen.digest);
         chosen.manifest = part.manifest && ++blob.number < 4;
