@@ -25,7 +25,7 @@ enum option_kind {
 #define ALL_VERBS 0xffff
 #define LISTING (VERB_ID_LS | VERB_ID_COPY)
 #define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
-#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_COPY)
+#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_SAVE | VERB_ID_COPY)
 #define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
 #define LETTER 0x10000                   /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
@@ -84,6 +84,9 @@ static const struct option OPTIONS[] = {
     {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
     {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
     {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+#endif
+#if HAS_VERB(VERB_ID_SAVE)
+    {"output", "FILE|-", TEXT, AT(output), VERB_ID_SAVE | LETTER, 0, "the tar file, or - for stdout"},
 #endif
 #if HAS_VERB(VERB_ID_WATCH)
 #if HAS_VERB(VERB_ID_FETCH)
@@ -531,8 +534,8 @@ static bool read_arguments(struct options *o, char **argv, struct error *e)
 /* What the help calls an argument. */
 static struct slice argument_name(const struct cli_verb *v, int number)
 {
-    struct slice rest = slice_of(v->arguments), name = rest;
-    for (int i = 0; i <= number && rest.data; i++)
+    struct slice rest = slice_of(v->arguments), name = SLICE("");
+    for (int i = 0; i <= number && rest.data && !slice_contains(name, SLICE("...")); i++)
         name = slice_split(&rest, ' ');
     return slice_head(name, slice_find(name, '.'));
 }

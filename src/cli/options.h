@@ -50,7 +50,7 @@ struct options {
     char **command; /* of watch: what follows "--", with a NULL at its end; or NULL */
     bool warned;    /* set by watch, not by an option: do not warn about the same files again */
 
-    const char *output; /* of fetch, and the folder of watch --fetch; NULL: not given */
+    const char *output; /* of fetch and save, and the folder of watch --fetch; NULL: not given */
     const char *title, *media_type;
     uint64_t layer; /* UINT64_MAX: not given */
     bool blob;
