@@ -241,7 +241,7 @@ linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 archives := $(OUT)
 
 # That program may want another SHA-256: what moves blobs has a faster one.
-moves_blobs := $(filter copy fetch,$(verbs))
+moves_blobs := $(filter copy fetch load,$(verbs))
 sha256      := $(OBJ)/mbedtls/sha256.o
 
 $(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)

@@ -181,7 +181,6 @@ static bool check_against_others(const struct layout_images *images, int image, 
 bool images_check(struct layout_images *images, struct error *e)
 {
     char text[REFERENCE_MAX];
-    const struct document *d = &images->index;
     int first = first_of(images);
     if (first == NO_VALUE)
         return fail(images, REGTAG_E_NOT_FOUND, images->wanted ? "no such image" : "no image", e);
@@ -199,7 +198,6 @@ bool images_check(struct layout_images *images, struct error *e)
                     e);
     images->named = images->own_tags || (some && !images->wanted);
     images->left = images->named ? images->left : 0;
-    (void)d;
     for (int i = first_of(images); i != NO_VALUE; i = after(images, i))
         if (!check_image(images, i, e) || !check_against_others(images, i, e))
             return false;

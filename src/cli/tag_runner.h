@@ -19,6 +19,9 @@ struct tag_runner {
      * undone. */
     bool simulated;
 
+    /* For load: why the last read of what is uploaded failed, with its status. NULL for other verbs. */
+    const struct error *source;
+
     enum regtag_status status; /* of the first failure */
 
     /* The operation at hand. */
@@ -42,6 +45,12 @@ void tag_runner_open_journal(struct tag_runner *t, struct journal *j);
 /* Begins with the next operation, on the tags names[0..count) of a repository; `image` is a reference to
  * it, as the user wrote it. */
 void tag_runner_next(struct tag_runner *t, const char *image, const char *const *names, size_t count);
+
+/* Keeps only those of --expect in *config that are for this tag. NULL: all are, for it is the only one. */
+void tag_runner_guards(const char *tag, struct regtag_config *config);
+
+/* Whether an --expect wants the same digest for all tags, so that all but one would fail. */
+bool tag_runner_expects_digest(const struct options *o);
 
 /* Finds the credentials for it. False: it cannot be run, and all its tags were reported as failed. */
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline);
