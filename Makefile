@@ -219,7 +219,7 @@ program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
-probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
+probed       := $(hash) src/cli/authfile.c src/cli/secrets.c src/cli/tar_reader.c
 tested       := $(patsubst %,src/cli/%.c,credentials file_lock file_scan file_sync glob helper hint journal journal_line \
                 journal_lock journal_reader outage output process proxy_env report schedule undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \

@@ -141,7 +141,7 @@ static void set_broken(const struct layout *l, struct error *e)
                   (unsigned long long)l->tar.at);
 }
 
-static void set_no_layout(const struct layout *l, struct error *e)
+static void set_no_layout(const struct layout *l, const char *missing, struct error *e)
 {
     if (l->is_docker)
         error_set(e, REGTAG_E_USAGE,
@@ -149,8 +149,7 @@ static void set_no_layout(const struct layout *l, struct error *e)
                   "skopeo copy docker-archive:%s oci-archive:NEW.tar",
                   l->name, l->name);
     else
-        error_set(e, REGTAG_E_USAGE, "%s is no OCI image layout: it has no %s", l->name,
-                  l->has_index ? LAYOUT_MARK : LAYOUT_INDEX);
+        error_set(e, REGTAG_E_USAGE, "%s is no OCI image layout: it has no %s", l->name, missing);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -222,7 +221,7 @@ static bool survey(struct layout *l)
             l->has_index = true;
         }
     if (ended && !(l->has_index && l->has_mark))
-        set_no_layout(l, &l->e);
+        set_no_layout(l, l->has_index ? LAYOUT_MARK : LAYOUT_INDEX, &l->e);
     begin_tar(l);
     return !l->e.status;
 }
@@ -308,7 +307,7 @@ static struct layout_file *search_pipe(struct layout *l, const char *key)
             break;
     }
     if (ended && for_index && !l->passed)
-        set_no_layout(l, &l->e);
+        set_no_layout(l, key, &l->e);
     else if (l->passed)
         set_order(l, key);
     return NULL;
@@ -422,7 +421,7 @@ bool layout_read(struct layout *l, const char *key, struct writer *w, struct err
         w->used += n > 0 ? (size_t)n : 0;
     } while (n > 0 && w->used < w->size);
     if (n == REGTAG_IO_CLOSED)
-        set_no_layout(l, e);
+        set_no_layout(l, key, e);
     else if (n < 0)
         error_set(e, l->e.status, "%s", l->e.text);
     else if (n)

@@ -43,12 +43,24 @@ static struct slice tag_of(const struct layout_images *images, int image, char t
     return SLICE("");
 }
 
+/* In full, with tag and digest; "" if it is none. */
+static struct slice full(struct slice name, struct writer *w)
+{
+    struct reference r;
+    if (!parse(&r, name))
+        return SLICE("");
+    write_format(w, "%.*s/", SLICE_ARG(r.registry));
+    write_repository(w, &r);
+    write_format(w, ":%.*s@%.*s", SLICE_ARG(reference_tag(&r)), SLICE_ARG(r.digest));
+    return written(w);
+}
+
 static bool is_same_reference(struct slice one, struct slice other)
 {
-    struct reference a, b;
-    return parse(&a, one) && parse(&b, other) && slice_equal(a.registry, b.registry) &&
-           a.library == b.library && slice_equal(a.repository, b.repository) &&
-           slice_equal(reference_tag(&a), reference_tag(&b)) && slice_equal(a.digest, b.digest);
+    char one_text[2 * REFERENCE_MAX], other_text[2 * REFERENCE_MAX];
+    struct writer w = writer_to(one_text, sizeof one_text), x = writer_to(other_text, sizeof other_text);
+    struct slice a = full(one, &w);
+    return a.size && slice_equal(a, full(other, &x));
 }
 
 static struct slice digest_at(const struct layout_images *images, int image)
