@@ -66,7 +66,8 @@ enum regtag_status {
     REGTAG_E_NOT_CONFIRMED = 15, /* uploaded, but the registry reports another digest */
     REGTAG_E_CREDENTIALS = 16,   /* the credentials file or helper is unusable */
     REGTAG_E_SERVER_FAILED = 17, /* HTTP 5xx */
-    REGTAG_E_UNCERTAIN = 18      /* an upload got no answer, and checking the tag failed */
+    REGTAG_E_UNCERTAIN = 18,     /* an upload got no answer, and checking the tag failed */
+    REGTAG_E_UNSIGNED = 19       /* not signed with a required key */
 };
 
 /* What would help, where that is something that a caller can set or call. */
@@ -111,6 +112,12 @@ struct regtag_random {
     /* NULL: no jitter, always wait for the full backoff. */
     int (*bytes)(void *context, void *bytes, size_t size);
     void *reserved[2];
+};
+
+/* A part of a message. */
+struct regtag_part {
+    const void *bytes;
+    size_t size;
 };
 
 /* The peer of a connection. */
@@ -289,6 +296,14 @@ struct regtag_config {
      * the order of the manifests: config, then layers. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
+    /* Public keys, numbered from 0: what moves or is fetched must be signed with one of them. 0: it need not be. */
+    unsigned keys;
+    /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else
+     * another number. The key decides on algorithm and hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5
+     * or PSS for RSA. */
+    int (*verify)(void *context, unsigned key, const struct regtag_part *parts, size_t count,
+                  const void *signature, size_t size);
+    void *verify_context;
     size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
 
