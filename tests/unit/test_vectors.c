@@ -20,7 +20,7 @@
 #include "vectors.h"
 
 static const char *const layers[] = {"ref",       "json",  "manifest", "http",     "link",
-                                     "challenge", "creds", "token",    "platform", "titles"};
+                                     "challenge", "creds", "token",    "platform", "titles", "tar"};
 
 #define LAYER_COUNT (sizeof(layers) / sizeof(layers[0]))
 #define CANARY 0x5a

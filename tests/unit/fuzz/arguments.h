@@ -14,6 +14,7 @@ static const struct {
 } FUZZ_LAYERS[] = {
     {"ref", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"json", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+    {"tar", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"titles", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"manifest",
      {"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
