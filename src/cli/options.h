@@ -45,12 +45,12 @@ struct options {
 
     uint64_t interval; /* seconds */
     uint64_t jitter;   /* percent of it */
-    const char *from;  /* NULL: not given */
+    const char *from;  /* of watch, a digest; of tag, a file; NULL: not given */
     bool once;
     char **command; /* of watch: what follows "--", with a NULL at its end; or NULL */
     bool warned;    /* set by watch, not by an option: do not warn about the same files again */
 
-    const char *output; /* of fetch, and the folder of watch --fetch; NULL: not given */
+    const char *output; /* of fetch and save, and the folder of watch --fetch; NULL: not given */
     const char *title, *media_type;
     uint64_t layer; /* UINT64_MAX: not given */
     bool blob;

@@ -196,6 +196,11 @@ struct regtag *session_operation(const struct regtag_config *config)
     return operation;
 }
 
+struct regtag *session_next(const struct regtag_config *config)
+{
+    return regtag_next(operation, config) ? operation : session_operation(config);
+}
+
 bool session_operation_ok(const struct regtag *r, struct error *e)
 {
     const char *text;

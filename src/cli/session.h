@@ -37,6 +37,9 @@ struct regtag_config session_config(uint64_t deadline);
 /* Makes an operation; the last one ends. */
 struct regtag *session_operation(const struct regtag_config *config);
 
+/* The same after an operation with `keep`, with the connections and the token of that one (regtag_next). */
+struct regtag *session_next(const struct regtag_config *config);
+
 /* Whether the operation has not failed; else e is set to its error. */
 bool session_operation_ok(const struct regtag *r, struct error *e);
 

@@ -1,4 +1,4 @@
-/* Runs operations that change tags, for tag, delete and undo: steps each of them to its end, reports
+/* Runs operations that change tags, for tag, copy, delete and undo: steps each of them to its end, reports
  * what became of each tag, and writes each move to a journal before and after. */
 #ifndef REGTAG_CLI_TAG_RUNNER_H
 #define REGTAG_CLI_TAG_RUNNER_H
@@ -18,6 +18,8 @@ struct tag_runner {
     /* In a dry run of undo: the tag would be where that move has put it, had the later moves really been
      * undone. */
     bool simulated;
+
+    bool keeps; /* each operation has `keep`: its connections are for the next one */
 
     enum regtag_status status; /* of the first failure */
 
@@ -48,6 +50,9 @@ bool tag_runner_login(struct tag_runner *t, uint64_t deadline);
 
 /* Steps the operation to its end. Each tag is reported. */
 void tag_runner_run(struct tag_runner *t, struct regtag *r);
+
+/* For tag_runner_fail; free for others before the first tag_runner_next. */
+extern uint64_t tag_runner_table[NAMES_SLOTS / 2];
 
 /* Reports that all tags of the operation that were not reported yet have failed. */
 void tag_runner_fail(struct tag_runner *t, const struct error *problem);

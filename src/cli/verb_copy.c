@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cli/expect.h"
 #include "cli/glob.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -32,26 +33,13 @@ static ptrdiff_t read_and_show(void *context, unsigned connection, void *bytes, 
     return read_bytes(context, connection, bytes, size);
 }
 
-/* Those of --expect that are for this tag: all, if it is the only one. */
-static void choose_guards(const struct options *o, const char *tag, struct regtag_config *config)
-{
-    static const char *chosen[EXPECTED_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < config->expected_count; i++) {
-        struct slice rest = slice_of(config->expected[i]), name = slice_split(&rest, '=');
-        if (!o->all_tags || !rest.data || slice_equal(name, slice_of(tag)))
-            chosen[count++] = config->expected[i];
-    }
-    config->expected = chosen;
-    config->expected_count = count;
-}
-
 static struct regtag *begin(const struct copy *c, const char *image, const char *target, const char *tag)
 {
     static mbedtls_sha256_context contexts[COPY_JOBS_MAX];
     static struct regtag_hash hashes[COPY_JOBS_MAX];
     struct regtag_config config = session_config(c->deadline);
-    choose_guards(c->o, tag, &config);
+    if (c->o->all_tags)
+        expect_select(&config, &tag, 1);
     for (size_t i = 0; i < c->o->jobs; i++)
         hashes[i] = regtag_sha256(&contexts[i]);
     config.hashes = hashes;

@@ -47,6 +47,9 @@ struct regtag {
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
+    struct blob_fetch *blob; /* that the caller has chosen; or NULL */
+    struct slice bytes;      /* of it, for regtag_bytes, */
+    uint64_t bytes_at;       /* and their offset */
 
     struct regtag_result result;
     struct regtag_config config;
@@ -55,6 +58,9 @@ struct regtag {
     /* Where the image comes from: `reference` and `client`, unless it is copied. */
     struct reference *image;
     struct client *source;
+    const struct provider *provider; /* of what is uploaded with all it refers to */
+    char *buffers;                   /* for what is read from the store: one for each hash, */
+    size_t buffer_size;              /* of this size */
     struct guards guards;
 
     char digest[DIGEST_MAX + 1]; /* of the manifest */
@@ -87,8 +93,8 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
 enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
                                     const char *image);
 
-/* For a verb with two references: parses one; false, with r->error set, if it is not valid. And sets up a client for it;
- * both are borrowed. */
+/* For a verb with two references: parses one; false, with r->error set, if it is not valid. And has a client turn to it
+ * (remote_turn_to); both are borrowed. */
 bool verb_read_reference(struct regtag *r, struct reference *f, const char *text);
 void verb_connect(struct client *c, const struct reference *f, const char *actions);
 
