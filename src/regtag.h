@@ -22,9 +22,9 @@
  *
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
- * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_delete, regtag_list, regtag_digests,
- * regtag_digest, regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns
- * REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
+ * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_load, regtag_delete, regtag_list,
+ * regtag_digests, regtag_digest, regtag_manifest, regtag_fetch, regtag_fetch_blob and regtag_save; then regtag_step
+ * until it returns REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
  * regtag_init or, to keep its connections, regtag_next; or, to poll a digest, with regtag_again.
  *
  * Versions. A program that was compiled against this header runs with every later library of the same
@@ -66,7 +66,8 @@ enum regtag_status {
     REGTAG_E_NOT_CONFIRMED = 15, /* uploaded, but the registry reports another digest */
     REGTAG_E_CREDENTIALS = 16,   /* the credentials file or helper is unusable */
     REGTAG_E_SERVER_FAILED = 17, /* HTTP 5xx */
-    REGTAG_E_UNCERTAIN = 18      /* an upload got no answer, and checking the tag failed */
+    REGTAG_E_UNCERTAIN = 18,     /* an upload got no answer, and checking the tag failed */
+    REGTAG_E_UNSIGNED = 19       /* not signed with a required key */
 };
 
 /* What would help, where that is something that a caller can set or call. */
@@ -111,6 +112,12 @@ struct regtag_random {
     /* NULL: no jitter, always wait for the full backoff. */
     int (*bytes)(void *context, void *bytes, size_t size);
     void *reserved[2];
+};
+
+/* A part of a message. */
+struct regtag_part {
+    const void *bytes;
+    size_t size;
 };
 
 /* The peer of a connection. */
@@ -204,6 +211,18 @@ struct regtag_side {
     void *reserved[2];
 };
 
+/* load: where manifests and blobs come from, instead of a registry. */
+struct regtag_store {
+    void *context;
+    /* Reads up to `size` bytes at `offset` of the manifest or blob with this digest, "sha256:HEX". Returns their number; 0
+     * at its end or, with size 0, if it is there; REGTAG_IO_CLOSED if the store does not have it; or REGTAG_IO_FAILED, and
+     * problem() says why. May block. A blob is read from its beginning to its end, and not at all if the registry has it;
+     * after a connection has broken, once more from an earlier offset. With several `hashes`, several are read by turns. */
+    ptrdiff_t (*read)(void *context, const char *digest, uint64_t offset, void *bytes, size_t size);
+    const char *(*problem)(void *context); /* one line, valid until the next read */
+    void *reserved[2];
+};
+
 /* These defaults fit any manifest. A device with less memory can lower them: for one operation in its
  * configuration, or for all by defining them when compiling both the library and its users. */
 #ifndef REGTAG_MANIFEST_MAX
@@ -249,7 +268,7 @@ struct regtag_config {
     size_t manifest_max; /* bytes; 0 means REGTAG_MANIFEST_MAX */
     size_t tokens_max;   /* 0 means REGTAG_TOKENS_MAX */
 
-    /* tag, digest, manifest, fetch: "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an
+    /* tag, digest, manifest, fetch, save: "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an
      * image that is an index. NULL and "": the image itself. */
     const char *platform;
     /* tag, delete: guards, where a tag must point for it to be touched. Each is a digest or "absent",
@@ -270,10 +289,21 @@ struct regtag_config {
     bool titles_are_names;
     /* copy: the target's registry. `scheme`, `credentials` and `allowed_realms` are for the source's. */
     struct regtag_side target;
-    /* copy: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
-     * connections for them: two, and two more for other servers. NULL: one at a time. */
+    /* load: as for tag where it is not said otherwise */
+    struct regtag_store store;
+    /* copy, load: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
+     * connections for them: two, and two more for other servers; for load one, and one more. NULL: one at a time, for load in
+     * the order of the manifests: config, then layers. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
+    /* Public keys, numbered from 0: what moves or is fetched must be signed with one of them. 0: it need not be. */
+    unsigned keys;
+    /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else
+     * another number. The key decides on algorithm and hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5
+     * or PSS for RSA. */
+    int (*verify)(void *context, unsigned key, const struct regtag_part *parts, size_t count,
+                  const void *signature, size_t size);
+    void *verify_context;
     size_t connections; /* 0 means REGTAG_CONNECTIONS_MIN; see REGTAG_CONNECTIONS_MAX */
 };
 
@@ -319,13 +349,23 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image);
  * Needs at least four connections. */
 enum regtag_status regtag_copy(struct regtag *r, const char *image, const char *target);
 
-/* copy: how many bytes of blobs have moved, and of how many that are known to be missing in the target so far. */
+/* Uploads the manifest with this digest from the `store`, with all it refers to, to `target`,
+ * [HOST[:PORT]/]REPOSITORY[:TAG], and points the tag at it as regtag_tag does; without a tag it is uploaded by its digest,
+ * without guards. An index is uploaded whole, and so must be in the store whole, unless there is a `platform`. Blobs that
+ * the registry has are not read. REGTAG_E_REFUSED if something is missing or is not what its digest says. */
+enum regtag_status regtag_load(struct regtag *r, const char *digest, const char *target);
+
+/* copy, load: how many bytes of blobs have moved, and of how many that are known to be missing in the target so far. */
 void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all);
 
 /* Downloads layers of an image, or a single blob, "REPOSITORY@DIGEST": the caller chooses which ones, one
  * after the other; see REGTAG_CHOOSE. An index needs `platform`. */
 enum regtag_status regtag_fetch(struct regtag *r, const char *image);
 enum regtag_status regtag_fetch_blob(struct regtag *r, const char *blob);
+
+/* Downloads manifests and blobs of the repository of `image`: the caller chooses which ones, one after the other; see
+ * REGTAG_CHOOSE. `platform` is for the image alone. */
+enum regtag_status regtag_save(struct regtag *r, const char *image);
 
 /* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: repeats the query with a fresh timeout, reusing
  * the connection and token if they are still good. `known` is the digest that the caller already has,
@@ -348,8 +388,8 @@ enum regtag_event {
     /* tag, delete: the next step may change the tag. regtag_result() says which one, and where it
      * points now. To leave it alone, call regtag_decline. */
     REGTAG_UPLOAD,
-    /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch: the chosen blob did, and its size
-     * and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
+    /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch, save: the chosen blob or manifest did, and
+     * its size and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
     REGTAG_SETTLED,
     /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
      * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
@@ -357,9 +397,10 @@ enum regtag_event {
     REGTAG_DONE,  /* success; for `tag`, all names are settled and none failed */
     REGTAG_ERROR, /* the operation is over; regtag_error() says why */
     /* fetch: the manifest was downloaded and checked, or the last blob is settled. regtag_layer describes the
-     * layers, regtag_choose says which one is next; without it, the operation ends with the next step. */
+     * layers, regtag_choose says which one is next; without it, the operation ends with the next step. save: the same at
+     * the beginning, and after each REGTAG_SETTLED, with regtag_choose_manifest and regtag_choose_blob. */
     REGTAG_CHOOSE,
-    REGTAG_BYTES /* fetch: the next bytes of the blob; see regtag_bytes */
+    REGTAG_BYTES /* fetch, save: the next bytes of the blob; see regtag_bytes */
 };
 
 /* What a connection needs before the next step. Do `close` before `open`. */
@@ -415,6 +456,24 @@ void regtag_choose(struct regtag *r, uint64_t number);
  * from an interrupted download. Only the rest is asked for; nothing, if they are all there is. */
 void regtag_have(struct regtag *r, const void *bytes, size_t size);
 
+/* save. After REGTAG_CHOOSE: downloads the manifest with this digest next, a SHA-256; "": that of the image. Or a blob,
+ * which must have this many bytes. The text is copied; nothing is chosen if it is not valid. */
+void regtag_choose_manifest(struct regtag *r, const char *digest);
+void regtag_choose_blob(struct regtag *r, const char *digest, uint64_t size);
+
+/* What a manifest refers to (OCI image specification, "Descriptor"). */
+struct regtag_descriptor {
+    const char *digest; /* a SHA-256; valid until the next call of regtag_descriptor or regtag_step */
+    uint64_t size;      /* bytes */
+    bool manifest;      /* it is a child of an index; else a config, a layer or another blob */
+    bool elsewhere;     /* it has "urls", as foreign layers do: a registry need not have it */
+    void *reserved[2];
+};
+
+/* save. After REGTAG_SETTLED of a manifest, or the REGTAG_CHOOSE that follows: the next of what it refers to, in its
+ * order, the config first; false if there are no more. */
+bool regtag_descriptor(struct regtag *r, struct regtag_descriptor *d);
+
 /* After REGTAG_BYTES: the next *size bytes, which belong at offset *at of the blob; valid until the next
  * step. Bytes come in order, even if connections break in between. If those from regtag_have turn out to be
  * wrong, *at is 0 again, once: drop what you have. */
@@ -459,8 +518,10 @@ struct regtag_result {
  * answer. Never NULL. */
 const struct regtag_result *regtag_result(const struct regtag *r);
 
-/* After REGTAG_DONE of regtag_manifest: the *size bytes of the manifest, not NUL-terminated. */
+/* After REGTAG_DONE of regtag_manifest, and as for regtag_descriptor: the *size bytes of the manifest, not NUL-terminated, and
+ * its media type. */
 const char *regtag_document(const struct regtag *r, size_t *size);
+const char *regtag_media_type(const struct regtag *r);
 
 /* How long to leave the registry alone, in milliseconds from its last response: as given by
  * Retry-After, or long enough that RateLimit-Remaining lasts for its window, if requests seem to count or one

@@ -25,7 +25,7 @@ enum option_kind {
 #define ALL_VERBS 0xffff
 #define LISTING (VERB_ID_LS | VERB_ID_COPY)
 #define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
-#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_COPY)
+#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_SAVE | VERB_ID_COPY | VERB_ID_LOAD)
 #define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
 #define LETTER 0x10000                   /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
@@ -77,6 +77,9 @@ static const struct option OPTIONS[] = {
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
 #endif
+#if HAS_VERB(VERB_ID_LOAD)
+    {"image", "NAME|DIGEST", TEXT, AT(image), VERB_ID_LOAD, 0, "only this image of FILE"},
+#endif
 #if HAS_VERB(VERB_ID_FETCH)
     {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
      "the file, a folder for all, or stdout"},
@@ -84,6 +87,9 @@ static const struct option OPTIONS[] = {
     {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
     {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
     {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+#endif
+#if HAS_VERB(VERB_ID_SAVE)
+    {"output", "FILE|-", TEXT, AT(output), VERB_ID_SAVE | LETTER, 0, "the tar file, or - for stdout"},
 #endif
 #if HAS_VERB(VERB_ID_WATCH)
 #if HAS_VERB(VERB_ID_FETCH)
@@ -116,6 +122,10 @@ static const struct option OPTIONS[] = {
 #endif
 #if HAS_VERB(VERB_ID_COPY)
     {"jobs", "N", NUMBER, AT(jobs), VERB_ID_COPY, COPY_JOBS_MAX, "how many blobs at a time (4)"},
+#endif
+#if HAS_VERB(VERB_ID_LOAD)
+    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_LOAD, LOAD_JOBS_MAX,
+     LOAD_JOBS_MAX < 4 ? "how many blobs at a time (all)" : "how many blobs at a time (4)"},
 #endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "limit of the run or check (60; blobs 86400)"},
@@ -531,8 +541,8 @@ static bool read_arguments(struct options *o, char **argv, struct error *e)
 /* What the help calls an argument. */
 static struct slice argument_name(const struct cli_verb *v, int number)
 {
-    struct slice rest = slice_of(v->arguments), name = rest;
-    for (int i = 0; i <= number && rest.data; i++)
+    struct slice rest = slice_of(v->arguments), name = SLICE("");
+    for (int i = 0; i <= number && rest.data && !slice_contains(name, SLICE("...")); i++)
         name = slice_split(&rest, ' ');
     return slice_head(name, slice_find(name, '.'));
 }
@@ -674,6 +684,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
         return read_without_verb(o, argc, argv, e);
     o->jobs = o->verb->id & JOBS_VERBS     ? JOBS_DEFAULT
               : o->verb->id & VERB_ID_COPY ? COPY_JOBS_DEFAULT
+              : o->verb->id & VERB_ID_LOAD ? LOAD_JOBS_DEFAULT
                                            : 1;
     if (!read_arguments(o, argv + 2, e))
         return false;

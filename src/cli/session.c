@@ -188,11 +188,17 @@ struct regtag_config session_config(uint64_t deadline)
     return config;
 }
 
-struct regtag *session_operation(const struct regtag_config *config)
+void *session_scratch(void)
 {
     if (operation)
         regtag_end(operation);
-    operation = regtag_init(memory + -(uintptr_t)memory % PAGE, MEMORY_SIZE, config);
+    operation = NULL;
+    return memory + -(uintptr_t)memory % PAGE;
+}
+
+struct regtag *session_operation(const struct regtag_config *config)
+{
+    operation = regtag_init(session_scratch(), MEMORY_SIZE, config);
     return operation;
 }
 

@@ -208,6 +208,11 @@ const char *regtag_document(const struct regtag *r, size_t *size)
     return r->manifest;
 }
 
+const char *regtag_media_type(const struct regtag *r)
+{
+    return r->media_type ? r->media_type->name.data : "";
+}
+
 uint64_t regtag_pause(const struct regtag *r)
 {
     return r->client.remote.pause;

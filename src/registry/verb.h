@@ -47,6 +47,9 @@ struct regtag {
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
+    struct blob_fetch *blob; /* that the caller has chosen; or NULL */
+    struct slice bytes;      /* of it, for regtag_bytes, */
+    uint64_t bytes_at;       /* and their offset */
 
     struct regtag_result result;
     struct regtag_config config;
@@ -55,6 +58,9 @@ struct regtag {
     /* Where the image comes from: `reference` and `client`, unless it is copied. */
     struct reference *image;
     struct client *source;
+    const struct provider *provider; /* of what is uploaded with all it refers to */
+    char *buffers;                   /* for what is read from the store: one for each hash, */
+    size_t buffer_size;              /* of this size */
     struct guards guards;
 
     char digest[DIGEST_MAX + 1]; /* of the manifest */
