@@ -281,7 +281,8 @@ struct regtag_config {
      * connections for them: two, and two more for other servers. NULL: one at a time. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
-    /* Public keys, numbered from 0: what moves or is fetched must be signed with one of them. 0: it need not be. */
+    /* tag, copy, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
+     * them. See regtag_require_signature. 0: it need not be signed. */
     unsigned keys;
     /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else
      * another number. The key decides on algorithm and hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5
@@ -304,6 +305,12 @@ size_t regtag_size(const struct regtag_config *config);
 /* Sets up an operation in `memory`. Returns NULL if that is smaller than regtag_size() or misaligned, or
  * if the configuration is not usable. */
 struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config);
+
+/* After regtag_init, if there are `keys` in the configuration: says that the image of the operation must be signed with one
+ * of them, by cosign: a signature at the tag sha256-HEX.sig, or a bundle among its referrers. With a `platform`, the image
+ * or its index must be signed. Without this call no operation begins that has keys; whoever does not make it does not link
+ * what it needs. REGTAG_E_USAGE: there are no keys, or there is no function to verify with. */
+enum regtag_status regtag_require_signature(struct regtag *r);
 
 /* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_E_USAGE if a
  * reference or tag is invalid. */
@@ -461,6 +468,8 @@ struct regtag_result {
     enum regtag_status status;
     const char *error;     /* the message if status isn't REGTAG_OK, else "" */
     enum regtag_hint hint; /* what would help then */
+    unsigned key;  /* manifest, where a signature is required: the number of the key that has signed */
+    uint64_t size; /* referrers: in bytes */
 };
 
 /* The current result; see enum regtag_event. After REGTAG_DONE of digest and manifest, `digest` is the
