@@ -7,7 +7,7 @@
 #include "regtag.h"
 
 #define SIGNATURE_BUNDLE "application/vnd.dev.sigstore.bundle.v0.3+json"
-#define SIGNATURE_MAX 512 /* bytes; of RSA with 4096 bits */
+#define SIGNATURE_MAX 512 /* bytes; RSA with 4096 bits has so many */
 
 /* What was found. The larger, the closer to a signature by the right key: of several, the largest says most. */
 enum signature_finding {
