@@ -22,7 +22,7 @@
  *
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
- * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_delete, regtag_list, regtag_digests,
+ * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_delete, regtag_list, regtag_digests, regtag_referrers,
  * regtag_digest, regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns
  * REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
  * regtag_init, or, to poll a digest, with regtag_again.
@@ -329,6 +329,11 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
  * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. */
 enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
 
+/* Lists what refers to `image`, signatures for example: for each, REGTAG_LISTED with its artifact type as `name`, "" if it
+ * has none, and with `digest` and `size`. Only those of `artifact_type`, unless that is NULL or "". A page of the list is
+ * held in memory, and must not be larger than a manifest. */
+enum regtag_status regtag_referrers(struct regtag *r, const char *image, const char *artifact_type);
+
 /* Looks up the digest that the tag points to. */
 enum regtag_status regtag_digest(struct regtag *r, const char *image);
 
@@ -366,7 +371,7 @@ enum regtag_event {
     /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch: the chosen blob did, and its size
      * and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
     REGTAG_SETTLED,
-    /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
+    /* list, digests: one more tag, in regtag_result()->name. referrers: one more of them. delete: one more tag that will be deleted along
      * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
     REGTAG_LISTED,
     REGTAG_DONE,  /* success; for `tag`, all names are settled and none failed */
@@ -460,7 +465,7 @@ enum regtag_previous {
 };
 
 struct regtag_result {
-    const char *name;     /* the tag; fetch: the title */
+    const char *name;     /* the tag; fetch: the title; referrers: the artifact type */
     const char *digest;   /* of the image, or of the blob; "" if unknown, and for delete */
     const char *previous; /* the digest before; "" unless it is known */
     enum regtag_previous before;

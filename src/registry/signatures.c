@@ -97,12 +97,10 @@ static void look_at(struct regtag *r, struct signatures *s)
         ask(r, s, i, true);
 }
 
-/* A registry without the API may say so in many ways; but not by asking for credentials or a pause. */
 static bool is_absent(unsigned place, unsigned status)
 {
-    bool refused = status >= 400 && status < 500 && status != 401 && status != 407 && status != 408 &&
-                   status != 429;
-    return status == 404 || status == 410 || (place == SIGNATURES_BY_API && (refused || status == 501));
+    return status == 404 || status == 410 ||
+           (place == SIGNATURES_BY_API && referrers_are_unsupported(status));
 }
 
 static enum look on_answer(const struct signatures *s, unsigned number, struct error *problem)
