@@ -22,8 +22,8 @@
  *
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
- * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_delete, regtag_list, regtag_digests, regtag_referrers,
- * regtag_digest, regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns
+ * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_load, regtag_delete, regtag_list, regtag_digests,
+ * regtag_referrers, regtag_digest, regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns
  * REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
  * regtag_init, or, to poll a digest, with regtag_again.
  *
@@ -211,6 +211,18 @@ struct regtag_side {
     void *reserved[2];
 };
 
+/* load: where manifests and blobs come from, instead of a registry. */
+struct regtag_store {
+    void *context;
+    /* Reads up to `size` bytes at `offset` of the manifest or blob with this digest, "sha256:HEX". Returns their number; 0
+     * at its end or, with size 0, if it is there; REGTAG_IO_CLOSED if the store does not have it; or REGTAG_IO_FAILED, and
+     * problem() says why. May block. A blob is read from its beginning to its end, and not at all if the registry has it;
+     * after a connection has broken, once more from an earlier offset. With several `hashes`, several are read by turns. */
+    ptrdiff_t (*read)(void *context, const char *digest, uint64_t offset, void *bytes, size_t size);
+    const char *(*problem)(void *context); /* one line, valid until the next read */
+    void *reserved[2];
+};
+
 /* These defaults fit any manifest. A device with less memory can lower them: for one operation in its
  * configuration, or for all by defining them when compiling both the library and its users. */
 #ifndef REGTAG_MANIFEST_MAX
@@ -277,8 +289,11 @@ struct regtag_config {
     bool titles_are_names;
     /* copy: the target's registry. `scheme`, `credentials` and `allowed_realms` are for the source's. */
     struct regtag_side target;
-    /* copy: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
-     * connections for them: two, and two more for other servers. NULL: one at a time. */
+    /* load: as for tag where it is not said otherwise */
+    struct regtag_store store;
+    /* copy, load: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
+     * connections for them: two, and two more for other servers; for load one, and one more. NULL: one at a time, for load in
+     * the order of the manifests: config, then layers. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
     /* tag, copy, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
@@ -346,7 +361,13 @@ enum regtag_status regtag_manifest(struct regtag *r, const char *image);
  * Needs at least four connections. */
 enum regtag_status regtag_copy(struct regtag *r, const char *image, const char *target);
 
-/* copy: how many bytes of blobs have moved, and of how many that are known to be missing in the target so far. */
+/* Uploads the manifest with this digest from the `store`, with all it refers to, to `target`,
+ * [HOST[:PORT]/]REPOSITORY[:TAG], and points the tag at it as regtag_tag does; without a tag it is uploaded by its digest,
+ * without guards. An index is uploaded whole, and so must be in the store whole, unless there is a `platform`. Blobs that
+ * the registry has are not read. REGTAG_E_REFUSED if something is missing or is not what its digest says. */
+enum regtag_status regtag_load(struct regtag *r, const char *digest, const char *target);
+
+/* copy, load: how many bytes of blobs have moved, and of how many that are known to be missing in the target so far. */
 void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all);
 
 /* Downloads layers of an image, or a single blob, "REPOSITORY@DIGEST": the caller chooses which ones, one

@@ -74,6 +74,14 @@ static const struct option OPTIONS[] = {
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
 #endif
+#if HAS_VERB(VERB_ID_VERIFY)
+    {"verify-key", "FILE", LIST, AT(verify_key), SIGNED, 0,
+     "require a signature by this key; repeatable"},
+#endif
+#if HAS_VERB(VERB_ID_REFERRERS)
+    {"artifact-type", "TYPE", TEXT, AT(artifact_type), VERB_ID_REFERRERS, 0,
+     "only those of this artifact type"},
+#endif
 #if HAS_VERB(VERB_ID_FETCH)
     {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
      "the file, a folder for all, or stdout"},

@@ -55,6 +55,9 @@ struct options {
     uint64_t layer; /* UINT64_MAX: not given */
     bool blob;
 
+    struct option_values verify_key;
+    const char *artifact_type; /* NULL: not given */
+
     const char *proxy, *no_proxy, *time_floor; /* NULL: not given */
     struct side_options side[2]; /* of the registry, or of the source; and of copy's target */
     const char *sideless; /* an option that is for one registry, but was given for both; or NULL */

@@ -95,6 +95,7 @@ struct connection {
     const struct transfer *claim; /* waits until nothing is in flight; nothing is queued before it */
     bool awaited;                 /* in this step: a transfer waits for it */
     bool starved;                 /* in this step: the body has no bytes available yet */
+    bool dry;                     /* in this step: there was nothing to read */
 
     struct in_flight queue[CONNECTION_QUEUE];
     unsigned count;      /* entries in the queue */

@@ -11,7 +11,7 @@
 
 void retry_note_progress(struct attempts *attempts, uint64_t *counted, uint64_t at)
 {
-    if (at - *counted < PROGRESS)
+    if (at < *counted + PROGRESS)
         return;
     *counted = at;
     attempts->failed = 0;

@@ -121,15 +121,22 @@ static enum match match_entry(const struct document *d, const struct entry *entr
 static void list_entry(struct writer *w, const struct document *d, const struct entry *entry,
                        struct slice digest)
 {
+    struct slice os = document_string(d, entry->os);
     struct slice variant = document_string(d, entry->variant);
     struct slice version = document_string(d, entry->version);
     size_t start = w->used;
-    write_format(
-        w, "%s%.*s/%.*s%s%.*s%s%.*s%s%.*s", start ? ", " : "", SLICE_ARG(document_string(d, entry->os)),
-        SLICE_ARG(document_string(d, entry->architecture)), variant.size ? "/" : "", SLICE_ARG(variant),
-        version.size ? " " : "", SLICE_ARG(version), digest.size ? " " : "", SLICE_ARG(digest));
+    write_format(w, "%s%.*s%s%.*s%s%.*s%s%.*s%s%.*s", start ? ", " : "", SLICE_ARG(os),
+                 os.size ? "/" : "", SLICE_ARG(document_string(d, entry->architecture)),
+                 variant.size ? "/" : "", SLICE_ARG(variant), version.size ? " " : "",
+                 SLICE_ARG(version), os.size && digest.size ? " " : "", SLICE_ARG(digest));
     if (w->overflow)
         w->used = start;
+}
+
+void platform_list(struct writer *w, const struct document *d, int child)
+{
+    struct entry entry = entry_of(d, child);
+    list_entry(w, d, &entry, document_string(d, entry.digest));
 }
 
 /* ---- The search --------------------------------------------------------------------------------- */

@@ -17,6 +17,10 @@ bool platform_child(struct slice manifest, const struct media_type *type,
                     const struct document_memory *memory, struct slice platform,
                     char digest[DIGEST_SHA256_SIZE + 1], struct error *e);
 
+/* Adds a child of an index to a list for a message, as "OS/ARCH/VARIANT VERSION DIGEST". Does not cut it in two; if it
+ * does not fit, the writer is poisoned. */
+void platform_list(struct writer *w, const struct document *d, int child);
+
 /* Sets e with REGTAG_E_USAGE: the manifest, which manifest_check has accepted, is an index, so that a platform has to be
  * chosen; with a list of those it has. */
 void platform_is_missing(struct slice manifest, const struct document_memory *memory, struct error *e);

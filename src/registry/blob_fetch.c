@@ -12,30 +12,35 @@ static void start_hash(struct blob_fetch *b)
     b->at = b->counted = 0;
 }
 
-static void add_to_hash(struct blob_fetch *b, struct slice bytes)
+void blob_add_to_hash(struct blob_fetch *b, struct slice bytes)
 {
     const struct regtag_hash *hash = b->hash;
     b->hash_failed = b->hash_failed || hash->update(hash->context, bytes.data, bytes.size) != 0;
     b->at += bytes.size;
 }
 
-void blob_begin(struct regtag *r, struct blob_fetch *b, struct slice digest, uint64_t size,
-                const struct regtag_hash *hash)
+void blob_init(struct blob_fetch *b, struct slice digest, uint64_t size, const struct regtag_hash *hash)
 {
     REQUIRE(digest_is_sha256(digest));
-    client_cancel(r->source, &b->exchange);
     memset(b, 0, sizeof *b);
     memcpy(b->digest, digest.data, digest.size);
     b->size = size;
     b->hash = hash;
     start_hash(b);
+}
+
+void blob_begin(struct regtag *r, struct blob_fetch *b, struct slice digest, uint64_t size,
+                const struct regtag_hash *hash)
+{
+    client_cancel(r->source, &b->exchange);
+    blob_init(b, digest, size, hash);
     ENTER("blob_fetch", b->state, BLOB_HELD);
 }
 
 void blob_have(struct blob_fetch *b, struct slice bytes)
 {
     REQUIRE(b->state == BLOB_HELD);
-    add_to_hash(b, bytes);
+    blob_add_to_hash(b, bytes);
     b->had = b->counted = b->at;
 }
 
@@ -85,25 +90,32 @@ static enum blob_event on_mismatch(struct regtag *r, struct blob_fetch *b, struc
     return ask(r, b);
 }
 
-static enum blob_event verify(struct regtag *r, struct blob_fetch *b, struct error *problem)
+bool blob_verify(struct blob_fetch *b, struct error *problem)
 {
     const struct regtag_hash *hash = b->hash;
     unsigned char sum[32];
     char digest[DIGEST_SHA256_SIZE + 1];
     if (b->hash_failed || hash->finish(hash->context, sum) != 0) {
         error_set(problem, REGTAG_E_OTHER, "SHA-256 failed");
-        return BLOB_FAILED;
+        return false;
     }
     digest_from_sum(sum, digest);
-    if (strcmp(digest, b->digest) == 0 && b->at <= b->size)
+    if (strcmp(digest, b->digest) != 0 || b->at > b->size)
+        error_set(problem, REGTAG_E_REFUSED, "the bytes that arrived are other ones, %s", digest);
+    b->verified = problem->status == 0;
+    return b->verified;
+}
+
+static enum blob_event verify(struct regtag *r, struct blob_fetch *b, struct error *problem)
+{
+    if (blob_verify(b, problem))
         return BLOB_DONE;
-    error_set(problem, REGTAG_E_REFUSED, "the bytes that arrived are other ones, %s", digest);
-    return on_mismatch(r, b, problem);
+    return problem->status == REGTAG_E_REFUSED ? on_mismatch(r, b, problem) : BLOB_FAILED;
 }
 
 /* ---- The answer ------------------------------------------------------------------------------ */
 
-static void set_wrong_size(const struct blob_fetch *b, uint64_t size, struct error *e)
+void blob_set_wrong_size(const struct blob_fetch *b, uint64_t size, struct error *e)
 {
     error_set(e, REGTAG_E_REFUSED, "it has %llu bytes instead of %llu", (unsigned long long)size,
               (unsigned long long)(b->size == UNKNOWN ? b->at : b->size));
@@ -151,8 +163,13 @@ static enum blob_event on_head(struct regtag *r, struct blob_fetch *b, struct er
         return continues(b, response) ? MORE : ask_for_all(r, b);
     if (check_size(b, size))
         return MORE;
-    set_wrong_size(b, size, e);
+    blob_set_wrong_size(b, size, e);
     return b->size == UNKNOWN ? on_mismatch(r, b, e) : BLOB_FAILED;
+}
+
+void blob_set_too_large(const struct blob_fetch *b, struct error *e)
+{
+    error_set(e, REGTAG_E_REFUSED, "it has more than %llu bytes", (unsigned long long)b->size);
 }
 
 static enum blob_event on_bytes(struct blob_fetch *b, struct slice *part, uint64_t *at, struct error *e)
@@ -163,11 +180,11 @@ static enum blob_event on_bytes(struct blob_fetch *b, struct slice *part, uint64
     if (part->size == 0)
         return MORE;
     if (part->size > b->size - b->at) {
-        error_set(e, REGTAG_E_REFUSED, "it has more than %llu bytes", (unsigned long long)b->size);
+        blob_set_too_large(b, e);
         return BLOB_FAILED;
     }
     *at = b->at;
-    add_to_hash(b, *part);
+    blob_add_to_hash(b, *part);
     retry_note_progress(&b->attempts, &b->counted, b->at);
     return BLOB_BYTES;
 }
@@ -180,7 +197,7 @@ static enum blob_event on_content_end(struct regtag *r, struct blob_fetch *b, st
         return ask(r, b);
     if (!incomplete)
         return verify(r, b, e);
-    set_wrong_size(b, b->at - b->skip, e);
+    blob_set_wrong_size(b, b->at - b->skip, e);
     return on_mismatch(r, b, e);
 }
 

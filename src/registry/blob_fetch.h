@@ -19,6 +19,7 @@ struct blob_fetch {
     uint64_t begun;   /* `at` when the last request was made, */
     uint64_t counted; /* and when attempts were counted anew */
     bool hash_failed;
+    bool verified; /* by blob_verify */
     char digest[DIGEST_SHA256_SIZE + 1];
     struct attempts attempts;
     struct exchange exchange;
@@ -44,5 +45,15 @@ enum blob_event blob_step(struct regtag *r, struct blob_fetch *b, struct slice *
 
 /* Gives it up. */
 void blob_cancel(struct regtag *r, struct blob_fetch *b);
+
+/* The parts that also serve for bytes from elsewhere (store.h): all but the request, the next bytes, and whether the
+ * whole has the right digest. */
+void blob_init(struct blob_fetch *b, struct slice digest, uint64_t size, const struct regtag_hash *hash);
+void blob_add_to_hash(struct blob_fetch *b, struct slice bytes);
+bool blob_verify(struct blob_fetch *b, struct error *problem);
+
+/* Set *e: it has `size` bytes, or more than it should have. */
+void blob_set_wrong_size(const struct blob_fetch *b, uint64_t size, struct error *e);
+void blob_set_too_large(const struct blob_fetch *b, struct error *e);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "registry/provider.h"
+
 static const struct slice BYTES_TYPE = SLICE_INIT("application/octet-stream");
 
 /* Each returns whether the push is over or has to wait; false: step again. */
@@ -83,7 +85,7 @@ static void begin_mount(struct regtag *r, struct blob_push *p)
 static void begin_upload(struct regtag *r, struct blob_push *p)
 {
     *p->moved -= p->at + p->part.size;
-    blob_begin(r, &p->source, p->digest, p->size, p->hash);
+    r->provider->begin_blob(r, &p->source, p->digest, p->size, p->hash);
     p->done = false;
     p->at = p->counted = 0;
     p->part = SLICE("");
@@ -196,6 +198,9 @@ static bool on_head(struct regtag *r, struct blob_push *p)
         return over(r, p, PUSH_THERE);
     if (status != 404 && !head_is_unsupported(status))
         return fail_with_answer(r, p);
+    p->of_source = r->provider->has_blob && !r->provider->has_blob(r, p->digest, &p->problem);
+    if (p->of_source)
+        return over(r, p, PUSH_FAILED);
     begin_mount(r, p);
     return false;
 }
@@ -248,6 +253,18 @@ static bool restart(struct regtag *r, struct blob_push *p)
     return false;
 }
 
+/* A store can be read again. */
+static void rewind_to(struct regtag *r, struct blob_push *p, uint64_t at)
+{
+    if (at >= p->at || !r->provider->rewind_blob)
+        return;
+    *p->moved -= p->at + p->part.size - at;
+    r->provider->rewind_blob(&p->source, at);
+    p->done = false;
+    p->at = at;
+    p->part = SLICE("");
+}
+
 /* The upload goes on where the registry has it, if the bytes that follow are here still. */
 static bool on_status(struct regtag *r, struct blob_push *p)
 {
@@ -255,6 +272,8 @@ static bool on_status(struct regtag *r, struct blob_push *p)
     uint64_t size;
     bool known = (status == 204 || status == 200) && parse_range(p->exchange.response, &size) &&
                  size > 1; /* "0-0" is what an empty upload has, too */
+    if (known)
+        rewind_to(r, p, size);
     if (!known || size < p->at || size > p->at + p->part.size || !keep_location(r, p))
         return drop(r, p);
     if (!may_try_again(p))
@@ -330,7 +349,7 @@ static bool is_used_up(const struct blob_push *p)
 static bool read_source(struct regtag *r, struct blob_push *p, bool *failed)
 {
     error_clear(&p->problem);
-    switch (blob_step(r, &p->source, &p->part, &p->at, &p->problem)) {
+    switch (r->provider->step_blob(r, &p->source, &p->part, &p->at, &p->problem)) {
     case BLOB_BYTES: *p->moved += p->part.size; return false;
     case BLOB_DONE: p->done = true; return false;
     case BLOB_FAILED: *failed = true; return false;

@@ -66,6 +66,7 @@ static int next_blob(struct regtag *r, struct image_push *p)
 
 /* ---- Pushing them ---------------------------------------------------------------------------- */
 
+/* The store has a buffer for each. */
 static const struct regtag_hash *hash_at(const struct regtag *r, unsigned blob)
 {
     return blob < r->config.hashes_count ? &r->config.hashes[blob] : &r->config.hash;

@@ -45,13 +45,13 @@ void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_
 
 /* ---- The header ------------------------------------------------------------------------------ */
 
-static void too_large(const struct regtag *r, struct error *e)
+void fetch_set_too_large(const struct regtag *r, struct error *e)
 {
     error_set(e, REGTAG_E_REFUSED, "the manifest is larger than the limit of %zu bytes",
               r->manifest_max);
 }
 
-static void set_schema1(struct error *e)
+void fetch_set_schema1(struct error *e)
 {
     error_set(e, REGTAG_E_SCHEMA1,
               "the image exists only as schema 1, the format of Docker before 1.10, which contains its "
@@ -86,7 +86,7 @@ static void check_media_type(struct regtag *r, const struct manifest_fetch *f, s
     else if (!r->media_type)
         set_not_a_manifest(e, type);
     else if (is_schema1_to_tag(r, f))
-        set_schema1(e);
+        fetch_set_schema1(e);
 }
 
 /* Reject what the header already rules out, before reading the body. */
@@ -97,7 +97,7 @@ static bool check_header(struct regtag *r, const struct manifest_fetch *f, struc
 
     check_media_type(r, f, e);
     if (response->framing == HTTP_LENGTH && response->length > r->manifest_max)
-        too_large(r, e);
+        fetch_set_too_large(r, e);
     answer_is_plain(response, e);
     if (!answer_digest(response, &digest))
         error_set(e, REGTAG_E_PROTOCOL, "the registry states a malformed digest");
@@ -112,7 +112,7 @@ static bool check_header(struct regtag *r, const struct manifest_fetch *f, struc
 static bool keep_part(struct regtag *r, struct slice part, struct error *e)
 {
     if (part.size > r->manifest_max - r->manifest_size) {
-        too_large(r, e);
+        fetch_set_too_large(r, e);
         return false;
     }
     memcpy(r->manifest + r->manifest_size, part.data, part.size);
@@ -228,7 +228,7 @@ static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, 
     if (f->options.platform.size && f->state == FETCH_MANIFEST)
         return to_child(r, f, manifest, problem);
     if (is_schema1_to_tag(r, f))
-        set_schema1(problem);
+        fetch_set_schema1(problem);
     return problem->status ? FETCH_FAILED : on_image(r, f, problem);
 }
 

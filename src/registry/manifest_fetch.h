@@ -45,6 +45,10 @@ void fetch_take_stated(struct regtag *r, struct slice stated, struct error *e);
 void fetch_take_unchanged(struct regtag *r, const struct http_response *response, const char *known,
                           struct error *e);
 
+/* Set *e: the manifest is too large, or one that cannot get another tag. */
+void fetch_set_too_large(const struct regtag *r, struct error *e);
+void fetch_set_schema1(struct error *e);
+
 enum fetch_event fetch_step(struct regtag *r, struct manifest_fetch *f, struct error *problem);
 
 #endif

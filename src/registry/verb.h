@@ -56,6 +56,9 @@ struct regtag {
     /* Where the image comes from: `reference` and `client`, unless it is copied. */
     struct reference *image;
     struct client *source;
+    const struct provider *provider; /* of what is uploaded with all it refers to */
+    char *buffers;                   /* for what is read from the store: one for each hash, */
+    size_t buffer_size;              /* of this size */
     struct guards guards;
 
     char digest[DIGEST_MAX + 1]; /* of the manifest */
