@@ -6,7 +6,7 @@
 #include "registry/resolve.h"
 
 #define MORE ((enum signatures_event)(-1))
-#define BUNDLE_QUERY "?artifactType=application/vnd.dev.sigstore.bundle.v0.3%2Bjson"
+#define BUNDLE_QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
 
 static const struct meaning NO_MEANINGS[] = {{0, 0, 0, CODE_ANY, 0, NULL}};
 
@@ -41,12 +41,11 @@ static enum signatures_event over(struct regtag *r, struct signatures *s, enum s
 
 static enum signatures_event set_unsigned(struct regtag *r, struct signatures *s, struct error *e)
 {
-    const char *what =
-        *s->index ? "neither the image nor its index is signed" : "the image is not signed";
-    error_set(
-        e, REGTAG_E_UNSIGNED, "%s as required: looked at the tag %s and at the referrers%s: %s%s", what,
-        s->tag, s->has_api ? "" : ", which the registry does not list, at the tag without .sig",
-        signature_text(s->best), s->check.cut ? "; there are more, but only 32 are looked at" : "");
+    error_set(e, REGTAG_E_UNSIGNED,
+              "%s signed with a required key: %s; looked at the tag %s, and among the referrers%s%s",
+              *s->index ? "neither it nor its index is" : "it is not", signature_text(s->best), s->tag,
+              s->has_api ? "" : " at the tag without .sig, since the registry does not list them",
+              s->check.cut ? ", but at no more than 32 of each" : "");
     return over(r, s, SIGNATURES_FAILED);
 }
 
