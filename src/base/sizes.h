@@ -75,6 +75,7 @@
 #define CLIENT_FILE_MAX 16384            /* the file of a client certificate or key; in the program */
 #define PATH_TEXT_MAX 1024               /* a path; 2 to 4 on the stack */
 #define TLS_FILES_MAX 8                  /* --cacert options, of 8 bytes each */
+#define VERIFY_PATHS_MAX 4096            /* REGTAG_VERIFY_KEY; in the program */
 #define TLS_PINS_MAX 8                   /* --pin options, of 32 bytes each */
 
 /* ---- The program -------------------------------------------------------------------------------- */
