@@ -2,6 +2,8 @@
 #
 #   make            build/regtag, for this machine
 #   make TLS=0      build/plain/regtag, without TLS
+#   make TLS=0 VERIFY=1
+#                   build/plain-verify/regtag, without TLS, but with what verifies signatures
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
 #   make VERBS="tag digest"
@@ -59,6 +61,7 @@
 VERSION := 0.2.0
 
 TLS     ?= 1
+VERIFY  ?= $(TLS)
 MIPS16  ?= 1
 SAN     ?=
 TARGET  ?=
@@ -75,9 +78,10 @@ endif
 STRIP ?= $(CROSS_COMPILE)strip
 
 # A switch that is neither 1 nor 0 is a mistake, and not a yes.
-$(foreach switch,TLS MIPS16 QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
+$(foreach switch,TLS VERIFY MIPS16 QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
     $(error $(switch)=$($(switch)): it must be 1 or 0)))
 $(if $(TLS),,$(error TLS is empty: it must be 1 or 0))
+$(if $(filter 10,$(TLS)$(VERIFY)),$(error VERIFY=0 is for TLS=0: what verifies signatures is a part of TLS))
 
 ifneq ($(V),1)
 .SILENT:
@@ -88,7 +92,7 @@ MAKEFLAGS += --no-builtin-rules
 
 comma := ,
 space := $(subst ,, )
-parts := $(TARGET) $(if $(filter 0,$(TLS)),plain) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
+parts := $(TARGET) $(if $(filter 0,$(TLS)),plain) $(if $(filter 01,$(TLS)$(VERIFY)),verify) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
 OUT   := $(subst $(space),/,$(strip build $(subst $(space),-,$(strip $(parts)))))
 OBJ   := $(OUT)/obj
 
@@ -199,6 +203,11 @@ ifeq ($(TLS),0)
 tls            := src/net/tls_none.c
 mbedtls_config := regtag_mbedtls.h
 mbedtls        := sha256 platform_util
+ifeq ($(VERIFY),1)
+mbedtls_config := regtag_mbedtls_verify.h
+mbedtls        += asn1parse base64 bignum bignum_core constant_time ecdsa ecp ecp_curves md oid platform rsa rsa_alt_helpers sha512
+arena          := src/net/tls_arena.c
+endif
 else
 tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c)) $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain)
 mbedtls_config := regtag_mbedtls_tls.h
@@ -213,18 +222,21 @@ ours           := $(patsubst %,third_party/regtag_%.c,psa_status rsa_unused x509
 endif
 # A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
 shared  := $(if $(TARGET),,src/cli/heap.c src/cli/libc.c)
-program := $(filter-out src/net/tls_%,$(wildcard src/net/*.c)) $(tls) $(hash) $(filter-out %_blocking.c,$(posix)) \
+verifies := $(if $(filter 1,$(VERIFY)),src/net/verify_keys.c src/embed/regtag_verify_mbedtls.c $(arena),src/net/verify_none.c)
+program := $(filter-out src/net/tls_% src/net/verify_%,$(wildcard src/net/*.c)) $(tls) $(verifies) $(hash) $(filter-out %_blocking.c,$(posix)) \
            $(filter-out $(shared) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
 
-tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
+tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c) $(if $(filter 0,$(VERIFY)),%/test_signature.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
-probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials file_lock file_scan file_sync glob helper hint journal journal_line \
-                journal_lock journal_reader outage output process proxy_env report schedule undo_index) \
+probed       := $(hash) src/cli/authfile.c src/cli/secrets.c src/cli/tar_reader.c
+tested       := $(patsubst %,src/cli/%.c,blob_list credentials file_lock file_scan file_sync glob helper hint journal journal_line \
+                journal_lock journal_reader layout_writer lines outage output process proxy_env report schedule tag_line tar_writer \
+                targets undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \
-                $(if $(filter 0,$(TLS)),,chain)) $(if $(filter 0,$(TLS)),,src/net/tls_arena.c)
+                $(if $(filter 0,$(TLS)),,chain) $(if $(filter 0,$(VERIFY)),,verify_mbedtls)) \
+                $(if $(filter 0,$(VERIFY)),,src/net/tls_arena.c)
 
 # ---- Programs --------------------------------------------------------------------------------
 
@@ -241,7 +253,7 @@ linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 archives := $(OUT)
 
 # That program may want another SHA-256: what moves blobs has a faster one.
-moves_blobs := $(filter copy fetch,$(verbs))
+moves_blobs := $(filter copy fetch load save,$(verbs))
 sha256      := $(OBJ)/mbedtls/sha256.o
 
 $(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)

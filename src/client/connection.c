@@ -22,7 +22,7 @@ void connection_init(struct connection *c, struct context *context, unsigned num
 
 void connection_begin_step(struct connection *c)
 {
-    c->awaited = c->starved = false;
+    c->awaited = c->starved = c->dry = false;
 }
 
 void connection_end(struct connection *c)
@@ -208,14 +208,15 @@ static void discard(struct connection *c, enum http_event event, const struct sl
 }
 
 /* Reads more input. False if there is none now or the connection failed. *ended: the end of input
- * completed the response. */
+ * completed the response. While a body is sent, only its first part looks for an early answer. */
 static bool read_more(struct connection *c, bool *ended)
 {
     *ended = false;
-    if (c->context->reads_left == 0)
+    if (c->context->reads_left == 0 || (c->dry && !c->write_failed))
         return false;
     c->context->reads_left--;
     ptrdiff_t n = connection_read(c);
+    c->dry = n == REGTAG_IO_AGAIN;
     if (n == REGTAG_IO_CLOSED || n == REGTAG_IO_CUT)
         *ended = on_input_end(c, n == REGTAG_IO_CUT);
     else if (n == REGTAG_IO_FAILED || (n == REGTAG_IO_AGAIN && c->write_failed))
@@ -344,6 +345,14 @@ bool connection_idle(struct connection *c)
             connection_close(c);
     }
     return c->count == 0;
+}
+
+bool connection_is_wanted(const struct connection *c)
+{
+    unsigned i = 0;
+    while (i < c->count && !c->queue[i].transfer)
+        i++;
+    return i < c->count;
 }
 
 /* ---- Giving up ------------------------------------------------------------------------------- */

@@ -95,6 +95,7 @@ struct connection {
     const struct transfer *claim; /* waits until nothing is in flight; nothing is queued before it */
     bool awaited;                 /* in this step: a transfer waits for it */
     bool starved;                 /* in this step: the body has no bytes available yet */
+    bool dry;                     /* in this step: there was nothing to read */
 
     struct in_flight queue[CONNECTION_QUEUE];
     unsigned count;      /* entries in the queue */
@@ -140,6 +141,9 @@ enum standing connection_standing(const struct transfer *t);
 /* Whether nothing is in flight. Reads and discards the responses to withdrawn requests; closes the
  * connection if they take longer than two seconds. */
 bool connection_idle(struct connection *c);
+
+/* Whether a request is in flight that was not withdrawn. */
+bool connection_is_wanted(const struct connection *c);
 
 /* Whether another request to `origin` can be pipelined: the connection goes there, and the queue is not
  * full. */

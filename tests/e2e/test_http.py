@@ -417,7 +417,7 @@ def test_an_answer_that_nobody_asked_for_confirms_nothing(regtag, serve, shelf, 
     shelf.instead["PUT"] = lambda request: errors(403, "DENIED")
     server = serve(shelf)
 
-    result = regtag("tag", f"{server.host}/repo:old", "new")
+    result = regtag("tag", "--stall", "1", f"{server.host}/repo:old", "new")
 
     assert result.status in (4, 9), result
     assert [row[2] for row in result.rows] == ["failed"]

@@ -79,7 +79,7 @@ REFUSED_UPLOADS = {
         b"".join(
             [
                 b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n",
-                b"Content-Length: 139\r\n\r\n",
+                b"Content-Length: 138\r\n\r\n",
                 b'{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"blob upload invalid",',
                 b'"detail":"Repository does not allow updating assets: docker"}]}\n ',
             ]
