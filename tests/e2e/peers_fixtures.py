@@ -9,6 +9,7 @@ import time
 import pytest
 from ending import end
 from fronts import TOP
+from proxies import missing_libraries
 
 
 def unpacked(package):
@@ -26,13 +27,14 @@ def unpacked(package):
 class Peer:
     """Runs a tool: peer("digest", …) is what it prints. It finds no credentials."""
 
-    def __init__(self, name, home):
-        self.path = unpacked(name)
-        self._env = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    def __init__(self, path, home, env=None, options=()):
+        self.path = path
+        self._options = options
+        self._env = {"PATH": os.environ["PATH"], "HOME": str(home), **(env or {})}
 
     def __call__(self, *args, cwd=None, env=None):
         done = subprocess.run(
-            [str(word) for word in (self.path, *args)],
+            [str(word) for word in (self.path, *self._options, *args)],
             cwd=cwd,
             env={**self._env, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -43,14 +45,40 @@ class Peer:
         return done.stdout.strip()
 
 
+def _of_this_release(package):
+    """A program, and where it finds its libraries. What is newer may need a newer C library."""
+    command = [TOP / "third_party/unpack", package]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    found = glob.glob(f"{done.stdout.strip()}/usr/bin/{package}")
+    if done.returncode != 0 or not found:
+        pytest.skip(f"{package} is not to be had from this mirror")
+    folders = {os.path.dirname(one) for one in missing_libraries(found[0])}
+    env = {"LD_LIBRARY_PATH": ":".join(sorted(folders))}
+    if subprocess.run([found[0], "--version"], capture_output=True, env=env).returncode != 0:
+        pytest.skip(f"{package} does not run here")
+    return found[0], env
+
+
+@pytest.fixture(scope="session")
+def skopeo(tmp_path_factory):
+    path, env = _of_this_release("skopeo")
+    return Peer(path, tmp_path_factory.mktemp("home"), env, ["--insecure-policy"])
+
+
+@pytest.fixture(scope="session")
+def umoci(tmp_path_factory):
+    path, env = _of_this_release("umoci")
+    return Peer(path, tmp_path_factory.mktemp("home"), env)
+
+
 @pytest.fixture(scope="session")
 def crane(tmp_path_factory):
-    return Peer("crane", tmp_path_factory.mktemp("home"))
+    return Peer(unpacked("crane"), tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")
 def oras_tool(tmp_path_factory):
-    return Peer("oras", tmp_path_factory.mktemp("home"))
+    return Peer(unpacked("oras"), tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")
