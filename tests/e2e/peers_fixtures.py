@@ -5,11 +5,11 @@ import os
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from ending import end
 from fronts import TOP
-from proxies import missing_libraries
 
 
 def unpacked(package):
@@ -24,17 +24,39 @@ def unpacked(package):
     return found[0]
 
 
+def unpacked_here(name, *libraries):
+    """A program of this release, and the folders of libraries that are not installed; those that there are."""
+    found = [
+        subprocess.run(
+            [TOP / "third_party/unpack", package],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ).stdout.strip()
+        for package in (name, *libraries)
+    ]
+    folders = [one for folder in found if folder for one in glob.glob(f"{folder}/usr/lib/*-linux-*")]
+    path, env = f"{found[0]}/usr/bin/{name}", {"LD_LIBRARY_PATH": ":".join(folders)}
+    try:
+        done = subprocess.run([path, "--version"], env={**os.environ, **env}, capture_output=True, text=True)
+    except OSError:
+        pytest.skip(f"Debian's {name} is not to be had from this mirror")
+    if done.returncode != 0:
+        pytest.skip(f"Debian's {name} does not run: {done.stderr.strip()}")
+    return path, env
+
+
 class Peer:
     """Runs a tool: peer("digest", …) is what it prints. It finds no credentials."""
 
-    def __init__(self, path, home, env=None, options=()):
+    def __init__(self, path, home, env=None):
         self.path = path
-        self._options = options
         self._env = {"PATH": os.environ["PATH"], "HOME": str(home), **(env or {})}
 
     def __call__(self, *args, cwd=None, env=None):
         done = subprocess.run(
-            [str(word) for word in (self.path, *self._options, *args)],
+            [str(word) for word in (self.path, *args)],
             cwd=cwd,
             env={**self._env, **(env or {})},
             stdin=subprocess.DEVNULL,
@@ -45,32 +67,6 @@ class Peer:
         return done.stdout.strip()
 
 
-def _of_this_release(package):
-    """A program, and where it finds its libraries. What is newer may need a newer C library."""
-    command = [TOP / "third_party/unpack", package]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    found = glob.glob(f"{done.stdout.strip()}/usr/bin/{package}")
-    if done.returncode != 0 or not found:
-        pytest.skip(f"{package} is not to be had from this mirror")
-    folders = {os.path.dirname(one) for one in missing_libraries(found[0])}
-    env = {"LD_LIBRARY_PATH": ":".join(sorted(folders))}
-    if subprocess.run([found[0], "--version"], capture_output=True, env=env).returncode != 0:
-        pytest.skip(f"{package} does not run here")
-    return found[0], env
-
-
-@pytest.fixture(scope="session")
-def skopeo(tmp_path_factory):
-    path, env = _of_this_release("skopeo")
-    return Peer(path, tmp_path_factory.mktemp("home"), env, ["--insecure-policy"])
-
-
-@pytest.fixture(scope="session")
-def umoci(tmp_path_factory):
-    path, env = _of_this_release("umoci")
-    return Peer(path, tmp_path_factory.mktemp("home"), env)
-
-
 @pytest.fixture(scope="session")
 def crane(tmp_path_factory):
     return Peer(unpacked("crane"), tmp_path_factory.mktemp("home"))
@@ -79,6 +75,25 @@ def crane(tmp_path_factory):
 @pytest.fixture(scope="session")
 def oras_tool(tmp_path_factory):
     return Peer(unpacked("oras"), tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def umoci_tool(tmp_path_factory):
+    path, env = unpacked_here("umoci")
+    return Peer(path, tmp_path_factory.mktemp("home"), env)
+
+
+@pytest.fixture(scope="session")
+def skopeo_tool(tmp_path_factory):
+    """It has a policy that accepts everything."""
+    bookworm = "bookworm" in Path("/etc/os-release").read_text()
+    libraries = ["libgpgme11", "libassuan0"] if bookworm else ["libgpgme11t64", "libassuan9"]
+    path, env = unpacked_here("skopeo", *libraries)
+    home = tmp_path_factory.mktemp("home")
+    policy = home / ".config/containers/policy.json"
+    policy.parent.mkdir(parents=True)
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    return Peer(path, home, env)
 
 
 @pytest.fixture(scope="session")

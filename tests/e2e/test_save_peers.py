@@ -71,25 +71,25 @@ def test_both_registries_give_the_same_blobs(regtag, archive, by_crane, tmp_path
     assert Saved(save(regtag, by_crane, tmp_path / "images.tar")).blobs == expected
 
 
-def test_skopeo_reads_each_by_its_tag(archive, skopeo, stocked, tmp_path):
+def test_skopeo_reads_each_by_its_tag(archive, skopeo_tool, stocked, tmp_path):
     for name in ("team/index:all", "team/oci:amd"):  # Debian 12's finds none in Docker's form
         data = IMAGES[name]
-        found = skopeo("inspect", "--raw", f"oci-archive:{archive}:{tag_of(name)}")
+        found = skopeo_tool("inspect", "--raw", f"oci-archive:{archive}:{tag_of(name)}")
         assert found.encode() == data.strip()
         target = f"by-skopeo/{name.partition(':')[0]}"
-        skopeo(
+        skopeo_tool(
             *("copy", "--all", "--preserve-digests", "--dest-tls-verify=false"),
             *(f"oci-archive:{archive}:{tag_of(name)}", f"docker://{stocked.host}/{target}:1"),
         )
         assert stocked.digest(target, "1") == digest_of(data)
 
 
-def test_skopeo_reads_a_tag_that_two_have_by_the_whole_name(regtag, stocked, skopeo, tmp_path):
+def test_skopeo_reads_a_tag_that_two_have_by_the_whole_name(regtag, stocked, skopeo_tool, tmp_path):
     stocked.push("team/index", "amd", OCI_MANIFEST, ARM)
     images = [f"{stocked.host}/team/index:amd", f"{stocked.host}/team/oci:amd"]
     assert regtag("save", "-o", tmp_path / "two.tar", *images).status == 0
 
-    found = [skopeo("inspect", "--raw", f"oci-archive:{tmp_path}/two.tar:{one}") for one in images]
+    found = [skopeo_tool("inspect", "--raw", f"oci-archive:{tmp_path}/two.tar:{one}") for one in images]
 
     assert [one.encode() for one in found] == [ARM, AMD]
 
@@ -112,13 +112,13 @@ def test_oras_restores_it(archive, oras_tool, stocked):
         assert stocked.digest("restored", tag_of(name)) == digest_of(data)
 
 
-def test_umoci_reads_the_layout(folder, umoci, tmp_path):
-    assert set(umoci("list", "--layout", folder).splitlines()) == {"1", "all", "amd"}
+def test_umoci_reads_the_layout(folder, umoci_tool, tmp_path):
+    assert set(umoci_tool("list", "--layout", folder).splitlines()) == {"1", "all", "amd"}
 
-    found = json.loads(umoci("stat", "--json", "--image", f"{folder}:amd"))
+    found = json.loads(umoci_tool("stat", "--json", "--image", f"{folder}:amd"))
 
     assert [one["layer"]["digest"] for one in found["history"]] == [digest_of(LAYER)]
-    umoci("unpack", "--rootless", "--image", f"{folder}:amd", tmp_path / "bundle")
+    umoci_tool("unpack", "--rootless", "--image", f"{folder}:amd", tmp_path / "bundle")
     assert (tmp_path / "bundle/rootfs/etc/motd").read_bytes() == b"made on the spot\n"
 
 
