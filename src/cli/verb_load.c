@@ -107,9 +107,8 @@ static bool check_version(struct load *l, struct error *e)
 {
     struct slice text;
     struct document_memory memory;
-    return l->layout.kind == LAYOUT_PIPE ||
-           (read_document(l, LAYOUT_MARK, &text, &memory, e) &&
-            layout_version_check(l->layout.name, text, &memory, e));
+    return l->layout.kind == LAYOUT_PIPE || (read_document(l, LAYOUT_MARK, &text, &memory, e) &&
+                                             layout_version_check(l->layout.name, text, &memory, e));
 }
 
 /* An operation has taken the memory of the index. */
