@@ -41,19 +41,22 @@ struct options {
 
     bool no_clobber, confirm, dry_run, siblings, ignore_missing, digests;
     const char *platform, *journal, *registry, *image; /* NULL: not given */
-    uint64_t last;                             /* moves to undo; 0: all */
+    uint64_t last;                                     /* moves to undo; 0: all */
 
     uint64_t interval; /* seconds */
     uint64_t jitter;   /* percent of it */
-    const char *from;  /* NULL: not given */
+    const char *from;  /* of watch, a digest; of tag, a file; NULL: not given */
     bool once;
     char **command; /* of watch: what follows "--", with a NULL at its end; or NULL */
     bool warned;    /* set by watch, not by an option: do not warn about the same files again */
 
-    const char *output; /* of fetch, and the folder of watch --fetch; NULL: not given */
+    const char *output; /* of fetch and save, and the folder of watch --fetch; NULL: not given */
     const char *title, *media_type;
     uint64_t layer; /* UINT64_MAX: not given */
     bool blob;
+
+    struct option_values verify_key;
+    const char *artifact_type; /* NULL: not given */
 
     const char *proxy, *no_proxy, *time_floor; /* NULL: not given */
     struct side_options side[2]; /* of the registry, or of the source; and of copy's target */

@@ -35,11 +35,12 @@ static void report_tag(struct tag_runner *t, const struct regtag_result *result)
     t->reported++;
 }
 
+uint64_t tag_runner_table[NAMES_SLOTS / 2];
+
 /* The library settles tags in the order of their names, and a repeated name once. So the first
  * `reported` distinct names are done, and the others are reported in the same order. */
 void tag_runner_fail(struct tag_runner *t, const struct error *problem)
 {
-    static uint32_t table[NAMES_SLOTS];
     size_t reported = t->reported;
     struct names names;
     struct regtag_result failure = {.digest = "",
@@ -48,26 +49,13 @@ void tag_runner_fail(struct tag_runner *t, const struct error *problem)
                                     .status = (enum regtag_status)problem->status,
                                     .error = problem->text,
                                     .hint = (enum regtag_hint)problem->hint};
-    names_begin(&names, t->names, t->count, '\0', table, sizeof table);
+    names_begin(&names, t->names, t->count, '\0', tag_runner_table, sizeof tag_runner_table);
     for (size_t i = 0, distinct = 0; i < t->count; i++) {
         if (!names_is_first(&names, i) || distinct++ < reported)
             continue;
         failure.name = t->names[i];
         report_tag(t, &failure);
     }
-}
-
-void tag_runner_guards(const char *tag, struct regtag_config *config)
-{
-    static const char *chosen[EXPECTED_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < config->expected_count; i++) {
-        struct slice rest = slice_of(config->expected[i]), name = slice_split(&rest, '=');
-        if (!tag || !rest.data || slice_equal(name, slice_of(tag)))
-            chosen[count++] = config->expected[i];
-    }
-    config->expected = chosen;
-    config->expected_count = count;
 }
 
 bool tag_runner_expects_digest(const struct options *o)
@@ -297,6 +285,7 @@ void tag_runner_run(struct tag_runner *t, struct regtag *r)
         else if (HAS_VERB(VERB_ID_DELETE) && event == REGTAG_LISTED)
             on_sibling(t, regtag_result(r)->name);
     }
-    session_close();
+    if (!t->keeps)
+        session_close();
     on_end(t, r);
 }

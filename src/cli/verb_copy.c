@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cli/expect.h"
 #include "cli/glob.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -37,7 +38,8 @@ static struct regtag *begin(const struct copy *c, const char *image, const char 
     static mbedtls_sha256_context contexts[COPY_JOBS_MAX];
     static struct regtag_hash hashes[COPY_JOBS_MAX];
     struct regtag_config config = session_config(c->deadline);
-    tag_runner_guards(c->o->all_tags ? tag : NULL, &config);
+    if (c->o->all_tags)
+        expect_select(&config, &tag, 1);
     for (size_t i = 0; i < c->o->jobs; i++)
         hashes[i] = regtag_sha256(&contexts[i]);
     config.hashes = hashes;

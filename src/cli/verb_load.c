@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cli/expect.h"
 #include "cli/layout.h"
 #include "cli/layout_images.h"
 #include "cli/output.h"
@@ -40,7 +41,9 @@ static struct regtag *begin(struct load *l, const struct layout_image *image, co
     static mbedtls_sha256_context contexts[LOAD_JOBS_MAX];
     static struct regtag_hash hashes[LOAD_JOBS_MAX];
     struct regtag_config config = session_config(l->deadline);
-    tag_runner_guards(l->images.own_tags ? image->tag : NULL, &config);
+    const char *tag = image->tag;
+    if (l->images.own_tags)
+        expect_select(&config, &tag, 1);
     for (size_t i = 0; i < l->o->jobs; i++)
         hashes[i] = regtag_sha256(&contexts[i]);
     config.hashes = hashes;

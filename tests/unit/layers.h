@@ -24,6 +24,10 @@
  *     creds QUERY            reject | none | helper=NAME | lines username=, password=, identitytoken=,
  *                            registrytoken=, those that there are
  *
+ *     base64                 reject | ok BASE64
+ *     payload DIGEST, statement DIGEST, bundle DIGEST, signature DIGEST
+ *                            reject | none | other key | attestation | other image | good; and what was verified
+ *
  * Returns one of the three values above. */
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,
               char *out, size_t out_size);
