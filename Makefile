@@ -229,7 +229,7 @@ program := $(filter-out src/net/tls_% src/net/verify_%,$(wildcard src/net/*.c)) 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c) $(if $(filter 0,$(VERIFY)),%/test_signature.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
-probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
+probed       := $(hash) src/cli/authfile.c src/cli/secrets.c src/cli/tar_reader.c
 tested       := $(patsubst %,src/cli/%.c,blob_list credentials file_lock file_scan file_sync glob helper hint journal journal_line \
                 journal_lock journal_reader layout_writer lines outage output process proxy_env report schedule tag_line tar_writer \
                 targets undo_index) \
@@ -253,7 +253,7 @@ linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 archives := $(OUT)
 
 # That program may want another SHA-256: what moves blobs has a faster one.
-moves_blobs := $(filter copy fetch save,$(verbs))
+moves_blobs := $(filter copy fetch load save,$(verbs))
 sha256      := $(OBJ)/mbedtls/sha256.o
 
 $(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)

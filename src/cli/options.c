@@ -25,7 +25,7 @@ enum option_kind {
 #define ALL_VERBS 0xffff
 #define LISTING (VERB_ID_LS | VERB_ID_COPY)
 #define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
-#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_SAVE | VERB_ID_COPY)
+#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_SAVE | VERB_ID_COPY | VERB_ID_LOAD)
 #define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
 #define LETTER 0x10000                   /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
@@ -77,6 +77,17 @@ static const struct option OPTIONS[] = {
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
 #endif
+#if HAS_VERB(VERB_ID_LOAD)
+    {"image", "NAME|DIGEST", TEXT, AT(image), VERB_ID_LOAD, 0, "only this image of FILE"},
+#endif
+#if HAS_VERB(VERB_ID_VERIFY)
+    {"verify-key", "FILE", LIST, AT(verify_key), SIGNED, 0,
+     "require a signature by this key; repeatable"},
+#endif
+#if HAS_VERB(VERB_ID_REFERRERS)
+    {"artifact-type", "TYPE", TEXT, AT(artifact_type), VERB_ID_REFERRERS, 0,
+     "only those of this artifact type"},
+#endif
 #if HAS_VERB(VERB_ID_FETCH)
     {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
      "the file, a folder for all, or stdout"},
@@ -119,6 +130,10 @@ static const struct option OPTIONS[] = {
 #endif
 #if HAS_VERB(VERB_ID_COPY)
     {"jobs", "N", NUMBER, AT(jobs), VERB_ID_COPY, COPY_JOBS_MAX, "how many blobs at a time (4)"},
+#endif
+#if HAS_VERB(VERB_ID_LOAD)
+    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_LOAD, LOAD_JOBS_MAX,
+     LOAD_JOBS_MAX < 4 ? "how many blobs at a time (all)" : "how many blobs at a time (4)"},
 #endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "limit of the run or check (60; blobs 86400)"},
@@ -677,6 +692,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
         return read_without_verb(o, argc, argv, e);
     o->jobs = o->verb->id & JOBS_VERBS     ? JOBS_DEFAULT
               : o->verb->id & VERB_ID_COPY ? COPY_JOBS_DEFAULT
+              : o->verb->id & VERB_ID_LOAD ? LOAD_JOBS_DEFAULT
                                            : 1;
     if (!read_arguments(o, argv + 2, e))
         return false;

@@ -58,6 +58,14 @@ void tag_runner_fail(struct tag_runner *t, const struct error *problem)
     }
 }
 
+bool tag_runner_expects_digest(const struct options *o)
+{
+    for (unsigned i = 0; i < o->expected_count; i++)
+        if (slice_starts(slice_of(o->expected[i]), SLICE("sha")) && !strchr(o->expected[i], '='))
+            return true;
+    return false;
+}
+
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline)
 {
     struct error e;
@@ -238,6 +246,8 @@ static void on_settled(struct tag_runner *t, struct regtag_result result)
         result.name = *result.digest ? result.digest : t->names[0];
     if (HAS_VERB(VERB_ID_DELETE) && t->options->ignore_missing && is_missing(&result))
         settle_unchanged(&result);
+    if (HAS_VERB(VERB_ID_LOAD) && result.status == REGTAG_E_OTHER && t->source && t->source->status)
+        result.status = (enum regtag_status)t->source->status;
     keep_first_failure(t, result.status);
     journal_result(t, &result);
     report_tag(t, &result);

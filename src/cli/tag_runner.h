@@ -20,6 +20,8 @@ struct tag_runner {
     bool simulated;
 
     bool keeps; /* each operation has `keep`: its connections are for the next one */
+    /* For load: why the last read of what is uploaded failed, with its status. NULL for other verbs. */
+    const struct error *source;
 
     enum regtag_status status; /* of the first failure */
 
@@ -44,6 +46,9 @@ void tag_runner_open_journal(struct tag_runner *t, struct journal *j);
 /* Begins with the next operation, on the tags names[0..count) of a repository; `image` is a reference to
  * it, as the user wrote it. */
 void tag_runner_next(struct tag_runner *t, const char *image, const char *const *names, size_t count);
+
+/* Whether an --expect wants the same digest for all tags, so that all but one would fail. */
+bool tag_runner_expects_digest(const struct options *o);
 
 /* Finds the credentials for it. False: it cannot be run, and all its tags were reported as failed. */
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline);

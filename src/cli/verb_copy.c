@@ -182,15 +182,6 @@ static bool is_same_place(const struct copy *c)
            (c->o->all_tags || (!a->digest.size && slice_equal(tag, reference_tag(a))));
 }
 
-/* With --all-tags, a plain --expect DIGEST would let all tags but one fail. */
-static bool expects_digest(const struct options *o)
-{
-    for (unsigned i = 0; i < o->expected_count; i++)
-        if (slice_starts(slice_of(o->expected[i]), SLICE("sha")))
-            return slice_find(slice_of(o->expected[i]), '=') == strlen(o->expected[i]);
-    return false;
-}
-
 static bool check(struct copy *c, struct error *e)
 {
     const struct options *o = c->o;
@@ -203,7 +194,7 @@ static bool check(struct copy *c, struct error *e)
         problem = "--include and --exclude need --all-tags";
     else if (o->all_tags && (has_tag(&c->source) || has_tag(&c->target)))
         problem = "--all-tags takes two repositories, without a tag or a digest";
-    else if (o->all_tags && expects_digest(o))
+    else if (o->all_tags && tag_runner_expects_digest(o))
         problem = "with --all-tags, --expect must be absent or NAME=DIGEST";
     else if (is_same_place(c))
         problem = "IMAGE and TARGET are the same";

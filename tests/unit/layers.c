@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "cli/authfile.h"
+#include "cli/tar_reader.h"
 #include "http/challenge.h"
 #include "http/link.h"
 #include "http/response.h"
@@ -135,6 +136,44 @@ static int run_titles(const struct layer_case *c)
     }
     c->out[w.used] = '\0';
     return w.overflow ? reject(c) : LAYER_ACCEPTED;
+}
+
+/* ---- tar ------------------------------------------------------------------------------------- */
+
+/* Offsets never go back, as on a pipe. */
+struct tar_input {
+    struct slice bytes;
+    uint64_t read;
+};
+
+static ptrdiff_t read_tar(void *context, uint64_t at, void *bytes, size_t size)
+{
+    struct tar_input *input = context;
+    if (at < input->read)
+        return -1;
+    struct slice rest = at < input->bytes.size ? slice_from(input->bytes, (size_t)at) : SLICE("");
+    rest = slice_head(rest, size);
+    memcpy(bytes, rest.size ? rest.data : "", rest.size);
+    input->read = at + rest.size;
+    return (ptrdiff_t)rest.size;
+}
+
+static int run_tar(const struct layer_case *c)
+{
+    static const char *const TYPES[] = {"file", "link", "sparse", "other"};
+    struct writer w = writer_to(c->out, c->out_size - 1);
+    struct tar_input input = {c->input, 0};
+    struct tar_reader t = {.context = &input, .read = read_tar};
+    struct tar_entry entry;
+    enum tar_event event;
+    write_text(&w, "ok");
+    while ((event = tar_next(&t, &entry)) == TAR_ENTRY)
+        write_format(&w, "\n%s %s %llu %llu", entry.name, TYPES[entry.type],
+                     (unsigned long long)entry.at, (unsigned long long)entry.size);
+    if (event == TAR_BROKEN)
+        return reject(c);
+    c->out[w.used] = '\0';
+    return LAYER_ACCEPTED;
 }
 
 /* ---- base64, and signatures: payload, statement, bundle, signature --------------------------- */
@@ -420,21 +459,14 @@ static const struct {
     const char *name;
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
-    {"ref", run_ref},
-    {"json", run_json},
-    {"manifest", run_manifest},
-    {"http", run_http},
-    {"link", run_link},
-    {"challenge", run_challenge},
-    {"token", run_token},
-    {"creds", run_creds},
-    {"platform", run_platform},
-    {"titles", run_titles},
-    {"base64", run_base64},
-    {"payload", run_payload},
-    {"statement", run_statement},
-    {"bundle", run_bundle},
-    {"signature", run_signature},
+    {"ref", run_ref},           {"json", run_json},
+    {"manifest", run_manifest}, {"http", run_http},
+    {"link", run_link},         {"challenge", run_challenge},
+    {"token", run_token},       {"creds", run_creds},
+    {"platform", run_platform}, {"titles", run_titles},
+    {"tar", run_tar},           {"base64", run_base64},
+    {"payload", run_payload},   {"statement", run_statement},
+    {"bundle", run_bundle},     {"signature", run_signature},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

@@ -20,6 +20,7 @@
  *     manifest CONTENT-TYPE  reject | ok DIGEST
  *     http METHOD            reject | ok STATUS BODY-LENGTH BODY-SHA256
  *     link REQUEST-URL       reject | end | next URL
+ *     tar                    reject | ok, and lines NAME file|link|sparse|other OFFSET SIZE
  *     creds QUERY            reject | none | helper=NAME | lines username=, password=, identitytoken=,
  *                            registrytoken=, those that there are
  *

@@ -643,6 +643,22 @@ static void answer_list(struct wire *w, const char *target)
     drop(&body);
 }
 
+/* All that is asked for under other names than that of the first page is at the tag of that name. */
+static void answer_referrers(struct wire *w, const char *reference)
+{
+    const char *fields = w->manners.fields;
+    if (w->manners.referrers_status != 200) {
+        answer_error(w, w->manners.referrers_status ? w->manners.referrers_status : 404, "UNKNOWN");
+        return;
+    }
+    if (strncmp(reference, "sha256:", 7) == 0) {
+        reference = "referrers";
+        w->manners.fields = w->manners.referrers_fields;
+    }
+    answer_manifest(w, reference);
+    w->manners.fields = fields;
+}
+
 /* ---- Requests -------------------------------------------------------------------------------- */
 
 static void read_field(struct request *q, const char *line)
@@ -893,6 +909,8 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         answer_upload(w, q);
     else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
         answer_blob(w, q, reference);
+    else if (strncmp(q->target, "/v2/a/referrers/", 16) == 0)
+        answer_referrers(w, reference);
     else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
         answer_list(w, q->target);
     else if (strcmp(q->method, "PUT") == 0)
