@@ -141,6 +141,21 @@ void report_digest(const struct options *o, const char *image, const struct regt
     }
 }
 
+void report_saved(const struct options *o, const char *image, const char *digest,
+                  enum regtag_status status, const char *error)
+{
+    static struct row row;
+    struct writer *w = row_begin(&row);
+    if (o->json) {
+        member_text(w, "reference", slice_of(image));
+        member_text(w, "digest", slice_of(digest));
+        member_status(w, status, error);
+    } else
+        write_format(w, "%s\t%s", image, digest);
+    if (o->json || status == REGTAG_OK)
+        row_print(&row);
+}
+
 void report_verified(const struct options *o, const char *image, const struct regtag_result *result,
                      enum regtag_status status, const char *error)
 {

@@ -193,14 +193,30 @@ struct regtag_config session_config(uint64_t deadline)
     return config;
 }
 
-struct regtag *session_operation(const struct regtag_config *config)
+void *session_scratch(void)
 {
     if (operation)
         regtag_end(operation);
-    operation = regtag_init(memory + -(uintptr_t)memory % PAGE, MEMORY_SIZE, config);
+    operation = NULL;
+    return memory + -(uintptr_t)memory % PAGE;
+}
+
+static struct regtag *require_signature(const struct regtag_config *config)
+{
     if (HAS_VERB(VERB_ID_VERIFY) && config->keys)
         regtag_require_signature(operation);
     return operation;
+}
+
+struct regtag *session_operation(const struct regtag_config *config)
+{
+    operation = regtag_init(session_scratch(), MEMORY_SIZE, config);
+    return require_signature(config);
+}
+
+struct regtag *session_next(const struct regtag_config *config)
+{
+    return regtag_next(operation, config) ? require_signature(config) : session_operation(config);
 }
 
 bool session_operation_ok(const struct regtag *r, struct error *e)

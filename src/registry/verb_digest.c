@@ -178,6 +178,7 @@ void regtag_again(struct regtag *r, const char *known)
     r->started = r->over = false;
     v->attempts.failed = 0;
     client_again(&r->client);
+    r->client.remote.auth.refused = false;
     error_clear(&r->error);
     ask(r, v);
 }
