@@ -23,9 +23,9 @@
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
  * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_load, regtag_delete, regtag_list,
- * regtag_digests, regtag_digest, regtag_manifest, regtag_fetch, regtag_fetch_blob and regtag_save; then regtag_step
- * until it returns REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
- * regtag_init or, to keep its connections, regtag_next; or, to poll a digest, with regtag_again.
+ * regtag_digests, regtag_referrers, regtag_digest, regtag_manifest, regtag_fetch, regtag_fetch_blob and regtag_save; then
+ * regtag_step until it returns REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting
+ * with regtag_init or, to keep its connections, regtag_next; or, to poll a digest, with regtag_again.
  *
  * Versions. A program that was compiled against this header runs with every later library of the same
  * major version. Members are only appended: to struct regtag_config, whose `size` says which of them the
@@ -296,7 +296,8 @@ struct regtag_config {
      * the order of the manifests: config, then layers. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
-    /* Public keys, numbered from 0: what moves or is fetched must be signed with one of them. 0: it need not be. */
+    /* tag, copy, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
+     * them. See regtag_require_signature. 0: it need not be signed. */
     unsigned keys;
     /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else
      * another number. The key decides on algorithm and hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5
@@ -320,6 +321,12 @@ size_t regtag_size(const struct regtag_config *config);
  * if the configuration is not usable. */
 struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config);
 
+/* After regtag_init, if there are `keys` in the configuration: says that the image of the operation must be signed with one
+ * of them, by cosign: a signature at the tag sha256-HEX.sig, or a bundle among its referrers. With a `platform`, the image
+ * or its index must be signed. Without this call no operation begins that has keys; whoever does not make it does not link
+ * what it needs. REGTAG_E_USAGE: there are no keys, or there is no function to verify with. */
+enum regtag_status regtag_require_signature(struct regtag *r);
+
 /* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_E_USAGE if a
  * reference or tag is invalid. */
 
@@ -336,6 +343,11 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
 /* The same with the digest that each tag points to, "" if the tag has vanished in between. If a tag cannot
  * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. */
 enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
+
+/* Lists what refers to `image`, signatures for example: for each, REGTAG_LISTED with its artifact type as `name`, "" if it
+ * has none, and with `digest` and `size`. Only those of `artifact_type`, unless that is NULL or "". A page of the list is
+ * held in memory, and must not be larger than a manifest. */
+enum regtag_status regtag_referrers(struct regtag *r, const char *image, const char *artifact_type);
 
 /* Looks up the digest that the tag points to. */
 enum regtag_status regtag_digest(struct regtag *r, const char *image);
@@ -391,7 +403,7 @@ enum regtag_event {
     /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch, save: the chosen blob or manifest did, and
      * its size and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
     REGTAG_SETTLED,
-    /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
+    /* list, digests: one more tag, in regtag_result()->name. referrers: one more of them. delete: one more tag that will be deleted along
      * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
     REGTAG_LISTED,
     REGTAG_DONE,  /* success; for `tag`, all names are settled and none failed */
@@ -504,7 +516,7 @@ enum regtag_previous {
 };
 
 struct regtag_result {
-    const char *name;     /* the tag; fetch: the title */
+    const char *name;     /* the tag; fetch: the title; referrers: the artifact type */
     const char *digest;   /* of the image, or of the blob; "" if unknown, and for delete */
     const char *previous; /* the digest before; "" unless it is known */
     enum regtag_previous before;
@@ -512,6 +524,8 @@ struct regtag_result {
     enum regtag_status status;
     const char *error;     /* the message if status isn't REGTAG_OK, else "" */
     enum regtag_hint hint; /* what would help then */
+    unsigned key;  /* manifest, where a signature is required: the number of the key that has signed */
+    uint64_t size; /* referrers: in bytes */
 };
 
 /* The current result; see enum regtag_event. After REGTAG_DONE of digest and manifest, `digest` is the

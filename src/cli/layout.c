@@ -53,8 +53,9 @@ static ptrdiff_t read_ready(struct layout *l, char *bytes, size_t size)
             break;
     }
     return fail(l, REGTAG_E_TIMEOUT,
-                until < l->deadline ? "nothing came through the pipe for too long; --stall sets the limit"
-                                    : "the pipe did not end in time; --timeout sets the limit");
+                until < l->deadline
+                    ? "nothing came through the pipe for too long; --stall sets the limit"
+                    : "the pipe did not end in time; --timeout sets the limit");
 }
 
 /* Any number of bytes; 0 at the end. */
@@ -108,7 +109,12 @@ static const char *compressor(const struct tar_reader *t)
 {
     static const struct {
         char magic[5], name[6];
-    } COMPRESSED[] = {{"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"\xfd" "7zX", "xz"}, {"BZh", "bzip2"}};
+    } COMPRESSED[] = {{"\x1f\x8b", "gzip"},
+                      {"\x28\xb5\x2f\xfd", "zstd"},
+                      {"\xfd"
+                       "7zX",
+                       "xz"},
+                      {"BZh", "bzip2"}};
     struct slice start = {(const char *)t->block, t->held};
     for (size_t i = 0; i < sizeof COMPRESSED / sizeof COMPRESSED[0]; i++)
         if (slice_starts(start, slice_of(COMPRESSED[i].magic)))
@@ -119,9 +125,10 @@ static const char *compressor(const struct tar_reader *t)
 static void set_no_tar(const struct layout *l, struct error *e)
 {
     const char *program = compressor(&l->tar);
-    if (program && l->kind == LAYOUT_PIPE)
-        error_set(e, REGTAG_E_USAGE, "%s is compressed; unpack it on the way: ... | %s -dc | regtag load -",
-                  l->name, program);
+    if (program && l->fd == STDIN_FILENO)
+        error_set(e, REGTAG_E_USAGE,
+                  "%s is compressed; unpack it on the way: ... | %s -dc | regtag load -", l->name,
+                  program);
     else if (program)
         error_set(e, REGTAG_E_USAGE, "%s is compressed; unpack it first: %s -dc %s >NEW.tar", l->name,
                   program, l->name);
@@ -147,7 +154,7 @@ static void set_no_layout(const struct layout *l, const char *missing, struct er
         error_set(e, REGTAG_E_USAGE,
                   "%s is no OCI image layout, but what docker save wrote before version 25; convert it: "
                   "skopeo copy docker-archive:%s oci-archive:NEW.tar",
-                  l->name, l->name);
+                  l->name, l->fd == STDIN_FILENO ? "FILE" : l->name);
     else
         error_set(e, REGTAG_E_USAGE, "%s is no OCI image layout: it has no %s", l->name, missing);
 }
@@ -163,7 +170,8 @@ static const char *key_of(const char *name)
     return strcmp(name, LAYOUT_INDEX) == 0 || strcmp(name, LAYOUT_MARK) == 0 ? name : "";
 }
 
-static struct layout_file *add_found(struct layout *l, const char *key, int fd, uint64_t at, uint64_t size)
+static struct layout_file *add_found(struct layout *l, const char *key, int fd, uint64_t at,
+                                     uint64_t size)
 {
     struct layout_file *f = &l->found[l->next_found++ % LAYOUT_FOUND];
     if (f->fd >= 0)
@@ -286,8 +294,9 @@ static struct layout_file *keep(struct layout *l, const char *key, const struct 
 
 static void set_order(struct layout *l, const char *key)
 {
-    error_set(&l->e, REGTAG_E_USAGE, "%s is a pipe, in which %s does not come in time, or not at all; %s",
-              l->name, key, TO_FILE);
+    error_set(&l->e, REGTAG_E_USAGE,
+              "%s is a pipe, in which %s does not come in time, or not at all; %s", l->name, key,
+              TO_FILE);
 }
 
 static struct layout_file *search_pipe(struct layout *l, const char *key)
@@ -369,7 +378,8 @@ static struct layout_file *find(struct layout *l, const char *key)
     return f ? f : search_pipe(l, key);
 }
 
-static ptrdiff_t read_found(struct layout *l, const struct layout_file *f, uint64_t at, char *bytes, size_t size)
+static ptrdiff_t read_found(struct layout *l, const struct layout_file *f, uint64_t at, char *bytes,
+                            size_t size)
 {
     if (f->kept)
         memcpy(bytes, f->kept + at, size);

@@ -32,7 +32,8 @@ struct layout {
     unsigned next_found; /* the one to be replaced */
     struct error e;      /* why the last read failed */
 
-    bool has_index, has_mark, is_docker; /* what a tar file has: is_docker, the manifest.json of docker save */
+    bool has_index, has_mark,
+        is_docker; /* what a tar file has: is_docker, the manifest.json of docker save */
 
     /* Of a pipe. */
     uint64_t position;

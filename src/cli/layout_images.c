@@ -24,7 +24,7 @@ static struct slice name_of(const struct layout_images *images, int image, size_
 
 static bool parse(struct reference *r, struct slice name)
 {
-    struct error e;
+    static struct error e;
     error_clear(&e);
     return reference_parse(r, name, &e);
 }
@@ -43,24 +43,20 @@ static struct slice tag_of(const struct layout_images *images, int image, char t
     return SLICE("");
 }
 
-/* In full, with tag and digest; "" if it is none. */
-static struct slice full(struct slice name, struct writer *w)
+static struct slice repository_of(const struct reference *r, struct writer *w)
 {
-    struct reference r;
-    if (!parse(&r, name))
-        return SLICE("");
-    write_format(w, "%.*s/", SLICE_ARG(r.registry));
-    write_repository(w, &r);
-    write_format(w, ":%.*s@%.*s", SLICE_ARG(reference_tag(&r)), SLICE_ARG(r.digest));
+    write_repository(w, r);
     return written(w);
 }
 
 static bool is_same_reference(struct slice one, struct slice other)
 {
-    char one_text[2 * REFERENCE_MAX], other_text[2 * REFERENCE_MAX];
+    char one_text[REPOSITORY_MAX], other_text[REPOSITORY_MAX];
     struct writer w = writer_to(one_text, sizeof one_text), x = writer_to(other_text, sizeof other_text);
-    struct slice a = full(one, &w);
-    return a.size && slice_equal(a, full(other, &x));
+    struct reference a, b;
+    return parse(&a, one) && parse(&b, other) && slice_equal(a.registry, b.registry) &&
+           slice_equal(repository_of(&a, &w), repository_of(&b, &x)) &&
+           slice_equal(reference_tag(&a), reference_tag(&b)) && slice_equal(a.digest, b.digest);
 }
 
 static struct slice digest_at(const struct layout_images *images, int image)
@@ -128,14 +124,18 @@ static bool fail(const struct layout_images *images, enum regtag_status status, 
     char list[LAYERS_TEXT_MAX], text[REFERENCE_MAX];
     struct writer w = writer_to(list, sizeof list);
     const struct document *d = &images->index;
-    for (int i = document_first(d, images->list); i != NO_VALUE && !w.overflow; i = document_next(d, i)) {
+    for (int i = document_first(d, images->list); i != NO_VALUE && !w.overflow;
+         i = document_next(d, i)) {
         struct slice name = name_of(images, i, 1, text);
         if (!name.size)
             name = name_of(images, i, 0, text);
-        write_format(&w, "%s%.*s", w.used ? ", " : "", SLICE_ARG(name.size ? name : digest_at(images, i)));
+        write_format(&w, "%s%.*s", w.used ? ", " : "",
+                     SLICE_ARG(name.size ? name : digest_at(images, i)));
     }
     error_set(e, (int)status, "%s: %s; it has: %.*s%s", images->layout, problem, SLICE_ARG(written(&w)),
-              w.overflow ? " ..." : w.used ? "" : "none");
+              w.overflow ? " ..."
+              : w.used   ? ""
+                         : "none");
     return false;
 }
 
@@ -183,8 +183,9 @@ static bool check_against_others(const struct layout_images *images, int image, 
     for (int i = first_of(images); i < image; i = after(images, i))
         if (collide(images, i, image))
             return fail(images, REGTAG_E_USAGE,
-                        images->own_tags ? "two images have the same tag; choose one with --image"
-                                         : "there are several images, for one tag; choose one with --image",
+                        images->own_tags
+                            ? "two images have the same tag; choose one with --image"
+                            : "there are several images, for one tag; choose one with --image",
                         e);
     return true;
 }
@@ -196,19 +197,19 @@ bool images_check(struct layout_images *images, struct error *e)
     int first = first_of(images);
     if (first == NO_VALUE)
         return fail(images, REGTAG_E_NOT_FOUND, images->wanted ? "no such image" : "no image", e);
-    bool some = false;
+    size_t tagged = 0;
     images->left = 0;
-    for (int i = first; i != NO_VALUE; i = after(images, i)) {
-        bool tagged = tag_of(images, i, text).size;
-        some |= tagged;
-        images->left += !tagged;
-    }
-    if (!some && images->own_tags)
-        return fail(images, REGTAG_E_USAGE,
-                    "no image has a tag of its own; write REPOSITORY:TAG, and choose one with --image if "
-                    "there are several",
-                    e);
-    images->named = images->own_tags || (some && !images->wanted);
+    for (int i = first; i != NO_VALUE; i = after(images, i))
+        ++*(tag_of(images, i, text).size ? &tagged : &images->left);
+    if (tagged > LAYOUT_IMAGES_MAX)
+        return fail(images, REGTAG_E_USAGE, "too many images; choose one with --image", e);
+    if (!tagged && images->own_tags)
+        return fail(
+            images, REGTAG_E_USAGE,
+            "no image has a tag of its own; write REPOSITORY:TAG, and choose one with --image if "
+            "there are several",
+            e);
+    images->named = images->own_tags || (tagged && !images->wanted);
     images->left = images->named ? images->left : 0;
     for (int i = first_of(images); i != NO_VALUE; i = after(images, i))
         if (!check_image(images, i, e) || !check_against_others(images, i, e))
@@ -241,9 +242,11 @@ bool layout_version_check(const char *layout, struct slice text, const struct do
     bool alike = false;
     if (!document_index(&d, text, memory, "oci-layout", e))
         return false;
-    struct slice version = document_string(&d, document_member(&d, 0, SLICE("imageLayoutVersion"), &alike));
+    struct slice version =
+        document_string(&d, document_member(&d, 0, SLICE("imageLayoutVersion"), &alike));
     if (!slice_starts(version, SLICE("1.")) || alike)
-        error_set(e, REGTAG_E_REFUSED, "%s is an OCI image layout of a version that is not known: \"%.*s\"",
-                  layout, SLICE_ARG(slice_head(version, 100)));
+        error_set(e, REGTAG_E_REFUSED,
+                  "%s is an OCI image layout of a version that is not known: \"%.*s\"", layout,
+                  SLICE_ARG(slice_head(version, 100)));
     return !e->status;
 }

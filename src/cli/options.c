@@ -80,6 +80,14 @@ static const struct option OPTIONS[] = {
 #if HAS_VERB(VERB_ID_LOAD)
     {"image", "NAME|DIGEST", TEXT, AT(image), VERB_ID_LOAD, 0, "only this image of FILE"},
 #endif
+#if HAS_VERB(VERB_ID_VERIFY)
+    {"verify-key", "FILE", LIST, AT(verify_key), SIGNED, 0,
+     "require a signature by this key; repeatable"},
+#endif
+#if HAS_VERB(VERB_ID_REFERRERS)
+    {"artifact-type", "TYPE", TEXT, AT(artifact_type), VERB_ID_REFERRERS, 0,
+     "only those of this artifact type"},
+#endif
 #if HAS_VERB(VERB_ID_FETCH)
     {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
      "the file, a folder for all, or stdout"},

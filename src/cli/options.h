@@ -41,7 +41,7 @@ struct options {
 
     bool no_clobber, confirm, dry_run, siblings, ignore_missing, digests;
     const char *platform, *journal, *registry, *image; /* NULL: not given */
-    uint64_t last;                             /* moves to undo; 0: all */
+    uint64_t last;                                     /* moves to undo; 0: all */
 
     uint64_t interval; /* seconds */
     uint64_t jitter;   /* percent of it */
@@ -54,6 +54,9 @@ struct options {
     const char *title, *media_type;
     uint64_t layer; /* UINT64_MAX: not given */
     bool blob;
+
+    struct option_values verify_key;
+    const char *artifact_type; /* NULL: not given */
 
     const char *proxy, *no_proxy, *time_floor; /* NULL: not given */
     struct side_options side[2]; /* of the registry, or of the source; and of copy's target */

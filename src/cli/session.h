@@ -7,7 +7,7 @@
 #include "cli/options.h"
 #include "regtag.h"
 
-/* Reads the options for TLS and proxies, and pipes among their files by the deadline, of regtag_clock(). *o
+/* Reads the options for TLS, proxies and signatures, and pipes among their files by the deadline, of regtag_clock(). *o
  * must outlive the session. False, and e set with REGTAG_E_USAGE or REGTAG_E_CREDENTIALS, if they are not
  * valid. */
 bool session_init(const struct options *o, uint64_t deadline, struct error *e);

@@ -130,8 +130,8 @@ static void set_header_name(const struct tar_reader *t, struct tar_entry *entry)
 struct pax {
     struct tar_reader *reader;
     struct tar_entry *entry;
-    uint64_t left;   /* bytes of the record: as stated, then those that follow */
-    size_t taken;    /* of its length and the space */
+    uint64_t left; /* bytes of the record: as stated, then those that follow */
+    size_t taken;  /* of its length and the space */
     bool in_value;
     char key[24], value[TAR_NAME_MAX + 4];
     struct writer key_writer, value_writer;

@@ -271,20 +271,6 @@ bool auth_has_expired(const struct auth *a, uint64_t now)
     return a->scheme == AUTH_BEARER && now >= a->expires;
 }
 
-/* Percent-encoding (RFC 3986, 2.1), valid in both queries and forms. */
-static void write_encoded(struct writer *w, struct slice s)
-{
-    static const char HEX[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < s.size; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        char encoded[3] = {'%', HEX[c >> 4], HEX[c & 15]};
-        if (is_alnum(s.data[i]) || (c && strchr("-._~", c)))
-            write_char(w, s.data[i]);
-        else
-            write_slice(w, (struct slice){encoded, sizeof encoded});
-    }
-}
-
 /* Build the scope ourselves: the one in the challenge may be a placeholder (GHCR). */
 static void write_scope(struct writer *w, const struct reference *reference, const char *actions)
 {

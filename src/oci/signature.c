@@ -12,11 +12,11 @@
 const char *signature_text(enum signature_finding finding)
 {
     static const char *const TEXTS[] = {
-        "it has none",
+        "there is no signature",
         "what there is cannot be read without doubt",
-        "it is not by this key",
+        "the signature is by another key",
         "what is signed is an attestation, or something else about the image",
-        "it is for another digest",
+        "what is signed is another digest",
         "",
     };
     return TEXTS[finding];

@@ -42,6 +42,8 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
 {
     REQUIRE(size <= VERB_MEMORY);
     r->verb = verb;
+    if (r->config.keys && !r->gate)
+        return VERB_USAGE(r, "there are keys, but regtag_require_signature was not called");
     memset(r->verb_memory.bytes, 0, size);
     if (!verb_read_reference(r, &r->reference, text))
         return REGTAG_E_USAGE;

@@ -38,6 +38,7 @@ struct guards {
 
 struct regtag {
     const struct verb *verb; /* NULL until one is chosen */
+    const struct gate *gate; /* NULL: images need not be signed (signatures.h) */
     bool started;            /* the first step has set the deadline */
     bool over;
     uint64_t deadline;

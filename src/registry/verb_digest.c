@@ -33,8 +33,11 @@ static struct digest_verb *digest_of_verb(struct regtag *r)
 
 static enum regtag_event begin_fetch(struct regtag *r, struct digest_verb *v)
 {
-    struct fetch_options options = {
-        .platform = v->platform, .child_digest = true, .known = v->known, .attempts = &v->attempts};
+    struct fetch_options options = {.platform = v->platform,
+                                    .child_digest = true,
+                                    .vouched = true,
+                                    .known = v->known,
+                                    .attempts = &v->attempts};
     ENTER("digest", v->state, DIGEST_FETCH);
     fetch_begin(r, &v->fetch, &options);
     return GO_ON;

@@ -254,6 +254,8 @@ enum regtag_status regtag_fetch_blob(struct regtag *r, const char *blob)
         return REGTAG_E_USAGE;
     if (r->reference.digest.size == 0)
         return VERB_USAGE(r, "%s: a blob is named by its digest: REPOSITORY@DIGEST", blob);
+    if (r->gate)
+        return VERB_USAGE(r, "%s: a blob alone has no signature; fetch the image that has it", blob);
     memcpy(v->digest, r->reference.digest.data, r->reference.digest.size);
     v->layer = NO_VALUE;
     v->size = UINT64_MAX;

@@ -27,6 +27,7 @@ NO_HOME = "/nonexistent"
 LONG = pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes; make check-all runs it")
 
 VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest", "copy", "fetch", "save", "load"}
+VERBS |= {"verify", "referrers"}
 PRINTABLE = set(range(0x20, 0x7F))
 
 

@@ -562,9 +562,11 @@ static void keep_upload(struct wire *w, const struct request *q)
     if (q->first != w->c->upload_at)
         return;
     u->bytes.size = q->first;
-    if (come >= q->body)
-        add(&u->bytes, w->c->in.data + q->head, q->body);
-    else if (come > lost)
+    if (come > q->body)
+        come = q->body;
+    if (come == q->body && (w->manners.fail == 0 || w->manners.fail_after))
+        lost = 0;
+    if (come > lost)
         add(&u->bytes, w->c->in.data + q->head, come - lost);
 }
 
@@ -641,6 +643,22 @@ static void answer_list(struct wire *w, const char *target)
         add_text(&w->c->out, "Link: </v2/a/tags/list?from=%zu>; rel=\"next\"\r\n", end);
     end_answer(w, body.data, body.size);
     drop(&body);
+}
+
+/* All that is asked for under other names than that of the first page is at the tag of that name. */
+static void answer_referrers(struct wire *w, const char *reference)
+{
+    const char *fields = w->manners.fields;
+    if (w->manners.referrers_status != 200) {
+        answer_error(w, w->manners.referrers_status ? w->manners.referrers_status : 404, "UNKNOWN");
+        return;
+    }
+    if (strncmp(reference, "sha256:", 7) == 0) {
+        reference = "referrers";
+        w->manners.fields = w->manners.referrers_fields;
+    }
+    answer_manifest(w, reference);
+    w->manners.fields = fields;
 }
 
 /* ---- Requests -------------------------------------------------------------------------------- */
@@ -893,6 +911,8 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         answer_upload(w, q);
     else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
         answer_blob(w, q, reference);
+    else if (strncmp(q->target, "/v2/a/referrers/", 16) == 0)
+        answer_referrers(w, reference);
     else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
         answer_list(w, q->target);
     else if (strcmp(q->method, "PUT") == 0)

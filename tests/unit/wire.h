@@ -6,7 +6,7 @@
 #include "regtag.h"
 
 #define WIRE_TAGS_MAX 128
-#define WIRE_BLOBS_MAX 8
+#define WIRE_BLOBS_MAX 80
 #define WIRE_UPLOADS_MAX 16
 #define WIRE_NEVER UINT64_MAX
 #define WIRE_CUT 1     /* the connection is lost instead of an answer */
@@ -115,8 +115,11 @@ struct wire_manners {
     unsigned refusals;      /* so often; 0: for good */
     unsigned token_uses;    /* requests of the registry that it takes a token for; 0: any number */
 
-    size_t upload_loses;  /* so many of the last bytes of a PATCH that is interrupted */
+    size_t upload_loses;  /* so many of the last bytes of a PATCH that is interrupted, or fails */
     bool forgets_uploads; /* that were interrupted: 404 */
+    unsigned
+        referrers_status; /* of the list of referrers, instead of 404; 200: that at the tag "referrers", */
+    const char *referrers_fields; /* with NULL, or more fields in the first answer: "A: b\r\n" */
 
     /* What becomes of a request that comes before the answer to the last one has been read. */
     bool resets_pipelined;  /* the connection is reset, and what was not read yet is lost */
