@@ -121,7 +121,6 @@ static bool look_up(struct save *s, unsigned number)
     for (unsigned i = 0; i < number; i++)
         if (is_same_image(&s->images[i].reference, &image->reference)) {
             *image = s->images[i];
-            image->repeated = true;
             return true;
         }
     if (!begin_operation(s, number))
@@ -430,9 +429,9 @@ const struct cli_verb cli_verb_save = {
     .id = VERB_ID_SAVE,
     .name = "save",
     .arguments = "IMAGE... -o FILE|-",
-    .summary = "writes images to a file, for \"regtag load\"",
+    .summary = "writes images to a tar file",
     .details =
-        "FILE is a tar file with an OCI image layout, as skopeo, podman, containerd and oras read it;\n"
+        "FILE has an OCI image layout, as skopeo, podman, containerd and oras read it;\n"
         "- is stdout. It is replaced when all of it is there and verified. The same images always\n"
         "give the same bytes. A multi-platform image is saved whole, unless there is --platform.\n"
         "Prints the reference and the digest of each IMAGE.\n",

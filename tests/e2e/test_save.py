@@ -245,6 +245,7 @@ def test_two_digests_for_one_name_are_refused(regtag, store, server, file):
         (["-o", "{file}", "{image}", "not an image"], ["not an image"]),
         (["-o", "{file}", "{image}", "--platform", "x"], ["platform"]),
         (["-o", "{file}", *["{image}"] * 1025], ["too many images"]),
+        (["-o", "{file}", "--user", "a", "--password-file", "x", "{image}", "other.test/a"], ["one registry"]),
     ],
 )
 def test_usage(regtag, server, file, tmp_path, args, words):
@@ -382,8 +383,9 @@ def test_indexes_in_indexes(regtag, store, server, file):
     result.complaint("more than 4 deep")
 
 
-def test_a_full_disk(regtag, server, file):
-    command = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *regtag.command("save", "-o", file, f"{server.host}/repo:big")]
+@pytest.mark.parametrize("blocks", [4, 1000])
+def test_a_full_disk(regtag, server, file, blocks):
+    command = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *regtag.command("save", "-o", file, f"{server.host}/repo:big")]
 
     result = regtag.run(command)
 
@@ -457,6 +459,22 @@ def test_what_is_left_must_be_right(regtag, store, server, file, at):
     assert regtag("save", "-o", file, f"{server.host}/repo:big").status == 0
 
     assert Saved(file).blobs[2] == BIG and only(file)
+
+
+def test_what_is_left_is_compared_in_its_place(regtag, store, server, file):
+    """Behind the wrong zeros are right ones."""
+    zeros = bytes(100)
+    store.blobs[digest_of(zeros)] = zeros
+    layers = [descriptor(OCI_LAYER, one) for one in (zeros, LAYER)]
+    store.put("repo", "zeros", OCI_MANIFEST, compact(oci_manifest(layers=layers)))
+    assert regtag("save", "-o", file, f"{server.host}/repo:zeros").status == 0
+    whole = file.read_bytes()
+    start = whole.index(f"blobs/sha256/{digest_of(zeros)[7:]}".encode()) + 512
+    partial(file).write_bytes(whole[:start] + b"x" + whole[start + 1 :])
+
+    assert regtag("save", "-o", file, f"{server.host}/repo:zeros").status == 0
+
+    assert file.read_bytes() == whole and only(file)
 
 
 def test_what_is_left_of_other_images_is_replaced(regtag, store, server, file):
