@@ -244,7 +244,7 @@ def test_two_digests_for_one_name_are_refused(regtag, store, server, file):
         (["-o", "-", "--json", "{image}"], ["--json", "-o -"]),
         (["-o", "{file}", "{image}", "not an image"], ["not an image"]),
         (["-o", "{file}", "{image}", "--platform", "x"], ["platform"]),
-        (["-o", "{file}", *["{image}"] * 1025], ["too many images"]),
+        (["-o", "{file}", *["{image}"] * 1025], ["more than 1024 images"]),
         (["-o", "{file}", "--user", "a", "--password-file", "x", "{image}", "other.test/a"], ["one registry"]),
     ],
 )
