@@ -137,6 +137,21 @@ def test_one_operation_serves_for_an_image(regtag, server, file):
     assert asked == ["index", *map(digest_of, (AMD, ARM, CONFIG, LAYER, ARM_CONFIG, ARM_LAYER))]
 
 
+def test_more_blobs_than_an_archive_has_room_for(regtag, store, server, file):
+    children = []
+    for child in range(4):
+        digests = [f"sha256:{child:032x}{layer:032x}" for layer in range(4200)]
+        layers = [{"mediaType": OCI_LAYER, "size": 1, "digest": one} for one in digests]
+        children.append(compact(oci_manifest(layers=layers)))
+        store.put("repo", digest_of(children[-1]), OCI_MANIFEST, children[-1])
+    store.put("repo", "many", OCI_INDEX, compact(oci_index(*children)))
+
+    result = regtag("save", "-o", file, f"{server.host}/repo:many")
+
+    assert result.status == OTHER and not file.exists()
+    result.complaint("more than 16384 manifests and blobs")
+
+
 def test_a_tag_that_moves_meanwhile_changes_nothing(regtag, store, serve, file):
     """The second image is looked up when the first one is known, and not yet written."""
 
