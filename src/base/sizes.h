@@ -117,7 +117,7 @@
 /* An archive's images, of some 200 bytes each, and its manifests and blobs, of 48. Few where memory is short. */
 #define SAVE_IMAGES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 16)
 #define SAVE_BLOBS_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384u : 512u)
-#define LAYOUT_FOUND 16         /* files of a layout whose place is known, of 104 bytes each */
+#define LAYOUT_FOUND 16 /* files of a layout whose place is known, of 104 bytes each */
 /* Of a layout that comes from a pipe: its index and manifests, untouched beyond what they take, and how many, of 104 bytes each. */
 #define KEPT_MAX (REGTAG_CONNECTIONS_MAX > 4 ? REGTAG_MANIFEST_MAX : 24576u)
 #define KEPT_FILES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 32)

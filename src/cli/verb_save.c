@@ -148,7 +148,7 @@ static bool compare(struct save *s, struct saved_image *a, struct saved_image *b
     b->repeated = true;
     if (memcmp(a->sum, b->sum, sizeof a->sum) == 0)
         return true;
-    error_set(s->e, REGTAG_E_USAGE, "%.*s:%.*s: two images of this name, with different digests",
+    error_set(s->e, REGTAG_E_USAGE, "%.*s:%.*s: two images have this name; save them to two files",
               SLICE_ARG(a->reference.name), SLICE_ARG(tag));
     return false;
 }

@@ -165,6 +165,39 @@ class Blobs:
         verdict = "" if ratio is None else "holds" if ratio <= LIMIT else "MISSED"
         return [decimals(seconds), decimals(cpu), decimals(alone), decimals(ratio), verdict]
 
+    # -- save
+
+    def saves(self, tag):
+        """Tasks by name: each leaves an archive that was verified."""
+        image, file = f"{self.source.host}/{REPOSITORY}:{tag}", str(self.place / "image.tar")
+        tasks = {one.name: [[one.path, "save", "-o", file, image]] for one in self.programs}
+        if "oras" in self.peers:
+            tasks["oras backup"] = [[self.peers["oras"], "backup", "--plain-http", "--output", file, image]]
+        if "skopeo" in self.peers:
+            options = ["--insecure-policy", "copy", "-q", "--preserve-digests", "--src-tls-verify=false"]
+            tasks["skopeo copy"] = [[self.peers["skopeo"], *options, f"docker://{image}", f"oci-archive:{file}:{tag}"]]
+        return tasks
+
+    def save(self, count):
+        image(self.source, "archive", LARGE, 3)
+        image(self.source, "booklet", SMALL, 3)
+        tasks = self.saves("archive")
+        costs = measure.rounds({**tasks, **self.hashing}, count, self.variables, self.clear)
+        small = self.saves("booklet")
+        own = [one.name for one in self.programs]
+        rows = []
+        for name, task in tasks.items():
+            memory = [self.residence(one, name in own) for one in (small[name], task)]
+            rows.append([name, *self.figures(costs, name), *map(kilobytes, memory)])
+        columns = ["", "seconds", "CPU\nseconds", "of SHA-256\nalone", "ratio", "", "KB: 1 MB", "100 MB"]
+        show(
+            "save: an image of 3 layers, 100 MB in all, to an archive",
+            columns,
+            rows,
+            "As for fetch: from a docker-registry on this machine, to a new tar file; storage and file are in memory. The least of "
+            f"{count} rounds.{self.left_out(['oras', 'skopeo'])}",
+        )
+
     # -- copy
 
     def copies(self, source, target, tag="image", program=None):

@@ -121,3 +121,8 @@ def start_crane_registry(tmp_path_factory):
     yield start
     for process in running:
         end(process)
+
+
+@pytest.fixture(scope="session")
+def cosign(tmp_path_factory):
+    return Peer("cosign", tmp_path_factory.mktemp("home"))
