@@ -5,9 +5,8 @@
 #include "oci/platform.h"
 #include "oci/titles.h"
 
-/* Reads up to *size bytes, and sets it to their number. False, and e set, if it cannot. */
-static bool read_at(struct regtag *r, const char *digest, uint64_t at, void *bytes, size_t *size,
-                    struct error *e)
+bool store_read_at(struct regtag *r, const char *digest, uint64_t at, void *bytes, size_t *size,
+                   struct error *e)
 {
     const struct regtag_store *store = &r->config.store;
     ptrdiff_t n = store->read(store->context, digest, at, bytes, *size);
@@ -25,7 +24,7 @@ static bool has(struct regtag *r, struct slice digest, struct error *e)
     size_t size = 0;
     memcpy(text, digest.data, DIGEST_SHA256_SIZE);
     text[DIGEST_SHA256_SIZE] = '\0';
-    return read_at(r, text, 0, text, &size, e);
+    return store_read_at(r, text, 0, text, &size, e);
 }
 
 /* ---- Manifests ------------------------------------------------------------------------------- */
@@ -37,8 +36,8 @@ static bool read_manifest(struct regtag *r, const char *digest, struct error *e)
     for (r->manifest_size = 0; size; r->manifest_size += size) {
         size_t room = r->manifest_max - r->manifest_size;
         size = room ? room : 1;
-        if (!read_at(r, digest, r->manifest_size, room ? r->manifest + r->manifest_size : &surplus,
-                     &size, e))
+        if (!store_read_at(r, digest, r->manifest_size, room ? r->manifest + r->manifest_size : &surplus,
+                           &size, e))
             return false;
         if (size > room) {
             fetch_set_too_large(r, e);
@@ -103,9 +102,11 @@ static void check_children(struct regtag *r, struct error *e)
 static bool take(struct regtag *r, struct manifest_fetch *f, struct error *e)
 {
     struct slice platform = f->options.platform;
+    f->index[0] = '\0';
     if (!take_manifest(r, r->image->digest.data, e))
         return false;
     if (platform.size) {
+        memcpy(f->index, r->digest, sizeof f->index);
         struct slice manifest = {r->manifest, r->manifest_size};
         r->digest[0] = '\0';
         if (!platform_child(manifest, r->media_type, &r->memory, platform, f->child, e))
@@ -117,7 +118,8 @@ static bool take(struct regtag *r, struct manifest_fetch *f, struct error *e)
     }
     if (r->media_type->kind == MANIFEST_INDEX)
         check_children(r, e);
-    return e->status == 0;
+    return e->status == 0 &&
+           (!r->gate || f->options.vouched || r->gate->check_store(r, r->digest, f->index, e));
 }
 
 void store_begin_manifest(struct regtag *r, struct manifest_fetch *f,
@@ -180,7 +182,7 @@ enum blob_event store_step_blob(struct regtag *r, struct blob_fetch *b, struct s
     char *buffer = buffer_of(r, b);
     size_t size = r->buffer_size;
     *at = b->at - b->skip;
-    if (!read_at(r, b->digest, *at, buffer, &size, problem))
+    if (!store_read_at(r, b->digest, *at, buffer, &size, problem))
         return BLOB_FAILED;
     if (size == 0)
         return on_end(b, *at, problem);
