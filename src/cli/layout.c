@@ -125,7 +125,7 @@ static const char *compressor(const struct tar_reader *t)
 static void set_no_tar(const struct layout *l, struct error *e)
 {
     const char *program = compressor(&l->tar);
-    if (program && l->kind == LAYOUT_PIPE)
+    if (program && l->fd == STDIN_FILENO)
         error_set(e, REGTAG_E_USAGE,
                   "%s is compressed; unpack it on the way: ... | %s -dc | regtag load -", l->name,
                   program);
@@ -154,7 +154,7 @@ static void set_no_layout(const struct layout *l, const char *missing, struct er
         error_set(e, REGTAG_E_USAGE,
                   "%s is no OCI image layout, but what docker save wrote before version 25; convert it: "
                   "skopeo copy docker-archive:%s oci-archive:NEW.tar",
-                  l->name, l->name);
+                  l->name, l->fd == STDIN_FILENO ? "FILE" : l->name);
     else
         error_set(e, REGTAG_E_USAGE, "%s is no OCI image layout: it has no %s", l->name, missing);
 }

@@ -24,7 +24,7 @@ static struct slice name_of(const struct layout_images *images, int image, size_
 
 static bool parse(struct reference *r, struct slice name)
 {
-    struct error e;
+    static struct error e;
     error_clear(&e);
     return reference_parse(r, name, &e);
 }
@@ -43,24 +43,20 @@ static struct slice tag_of(const struct layout_images *images, int image, char t
     return SLICE("");
 }
 
-/* In full, with tag and digest; "" if it is none. */
-static struct slice full(struct slice name, struct writer *w)
+static struct slice repository_of(const struct reference *r, struct writer *w)
 {
-    struct reference r;
-    if (!parse(&r, name))
-        return SLICE("");
-    write_format(w, "%.*s/", SLICE_ARG(r.registry));
-    write_repository(w, &r);
-    write_format(w, ":%.*s@%.*s", SLICE_ARG(reference_tag(&r)), SLICE_ARG(r.digest));
+    write_repository(w, r);
     return written(w);
 }
 
 static bool is_same_reference(struct slice one, struct slice other)
 {
-    char one_text[2 * REFERENCE_MAX], other_text[2 * REFERENCE_MAX];
+    char one_text[REPOSITORY_MAX], other_text[REPOSITORY_MAX];
     struct writer w = writer_to(one_text, sizeof one_text), x = writer_to(other_text, sizeof other_text);
-    struct slice a = full(one, &w);
-    return a.size && slice_equal(a, full(other, &x));
+    struct reference a, b;
+    return parse(&a, one) && parse(&b, other) && slice_equal(a.registry, b.registry) &&
+           slice_equal(repository_of(&a, &w), repository_of(&b, &x)) &&
+           slice_equal(reference_tag(&a), reference_tag(&b)) && slice_equal(a.digest, b.digest);
 }
 
 static struct slice digest_at(const struct layout_images *images, int image)
@@ -201,20 +197,19 @@ bool images_check(struct layout_images *images, struct error *e)
     int first = first_of(images);
     if (first == NO_VALUE)
         return fail(images, REGTAG_E_NOT_FOUND, images->wanted ? "no such image" : "no image", e);
-    bool some = false;
+    size_t tagged = 0;
     images->left = 0;
-    for (int i = first; i != NO_VALUE; i = after(images, i)) {
-        bool tagged = tag_of(images, i, text).size;
-        some |= tagged;
-        images->left += !tagged;
-    }
-    if (!some && images->own_tags)
+    for (int i = first; i != NO_VALUE; i = after(images, i))
+        ++*(tag_of(images, i, text).size ? &tagged : &images->left);
+    if (tagged > LAYOUT_IMAGES_MAX)
+        return fail(images, REGTAG_E_USAGE, "too many images; choose one with --image", e);
+    if (!tagged && images->own_tags)
         return fail(
             images, REGTAG_E_USAGE,
             "no image has a tag of its own; write REPOSITORY:TAG, and choose one with --image if "
             "there are several",
             e);
-    images->named = images->own_tags || (some && !images->wanted);
+    images->named = images->own_tags || (tagged && !images->wanted);
     images->left = images->named ? images->left : 0;
     for (int i = first_of(images); i != NO_VALUE; i = after(images, i))
         if (!check_image(images, i, e) || !check_against_others(images, i, e))

@@ -8,7 +8,7 @@
 #define TAR_BLOCK 512
 #define TAR_NAME_MAX 100           /* bytes; a longer name is handed out as "" */
 #define TAR_EXTENSION_MAX 0x100000 /* bytes of a pax header, or of a long name */
-#define TAR_HEADERS_MAX 1000000    /* of one reader: more are a bomb */
+#define TAR_HEADERS_MAX 262144     /* of one reader: more are a bomb */
 
 enum tar_type {
     TAR_FILE,

@@ -17,6 +17,7 @@ struct load {
     struct layout layout;
     struct layout_images images;
     struct reference target;
+    char text[REFERENCE_MAX]; /* with the tag of an image */
     struct tag_runner runner;
 };
 
@@ -68,21 +69,19 @@ static struct regtag *begin(struct load *l, const struct layout_image *image, co
 }
 
 /* The reference in the target's repository. */
-static const char *target_of(const struct load *l, const struct layout_image *image,
-                             char text[REFERENCE_MAX])
+static const char *target_of(struct load *l, const struct layout_image *image)
 {
-    struct writer w = writer_to(text, REFERENCE_MAX - 1);
+    struct writer w = writer_to(l->text, sizeof l->text - 1);
     if (!l->images.own_tags)
         return l->o->arguments[1];
     write_format(&w, "%s:%s", l->o->arguments[1], image->tag);
-    text[w.used] = '\0';
-    return text;
+    l->text[w.used] = '\0';
+    return l->text;
 }
 
 static void load_image(struct load *l, const struct layout_image *image)
 {
-    char text[REFERENCE_MAX];
-    const char *target = target_of(l, image, text), *tag = strrchr(target, ':') + 1;
+    const char *target = target_of(l, image), *tag = strrchr(target, ':') + 1;
     tag_runner_next(&l->runner, target, &tag, 1);
     if (!tag_runner_login(&l->runner, l->deadline))
         return;
@@ -135,12 +134,11 @@ static void load_images(struct load *l, struct error *e)
 {
     struct layout_image image;
     struct journal journal = {.fd = -1};
-    char text[REFERENCE_MAX];
     images_get(&l->images, 0, &image);
     if (l->images.left && !l->o->quiet)
         output_message("%s: images without a tag that are left out: %llu; --image DIGEST loads one",
                        l->layout.name, (unsigned long long)l->images.left);
-    if (!session_operation_ok(begin(l, &image, target_of(l, &image, text)), e))
+    if (!session_operation_ok(begin(l, &image, target_of(l, &image)), e))
         return;
     tag_runner_open_journal(&l->runner, &journal);
     size_t number = 0;

@@ -189,7 +189,9 @@ static enum auth_step not_taken(struct auth *a, struct error *e)
 
 bool auth_is_refused(struct auth *a, struct error *e)
 {
-    return a->refused && not_taken(a, e) == AUTH_DENIED;
+    bool refused = a->refused && not_taken(a, e) == AUTH_DENIED;
+    a->refused = refused;
+    return refused;
 }
 
 enum auth_step auth_challenged(struct auth *a, const struct regtag_origin *origin,

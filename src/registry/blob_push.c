@@ -63,6 +63,17 @@ static void ask_for_upload(struct regtag *r, struct blob_push *p, struct request
     ask(r, p, q);
 }
 
+/* From the beginning, with the whole blob. */
+static void begin_source(struct regtag *r, struct blob_push *p)
+{
+    *p->moved -= p->at + p->part.size;
+    r->provider->begin_blob(r, &p->source, p->digest, p->size, p->hash);
+    p->done = false;
+    p->at = 0;
+    p->part = SLICE("");
+}
+
+/* The source is asked at the same time, unless a mount may make that needless. */
 static void begin_mount(struct regtag *r, struct blob_push *p)
 {
     const struct reference *from = r->client.remote.also;
@@ -72,23 +83,15 @@ static void begin_mount(struct regtag *r, struct blob_push *p)
         write_format(&w, "?mount=%.*s&from=", SLICE_ARG(p->digest));
         write_repository(&w, from);
         ENTER("blob_push", p->state, PUSH_MOUNT);
-    } else
+    } else {
+        begin_source(r, p);
         ENTER("blob_push", p->state, PUSH_BEGIN);
+    }
     ask(r, p,
         &(struct request){.method = METHOD_POST,
                           .place = PLACE_BLOBS,
                           .target = written(&w),
                           .resend = RESEND_FREELY});
-}
-
-/* From the beginning, with the whole blob. */
-static void begin_upload(struct regtag *r, struct blob_push *p)
-{
-    *p->moved -= p->at + p->part.size;
-    r->provider->begin_blob(r, &p->source, p->digest, p->size, p->hash);
-    p->done = false;
-    p->at = 0;
-    p->part = SLICE("");
 }
 
 /* The next bytes of the body, at this offset of it; see struct body. */
@@ -210,13 +213,13 @@ static bool on_begun(struct regtag *r, struct blob_push *p)
     unsigned status = p->exchange.response->status;
     if (status == 201 && p->state == PUSH_MOUNT)
         return over(r, p, PUSH_MOUNTED);
-    if (status != 202)
-        return fail_with_answer(r, p);
-    if (!keep_location(r, p))
-        return fail_without_location(r, p);
+    bool begun = status == 202 && keep_location(r, p);
     if (p->given_up)
-        return drop(r, p);
-    begin_upload(r, p);
+        return begun ? drop(r, p) : over(r, p, PUSH_FAILED);
+    if (!begun)
+        return status == 202 ? fail_without_location(r, p) : fail_with_answer(r, p);
+    if (p->state == PUSH_MOUNT)
+        begin_source(r, p);
     begin_stream(r, p, 0);
     return false;
 }
@@ -329,7 +332,8 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
     bool transient = exchange_is_transient(&p->exchange);
     if (p->state == PUSH_DROP)
         return restart(r, p);
-    p->problem = r->client.context.error;
+    if (!p->given_up)
+        p->problem = r->client.context.error;
     if (transient && p->state == PUSH_STREAM)
         return look(r, p);
     if (transient && p->state == PUSH_COMMIT)
@@ -412,6 +416,17 @@ static bool step_request(struct regtag *r, struct blob_push *p)
     }
 }
 
+/* Meanwhile, the first part of the blob comes. If it fails, the upload has to be ended once it has begun. */
+static bool step_begin(struct regtag *r, struct blob_push *p)
+{
+    bool waits = step_request(r, p);
+    if (waits && p->state == PUSH_BEGIN && !p->given_up && !p->done && p->part.size == 0) {
+        read_source(r, p, &p->given_up);
+        p->of_source = p->given_up;
+    }
+    return waits;
+}
+
 void push_init(struct blob_push *p)
 {
     memset(p, 0, offsetof(struct blob_push, problem));
@@ -440,7 +455,7 @@ bool push_step(struct regtag *r, struct blob_push *p)
 {
     bool waits = false;
     while (p->state != PUSH_OVER && !waits)
-        waits = p->state == PUSH_STREAM ? step_stream(r, p) : step_request(r, p);
+        waits = p->state == PUSH_STREAM ? step_stream(r, p) : step_begin(r, p);
     return p->state == PUSH_OVER;
 }
 

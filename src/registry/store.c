@@ -135,6 +135,8 @@ void store_begin_manifest(struct regtag *r, struct manifest_fetch *f,
 enum fetch_event store_step_manifest(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     bool good = take(r, f, problem);
+    if (!good)
+        r->digest[0] = '\0';
     ENTER("store", f->state, FETCH_OVER);
     return good ? FETCH_DONE : FETCH_FAILED;
 }
@@ -181,16 +183,17 @@ enum blob_event store_step_blob(struct regtag *r, struct blob_fetch *b, struct s
 {
     char *buffer = buffer_of(r, b);
     size_t size = r->buffer_size;
-    *at = b->at - b->skip;
-    if (!store_read_at(r, b->digest, *at, buffer, &size, problem))
+    uint64_t from = b->at - b->skip;
+    if (!store_read_at(r, b->digest, from, buffer, &size, problem))
         return BLOB_FAILED;
     if (size == 0)
-        return on_end(b, *at, problem);
-    if (size > b->size - *at) {
+        return on_end(b, from, problem);
+    if (size > b->size - from) {
         blob_set_too_large(b, problem);
         return BLOB_FAILED;
     }
     *part = (struct slice){buffer, size};
+    *at = from;
     size_t again = size < b->skip ? size : (size_t)b->skip;
     b->skip -= again;
     if (size > again)

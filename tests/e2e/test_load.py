@@ -21,8 +21,9 @@ from bundles import (
     pack,
     unpack,
 )
-from copies import AMD, ARM, BLOBS, INDEX, Pantry, child
+from copies import AMD, ARM, BLOBS, INDEX, Pantry, child, push_index
 from images import CONFIG, LAYER, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of
+from program import environment
 
 TAG = digest_of(AMD)
 BIG = random.Random(1).randbytes(5_000_000)
@@ -131,6 +132,19 @@ def test_a_pipe_from_which_nothing_comes(regtag, pantry):
         result = regtag("load", "--stall", 1, "-", f"{pantry.host}/repo:new", stdin=end)
     os.close(writer)
     expect_nothing(pantry, result, 6, "--stall")
+
+
+def test_across_a_pipe_from_save(regtag, pantry, registry, repository):
+    """The second image comes after blobs of the first one, and the registry has a part of them."""
+    push_index(registry, repository, "v2")
+    pantry.blobs[digest_of(LAYER)] = LAYER
+    save = regtag.command("save", "-o", "-", *(f"{registry.host}/{repository}:{tag}" for tag in ("old", "v2")))
+    with subprocess.Popen(save, env=environment({}), stdout=subprocess.PIPE) as process:
+        result = regtag("load", "-", f"{pantry.host}/repo", stdin=process.stdout)
+
+    assert (process.returncode, result.status) == (0, 0), result
+    assert [row[0].rpartition(":")[2] for row in result.rows] == ["old", "v2"]
+    assert pantry.document("repo", "v2") == INDEX and set(map(digest_of, BLOBS)) <= set(pantry.blobs)
 
 
 def test_a_fifo(regtag, pantry, tmp_path):

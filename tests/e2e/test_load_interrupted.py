@@ -158,3 +158,30 @@ def test_killed_at_some_point_the_next_run_completes_it(regtag, registry, reposi
 @LONG
 def test_killed_at_any_point_the_next_run_completes_it(regtag, registry, repository, tmp_path):
     kill_at_points(regtag, registry, repository, tmp_path / "tar", range(POINTS))
+
+
+# ---- A connection that breaks ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("piped", [False, True], ids=["file", "pipe"])
+def test_a_file_is_read_again_and_a_pipe_is_not(regtag, registry, repository, tmp_path, piped):
+    """The registry has had less than was read."""
+    path = tmp_path / "tar"
+    path.write_bytes(pack(layout([named(BIG_IMAGE, "v1")], BIG_IMAGE, CONFIG, BIG)))
+    with Cutter(registry.port) as relay, open(path, "rb") as file:
+
+        def break_once():
+            relay.arm(None)
+            relay.hang_up()
+
+        relay.arm(5_000_000, True, break_once)
+        command = ["load", "-" if piped else path, f"{relay.host}/{repository}:new"]
+        with subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as cat:
+            result = regtag(*command, retries=2, stdin=cat.stdout)
+            cat.stdout.close()
+
+    if result.status and piped:
+        assert result.status == 2, result
+        result.complaint("cannot be read twice", "to a file first")
+    else:
+        assert result.status == 0 and registry.digest(repository, "new") == digest_of(BIG_IMAGE), result

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from bundles import blob, entry, index, named, pack
 from copies import AMD, ARM, BLOBS, INDEX, Pantry
-from images import CONFIG, LAYER, OCI_INDEX, digest_of
+from images import CONFIG, LAYER, OCI_INDEX, OCI_MANIFEST, compact, digest_of
 from signing import Key, sign_in_bundle, sign_simply, signature_tag
 
 MARK = ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
@@ -110,6 +110,34 @@ def test_all_images_with_their_signatures(load, key):
     assert done.status == 19, done
     assert [row[2] for row in done.rows] == ["created", "created", "failed"]
     assert sorted(pantry.tags("repo")) == [signature_tag(digest_of(AMD)), "v1"]
+
+
+@pytest.mark.parametrize("form", ["older", "bundle"])
+@pytest.mark.parametrize("platform", [[], ["--platform", "linux/arm64"]], ids=["whole", "arm64"])
+def test_saved_with_what_refers_to_it(regtag, serve, key, other, tmp_path, form, platform):
+    source, target, archive = Pantry(), Pantry(), tmp_path / "saved.tar"
+    hosts = [serve(one).host for one in (source, target)]
+    image = ARM if platform else INDEX
+    source.blobs.update({digest_of(data): data for data in BLOBS})
+    for document, media_type in ((AMD, OCI_MANIFEST), (ARM, OCI_MANIFEST), (INDEX, OCI_INDEX)):
+        source.put("repo", digest_of(document), media_type, document)
+    source.put("repo", "v1", OCI_INDEX, INDEX)
+    line, contents = signed(key, digest_of(image), form)
+    source.blobs.update({digest_of(data): data for data in contents})
+    source.put("repo", line["digest"], OCI_MANIFEST, contents[0])
+    if form == "older":
+        source.put("repo", signature_tag(digest_of(image)), OCI_MANIFEST, contents[0])
+    else:
+        listed = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [line]})
+        source.put("repo", digest_of(image).replace(":", "-"), OCI_INDEX, listed)
+
+    saved = regtag("save", "-o", archive, "--referrers", f"{hosts[0]}/repo:v1", *platform)
+    assert saved.status == 0, saved
+    assert [row.split("\t")[1] for row in saved.lines] == [digest_of(image), line["digest"]]
+    for public, status in ((other.public, 19), (key.public, 0)):
+        done = regtag("load", "--image", "v1", archive, f"{hosts[1]}/repo:new", "--verify-key", public)
+        assert done.status == status, done
+        assert target.document("repo", "new") == (image if status == 0 else None)
 
 
 def test_a_pipe_has_them_too_late(regtag, key):

@@ -227,7 +227,7 @@ def test_two_digests_for_one_name_are_refused(regtag, store, server, file):
     result = regtag("save", "-o", file, image, f"{image}@{digest_of(ARM)}")
 
     assert result.status == USAGE and not file.exists()
-    result.complaint(image, "different digests")
+    result.complaint(image, "two images have this name")
 
 
 # ---- Failures

@@ -28,7 +28,8 @@ struct load {
     uint64_t next;  /* where it is, */
     const char *at; /* in this blob */
     unsigned calls, fails_at;
-    uint64_t cut; /* 0, or after so many bytes that were sent the way breaks, again and again */
+    uint64_t cut;       /* 0, or after so many bytes that were sent the way breaks, */
+    uint64_t cut_again; /* and then again and again after so many */
 };
 
 static struct load f; /* too large for the stack */
@@ -174,8 +175,10 @@ static void begin_fox(void)
 static void cut_again(void)
 {
     struct wire *w = &f.run.wire;
-    if (f.cut && !w->fault.armed)
-        w->fault = (struct wire_fault){.armed = true, .writing = true, .at = w->sent + f.cut};
+    if (!f.cut || w->fault.armed)
+        return;
+    w->fault = (struct wire_fault){.armed = true, .writing = true, .at = w->sent + f.cut};
+    f.cut = f.cut_again;
 }
 
 static void load(void)
@@ -239,6 +242,14 @@ static void expect_failure(enum regtag_status status, const char *words)
         assert_true(f.run.wire.uploads[i].ended);
 }
 
+static void expect_all_moved(void)
+{
+    uint64_t moved, all;
+    regtag_progress(f.run.regtag, &moved, &all);
+    assert_int_equal(moved, strlen(CONFIG_TEXT FOX));
+    assert_int_equal(all, moved);
+}
+
 /* ---- An image -------------------------------------------------------------------------------- */
 
 static void an_image_is_uploaded_blobs_first(void **state)
@@ -255,10 +266,7 @@ static void an_image_is_uploaded_blobs_first(void **state)
              config, config, layer, layer);
     expect_asked(&f.run, expected);
     assert_string_equal(f.run.wire.put_type, OCI);
-    uint64_t moved, all;
-    regtag_progress(f.run.regtag, &moved, &all);
-    assert_int_equal(moved, strlen(CONFIG_TEXT FOX));
-    assert_int_equal(all, moved);
+    expect_all_moved();
     end();
 }
 
@@ -696,6 +704,7 @@ static void expect_loaded_after_cut(const char *what, uint64_t at)
     if (!good)
         fail_msg("cut %s after %llu bytes: it was given up", what, (unsigned long long)at);
     assert_true(is_there(&f.entries[0]) && is_there(&f.entries[1]));
+    expect_all_moved();
 }
 
 /* `forward`: a pipe cannot go back, so what it has handed over may be lost. */
@@ -733,6 +742,27 @@ static void what_got_lost_is_read_again(void **state)
     cut_everywhere(false, 20, false, 1);
 }
 
+/* Also if it had all been read and found to be right. */
+static void what_the_registry_did_not_keep_is_read_again(void **state)
+{
+    (void)state;
+    for (size_t loses = 1; loses <= strlen(FOX) - 2; loses++) {
+        begin_fox();
+        f.most = 16;
+        f.run.wire.manners.delay = 10;
+        f.run.wire.manners.upload_loses = loses;
+        f.run.wire.manners.fail_method = "PATCH";
+        f.run.wire.manners.fail_after = 1;
+        f.run.wire.manners.fail = 1;
+        f.run.wire.manners.fail_status = 500;
+        load();
+        expect_loaded();
+        expect_all_moved();
+        assert_int_equal(f.run.wire.upload_count, 2);
+        end();
+    }
+}
+
 static void an_upload_that_is_forgotten_begins_anew(void **state)
 {
     (void)state;
@@ -759,6 +789,7 @@ static void attempts_end_where_nothing_arrives(void **state)
     begin_empty();
     put_image("{}", large);
     f.cut = 90000;
+    f.cut_again = 80000;
     f.run.wire.manners.upload_loses = sizeof large;
     load();
     expect_end(&f.run, REGTAG_E_NO_CONNECTION);
@@ -807,6 +838,24 @@ static void one_blob_at_a_time_or_several(void **state)
         const char *commit = strstr(f.run.wire.asked.data, "PUT 1?digest=");
         if (REGTAG_CONNECTIONS_MAX >= 6)
             assert_int_equal(second < commit, count == 2);
+        end();
+    }
+}
+
+static void blobs_are_not_mixed_up(void **state)
+{
+    static mbedtls_sha256_context contexts[2];
+    const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        begin_fox();
+        f.run.config.hashes = hashes;
+        f.run.config.hashes_count = 2;
+        f.run.wire.seed = seed;
+        f.most = seed % 16;
+        widen(&f.run, 4);
+        load();
+        expect_loaded();
         end();
     }
 }
@@ -889,12 +938,14 @@ int main(void)
         cmocka_unit_test(bytes_may_come_in_any_pieces),
         cmocka_unit_test(a_connection_may_break_at_every_byte),
         cmocka_unit_test(what_got_lost_is_read_again),
+        cmocka_unit_test(what_the_registry_did_not_keep_is_read_again),
         cmocka_unit_test(an_upload_that_is_forgotten_begins_anew),
         cmocka_unit_test(a_pipe_may_not_go_back),
         cmocka_unit_test(without_a_loss_a_pipe_need_not_go_back),
         cmocka_unit_test(attempts_end_where_nothing_arrives),
         cmocka_unit_test(an_upload_goes_on_where_it_broke),
         cmocka_unit_test(one_blob_at_a_time_or_several),
+        cmocka_unit_test(blobs_are_not_mixed_up),
         cmocka_unit_test(if_one_blob_fails_so_does_the_other),
         cmocka_unit_test(bad_usage_is_named),
     };

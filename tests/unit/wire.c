@@ -562,9 +562,11 @@ static void keep_upload(struct wire *w, const struct request *q)
     if (q->first != w->c->upload_at)
         return;
     u->bytes.size = q->first;
-    if (come >= q->body)
-        add(&u->bytes, w->c->in.data + q->head, q->body);
-    else if (come > lost)
+    if (come > q->body)
+        come = q->body;
+    if (come == q->body && (w->manners.fail == 0 || w->manners.fail_after))
+        lost = 0;
+    if (come > lost)
         add(&u->bytes, w->c->in.data + q->head, come - lost);
 }
 

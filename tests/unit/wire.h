@@ -115,7 +115,7 @@ struct wire_manners {
     unsigned refusals;      /* so often; 0: for good */
     unsigned token_uses;    /* requests of the registry that it takes a token for; 0: any number */
 
-    size_t upload_loses;  /* so many of the last bytes of a PATCH that is interrupted */
+    size_t upload_loses;  /* so many of the last bytes of a PATCH that is interrupted, or fails */
     bool forgets_uploads; /* that were interrupted: 404 */
     unsigned
         referrers_status; /* of the list of referrers, instead of 404; 200: that at the tag "referrers", */
