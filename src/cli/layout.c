@@ -320,6 +320,8 @@ static ptrdiff_t read_key(struct layout *l, const char *key, uint64_t at, char *
 static ptrdiff_t read_blob(void *context, const char *digest, uint64_t at, void *bytes, size_t size)
 {
     bool known = digest_valid(slice_of(digest)) && digest_is_sha256(slice_of(digest));
+    if (strcmp(digest, LAYOUT_INDEX) == 0)
+        return read_key(context, LAYOUT_INDEX, at, bytes, size);
     return known ? read_key(context, digest + 7, at, bytes, size) : REGTAG_IO_CLOSED;
 }
 
@@ -331,7 +333,8 @@ static const char *problem(void *context)
 
 struct regtag_store layout_store(struct layout *l)
 {
-    return (struct regtag_store){.context = l, .read = read_blob, .problem = problem};
+    return (struct regtag_store){
+        .context = l, .read = read_blob, .problem = problem, .list = LAYOUT_INDEX};
 }
 
 bool layout_read(struct layout *l, const char *key, struct writer *w, struct error *e)

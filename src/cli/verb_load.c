@@ -36,6 +36,15 @@ static ptrdiff_t write_and_show(void *context, unsigned connection, const void *
     return write_bytes(context, connection, bytes, size);
 }
 
+/* What comes along with an image, under a tag that cosign has made of its digest; it is not signed itself. */
+static bool is_attached(const char *tag)
+{
+    struct slice s = slice_of(tag), suffix = slice_from(s, DIGEST_SHA256_SIZE);
+    return slice_starts(s, SLICE("sha256-")) &&
+           (slice_equal(suffix, SLICE(".sig")) || slice_equal(suffix, SLICE(".att")) ||
+            slice_equal(suffix, SLICE(".sbom")));
+}
+
 /* A pipe has one blob after the other. */
 static struct regtag *begin(struct load *l, const struct layout_image *image, const char *target)
 {
@@ -50,6 +59,8 @@ static struct regtag *begin(struct load *l, const struct layout_image *image, co
     config.hashes = hashes;
     config.hashes_count = l->layout.kind == LAYOUT_PIPE ? 1 : (size_t)l->o->jobs;
     config.store = layout_store(&l->layout);
+    if (HAS_VERB(VERB_ID_VERIFY) && l->images.own_tags && is_attached(tag))
+        config.keys = 0;
     write_bytes = config.transport.write;
     config.transport.write = write_and_show;
     operation = session_operation(&config);
@@ -160,12 +171,21 @@ static bool check(struct load *l, struct error *e)
     return !problem;
 }
 
+static bool check_pipe(const struct load *l, struct error *e)
+{
+    if (l->layout.kind == LAYOUT_PIPE && session_config(l->deadline).keys)
+        error_set(e, REGTAG_E_USAGE, "%s: signatures would come too late; write it to a file first",
+                  l->layout.in.name);
+    return e->status == 0;
+}
+
 static void load(struct load *l, struct error *e)
 {
     const struct options *o = l->o;
     bool opened = layout_open(&l->layout, o->arguments[0], l->deadline, o->stall * 1000, e);
     l->images.layout = l->layout.in.name;
-    if (opened && check_version(l, e) && read_index(l, e) && images_check(&l->images, e))
+    if (opened && check_pipe(l, e) && check_version(l, e) && read_index(l, e) &&
+        images_check(&l->images, e))
         load_images(l, e);
     layout_close(&l->layout);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/attached.h"
 #include "cli/blob_list.h"
 #include "cli/hint.h"
 #include "cli/layout_writer.h"
@@ -31,6 +32,7 @@ struct save {
     uint64_t deadline;
     struct error *e;
     struct regtag *r;  /* the operation, which waits for a choice, or NULL; */
+    unsigned attached; /* number of the first image that is attached to another one */
     unsigned image;    /* it is for this image's repository. Or NONE: for none */
     uint64_t done;     /* bytes of blobs, */
     uint64_t expected; /* and of all of them */
@@ -85,6 +87,8 @@ static bool begin_operation(struct save *s, unsigned image)
     if (!session_login_next(text, s->deadline, s->e))
         return false;
     struct regtag_config config = session_config(s->deadline);
+    if (image >= s->attached)
+        config.platform = NULL;
     s->r = session_operation(&config);
     regtag_save(s->r, text);
     return run_operation(s);
@@ -407,6 +411,17 @@ static bool check(struct save *s)
     return s->e->status == 0;
 }
 
+/* Their references are valid, and there are few enough of them. */
+static bool add_attached(struct save *s, struct options *o)
+{
+    if (!HAS_VERB(VERB_ID_REFERRERS) || !o->referrers)
+        return true;
+    bool good = attached_add(o, s->deadline, s->e);
+    for (unsigned i = s->attached; good && i < (unsigned)o->count; i++)
+        good = reference_parse(&s->images[i].reference, slice_of(o->arguments[i]), s->e);
+    return good;
+}
+
 static int run(struct options *o, uint64_t deadline)
 {
     static struct save s;
@@ -415,7 +430,8 @@ static int run(struct options *o, uint64_t deadline)
     s.o = o;
     s.deadline = deadline;
     s.e = &e;
-    if (check(&s)) {
+    s.attached = (unsigned)o->count;
+    if (check(&s) && add_attached(&s, o)) {
         save(&s);
         tar_output_close(&s.tar, e.status == REGTAG_E_REFUSED);
         report(&s);
