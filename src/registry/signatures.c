@@ -4,6 +4,7 @@
 
 #include "oci/titles.h"
 #include "registry/resolve.h"
+#include "registry/store_signatures.h"
 
 #define MORE ((enum signatures_event)(-1))
 #define BUNDLE_QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
@@ -127,11 +128,9 @@ static void step_place(struct regtag *r, struct signatures *s, unsigned number)
 
 /* ---- What is there --------------------------------------------------------------------------- */
 
-/* Indexes a manifest that is valid and unambiguous. */
-static bool read_manifest(struct regtag *r, const struct download *from, const struct media_type **type,
-                          struct document *d)
+bool signatures_read(struct regtag *r, struct slice bytes, const struct media_type **type,
+                     struct document *d)
 {
-    struct slice bytes = downloaded(from);
     struct error e;
     error_clear(&e);
     *type = manifest_type(bytes, media_type_find(SLICE("")), &r->memory, &e);
@@ -139,8 +138,13 @@ static bool read_manifest(struct regtag *r, const struct download *from, const s
            document_index(d, bytes, &r->memory, "", &e);
 }
 
-/* Others are known not to be signatures; that of a descriptor under the tag may be of no use. */
-static bool may_be_bundle(const struct document *d, int descriptor)
+static bool read_manifest(struct regtag *r, const struct download *from, const struct media_type **type,
+                          struct document *d)
+{
+    return signatures_read(r, downloaded(from), type, d);
+}
+
+bool signatures_may_be_bundle(const struct document *d, int descriptor)
 {
     bool alike = false;
     int type = document_member(d, descriptor, SLICE("artifactType"), &alike);
@@ -167,7 +171,7 @@ static void add_referrers(struct regtag *r, struct signatures *s, const struct d
         return;
     int i = document_first(&d, document_member(&d, 0, SLICE("manifests"), &alike));
     for (; i != NO_VALUE; i = document_next(&d, i))
-        if (may_be_bundle(&d, i) && digest_is_sha256(descriptor_digest(&d, i)))
+        if (signatures_may_be_bundle(&d, i) && digest_is_sha256(descriptor_digest(&d, i)))
             add_referrer(s, descriptor_digest(&d, i));
 }
 
@@ -370,6 +374,15 @@ static enum signatures_event step_bundle(struct regtag *r, struct signatures *s)
 
 /* ---- The gate -------------------------------------------------------------------------------- */
 
+struct signature_check signatures_check(const struct regtag *r)
+{
+    return (struct signature_check){.verify = r->config.verify,
+                                    .context = r->config.verify_context,
+                                    .keys = r->config.keys,
+                                    .memory = &r->memory,
+                                    .left = SIGNATURES_LOOKED_MAX};
+}
+
 /* Behind the manifest, which may be of any size. */
 static struct signatures *make_room(struct regtag *r, struct error *e)
 {
@@ -395,12 +408,8 @@ static struct signatures *begin(struct regtag *r, const char *image, const char 
     error_clear(&s->failure);
     memcpy(s->image, image, strlen(image));
     memcpy(s->index, index, strlen(index));
-    s->check = (struct signature_check){.verify = r->config.verify,
-                                        .context = r->config.verify_context,
-                                        .keys = r->config.keys,
-                                        .image = slice_of(*s->index ? s->index : s->image),
-                                        .memory = &r->memory,
-                                        .left = SIGNATURES_LOOKED_MAX};
+    s->check = signatures_check(r);
+    s->check.image = slice_of(*s->index ? s->index : s->image);
     look_at(r, s);
     return s;
 }
@@ -421,7 +430,7 @@ static enum signatures_event step(struct regtag *r, struct signatures *s, struct
 
 enum regtag_status regtag_require_signature(struct regtag *r)
 {
-    static const struct gate GATE = {begin, step};
+    static const struct gate GATE = {begin, step, store_is_signed};
     if (!r->config.keys || !r->config.verify)
         return VERB_USAGE(r, "a signature is required, but there is no key to verify it with");
     r->gate = &GATE;

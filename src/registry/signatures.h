@@ -58,6 +58,15 @@ struct gate {
     /* The digests of the image and of its index, or "". NULL, and *e set, if there is no memory for it. */
     struct signatures *(*begin)(struct regtag *r, const char *image, const char *index, struct error *e);
     enum signatures_event (*step)(struct regtag *r, struct signatures *s, struct error *problem);
+    /* The same for an image from the caller's store, at once. */
+    bool (*check_store)(struct regtag *r, const char *image, const char *index, struct error *e);
 };
+
+/* Parts that store_signatures.c needs, too: with the configuration's keys; indexes a manifest if it is valid and unambiguous;
+ * and whether the artifact type of a descriptor does not rule out a bundle: under a tag, it may be of no use. */
+struct signature_check signatures_check(const struct regtag *r);
+bool signatures_read(struct regtag *r, struct slice bytes, const struct media_type **type,
+                     struct document *d);
+bool signatures_may_be_bundle(const struct document *d, int descriptor);
 
 #endif

@@ -281,8 +281,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     chosen.begun = false;
     set_out(r, data[0]);
     check_end(r, run(r, &w, choice));
-    if (config.keep && choice != 7 && choice != 5 &&
-        choice != 4) { /* as for watch; for other verbs it is the end again */
+    bool again = choice != 0 && choice != 5 && choice != 7;
+    if (config.keep && again) { /* as for watch; for other verbs it is the end again */
         regtag_again(r, regtag_result(r)->digest);
         check_end(r, run(r, &w, 0));
     }
