@@ -226,15 +226,17 @@ verifies := $(if $(filter 1,$(VERIFY)),src/net/verify_keys.c src/embed/regtag_ve
 program := $(filter-out src/net/tls_% src/net/verify_%,$(wildcard src/net/*.c)) $(tls) $(verifies) $(hash) $(filter-out %_blocking.c,$(posix)) \
            $(filter-out $(shared) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
 
-tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c),$(wildcard tests/unit/test_*.c))
+tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c) $(if $(filter 0,$(VERIFY)),%/test_signature.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
-probed       := $(hash) src/cli/authfile.c src/cli/secrets.c
-tested       := $(patsubst %,src/cli/%.c,credentials file_lock file_scan file_sync glob helper hint journal journal_line \
-                journal_lock journal_reader outage output process proxy_env report schedule undo_index) \
+probed       := $(hash) src/cli/authfile.c src/cli/secrets.c src/cli/tar_reader.c
+tested       := $(patsubst %,src/cli/%.c,blob_list credentials file_lock file_scan file_sync glob helper hint journal journal_line \
+                journal_lock journal_reader layout_writer lines outage output process proxy_env report schedule tag_line tar_writer \
+                targets undo_index) \
                 $(patsubst %,src/net/%.c,address child families file hide lookup no_proxy proxy tls_pem tunnel) \
                 $(patsubst %,src/embed/regtag_%.c,address blocking sockets connect \
-                $(if $(filter 0,$(TLS)),,chain)) $(if $(filter 0,$(TLS)),,src/net/tls_arena.c)
+                $(if $(filter 0,$(TLS)),,chain) $(if $(filter 0,$(VERIFY)),,verify_mbedtls)) \
+                $(if $(filter 0,$(VERIFY)),,src/net/tls_arena.c)
 
 # ---- Programs --------------------------------------------------------------------------------
 
@@ -251,7 +253,7 @@ linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 archives := $(OUT)
 
 # That program may want another SHA-256: what moves blobs has a faster one.
-moves_blobs := $(filter copy fetch,$(verbs))
+moves_blobs := $(filter copy fetch load save,$(verbs))
 sha256      := $(OBJ)/mbedtls/sha256.o
 
 $(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)

@@ -23,9 +23,9 @@
  * Threads. There is no shared or global state: any thread may step any operation, one thread at a time.
  *
  * Order of calls: regtag_init; one of regtag_tag, regtag_copy, regtag_load, regtag_delete, regtag_list,
- * regtag_digests, regtag_digest, regtag_manifest, regtag_fetch and regtag_fetch_blob; then regtag_step until it returns
- * REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting with
- * regtag_init, or, to poll a digest, with regtag_again.
+ * regtag_digests, regtag_referrers, regtag_digest, regtag_manifest, regtag_fetch, regtag_fetch_blob and regtag_save; then
+ * regtag_step until it returns REGTAG_DONE or REGTAG_ERROR. The block can then be reused for another operation, starting
+ * with regtag_init or, to keep its connections, regtag_next; or, to poll a digest, with regtag_again.
  *
  * Versions. A program that was compiled against this header runs with every later library of the same
  * major version. Members are only appended: to struct regtag_config, whose `size` says which of them the
@@ -268,7 +268,7 @@ struct regtag_config {
     size_t manifest_max; /* bytes; 0 means REGTAG_MANIFEST_MAX */
     size_t tokens_max;   /* 0 means REGTAG_TOKENS_MAX */
 
-    /* tag, digest, manifest, fetch: "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an
+    /* tag, digest, manifest, fetch, save: "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an
      * image that is an index. NULL and "": the image itself. */
     const char *platform;
     /* tag, delete: guards, where a tag must point for it to be touched. Each is a digest or "absent",
@@ -280,7 +280,7 @@ struct regtag_config {
      * that exist. Needed when the move may be undone later. */
     bool certain_absence;
     bool dry_run; /* tag, delete: change nothing, but report the outcome that would result */
-    bool keep;    /* digest: keep the connection and token at the end, for regtag_again */
+    bool keep; /* keep connections and token at the end, for regtag_again or regtag_next. Not for copy */
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
      * unless one was added after they were listed */
     bool siblings;
@@ -296,7 +296,8 @@ struct regtag_config {
      * the order of the manifests: config, then layers. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
-    /* Public keys, numbered from 0: what moves or is fetched must be signed with one of them. 0: it need not be. */
+    /* tag, copy, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
+     * them. See regtag_require_signature. 0: it need not be signed. */
     unsigned keys;
     /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else
      * another number. The key decides on algorithm and hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5
@@ -320,6 +321,12 @@ size_t regtag_size(const struct regtag_config *config);
  * if the configuration is not usable. */
 struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config);
 
+/* After regtag_init, if there are `keys` in the configuration: says that the image of the operation must be signed with one
+ * of them, by cosign: a signature at the tag sha256-HEX.sig, or a bundle among its referrers. With a `platform`, the image
+ * or its index must be signed. Without this call no operation begins that has keys; whoever does not make it does not link
+ * what it needs. REGTAG_E_USAGE: there are no keys, or there is no function to verify with. */
+enum regtag_status regtag_require_signature(struct regtag *r);
+
 /* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_E_USAGE if a
  * reference or tag is invalid. */
 
@@ -336,6 +343,11 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
 /* The same with the digest that each tag points to, "" if the tag has vanished in between. If a tag cannot
  * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. */
 enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
+
+/* Lists what refers to `image`, signatures for example: for each, REGTAG_LISTED with its artifact type as `name`, "" if it
+ * has none, and with `digest` and `size`. Only those of `artifact_type`, unless that is NULL or "". A page of the list is
+ * held in memory, and must not be larger than a manifest. */
+enum regtag_status regtag_referrers(struct regtag *r, const char *image, const char *artifact_type);
 
 /* Looks up the digest that the tag points to. */
 enum regtag_status regtag_digest(struct regtag *r, const char *image);
@@ -363,10 +375,21 @@ void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all);
 enum regtag_status regtag_fetch(struct regtag *r, const char *image);
 enum regtag_status regtag_fetch_blob(struct regtag *r, const char *blob);
 
+/* Downloads manifests and blobs of the repository of `image`: the caller chooses which ones, one after the other; see
+ * REGTAG_CHOOSE. `platform` is for the image alone. */
+enum regtag_status regtag_save(struct regtag *r, const char *image);
+
 /* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: repeats the query with a fresh timeout, reusing
  * the connection and token if they are still good. `known` is the digest that the caller already has,
  * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. */
 void regtag_again(struct regtag *r, const char *known);
+
+/* After REGTAG_DONE or REGTAG_ERROR of an operation with `keep`: sets up the next one in the same memory, as
+ * regtag_init does. Connections are kept for as long as the operations go to the same registry, the token while they go to
+ * the same repository and do the same there. So the login of a repository must not change from one to the next: if it does,
+ * end the first with regtag_end and begin with regtag_init. False, and nothing has changed, if the configuration is not
+ * usable or needs other memory (its limits or number of connections are others), or after a copy. */
+bool regtag_next(struct regtag *r, const struct regtag_config *config);
 
 /* Ends an operation in any state and wipes its secrets. REGTAG_DONE and REGTAG_ERROR imply this unless
  * `keep` is set. The caller must then close all connections. */
@@ -377,18 +400,19 @@ enum regtag_event {
     /* tag, delete: the next step may change the tag. regtag_result() says which one, and where it
      * points now. To leave it alone, call regtag_decline. */
     REGTAG_UPLOAD,
-    /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch: the chosen blob did, and its size
-     * and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
+    /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch, save: the chosen blob or manifest did, and
+     * its size and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
     REGTAG_SETTLED,
-    /* list, digests: one more tag, in regtag_result()->name. delete: one more tag that will be deleted along
+    /* list, digests: one more tag, in regtag_result()->name. referrers: one more of them. delete: one more tag that will be deleted along
      * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
     REGTAG_LISTED,
     REGTAG_DONE,  /* success; for `tag`, all names are settled and none failed */
     REGTAG_ERROR, /* the operation is over; regtag_error() says why */
     /* fetch: the manifest was downloaded and checked, or the last blob is settled. regtag_layer describes the
-     * layers, regtag_choose says which one is next; without it, the operation ends with the next step. */
+     * layers, regtag_choose says which one is next; without it, the operation ends with the next step. save: the same at
+     * the beginning, and after each REGTAG_SETTLED, with regtag_choose_manifest and regtag_choose_blob. */
     REGTAG_CHOOSE,
-    REGTAG_BYTES /* fetch: the next bytes of the blob; see regtag_bytes */
+    REGTAG_BYTES /* fetch, save: the next bytes of the blob; see regtag_bytes */
 };
 
 /* What a connection needs before the next step. Do `close` before `open`. */
@@ -444,6 +468,24 @@ void regtag_choose(struct regtag *r, uint64_t number);
  * from an interrupted download. Only the rest is asked for; nothing, if they are all there is. */
 void regtag_have(struct regtag *r, const void *bytes, size_t size);
 
+/* save. After REGTAG_CHOOSE: downloads the manifest with this digest next, a SHA-256; "": that of the image. Or a blob,
+ * which must have this many bytes. The text is copied; nothing is chosen if it is not valid. */
+void regtag_choose_manifest(struct regtag *r, const char *digest);
+void regtag_choose_blob(struct regtag *r, const char *digest, uint64_t size);
+
+/* What a manifest refers to (OCI image specification, "Descriptor"). */
+struct regtag_descriptor {
+    const char *digest; /* a SHA-256; valid until the next call of regtag_descriptor or regtag_step */
+    uint64_t size;      /* bytes */
+    bool manifest;      /* it is a child of an index; else a config, a layer or another blob */
+    bool elsewhere;     /* it has "urls", as foreign layers do: a registry need not have it */
+    void *reserved[2];
+};
+
+/* save. After REGTAG_SETTLED of a manifest, or the REGTAG_CHOOSE that follows: the next of what it refers to, in its
+ * order, the config first; false if there are no more. */
+bool regtag_descriptor(struct regtag *r, struct regtag_descriptor *d);
+
 /* After REGTAG_BYTES: the next *size bytes, which belong at offset *at of the blob; valid until the next
  * step. Bytes come in order, even if connections break in between. If those from regtag_have turn out to be
  * wrong, *at is 0 again, once: drop what you have. */
@@ -474,7 +516,7 @@ enum regtag_previous {
 };
 
 struct regtag_result {
-    const char *name;     /* the tag; fetch: the title */
+    const char *name;     /* the tag; fetch: the title; referrers: the artifact type */
     const char *digest;   /* of the image, or of the blob; "" if unknown, and for delete */
     const char *previous; /* the digest before; "" unless it is known */
     enum regtag_previous before;
@@ -482,14 +524,18 @@ struct regtag_result {
     enum regtag_status status;
     const char *error;     /* the message if status isn't REGTAG_OK, else "" */
     enum regtag_hint hint; /* what would help then */
+    unsigned key;  /* manifest, where a signature is required: the number of the key that has signed */
+    uint64_t size; /* referrers: in bytes */
 };
 
 /* The current result; see enum regtag_event. After REGTAG_DONE of digest and manifest, `digest` is the
  * answer. Never NULL. */
 const struct regtag_result *regtag_result(const struct regtag *r);
 
-/* After REGTAG_DONE of regtag_manifest: the *size bytes of the manifest, not NUL-terminated. */
+/* After REGTAG_DONE of regtag_manifest, and as for regtag_descriptor: the *size bytes of the manifest, not NUL-terminated, and
+ * its media type. */
 const char *regtag_document(const struct regtag *r, size_t *size);
+const char *regtag_media_type(const struct regtag *r);
 
 /* How long to leave the registry alone, in milliseconds from its last response: as given by
  * Retry-After, or long enough that RateLimit-Remaining lasts for its window, if requests seem to count or one

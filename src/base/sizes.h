@@ -75,6 +75,7 @@
 #define CLIENT_FILE_MAX 16384            /* the file of a client certificate or key; in the program */
 #define PATH_TEXT_MAX 1024               /* a path; 2 to 4 on the stack */
 #define TLS_FILES_MAX 8                  /* --cacert options, of 8 bytes each */
+#define VERIFY_PATHS_MAX 4096            /* REGTAG_VERIFY_KEY; in the program */
 #define TLS_PINS_MAX 8                   /* --pin options, of 32 bytes each */
 
 /* ---- The program -------------------------------------------------------------------------------- */
@@ -104,17 +105,28 @@
 #define UNDO_INDEX_LISTS 4096 /* of these entries, by their hashes; 2 bytes each */
 /* Slots of 4 bytes; half as many names are compared at a time. */
 #define NAMES_SLOTS (REGTAG_CONNECTIONS_MAX > 4 ? 32768 : 8192)
+#define TAG_LINE_MAX 4096       /* a line of tag --from, and 2 to 4 times as much for its words */
+#define TARGETS_SLOTS 4096      /* of 8 bytes, in the memory of NAMES_SLOTS: what the lines set, */
+#define TARGETS_MAX 3840        /* as far as it is remembered, to notice what is set twice */
 #define VARIABLES_MAX 1024      /* environment variables of watch's COMMAND; with more it is not run */
 #define VARIABLES_TEXT_MAX 2048 /* those that are added: an image and two digests */
 #define FETCH_PATH_MAX 4096     /* the path of a fetched file; once more on the stack */
 #define FETCH_BLOCK 16384       /* read from a file at a time, to hash it */
 #define FETCH_MARKS 32768       /* files that are remembered to be there already; 1 bit each */
-#define TAGS_TEXT_MAX 1048576u  /* the tags of copy --all-tags; untouched beyond what they take */
-#define REFERENCE_MAX 1024      /* a reference; twice on the stack */
-#define LAYERS_TEXT_MAX 600     /* a message's list of layers, on the stack */
-#define OUTPUT_MAX 4096         /* written to standard output at a time */
-#define LINE_BYTES_MAX 5120     /* a line on standard error; longer ones are cut */
-#define ROW_MAX 8192            /* a line on standard output; an error in it may be escaped */
-#define HEAP_SIZE 8192u         /* the heap of a static program, for its C library */
+#define LAYOUT_IMAGES_MAX 1000  /* images that are loaded in one run: each is compared with all others */
+/* An archive's images, of some 200 bytes each, and its manifests and blobs, of 48. Few where memory is short. */
+#define SAVE_IMAGES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 16)
+#define SAVE_BLOBS_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384u : 512u)
+#define LAYOUT_FOUND 16 /* files of a layout whose place is known, of 104 bytes each */
+/* Of a layout that comes from a pipe: its index and manifests, untouched beyond what they take, and how many, of 104 bytes each. */
+#define KEPT_MAX (REGTAG_CONNECTIONS_MAX > 4 ? REGTAG_MANIFEST_MAX : 24576u)
+#define KEPT_FILES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 32)
+#define TAGS_TEXT_MAX 1048576u /* the tags of copy --all-tags; untouched beyond what they take */
+#define REFERENCE_MAX 1024     /* a reference; twice on the stack */
+#define LAYERS_TEXT_MAX 600    /* a message's list of layers, on the stack */
+#define OUTPUT_MAX 4096        /* written to standard output at a time */
+#define LINE_BYTES_MAX 5120    /* a line on standard error; longer ones are cut */
+#define ROW_MAX 8192           /* a line on standard output; an error in it may be escaped */
+#define HEAP_SIZE 8192u        /* the heap of a static program, for its C library */
 
 #endif

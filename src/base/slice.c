@@ -81,6 +81,13 @@ struct slice slice_split(struct slice *rest, char separator)
     return part;
 }
 
+uint64_t slice_hash(uint64_t hash, struct slice s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        hash = (hash ^ (unsigned char)s.data[i]) * 0x100000001b3u;
+    return hash;
+}
+
 bool slice_number(struct slice s, uint64_t max, uint64_t *number)
 {
     uint64_t n = 0;

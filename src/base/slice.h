@@ -44,6 +44,10 @@ struct slice slice_trim(struct slice s);
  * Without a separator takes all, and leaves *rest with data NULL: nothing follows. */
 struct slice slice_split(struct slice *rest, char separator);
 
+/* 64-bit FNV-1a, for tables: of several slices, one after the other, beginning with HASH_START. */
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t slice_hash(uint64_t hash, struct slice s);
+
 /* Parses all of s as a decimal number of at most `max`. False for anything else: an empty slice, a sign,
  * a space, a larger number. Leading zeros are allowed. */
 bool slice_number(struct slice s, uint64_t max, uint64_t *number);

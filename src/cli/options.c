@@ -25,7 +25,7 @@ enum option_kind {
 #define ALL_VERBS 0xffff
 #define LISTING (VERB_ID_LS | VERB_ID_COPY)
 #define JSON_VERBS (ALL_VERBS & ~VERB_ID_MANIFEST)
-#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_COPY)
+#define MOVING_BLOBS (VERB_ID_FETCH | VERB_ID_SAVE | VERB_ID_COPY | VERB_ID_LOAD)
 #define MOVING (CHANGING | VERB_ID_UNDO) /* print what became of each tag */
 #define LETTER 0x10000                   /* -n stands for --name */
 #define AT(member) offsetof(struct options, member)
@@ -48,6 +48,9 @@ static const struct option OPTIONS[] = {
 #endif
 #if HAS_VERB(SETTING)
     {"no-clobber", "", FLAG, AT(no_clobber), SETTING, 0, "never move an existing tag"},
+#endif
+#if HAS_VERB(VERB_ID_TAG)
+    {"from", "FILE|-", TEXT, AT(from), VERB_ID_TAG, 0, "do this for each line IMAGE NAME... of FILE"},
 #endif
 #if HAS_VERB(SETTING | VERB_ID_UNDO)
     {"confirm", "", FLAG, AT(confirm), SETTING | VERB_ID_UNDO, 0, "read each tag back after setting it"},
@@ -74,6 +77,17 @@ static const struct option OPTIONS[] = {
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
      "select a platform of a multi-platform image"},
 #endif
+#if HAS_VERB(VERB_ID_LOAD)
+    {"image", "NAME|DIGEST", TEXT, AT(image), VERB_ID_LOAD, 0, "only this image of FILE"},
+#endif
+#if HAS_VERB(VERB_ID_VERIFY)
+    {"verify-key", "FILE", LIST, AT(verify_key), SIGNED, 0,
+     "require a signature by this key; repeatable"},
+#endif
+#if HAS_VERB(VERB_ID_REFERRERS)
+    {"artifact-type", "TYPE", TEXT, AT(artifact_type), VERB_ID_REFERRERS, 0,
+     "only those of this artifact type"},
+#endif
 #if HAS_VERB(VERB_ID_FETCH)
     {"output", "FILE|DIR|-", TEXT, AT(output), VERB_ID_FETCH | LETTER, 0,
      "the file, a folder for all, or stdout"},
@@ -81,6 +95,9 @@ static const struct option OPTIONS[] = {
     {"title", "NAME", TEXT, AT(title), VERB_ID_FETCH, 0, "only layers with this title"},
     {"media-type", "TYPE", TEXT, AT(media_type), VERB_ID_FETCH, 0, "only layers of this type"},
     {"blob", "", FLAG, AT(blob), VERB_ID_FETCH, 0, "the argument is a blob, REPOSITORY@DIGEST"},
+#endif
+#if HAS_VERB(VERB_ID_SAVE)
+    {"output", "FILE|-", TEXT, AT(output), VERB_ID_SAVE | LETTER, 0, "the tar file, or - for stdout"},
 #endif
 #if HAS_VERB(VERB_ID_WATCH)
 #if HAS_VERB(VERB_ID_FETCH)
@@ -113,6 +130,10 @@ static const struct option OPTIONS[] = {
 #endif
 #if HAS_VERB(VERB_ID_COPY)
     {"jobs", "N", NUMBER, AT(jobs), VERB_ID_COPY, COPY_JOBS_MAX, "how many blobs at a time (4)"},
+#endif
+#if HAS_VERB(VERB_ID_LOAD)
+    {"jobs", "N", NUMBER, AT(jobs), VERB_ID_LOAD, LOAD_JOBS_MAX,
+     LOAD_JOBS_MAX < 4 ? "how many blobs at a time (all)" : "how many blobs at a time (4)"},
 #endif
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "limit of the run or check (60; blobs 86400)"},
@@ -528,10 +549,16 @@ static bool read_arguments(struct options *o, char **argv, struct error *e)
 /* What the help calls an argument. */
 static struct slice argument_name(const struct cli_verb *v, int number)
 {
-    struct slice rest = slice_of(v->arguments), name = rest;
-    for (int i = 0; i <= number && rest.data; i++)
+    struct slice rest = slice_of(v->arguments), name = SLICE("");
+    for (int i = 0; i <= number && rest.data && !slice_contains(name, SLICE("...")); i++)
         name = slice_split(&rest, ' ');
     return slice_head(name, slice_find(name, '.'));
+}
+
+/* tag --from: the arguments are in a file. */
+static bool is_from_file(const struct options *o)
+{
+    return HAS_VERB(VERB_ID_TAG) && o->verb->id == VERB_ID_TAG && o->from;
 }
 
 static bool check_arguments(const struct options *o, struct error *e)
@@ -540,11 +567,16 @@ static bool check_arguments(const struct options *o, struct error *e)
     int number = 0;
     while (number < o->count && *o->arguments[number])
         number++;
-    if (o->help || (number == o->count && number >= v->arguments_min && number <= v->arguments_max))
+    if (o->help || (is_from_file(o) && !o->count) ||
+        (number == o->count && number >= v->arguments_min && number <= v->arguments_max &&
+         !is_from_file(o)))
         return true;
     struct slice name = argument_name(v, number);
     const char *what = v->id == VERB_ID_TAG && number ? ", the new tag," : "";
-    if (number < o->count)
+    if (is_from_file(o))
+        error_set(e, REGTAG_E_USAGE,
+                  "with --from, images and tags are in the file, not among the arguments");
+    else if (number < o->count)
         error_set(e, REGTAG_E_USAGE, "%.*s%s is empty; is a variable unset?", SLICE_ARG(name), what);
     else if (number < v->arguments_min)
         error_set(e, REGTAG_E_USAGE, "%.*s%s is missing; usage: regtag %s %s", SLICE_ARG(name), what,
@@ -572,6 +604,9 @@ static bool check_login(const struct options *o, struct error *e)
 {
     const struct side_options *from = &o->side[0], *to = &o->side[1];
     const char *problem = login_problem(from);
+    if (!problem && is_from_file(o) && from->password_stdin && strcmp(o->from, "-") == 0)
+        problem =
+            "--from - and --password-stdin both read stdin: use --password-file, or a file of lines";
     if (HAS_VERB(VERB_ID_COPY) && !problem)
         problem = login_problem(to);
     if (HAS_VERB(VERB_ID_COPY) && !problem && from->password_stdin && to->password_stdin &&
@@ -637,7 +672,7 @@ static void set_timeouts(struct options *o)
 {
     o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
     if (o->timeout == 0)
-        o->timeout = o->verb->id & MOVING_BLOBS ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
+        o->timeout = o->verb->id & MOVING_BLOBS || is_from_file(o) ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;
 }
 
 bool options_parse(struct options *o, int argc, char **argv, struct error *e)
@@ -657,6 +692,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct error *e)
         return read_without_verb(o, argc, argv, e);
     o->jobs = o->verb->id & JOBS_VERBS     ? JOBS_DEFAULT
               : o->verb->id & VERB_ID_COPY ? COPY_JOBS_DEFAULT
+              : o->verb->id & VERB_ID_LOAD ? LOAD_JOBS_DEFAULT
                                            : 1;
     if (!read_arguments(o, argv + 2, e))
         return false;

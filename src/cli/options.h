@@ -40,20 +40,23 @@ struct options {
     uint64_t jobs;  /* connections to the registry; of copy, blobs at the same time */
 
     bool no_clobber, confirm, dry_run, siblings, ignore_missing, digests;
-    const char *platform, *journal, *registry; /* NULL: not given */
-    uint64_t last;                             /* moves to undo; 0: all */
+    const char *platform, *journal, *registry, *image; /* NULL: not given */
+    uint64_t last;                                     /* moves to undo; 0: all */
 
     uint64_t interval; /* seconds */
     uint64_t jitter;   /* percent of it */
-    const char *from;  /* NULL: not given */
+    const char *from;  /* of watch, a digest; of tag, a file; NULL: not given */
     bool once;
     char **command; /* of watch: what follows "--", with a NULL at its end; or NULL */
     bool warned;    /* set by watch, not by an option: do not warn about the same files again */
 
-    const char *output; /* of fetch, and the folder of watch --fetch; NULL: not given */
+    const char *output; /* of fetch and save, and the folder of watch --fetch; NULL: not given */
     const char *title, *media_type;
     uint64_t layer; /* UINT64_MAX: not given */
     bool blob;
+
+    struct option_values verify_key;
+    const char *artifact_type; /* NULL: not given */
 
     const char *proxy, *no_proxy, *time_floor; /* NULL: not given */
     struct side_options side[2]; /* of the registry, or of the source; and of copy's target */
@@ -78,6 +81,8 @@ struct options {
 #define JOBS_MAX (REGTAG_CONNECTIONS_MAX - 1) /* one connection is for other servers */
 #define JOBS_VERBS (VERB_ID_TAG | VERB_ID_LS | VERB_ID_DELETE)
 #define COPY_JOBS_MAX (REGTAG_CONNECTIONS_MAX / 2 - 1) /* the same, and each job has two */
+#define LOAD_JOBS_MAX (JOBS_MAX < 8 ? JOBS_MAX : 8)
+#define LOAD_JOBS_DEFAULT (LOAD_JOBS_MAX < 4 ? LOAD_JOBS_MAX : 4)
 #define JOBS_DEFAULT (JOBS_MAX < 4 ? JOBS_MAX : 4)
 #define COPY_JOBS_DEFAULT (COPY_JOBS_MAX < 4 ? COPY_JOBS_MAX : 4)
 

@@ -94,9 +94,9 @@ static enum partial_state wait_for_other(struct partial *p, uint64_t deadline, b
                                          struct error *e)
 {
     if (!quiet)
-        output_message("waiting for another fetch of %s to finish", p->place->path);
+        output_message("waiting for another regtag to finish %s", p->place->path);
     if (file_lock_busy(file_lock_wait(p->fd, true, deadline)))
-        error_set(e, REGTAG_E_TIMEOUT, "%s: another fetch did not finish in time (--timeout)",
+        error_set(e, REGTAG_E_TIMEOUT, "%s: another regtag did not finish in time (--timeout)",
                   p->place->path);
     again(p);
     return e->status ? PARTIAL_FAILED : PARTIAL_AGAIN;

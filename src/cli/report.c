@@ -5,8 +5,9 @@
 #include "base/sizes.h"
 #include "cli/hint.h"
 #include "cli/output.h"
-#include "regtag_sockets.h"
+#include "net/verify.h"
 #include "oci/reference.h"
+#include "regtag_sockets.h"
 
 /* ---- Rows, each printed whole ---------------------------------------------------------------- */
 
@@ -138,6 +139,58 @@ void report_digest(const struct options *o, const char *image, const struct regt
         write_text(w, result->digest);
         row_print(&row);
     }
+}
+
+void report_saved(const struct options *o, const char *image, const char *digest,
+                  enum regtag_status status, const char *error)
+{
+    static struct row row;
+    struct writer *w = row_begin(&row);
+    if (o->json) {
+        member_text(w, "reference", slice_of(image));
+        member_text(w, "digest", slice_of(digest));
+        member_status(w, status, error);
+    } else
+        write_format(w, "%s\t%s", image, digest);
+    if (o->json || status == REGTAG_OK)
+        row_print(&row);
+}
+
+void report_verified(const struct options *o, const char *image, const struct regtag_result *result,
+                     enum regtag_status status, const char *error)
+{
+    static struct row row;
+    struct writer *w = row_begin(&row);
+    const char *key = status == REGTAG_OK ? verify_key_sha256(result->key) : "";
+    if (o->json) {
+        member_text(w, "reference", slice_of(image));
+        member_text(w, "digest", slice_of(result->digest));
+        member_text(w, "result", slice_of(*key ? "verified" : "failed"));
+        member_text(w, "key", slice_of(key));
+        member_status(w, status, error);
+    } else
+        write_format(w, "%s\t%s\tverified\t%s", image, result->digest, key);
+    if (o->json || *key)
+        row_print(&row);
+}
+
+void report_referrer(const struct options *o, const struct regtag_result *result)
+{
+    static struct row row;
+    struct writer *w = row_begin(&row);
+    struct slice type = slice_of(result->name);
+    if (o->json) {
+        member_text(w, "digest", slice_of(result->digest));
+        member_text(w, "artifactType", type);
+        member_name(w, "size");
+        write_number(w, result->size);
+        write_char(w, '}');
+    } else {
+        write_format(w, "%s\t", result->digest);
+        write_escaped(w, type.size ? type : SLICE("-"));
+        write_format(w, "\t%llu", (unsigned long long)result->size);
+    }
+    row_print(&row);
 }
 
 void report_move(const struct options *o, const char *image, const char *from, const char *to)

@@ -20,6 +20,17 @@ void report_listed(const struct options *o, const char *repository, const struct
 void report_digest(const struct options *o, const char *image, const struct regtag_result *result,
                    enum regtag_status status, const char *error);
 
+/* One line for an image that save was to write; the digest may be "", if it is unknown. With --json a failure gets a
+ * line, too. */
+void report_saved(const struct options *o, const char *image, const char *digest,
+                  enum regtag_status status, const char *error);
+/* The result of `verify`; with --json a failure gets a line, too. */
+void report_verified(const struct options *o, const char *image, const struct regtag_result *result,
+                     enum regtag_status status, const char *error);
+
+/* One line for a referrer. */
+void report_referrer(const struct options *o, const struct regtag_result *result);
+
 /* One line for a move that watch saw; either digest may be "", for no tag. */
 void report_move(const struct options *o, const char *image, const char *from, const char *to);
 

@@ -6,9 +6,11 @@
 #include "cli/proxy_env.h"
 #include "cli/report.h"
 #include "cli/tls_options.h"
+#include "cli/verify_options.h"
 #include "net/file.h"
 #include "net/network.h"
 #include "net/random.h"
+#include "net/verify.h"
 #include "regtag_sha256.h"
 #include "regtag_sockets.h"
 
@@ -60,7 +62,8 @@ bool session_init(const struct options *o, uint64_t deadline, struct error *e)
     network.trace = report_trace;
     network.trace_context = &trace;
     transport = network_begin(&network, connections());
-    return proxy_check(&network.asked, &proxies, e) && init_tls(deadline, e);
+    return proxy_check(&network.asked, &proxies, e) && init_tls(deadline, e) &&
+           verify_options(o, deadline, e);
 }
 
 static bool find_login(unsigned side, const struct reference *r, uint64_t deadline, struct error *e)
@@ -185,15 +188,35 @@ struct regtag_config session_config(uint64_t deadline)
     config.certain_absence = options->journal != NULL; /* undo deletes what was absent before */
     config.dry_run = options->dry_run;
     config.siblings = options->siblings;
+    if (HAS_VERB(VERB_ID_VERIFY))
+        verify_config(&config);
     return config;
+}
+
+void *session_scratch(void)
+{
+    if (operation)
+        regtag_end(operation);
+    operation = NULL;
+    return memory + -(uintptr_t)memory % PAGE;
+}
+
+static struct regtag *require_signature(const struct regtag_config *config)
+{
+    if (HAS_VERB(VERB_ID_VERIFY) && config->keys)
+        regtag_require_signature(operation);
+    return operation;
 }
 
 struct regtag *session_operation(const struct regtag_config *config)
 {
-    if (operation)
-        regtag_end(operation);
-    operation = regtag_init(memory + -(uintptr_t)memory % PAGE, MEMORY_SIZE, config);
-    return operation;
+    operation = regtag_init(session_scratch(), MEMORY_SIZE, config);
+    return require_signature(config);
+}
+
+struct regtag *session_next(const struct regtag_config *config)
+{
+    return regtag_next(operation, config) ? require_signature(config) : session_operation(config);
 }
 
 bool session_operation_ok(const struct regtag *r, struct error *e)

@@ -7,7 +7,7 @@
 #include "cli/options.h"
 #include "regtag.h"
 
-/* Reads the options for TLS and proxies, and pipes among their files by the deadline, of regtag_clock(). *o
+/* Reads the options for TLS, proxies and signatures, and pipes among their files by the deadline, of regtag_clock(). *o
  * must outlive the session. False, and e set with REGTAG_E_USAGE or REGTAG_E_CREDENTIALS, if they are not
  * valid. */
 bool session_init(const struct options *o, uint64_t deadline, struct error *e);
@@ -34,8 +34,15 @@ bool session_files_changed(void);
 /* The configuration that the options ask for; the operation ends at the deadline. */
 struct regtag_config session_config(uint64_t deadline);
 
+/* The memory that the next operation will take, for something else until then; the last one ends. Aligned as malloc
+ * would align it, and large enough for a manifest, its tokens and keys (struct document_memory). */
+void *session_scratch(void);
+
 /* Makes an operation; the last one ends. */
 struct regtag *session_operation(const struct regtag_config *config);
+
+/* The same after an operation with `keep`, with the connections and the token of that one (regtag_next). */
+struct regtag *session_next(const struct regtag_config *config);
 
 /* Whether the operation has not failed; else e is set to its error. */
 bool session_operation_ok(const struct regtag *r, struct error *e);

@@ -35,11 +35,12 @@ static void report_tag(struct tag_runner *t, const struct regtag_result *result)
     t->reported++;
 }
 
+uint64_t tag_runner_table[NAMES_SLOTS / 2];
+
 /* The library settles tags in the order of their names, and a repeated name once. So the first
  * `reported` distinct names are done, and the others are reported in the same order. */
 void tag_runner_fail(struct tag_runner *t, const struct error *problem)
 {
-    static uint32_t table[NAMES_SLOTS];
     size_t reported = t->reported;
     struct names names;
     struct regtag_result failure = {.digest = "",
@@ -48,13 +49,21 @@ void tag_runner_fail(struct tag_runner *t, const struct error *problem)
                                     .status = (enum regtag_status)problem->status,
                                     .error = problem->text,
                                     .hint = (enum regtag_hint)problem->hint};
-    names_begin(&names, t->names, t->count, '\0', table, sizeof table);
+    names_begin(&names, t->names, t->count, '\0', tag_runner_table, sizeof tag_runner_table);
     for (size_t i = 0, distinct = 0; i < t->count; i++) {
         if (!names_is_first(&names, i) || distinct++ < reported)
             continue;
         failure.name = t->names[i];
         report_tag(t, &failure);
     }
+}
+
+bool tag_runner_expects_digest(const struct options *o)
+{
+    for (unsigned i = 0; i < o->expected_count; i++)
+        if (slice_starts(slice_of(o->expected[i]), SLICE("sha")) && !strchr(o->expected[i], '='))
+            return true;
+    return false;
 }
 
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline)
@@ -237,6 +246,8 @@ static void on_settled(struct tag_runner *t, struct regtag_result result)
         result.name = *result.digest ? result.digest : t->names[0];
     if (HAS_VERB(VERB_ID_DELETE) && t->options->ignore_missing && is_missing(&result))
         settle_unchanged(&result);
+    if (HAS_VERB(VERB_ID_LOAD) && result.status == REGTAG_E_OTHER && t->source && t->source->status)
+        result.status = (enum regtag_status)t->source->status;
     keep_first_failure(t, result.status);
     journal_result(t, &result);
     report_tag(t, &result);
@@ -274,6 +285,7 @@ void tag_runner_run(struct tag_runner *t, struct regtag *r)
         else if (HAS_VERB(VERB_ID_DELETE) && event == REGTAG_LISTED)
             on_sibling(t, regtag_result(r)->name);
     }
-    session_close();
+    if (!t->keeps)
+        session_close();
     on_end(t, r);
 }

@@ -1,4 +1,4 @@
-/* Runs operations that change tags, for tag, delete and undo: steps each of them to its end, reports
+/* Runs operations that change tags, for tag, copy, delete and undo: steps each of them to its end, reports
  * what became of each tag, and writes each move to a journal before and after. */
 #ifndef REGTAG_CLI_TAG_RUNNER_H
 #define REGTAG_CLI_TAG_RUNNER_H
@@ -18,6 +18,10 @@ struct tag_runner {
     /* In a dry run of undo: the tag would be where that move has put it, had the later moves really been
      * undone. */
     bool simulated;
+
+    bool keeps; /* each operation has `keep`: its connections are for the next one */
+    /* For load: why the last read of what is uploaded failed, with its status. NULL for other verbs. */
+    const struct error *source;
 
     enum regtag_status status; /* of the first failure */
 
@@ -43,11 +47,17 @@ void tag_runner_open_journal(struct tag_runner *t, struct journal *j);
  * it, as the user wrote it. */
 void tag_runner_next(struct tag_runner *t, const char *image, const char *const *names, size_t count);
 
+/* Whether an --expect wants the same digest for all tags, so that all but one would fail. */
+bool tag_runner_expects_digest(const struct options *o);
+
 /* Finds the credentials for it. False: it cannot be run, and all its tags were reported as failed. */
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline);
 
 /* Steps the operation to its end. Each tag is reported. */
 void tag_runner_run(struct tag_runner *t, struct regtag *r);
+
+/* For tag_runner_fail; free for others before the first tag_runner_next. */
+extern uint64_t tag_runner_table[NAMES_SLOTS / 2];
 
 /* Reports that all tags of the operation that were not reported yet have failed. */
 void tag_runner_fail(struct tag_runner *t, const struct error *problem);

@@ -4,17 +4,15 @@
 
 /* ---- Entries: hashes of what later lines say ------------------------------------------------- */
 
-/* 64-bit FNV-1a will do: nobody attacks their own journal. */
+/* 64 bits will do: nobody attacks their own journal. */
 static uint64_t hash(uint64_t h, struct slice s)
 {
-    for (size_t i = 0; i < s.size; i++)
-        h = (h ^ (unsigned char)s.data[i]) * 0x100000001b3u;
-    return (h ^ '\t') * 0x100000001b3u;
+    return slice_hash(slice_hash(h, s), SLICE("\t"));
 }
 
 static uint64_t entry_of(char kind, struct slice reference, struct slice from, struct slice to)
 {
-    uint64_t h = hash(0xcbf29ce484222325u, (struct slice){&kind, 1});
+    uint64_t h = hash(HASH_START, (struct slice){&kind, 1});
     return hash(hash(hash(h, reference), from), to);
 }
 

@@ -20,11 +20,20 @@ struct options;
 #define VERB_ID_DIGEST 0x20
 #define VERB_ID_MANIFEST 0x40
 #define VERB_ID_FETCH 0x80
+#define VERB_ID_SAVE 0x200
+#define VERB_ID_LOAD 0x400
+#define VERB_ID_VERIFY 0x800
+#define VERB_ID_REFERRERS 0x1000
 
 /* Verbs that share options, and the advice that names these. */
-#define SETTING (VERB_ID_TAG | VERB_ID_COPY)
+#define SETTING (VERB_ID_TAG | VERB_ID_COPY | VERB_ID_LOAD)
 #define CHANGING (SETTING | VERB_ID_DELETE)
-#define ONE_IMAGE (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH | VERB_ID_COPY)
+#define ONE_IMAGE                                                                                       \
+    (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH | VERB_ID_SAVE | VERB_ID_COPY |    \
+     VERB_ID_LOAD | VERB_ID_VERIFY | VERB_ID_REFERRERS)
+
+/* Verbs that act only on an image that is signed, if there are keys. */
+#define SIGNED (VERB_ID_TAG | VERB_ID_FETCH | VERB_ID_COPY | VERB_ID_WATCH | VERB_ID_VERIFY)
 
 /* Whether this build has one of these verbs: for #if, and for constants that leave nothing behind if not. The Makefile
  * defines VERBS_BUILT, the bits; VERBS_TABLE, "&cli_verb_NAME," for each; VERBS_NAMES, and VERBS_LEFT_OUT, the names of all
@@ -44,7 +53,8 @@ struct cli_verb {
 #define ARGUMENTS_MAX 1000000
 
 extern const struct cli_verb cli_verb_tag, cli_verb_delete, cli_verb_watch, cli_verb_undo, cli_verb_ls,
-    cli_verb_digest, cli_verb_manifest, cli_verb_fetch, cli_verb_copy;
+    cli_verb_digest, cli_verb_manifest, cli_verb_fetch, cli_verb_save, cli_verb_copy, cli_verb_load,
+    cli_verb_verify, cli_verb_referrers;
 
 /* Those of this build, in the order of the help, and NULL at the end. */
 extern const struct cli_verb *const VERBS[];

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cli/expect.h"
 #include "cli/glob.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -32,26 +33,13 @@ static ptrdiff_t read_and_show(void *context, unsigned connection, void *bytes, 
     return read_bytes(context, connection, bytes, size);
 }
 
-/* Those of --expect that are for this tag: all, if it is the only one. */
-static void choose_guards(const struct options *o, const char *tag, struct regtag_config *config)
-{
-    static const char *chosen[EXPECTED_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < config->expected_count; i++) {
-        struct slice rest = slice_of(config->expected[i]), name = slice_split(&rest, '=');
-        if (!o->all_tags || !rest.data || slice_equal(name, slice_of(tag)))
-            chosen[count++] = config->expected[i];
-    }
-    config->expected = chosen;
-    config->expected_count = count;
-}
-
 static struct regtag *begin(const struct copy *c, const char *image, const char *target, const char *tag)
 {
     static mbedtls_sha256_context contexts[COPY_JOBS_MAX];
     static struct regtag_hash hashes[COPY_JOBS_MAX];
     struct regtag_config config = session_config(c->deadline);
-    choose_guards(c->o, tag, &config);
+    if (c->o->all_tags)
+        expect_select(&config, &tag, 1);
     for (size_t i = 0; i < c->o->jobs; i++)
         hashes[i] = regtag_sha256(&contexts[i]);
     config.hashes = hashes;
@@ -194,15 +182,6 @@ static bool is_same_place(const struct copy *c)
            (c->o->all_tags || (!a->digest.size && slice_equal(tag, reference_tag(a))));
 }
 
-/* With --all-tags, a plain --expect DIGEST would let all tags but one fail. */
-static bool expects_digest(const struct options *o)
-{
-    for (unsigned i = 0; i < o->expected_count; i++)
-        if (slice_starts(slice_of(o->expected[i]), SLICE("sha")))
-            return slice_find(slice_of(o->expected[i]), '=') == strlen(o->expected[i]);
-    return false;
-}
-
 static bool check(struct copy *c, struct error *e)
 {
     const struct options *o = c->o;
@@ -215,7 +194,7 @@ static bool check(struct copy *c, struct error *e)
         problem = "--include and --exclude need --all-tags";
     else if (o->all_tags && (has_tag(&c->source) || has_tag(&c->target)))
         problem = "--all-tags takes two repositories, without a tag or a digest";
-    else if (o->all_tags && expects_digest(o))
+    else if (o->all_tags && tag_runner_expects_digest(o))
         problem = "with --all-tags, --expect must be absent or NAME=DIGEST";
     else if (is_same_place(c))
         problem = "IMAGE and TARGET are the same";

@@ -1,3 +1,4 @@
+#include "cli/expect.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/tag_runner.h"
@@ -6,7 +7,7 @@
 /* ---- Guards: --expect may be meant for one of several images --------------------------------- */
 
 /* The tag of an image, NUL-terminated in `text`. */
-static struct slice tag_of(const char *image, char text[TAG_MAX + 1])
+static const char *tag_of(const char *image, char text[TAG_MAX + 1])
 {
     struct reference reference;
     struct error ignored;
@@ -15,38 +16,20 @@ static struct slice tag_of(const char *image, char text[TAG_MAX + 1])
     if (reference_parse(&reference, slice_of(image), &ignored))
         write_slice(&w, reference_tag(&reference));
     text[w.used] = '\0';
-    return written(&w);
-}
-
-/* Whether NAME=DIGEST names this tag; a guard without NAME= applies to all. */
-static bool guard_applies(const char *guard, struct slice tag)
-{
-    struct slice rest = slice_of(guard), name = slice_split(&rest, '=');
-    return !rest.data || slice_equal(name, tag);
-}
-
-/* Leaves in the configuration the guards that apply to the image: the library refuses any other. */
-static void select_guards(struct regtag_config *config, const char *image)
-{
-    static const char *selected[EXPECTED_MAX];
-    char text[TAG_MAX + 1];
-    struct slice tag = tag_of(image, text);
-    size_t count = 0;
-    for (size_t i = 0; i < config->expected_count; i++)
-        if (guard_applies(config->expected[i], tag))
-            selected[count++] = config->expected[i];
-    config->expected = selected;
-    config->expected_count = count;
+    return text;
 }
 
 /* A guard that applies to no image is a mistake. */
 static bool check_guards(const struct options *o, struct error *e)
 {
     char text[TAG_MAX + 1];
+    const char *tag = text;
     for (unsigned i = 0; i < o->expected_count; i++) {
         bool applies = false;
-        for (int k = 0; k < o->count && !applies; k++)
-            applies = guard_applies(o->expected[i], tag_of(o->arguments[k], text));
+        for (int k = 0; k < o->count && !applies; k++) {
+            tag_of(o->arguments[k], text);
+            applies = expect_applies(o->expected[i], &tag, 1);
+        }
         if (!applies)
             error_set(e, REGTAG_E_USAGE, "--expect \"%.*s\": this tag is not among those to delete",
                       SLICE_ARG(slice_head(slice_of(o->expected[i]), 200)));
@@ -59,7 +42,9 @@ static bool check_guards(const struct options *o, struct error *e)
 static struct regtag *begin(const char *image, uint64_t deadline)
 {
     struct regtag_config config = session_config(deadline);
-    select_guards(&config, image);
+    char text[TAG_MAX + 1];
+    const char *tag = tag_of(image, text);
+    expect_select(&config, &tag, 1);
     struct regtag *r = session_operation(&config);
     regtag_delete(r, image);
     return r;

@@ -1,5 +1,6 @@
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/tag_from.h"
 #include "cli/tag_runner.h"
 
 /* One operation sets all names. */
@@ -18,6 +19,8 @@ static int run(struct options *o, uint64_t deadline)
     struct journal journal;
     struct tag_runner t = {.options = o};
     error_clear(&e);
+    if (o->from)
+        return tag_from(o, deadline);
     if (!session_operation_ok(begin(o, deadline), &e)) {
         report_problem(&e);
         return e.status;
@@ -37,7 +40,8 @@ const struct cli_verb cli_verb_tag = {
     .arguments = "IMAGE NAME...",
     .summary = "adds the tags NAME to IMAGE, or moves them there",
     .details = "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under\n"
-               "each NAME, in the same repository.\n",
+               "each NAME, in the same repository. --from takes lines IMAGE NAME... from a file\n"
+               "instead, or with - from standard input.\n",
     .example = "tag registry.example/team/app:1.4 stable 2026-11",
     .arguments_min = 2,
     .arguments_max = ARGUMENTS_MAX,

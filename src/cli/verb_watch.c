@@ -37,7 +37,10 @@ struct watch {
     /* What the device has: by --from or the first answer, and later by the success of COMMAND. */
     struct place applied;
 
-    struct outage registry_outage, fetch_outage, command_outage;
+    /* The last digest whose signature was verified, and the last one that has none. */
+    struct place vouched, doubtful;
+
+    struct outage registry_outage, fetch_outage, command_outage, signature_outage;
     bool torn;          /* with --fetch: some files may be those of another digest */
     uint64_t announced; /* the longest wait beyond the interval that was reported; 0: none lately */
     bool logged_in;
@@ -182,19 +185,84 @@ static void end_once(struct watch *w, int status)
     }
 }
 
-/* Has the files of `current` in place. There is only one operation at a time: the next poll makes a new one. */
+/* There is only one operation at a time: the next poll makes a new one. */
+static void end_operation(struct watch *w)
+{
+    session_close();
+    w->operation = NULL;
+}
+
+/* The image at the digest of `current`, which the tag may have left by now. */
+static void write_pinned(const struct watch *w, char image[REFERENCE_MAX])
+{
+    struct writer text = writer_to(image, REFERENCE_MAX - 1);
+    write_format(&text, "%s@%s", w->image, w->current.digest);
+    image[text.used] = '\0';
+}
+
+static void verify(struct watch *w, const struct regtag_config *config, struct error *e)
+{
+    char image[REFERENCE_MAX];
+    enum regtag_event event = REGTAG_WAIT;
+    write_pinned(w, image);
+    session_note("looking for its signature");
+    end_operation(w);
+    struct regtag *r = session_operation(config);
+    if (regtag_manifest(r, image) != REGTAG_OK)
+        event = REGTAG_ERROR;
+    while (event != REGTAG_DONE && event != REGTAG_ERROR)
+        event = session_step(r);
+    session_operation_ok(r, e);
+    session_close();
+}
+
+/* A tag that is gone has no signature either. */
+static void check_signature(struct watch *w, const struct regtag_config *config, struct error *e)
+{
+    if (w->current.kind == PRESENT)
+        verify(w, config, e);
+    else
+        error_set(e, REGTAG_E_UNSIGNED, "%s: the tag is gone, and with it what could be signed",
+                  w->image);
+    if (e->status && !same(&w->current, &w->doubtful))
+        memset(&w->signature_outage, 0, sizeof w->signature_outage);
+    w->doubtful = w->current;
+}
+
+/* Whether `current` is signed, if it has to be. If not, nothing is done: `reported` and `applied` stay, and the next
+ * poll looks again, since signatures may come later than the image. */
+static bool is_signed(struct watch *w)
+{
+    struct regtag_config config = session_config(regtag_clock() + w->o->timeout * 1000);
+    struct error e;
+    error_clear(&e);
+    if (!config.keys || same(&w->current, &w->vouched))
+        return true;
+    check_signature(w, &config, &e);
+    give_output_time(w);
+    if (e.status && outage_on_failure(&w->signature_outage, e.status))
+        output_message(
+            "%s%s", hint_message(e.text, e.hint),
+            w->o->once ? "" : "; nothing is done, and it will be looked at again at the next check");
+    if (e.status)
+        end_once(w, e.status);
+    else {
+        w->vouched = w->current;
+        outage_on_success(&w->signature_outage, w->image, "is signed", w->o->quiet);
+    }
+    return e.status == 0;
+}
+
+/* Has the files of `current` in place. */
 static bool fetch_files(struct watch *w)
 {
-    char image[1024];
-    struct writer text = writer_to(image, sizeof image - 1);
+    char image[REFERENCE_MAX];
     struct fetch_job job = {w->o, image, w->o->output, true, false};
     struct error e;
     error_clear(&e);
-    write_format(&text, "%s@%s", w->image, w->current.digest);
-    image[text.used] = '\0';
+    write_pinned(w, image);
     session_note("fetching the files");
-    session_close();
-    w->operation = NULL;
+    end_operation(w);
     w->torn = !fetch_run(&job, regtag_clock() + w->o->blob_timeout * 1000, &e);
     give_output_time(w);
     if (!w->torn)
@@ -258,6 +326,8 @@ static void on_answer(struct watch *w)
     schedule_on_answer(&w->schedule);
     bool moved = !same(&w->current, &w->reported);
     bool due = w->o->command && !same(&w->current, &w->applied);
+    if (HAS_VERB(VERB_ID_VERIFY) && (moved || due || w->torn) && !is_signed(w))
+        return;
     if (HAS_VERB(VERB_ID_FETCH) && w->o->output && w->current.kind == PRESENT &&
         (moved || due || w->torn) && !fetch_files(w))
         return;

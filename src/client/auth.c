@@ -189,7 +189,9 @@ static enum auth_step not_taken(struct auth *a, struct error *e)
 
 bool auth_is_refused(struct auth *a, struct error *e)
 {
-    return a->refused && not_taken(a, e) == AUTH_DENIED;
+    bool refused = a->refused && not_taken(a, e) == AUTH_DENIED;
+    a->refused = refused;
+    return refused;
 }
 
 enum auth_step auth_challenged(struct auth *a, const struct regtag_origin *origin,
@@ -267,20 +269,6 @@ bool auth_is_unproven(const struct auth *a)
 bool auth_has_expired(const struct auth *a, uint64_t now)
 {
     return a->scheme == AUTH_BEARER && now >= a->expires;
-}
-
-/* Percent-encoding (RFC 3986, 2.1), valid in both queries and forms. */
-static void write_encoded(struct writer *w, struct slice s)
-{
-    static const char HEX[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < s.size; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        char encoded[3] = {'%', HEX[c >> 4], HEX[c & 15]};
-        if (is_alnum(s.data[i]) || (c && strchr("-._~", c)))
-            write_char(w, s.data[i]);
-        else
-            write_slice(w, (struct slice){encoded, sizeof encoded});
-    }
 }
 
 /* Build the scope ourselves: the one in the challenge may be a placeholder (GHCR). */

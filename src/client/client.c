@@ -28,13 +28,20 @@ void client_end(struct client *c)
 void client_rest(struct client *c)
 {
     for (unsigned i = 0; i < c->remote.in_use; i++)
-        if (c->remote.home[i].count)
+        if (connection_is_wanted(&c->remote.home[i]))
             connection_close(&c->remote.home[i]);
 }
 
 void client_again(struct client *c)
 {
-    c->remote.auth.pinged = c->remote.auth.refused = false;
+    login_cancel(&c->login);
+    c->logging_in = NULL;
+    error_clear(&c->context.error);
+    c->context.permanent = c->context.unreachable = false;
+    remote_unclaim(&c->remote, NULL);
+    c->remote.redirected = NULL;
+    c->remote.reserved = false;
+    c->remote.auth.pinged = false;
     c->remote.pause = 0;
 }
 

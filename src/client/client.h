@@ -54,7 +54,7 @@ void client_init(struct client *c, const struct regtag_config *config, const str
                  struct connection *connections, unsigned first, unsigned count);
 
 /* Between two operations that share connections and the token: client_rest closes connections with
- * requests in flight, client_again resets what belongs to a single operation. */
+ * requests in flight that were not withdrawn, client_again resets what belongs to a single operation. */
 void client_rest(struct client *c);
 void client_again(struct client *c);
 

@@ -347,6 +347,14 @@ bool connection_idle(struct connection *c)
     return c->count == 0;
 }
 
+bool connection_is_wanted(const struct connection *c)
+{
+    unsigned i = 0;
+    while (i < c->count && !c->queue[i].transfer)
+        i++;
+    return i < c->count;
+}
+
 /* ---- Giving up ------------------------------------------------------------------------------- */
 
 void connection_reject(struct transfer *t, const char *problem)

@@ -142,6 +142,9 @@ enum standing connection_standing(const struct transfer *t);
  * connection if they take longer than two seconds. */
 bool connection_idle(struct connection *c);
 
+/* Whether a request is in flight that was not withdrawn. */
+bool connection_is_wanted(const struct connection *c);
+
 /* Whether another request to `origin` can be pipelined: the connection goes there, and the queue is not
  * full. */
 bool connection_can_pipeline(const struct connection *c, const struct regtag_origin *origin);

@@ -13,7 +13,7 @@
 void connection_open(struct connection *c)
 {
     c->open = c->want_open = true;
-    c->up = c->used = c->unsolicited = c->write_failed = c->cut_short = false;
+    c->up = c->used = c->unsolicited = c->write_failed = c->cut_short = c->starved = false;
     c->answers = 0;
     c->draining = false;
     c->handed = 0;

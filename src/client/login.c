@@ -109,6 +109,7 @@ static enum login_event on_token_answer(struct login *l)
     const char *why = a->credentials->unavailable;
     if (l->exchange.response->status != 200) {
         exchange_explain(&l->exchange, e);
+        a->refused = !a->logins && e->status == REGTAG_E_DENIED && l->exchange.response->status != 407;
         if (e->status == REGTAG_E_DENIED && l->exchange.response->status != 407 && why && *why)
             return token_failed(l, REGTAG_E_CREDENTIALS, 0, why);
         return token_failed(l, e->status, e->hint, e->text);

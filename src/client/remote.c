@@ -30,6 +30,25 @@ void remote_init(struct remote *r, struct context *context, const struct regtag_
     connection_init(r->away, context, first + 1);
 }
 
+void remote_turn_to(struct remote *r, const struct regtag_origin *origin,
+                    const struct reference *reference, const char *actions)
+{
+    uint64_t scope = slice_hash(slice_hash(HASH_START, reference->repository), slice_of(actions));
+    bool same = remote_is_home(r, origin);
+    if (!same) {
+        remote_end(r);
+        memset(r, 0, offsetof(struct remote, context));
+    }
+    if (!same || scope != r->scope) {
+        auth_wipe(&r->auth);
+        auth_init(&r->auth, r->auth.side);
+    }
+    r->origin = *origin;
+    r->reference = reference;
+    r->actions = actions;
+    r->scope = scope;
+}
+
 /* Those that are not needed are never touched. */
 void remote_widen(struct remote *r, uint64_t requests)
 {

@@ -9,13 +9,9 @@
 struct exchange;
 
 struct remote {
-    struct context *context;
-    const struct reference *reference; /* names the repository for request paths and token scopes */
-    const char *actions;               /* of the token scope: "pull", "pull,push" */
-    const struct reference *also;      /* NULL, or another repository there to pull from */
-    bool accept_lines;                 /* it reads Accept only with one media type on each line */
-    bool alone;                        /* no pipelining: a server or proxy failed to handle it */
-    bool reserved;                     /* `home` is for a request that is never pipelined */
+    /* Up to `context`: what was learned about the registry. */
+    bool accept_lines;    /* it reads Accept only with one media type on each line */
+    bool alone;           /* no pipelining: a server or proxy failed to handle it */
     bool careful;         /* a pipeline has broken: the first request on a connection goes alone */
     unsigned answer_time; /* of the first answer, in milliseconds */
     uint64_t hold;        /* the registry asked not to be sent anything before this time */
@@ -24,10 +20,17 @@ struct remote {
     bool rate_fell;       /* it was less than the one before, */
     bool rate_same;       /* or the same */
     bool rate_free;       /* requests do not seem to count */
-    unsigned first;       /* number of the first connection */
-    unsigned connections, in_use; /* connections that there are, and that were used at all */
-    struct connection *home;      /* to the registry; so are those after `away` */
-    struct connection *away;      /* to any other origin: a token server or the target of a redirect */
+
+    struct context *context;
+    const struct reference *reference; /* names the repository for request paths and token scopes */
+    const char *actions;               /* of the token scope: "pull", "pull,push" */
+    uint64_t scope;                    /* of the login: a hash of both */
+    const struct reference *also;      /* NULL, or another repository there to pull from */
+    bool reserved;                     /* `home` is for a request that is never pipelined */
+    unsigned first;                    /* number of the first connection */
+    unsigned connections, in_use;      /* connections that there are, and that were used at all */
+    struct connection *home;           /* to the registry; so are those after `away` */
+    struct connection *away; /* to any other origin: a token server or the target of a redirect */
 
     const struct exchange *redirected; /* the exchange that `location` belongs to */
     struct regtag_origin origin;
@@ -38,10 +41,15 @@ struct remote {
 };
 
 /* Initializes a remote with two of the connections, of which `first` and the next `count` are for it. Their memory is
- * borrowed, as is the side. The caller sets
- * reference, actions and origin, the latter with `registry`; the reference is borrowed. */
+ * borrowed, as is the side. remote_turn_to says whose it is. */
 void remote_init(struct remote *r, struct context *context, const struct regtag_side *side,
                  struct connection *connections, unsigned first, unsigned count);
+
+/* Turns to a repository, of the registry at `origin`, which has `registry` set; the reference and the actions are
+ * borrowed. What was open or known before is kept as far as it holds: connections if the registry is the same, the login
+ * if the repository and the actions are the same, too. */
+void remote_turn_to(struct remote *r, const struct regtag_origin *origin,
+                    const struct reference *reference, const char *actions);
 
 /* Closes all connections and wipes all secrets. */
 void remote_end(struct remote *r);

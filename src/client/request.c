@@ -50,14 +50,15 @@ bool request_is_conditional(const struct request *q)
 /* ---- Where it goes --------------------------------------------------------------------------- */
 
 /* bytes of a target composed of path and reference */
-#define TARGET_MAX (REPOSITORY_MAX + DIGEST_MAX + 64)
+#define TARGET_MAX (REPOSITORY_MAX + DIGEST_MAX + 128)
 
 void request_write_target(const struct request *q, const struct remote *r, struct writer *w)
 {
+    static const char *const PLACES[] = {"", "/manifests/", "/blobs/", "/referrers/"};
     if (q->place != PLACE_ANY) {
         write_text(w, "/v2/");
         write_repository(w, r->reference);
-        write_text(w, q->place == PLACE_BLOBS ? "/blobs/" : "/manifests/");
+        write_text(w, PLACES[q->place]);
     }
     write_slice(w, q->target);
 }

@@ -137,3 +137,8 @@ enum regtag_status regtag_call_fetch_blob(struct regtag_call *call, const char *
 {
     return begin(call) ? go(call, regtag_fetch_blob(call->operation, blob)) : REGTAG_E_OTHER;
 }
+
+enum regtag_status regtag_call_save(struct regtag_call *call, const char *image)
+{
+    return begin(call) ? go(call, regtag_save(call->operation, image)) : REGTAG_E_OTHER;
+}

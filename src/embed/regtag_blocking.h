@@ -58,6 +58,9 @@ enum regtag_status regtag_call_manifest(struct regtag_call *call, const char *im
 enum regtag_status regtag_call_fetch(struct regtag_call *call, const char *image);
 enum regtag_status regtag_call_fetch_blob(struct regtag_call *call, const char *blob);
 
+/* `on_event` chooses manifests and blobs, and takes their bytes. */
+enum regtag_status regtag_call_save(struct regtag_call *call, const char *image);
+
 /* For any other operation: runs call->operation, after one of the calls of regtag.h has chosen what it does.
  * There may be up to REGTAG_CONNECTIONS_MAX sockets. Closes the connections at the end, unless config->keep
  * is set; then calling regtag_sockets_close is up to the caller. */

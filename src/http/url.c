@@ -208,3 +208,16 @@ bool url_resolve(struct slice base, struct slice reference, struct writer *w)
     write_target(w, b.target, reference);
     return !w->overflow && url_parse(&absolute, slice_from(written(w), start));
 }
+
+void write_encoded(struct writer *w, struct slice s)
+{
+    static const char HEX[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < s.size; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        char encoded[3] = {'%', HEX[c >> 4], HEX[c & 15]};
+        if (is_alnum(s.data[i]) || (c && strchr("-._~", c)))
+            write_char(w, s.data[i]);
+        else
+            write_slice(w, (struct slice){encoded, sizeof encoded});
+    }
+}

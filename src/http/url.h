@@ -39,4 +39,7 @@ void write_origin(struct writer *w, const struct regtag_origin *origin);
 /* "HOST", or "HOST:PORT" unless the port is the scheme's default; IPv6 in brackets. */
 void write_authority(struct writer *w, bool tls, struct slice host, unsigned port);
 
+/* Percent-encoded (RFC 3986, 2.1), so that it is valid as a value in a query or a form. */
+void write_encoded(struct writer *w, struct slice s);
+
 #endif

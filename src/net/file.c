@@ -13,7 +13,7 @@
 #include "regtag_sockets.h"
 
 static const char TOO_LARGE[] = "it is too large";
-static const char PIPES_TOO_LARGE[] = "the pipes sent more than 64 KiB";
+static const char PIPES_TOO_LARGE[] = "more than 64 KiB came from pipes; use a file instead";
 
 /* Only the last one may be unfinished: whoever needs a pipe goes no further until it has ended. */
 static struct pipe {
@@ -67,6 +67,11 @@ static struct pipe *find(const char *path)
     return p;
 }
 
+static bool is_stdin(const char *path)
+{
+    return strcmp(path, FILE_STDIN) == 0;
+}
+
 static const char *open_pipe(struct pipe *p, const char *path)
 {
     size_t used = 0;
@@ -74,7 +79,7 @@ static const char *open_pipe(struct pipe *p, const char *path)
         used += before->text.used;
     if (p == pipes + PIPES_MAX || used > PIPES_TEXT_MAX)
         return PIPES_TOO_LARGE;
-    p->fd = file_open(path);
+    p->fd = is_stdin(path) ? STDIN_FILENO : file_open(path);
     if (p->fd < 0)
         return strerror(errno);
     p->path = path;
@@ -88,7 +93,7 @@ const char *file_keep(const char *path, uint64_t deadline)
     struct pipe *p = find(path);
     const char *problem = NULL;
     if (!p->path) {
-        if (stat(path, &s) != 0 || S_ISREG(s.st_mode) || S_ISDIR(s.st_mode))
+        if (!is_stdin(path) && (stat(path, &s) != 0 || S_ISREG(s.st_mode) || S_ISDIR(s.st_mode)))
             return NULL;
         problem = deadline ? open_pipe(p, path) : "not a regular file";
     }

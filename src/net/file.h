@@ -8,6 +8,9 @@
 
 #include "base/writer.h"
 
+/* Stands for the path of standard input, which file_keep reads as a pipe. */
+#define FILE_STDIN "standard input"
+
 /* Opens for reading; a FIFO without waiting for its writer. -1: errno says why. */
 int file_open(const char *path);
 

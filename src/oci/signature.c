@@ -12,11 +12,11 @@
 const char *signature_text(enum signature_finding finding)
 {
     static const char *const TEXTS[] = {
-        "it has none",
+        "there is no signature",
         "what there is cannot be read without doubt",
-        "it is not by this key",
+        "the signature is by another key",
         "what is signed is an attestation, or something else about the image",
-        "it is for another digest",
+        "what is signed is another digest",
         "",
     };
     return TEXTS[finding];
@@ -33,6 +33,12 @@ static bool read_document(struct document *d, const struct signature_check *c, s
     struct error e;
     error_clear(&e);
     return document_index(d, text, c->memory, "", &e);
+}
+
+/* Decodes a string in Base64 that is not empty. */
+static bool decode(const struct document *d, int value, char *memory, size_t max, struct slice *decoded)
+{
+    return base64_decode(document_string(d, value), memory, max, decoded) && decoded->size;
 }
 
 /* Whether the signature is by one of the keys. */
@@ -60,8 +66,8 @@ enum signature_finding signature_of_layer(const struct document *manifest, int l
     int value = member(manifest, annotations, "dev.cosignproject.cosign/signature", &alike);
     if (!document_is_text(manifest, type, SLICE(SIMPLE_SIGNING)))
         return SIGNATURE_NONE;
-    bool decoded = base64_decode(document_string(manifest, value), memory, SIGNATURE_MAX, signature);
-    return !alike && decoded && digest_is_sha256(descriptor_digest(manifest, layer))
+    return !alike && decode(manifest, value, memory, SIGNATURE_MAX, signature) &&
+                   digest_is_sha256(descriptor_digest(manifest, layer))
                ? SIGNATURE_GOOD
                : SIGNATURE_MALFORMED;
 }
@@ -144,8 +150,9 @@ static enum signature_finding verify_envelope(struct signature_check *c, const s
     struct regtag_part parts[] = {{head, w.used}, {payload.data, payload.size}};
     for (int i = document_first(d, signatures); i != NO_VALUE; i = document_next(d, i)) {
         bool alike = false;
-        struct slice text = document_string(d, member(d, i, "sig", &alike)), signature;
-        if (alike || !base64_decode(text, memory, sizeof memory, &signature))
+        struct slice signature;
+        int value = member(d, i, "sig", &alike);
+        if (alike || !decode(d, value, memory, sizeof memory, &signature))
             continue;
         if (verify(c, parts, 2, signature))
             return SIGNATURE_GOOD;
@@ -164,12 +171,13 @@ enum signature_finding signature_check_bundle(struct signature_check *c, char *b
     int type = member(&d, envelope, "payloadType", &alike);
     int signatures = member(&d, envelope, "signatures", &alike);
     int value = member(&d, envelope, "payload", &alike);
-    if (alike || !document_is_text(&d, type, SLICE(IN_TOTO)) || !document_is_array(&d, signatures) ||
-        !document_is_string(&d, value))
+    if (alike || !document_is_text(&d, type, SLICE(IN_TOTO)) || !document_is_array(&d, signatures))
         return SIGNATURE_MALFORMED;
 
+    /* In place: nothing looks at this string again. */
     struct slice payload = document_string(&d, value);
-    if (!base64_decode(payload, bundle + (payload.data - bundle), payload.size, &payload))
+    char *memory = bundle + (payload.size ? payload.data - bundle : 0);
+    if (!decode(&d, value, memory, payload.size, &payload))
         return SIGNATURE_MALFORMED;
     enum signature_finding finding = verify_envelope(c, &d, signatures, payload);
     return finding == SIGNATURE_GOOD ? read_statement(c, payload) : finding;

@@ -34,7 +34,7 @@ struct signature_check {
     unsigned key; /* out: with SIGNATURE_GOOD, the key that it is by */
 };
 
-/* A phrase for messages: "it is by another key". */
+/* A phrase for messages: "the signature is by another key". */
 const char *signature_text(enum signature_finding finding);
 
 /* ---- Simple signing: the manifest under the tag sha256-HEX.sig has a layer for each signature -- */

@@ -44,6 +44,19 @@ void blob_have(struct blob_fetch *b, struct slice bytes)
     b->had = b->counted = b->at;
 }
 
+void regtag_have(struct regtag *r, const void *bytes, size_t size)
+{
+    if (r->blob && r->blob->state == BLOB_HELD)
+        blob_have(r->blob, (struct slice){bytes, size});
+}
+
+const void *regtag_bytes(const struct regtag *r, uint64_t *at, size_t *size)
+{
+    *at = r->bytes_at;
+    *size = r->bytes.size;
+    return r->bytes.data;
+}
+
 void blob_cancel(struct regtag *r, struct blob_fetch *b)
 {
     client_cancel(r->source, &b->exchange);

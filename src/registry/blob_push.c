@@ -69,7 +69,7 @@ static void begin_source(struct regtag *r, struct blob_push *p)
     *p->moved -= p->at + p->part.size;
     r->provider->begin_blob(r, &p->source, p->digest, p->size, p->hash);
     p->done = false;
-    p->at = p->counted = 0;
+    p->at = 0;
     p->part = SLICE("");
 }
 

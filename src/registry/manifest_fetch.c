@@ -37,7 +37,7 @@ static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice r
 void fetch_begin(struct regtag *r, struct manifest_fetch *f, const struct fetch_options *options)
 {
     f->options = *options;
-    f->child[0] = '\0';
+    f->child[0] = f->index[0] = '\0';
     f->state = FETCH_START;
     ENTER("manifest_fetch", f->state, FETCH_MANIFEST);
     begin_get(r, f, verb_wanted(r), false);
@@ -158,18 +158,45 @@ static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struc
     return e->status == 0;
 }
 
+/* What was fetched, or found in an index, is good. But if it has to be signed, nobody must see its digest yet. */
+static enum fetch_event on_image(struct regtag *r, struct manifest_fetch *f, struct error *problem)
+{
+    char image[DIGEST_SHA256_SIZE + 1];
+    if (!r->gate || f->options.vouched)
+        return FETCH_DONE;
+    memcpy(image, r->digest, sizeof image);
+    r->digest[0] = '\0';
+    ENTER("manifest_fetch", f->state, FETCH_SIGNATURE);
+    f->signatures = r->gate->begin(r, image, f->index, problem);
+    return f->signatures ? MORE : FETCH_FAILED;
+}
+
+static enum fetch_event step_signature(struct regtag *r, struct manifest_fetch *f, struct error *problem)
+{
+    struct signatures *s = f->signatures;
+    switch (r->gate->step(r, s, problem)) {
+    case SIGNATURES_WAIT: return FETCH_WAIT;
+    case SIGNATURES_FAILED: return FETCH_FAILED;
+    default: break;
+    }
+    memcpy(r->digest, s->image, sizeof s->image);
+    r->result.key = s->check.key;
+    return FETCH_DONE;
+}
+
 /* The manifest is an index: go on to its child for the platform. */
 static enum fetch_event to_child(struct regtag *r, struct manifest_fetch *f, struct slice manifest,
                                  struct error *problem)
 {
     struct slice platform = f->options.platform;
+    memcpy(f->index, r->digest, sizeof f->index);
     r->digest[0] = '\0';
     if (!platform_child(manifest, r->media_type, &r->memory, platform, f->child, problem))
         return FETCH_FAILED;
     VERB_TELL(r, REGTAG_TRACE_NOTE, "for %.*s: %s", SLICE_ARG(platform), f->child);
     if (f->options.child_digest) {
         memcpy(r->digest, f->child, sizeof f->child);
-        return FETCH_DONE;
+        return on_image(r, f, problem);
     }
     r->image->digest = slice_of(f->child);
     ENTER("manifest_fetch", f->state, FETCH_CHILD);
@@ -202,7 +229,7 @@ static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, 
         return to_child(r, f, manifest, problem);
     if (is_schema1_to_tag(r, f))
         fetch_set_schema1(problem);
-    return problem->status ? FETCH_FAILED : FETCH_DONE;
+    return problem->status ? FETCH_FAILED : on_image(r, f, problem);
 }
 
 void fetch_take_stated(struct regtag *r, struct slice stated, struct error *e)
@@ -242,6 +269,8 @@ static enum fetch_event on_end(struct regtag *r, struct manifest_fetch *f, struc
 static enum fetch_event step(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     struct slice part;
+    if (f->state == FETCH_SIGNATURE)
+        return step_signature(r, f, problem);
     switch (client_step(r->source, &f->exchange, &part)) {
     case EXCHANGE_HEAD: /* again after a retry: start over */
         r->manifest_size = 0;
@@ -256,7 +285,8 @@ static enum fetch_event step(struct regtag *r, struct manifest_fetch *f, struct 
 enum fetch_event fetch_step(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     enum fetch_event event = MORE;
-    REQUIRE(f->state == FETCH_MANIFEST ? !*f->child : f->state == FETCH_CHILD && *f->child);
+    REQUIRE(f->state >= FETCH_MANIFEST && f->state <= FETCH_SIGNATURE);
+    REQUIRE((f->state != FETCH_MANIFEST || !*f->child) && (f->state != FETCH_CHILD || *f->child));
     REQUIRE(r->manifest_size <= r->manifest_max && !*r->digest);
     while (event == MORE)
         event = step(r, f, problem);

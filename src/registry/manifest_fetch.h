@@ -1,17 +1,18 @@
 /* Downloads the manifest of the reference to r->manifest and checks it, setting r->digest and
  * r->media_type. With a platform, the manifest must be an index, and its child for that platform is
- * fetched. */
+ * fetched. If the operation requires a signature, r->digest is not set before one was verified. */
 #ifndef REGTAG_REGISTRY_MANIFEST_FETCH_H
 #define REGTAG_REGISTRY_MANIFEST_FETCH_H
 
-#include "registry/verb.h"
+#include "registry/signatures.h"
 
-enum fetch_state { FETCH_START, FETCH_MANIFEST, FETCH_CHILD, FETCH_OVER };
+enum fetch_state { FETCH_START, FETCH_MANIFEST, FETCH_CHILD, FETCH_SIGNATURE, FETCH_OVER };
 
 struct fetch_options {
     struct slice platform;     /* empty: the image itself */
     bool child_digest;         /* stop at the child's digest, without fetching its manifest */
     bool to_tag;               /* refuse schema 1, which cannot be retagged */
+    bool vouched;              /* needs no signature of its own */
     const char *known;         /* NULL, "", or the digest that the caller already has */
     struct exchange *follower; /* NULL, or a request to pipeline after that for the image itself */
     struct attempts *attempts;
@@ -21,7 +22,9 @@ struct manifest_fetch {
     enum fetch_state state;
     struct fetch_options options;
     struct exchange exchange;
-    char child[DIGEST_SHA256_SIZE + 1]; /* digest of the child for the platform */
+    char child[DIGEST_SHA256_SIZE + 1]; /* digest of the child for the platform, */
+    char index[DIGEST_SHA256_SIZE + 1]; /* and of the index; or both "" */
+    struct signatures *signatures;
 };
 
 enum fetch_event {

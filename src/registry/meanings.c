@@ -77,3 +77,9 @@ const struct meaning DELETE_DIGEST_MEANINGS[] = {
     {412, 412, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {0, 0, 0, CODE_ANY, 0, NULL},
 };
+
+bool referrers_are_unsupported(unsigned status)
+{
+    return status == 501 || (status >= 400 && status < 500 && status != 401 && status != 407 &&
+                             status != 408 && status != 429);
+}

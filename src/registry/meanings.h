@@ -12,4 +12,8 @@ extern const struct meaning UPLOAD_MEANINGS[]; /* PUT of a manifest */
 extern const struct meaning DELETE_TAG_MEANINGS[];    /* DELETE of a tag */
 extern const struct meaning DELETE_DIGEST_MEANINGS[]; /* DELETE of a manifest by its digest */
 
+/* Whether the answer to a request for an image's referrers means that the registry cannot list them. It may say so in many
+ * ways; but not by asking for credentials or a pause. */
+bool referrers_are_unsupported(unsigned status);
+
 #endif

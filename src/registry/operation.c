@@ -67,19 +67,10 @@ size_t regtag_size(const struct regtag_config *config)
            DOCUMENT_MEMORY_SIZE(tokens_max(config)) + manifest_max(config);
 }
 
-/* Zero only what must be zero: leave the pages of the large buffers untouched. */
-struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config)
+/* All but the client. Zero only what must be zero: leave the pages of the large buffers untouched. */
+static void set_up(struct regtag *r, const struct regtag_config *config)
 {
-    struct alignment_probe {
-        char c;
-        union alignment u;
-    };
-    size_t alignment = offsetof(struct alignment_probe, u), needed = regtag_size(config);
-    if (!memory || needed == 0 || size < needed || (uintptr_t)memory % alignment != 0)
-        return NULL;
-
-    struct regtag *r = memory;
-    struct connection *first = (struct connection *)(void *)((char *)memory + STATE_SIZE);
+    struct connection *first = (struct connection *)(void *)((char *)r + STATE_SIZE);
     memset(r, 0, offsetof(struct regtag, result_error));
     error_clear(&r->result_error);
     error_clear(&r->error);
@@ -100,7 +91,20 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
                                    .allowed_realms_count = r->config.allowed_realms_count};
     r->image = &r->reference;
     r->source = &r->client;
-    client_init(&r->client, &r->config, &r->side, first, 0, (unsigned)r->config.connections);
+}
+
+struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config *config)
+{
+    struct alignment_probe {
+        char c;
+        union alignment u;
+    };
+    struct regtag *r = memory;
+    size_t alignment = offsetof(struct alignment_probe, u), needed = regtag_size(config);
+    if (!memory || needed == 0 || size < needed || (uintptr_t)memory % alignment != 0)
+        return NULL;
+    set_up(r, config);
+    client_init(&r->client, &r->config, &r->side, r->connections, 0, (unsigned)r->config.connections);
     return r;
 }
 
@@ -117,6 +121,18 @@ void regtag_end(struct regtag *r)
     client_end(&r->client);
     if (is_copy(r))
         client_end(r->source);
+}
+
+bool regtag_next(struct regtag *r, const struct regtag_config *config)
+{
+    size_t size = regtag_size(config);
+    if (size == 0 || size != regtag_size(&r->config) || connections(config) != r->config.connections ||
+        is_copy(r))
+        return false;
+    client_rest(&r->client);
+    client_again(&r->client);
+    set_up(r, config);
+    return true;
 }
 
 static enum regtag_event end(struct regtag *r)
@@ -190,6 +206,11 @@ const char *regtag_document(const struct regtag *r, size_t *size)
 {
     *size = r->manifest_size;
     return r->manifest;
+}
+
+const char *regtag_media_type(const struct regtag *r)
+{
+    return r->media_type ? r->media_type->name.data : "";
 }
 
 uint64_t regtag_pause(const struct regtag *r)

@@ -179,16 +179,17 @@ enum blob_event store_step_blob(struct regtag *r, struct blob_fetch *b, struct s
 {
     char *buffer = buffer_of(r, b);
     size_t size = r->buffer_size;
-    *at = b->at - b->skip;
-    if (!read_at(r, b->digest, *at, buffer, &size, problem))
+    uint64_t from = b->at - b->skip;
+    if (!read_at(r, b->digest, from, buffer, &size, problem))
         return BLOB_FAILED;
     if (size == 0)
-        return on_end(b, *at, problem);
-    if (size > b->size - *at) {
+        return on_end(b, from, problem);
+    if (size > b->size - from) {
         blob_set_too_large(b, problem);
         return BLOB_FAILED;
     }
     *part = (struct slice){buffer, size};
+    *at = from;
     size_t again = size < b->skip ? size : (size_t)b->skip;
     b->skip -= again;
     if (size > again)

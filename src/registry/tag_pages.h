@@ -3,8 +3,8 @@
 #ifndef REGTAG_REGISTRY_TAG_PAGES_H
 #define REGTAG_REGISTRY_TAG_PAGES_H
 
+#include "registry/paging.h"
 #include "registry/tag_list.h"
-#include "registry/verb.h"
 
 enum pages_event {
     PAGES_WAIT,
@@ -16,23 +16,18 @@ enum pages_event {
 
 enum pages_state { PAGES_START, PAGES_READ, PAGES_OVER };
 
-/* Pages are identified by a hash of their request target. */
 struct tag_pages {
     enum pages_state state;
     struct attempts *attempts;
-    uint64_t first, mark;      /* hashes of the first page and of the marked one, to detect loops */
-    uint64_t pages, next_mark; /* pages so far; page at which the mark moves */
-    unsigned empty;            /* consecutive pages without tags */
-    uint64_t on_page;          /* tags on this page */
-    unsigned current;          /* index of this page's URL in `url` */
-    struct slice unread;       /* part of the page not parsed yet */
+    uint64_t on_page;    /* tags on this page */
+    struct slice unread; /* part of the page not parsed yet */
     struct tag_list tags;
     struct exchange exchange;
-    char url[2][URL_MAX + 1];
+    struct paging paging;
 };
 
 /* Bytes at the start of the struct that must be zeroed before first use. */
-#define TAG_PAGES_CLEARED offsetof(struct tag_pages, url)
+#define TAG_PAGES_CLEARED offsetof(struct tag_pages, paging)
 
 /* Begins with the first page. `size` is the maximum number of tags on a page, 0 for the default. */
 void pages_begin(struct regtag *r, struct tag_pages *p, uint64_t size, struct attempts *attempts);

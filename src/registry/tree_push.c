@@ -81,10 +81,11 @@ static void use_memory(struct regtag *r, const struct tree_push *v, size_t offse
 static void begin_fetch(struct regtag *r, struct tree_push *v)
 {
     struct fetch_options options = {.to_tag = true, .attempts = &v->attempts};
-    if (v->depth == 0 && !current(v)->dropped)
-        options.platform = slice_of(r->config.platform);
-    else
+    options.vouched = v->depth || current(v)->dropped;
+    if (options.vouched)
         r->image->digest = slice_of(current(v)->digest);
+    else
+        options.platform = slice_of(r->config.platform);
     use_memory(r, v, place_of(v), 0);
     r->digest[0] = '\0';
     v->attempts.failed = 0;

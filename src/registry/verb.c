@@ -19,17 +19,14 @@ static bool is_only_host(const struct reference *f)
 
 void verb_connect(struct client *c, const struct reference *f, const char *actions)
 {
-    struct regtag_origin *o = &c->remote.origin;
+    struct regtag_origin o = {.registry = true};
     enum regtag_scheme scheme = c->remote.auth.side->scheme;
     bool plain =
         scheme == REGTAG_SCHEME_PLAIN || (scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
-    c->remote.reference = f;
-    c->remote.actions = actions;
-    o->tls = !plain;
-    o->registry = true;
-    o->port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
-    memcpy(o->host, f->host.data, f->host.size);
-    o->host[f->host.size] = '\0';
+    o.tls = !plain;
+    o.port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
+    memcpy(o.host, f->host.data, f->host.size);
+    remote_turn_to(&c->remote, &o, f, actions);
 }
 
 bool verb_read_reference(struct regtag *r, struct reference *f, const char *text)
@@ -45,6 +42,8 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
 {
     REQUIRE(size <= VERB_MEMORY);
     r->verb = verb;
+    if (r->config.keys && !r->gate)
+        return VERB_USAGE(r, "there are keys, but regtag_require_signature was not called");
     memset(r->verb_memory.bytes, 0, size);
     if (!verb_read_reference(r, &r->reference, text))
         return REGTAG_E_USAGE;

@@ -38,6 +38,7 @@ struct guards {
 
 struct regtag {
     const struct verb *verb; /* NULL until one is chosen */
+    const struct gate *gate; /* NULL: images need not be signed (signatures.h) */
     bool started;            /* the first step has set the deadline */
     bool over;
     uint64_t deadline;
@@ -47,6 +48,9 @@ struct regtag {
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
+    struct blob_fetch *blob; /* that the caller has chosen; or NULL */
+    struct slice bytes;      /* of it, for regtag_bytes, */
+    uint64_t bytes_at;       /* and their offset */
 
     struct regtag_result result;
     struct regtag_config config;
@@ -90,8 +94,8 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
 enum regtag_status verb_begin_image(struct regtag *r, const struct verb *verb, size_t size,
                                     const char *image);
 
-/* For a verb with two references: parses one; false, with r->error set, if it is not valid. And sets up a client for it;
- * both are borrowed. */
+/* For a verb with two references: parses one; false, with r->error set, if it is not valid. And has a client turn to it
+ * (remote_turn_to); both are borrowed. */
 bool verb_read_reference(struct regtag *r, struct reference *f, const char *text);
 void verb_connect(struct client *c, const struct reference *f, const char *actions);
 

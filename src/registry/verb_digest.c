@@ -33,8 +33,11 @@ static struct digest_verb *digest_of_verb(struct regtag *r)
 
 static enum regtag_event begin_fetch(struct regtag *r, struct digest_verb *v)
 {
-    struct fetch_options options = {
-        .platform = v->platform, .child_digest = true, .known = v->known, .attempts = &v->attempts};
+    struct fetch_options options = {.platform = v->platform,
+                                    .child_digest = true,
+                                    .vouched = true,
+                                    .known = v->known,
+                                    .attempts = &v->attempts};
     ENTER("digest", v->state, DIGEST_FETCH);
     fetch_begin(r, &v->fetch, &options);
     return GO_ON;
@@ -175,6 +178,7 @@ void regtag_again(struct regtag *r, const char *known)
     r->started = r->over = false;
     v->attempts.failed = 0;
     client_again(&r->client);
+    r->client.remote.auth.refused = false;
     error_clear(&r->error);
     ask(r, v);
 }

@@ -27,8 +27,6 @@ struct fetch_verb {
     struct document manifest;
     uint64_t cursor; /* number of the layer that was described last, */
     int layer;       /* and its descriptor */
-    struct slice bytes;
-    uint64_t at; /* offset of `bytes` in the blob */
     uint64_t size;
     char digest[DIGEST_MAX + 1], media_type[MEDIA_TYPE_MAX + 1], title[REGTAG_TITLE_MAX + 1];
     struct manifest_fetch fetch;
@@ -160,16 +158,10 @@ void regtag_choose(struct regtag *r, uint64_t number)
         return;
     v->number = number;
     v->chosen = true;
+    r->blob = &v->blob;
     name_blob(r, v);
     if (digest_is_sha256(slice_of(v->digest)))
         blob_begin(r, &v->blob, slice_of(v->digest), v->size, &r->config.hash);
-}
-
-void regtag_have(struct regtag *r, const void *bytes, size_t size)
-{
-    struct fetch_verb *v = fetch_of(r);
-    if (r->verb == &FETCH && v->chosen && v->blob.state == BLOB_HELD)
-        blob_have(&v->blob, (struct slice){bytes, size});
 }
 
 /* The caller may have had other layers described meanwhile. */
@@ -208,20 +200,12 @@ static enum regtag_event step_blob(struct regtag *r, struct fetch_verb *v)
     if (v->declined)
         return settle(r, v, &r->problem);
     struct error *problem = verb_problem(r);
-    switch (blob_step(r, &v->blob, &v->bytes, &v->at, problem)) {
+    switch (blob_step(r, &v->blob, &r->bytes, &r->bytes_at, problem)) {
     case BLOB_WAIT: return REGTAG_WAIT;
     case BLOB_BYTES: return REGTAG_BYTES;
     case BLOB_DONE: return settle(r, v, NULL);
     default: return settle(r, v, problem);
     }
-}
-
-const void *regtag_bytes(const struct regtag *r, uint64_t *at, size_t *size)
-{
-    const struct fetch_verb *v = fetch_of(r);
-    *at = v->at;
-    *size = v->bytes.size;
-    return v->bytes.data;
 }
 
 /* The bytes cannot be kept. */
@@ -270,6 +254,8 @@ enum regtag_status regtag_fetch_blob(struct regtag *r, const char *blob)
         return REGTAG_E_USAGE;
     if (r->reference.digest.size == 0)
         return VERB_USAGE(r, "%s: a blob is named by its digest: REPOSITORY@DIGEST", blob);
+    if (r->gate)
+        return VERB_USAGE(r, "%s: a blob alone has no signature; fetch the image that has it", blob);
     memcpy(v->digest, r->reference.digest.data, r->reference.digest.size);
     v->layer = NO_VALUE;
     v->size = UINT64_MAX;

@@ -36,6 +36,8 @@ enum regtag_status regtag_load(struct regtag *r, const char *digest, const char 
         return VERB_USAGE(r, "%s: the target has a digest; it gets that of the image", target);
     if (!digest_valid(name) || !digest_is_sha256(name))
         return VERB_USAGE(r, "\"%s\" is not a sha256 digest", digest);
+    if (r->gate)
+        return VERB_USAGE(r, "what comes from a store cannot be checked for a signature");
     if (!r->config.store.read)
         return VERB_USAGE(r, "there is no store to load from");
     r->reference.digest = name;

@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import measure
-from images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, compact, descriptor
+from bundles import layout, named, pack
+from copies import child
+from images import CONFIG, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, compact, descriptor
 from measure import attempt
 from recorder import Recorder
 from registry import Registry
@@ -163,6 +165,39 @@ class Blobs:
         verdict = "" if ratio is None else "holds" if ratio <= LIMIT else "MISSED"
         return [decimals(seconds), decimals(cpu), decimals(alone), decimals(ratio), verdict]
 
+    # -- save
+
+    def saves(self, tag):
+        """Tasks by name: each leaves an archive that was verified."""
+        image, file = f"{self.source.host}/{REPOSITORY}:{tag}", str(self.place / "image.tar")
+        tasks = {one.name: [[one.path, "save", "-o", file, image]] for one in self.programs}
+        if "oras" in self.peers:
+            tasks["oras backup"] = [[self.peers["oras"], "backup", "--plain-http", "--output", file, image]]
+        if "skopeo" in self.peers:
+            options = ["--insecure-policy", "copy", "-q", "--preserve-digests", "--src-tls-verify=false"]
+            tasks["skopeo copy"] = [[self.peers["skopeo"], *options, f"docker://{image}", f"oci-archive:{file}:{tag}"]]
+        return tasks
+
+    def save(self, count):
+        image(self.source, "archive", LARGE, 3)
+        image(self.source, "booklet", SMALL, 3)
+        tasks = self.saves("archive")
+        costs = measure.rounds({**tasks, **self.hashing}, count, self.variables, self.clear)
+        small = self.saves("booklet")
+        own = [one.name for one in self.programs]
+        rows = []
+        for name, task in tasks.items():
+            memory = [self.residence(one, name in own) for one in (small[name], task)]
+            rows.append([name, *self.figures(costs, name), *map(kilobytes, memory)])
+        columns = ["", "seconds", "CPU\nseconds", "of SHA-256\nalone", "ratio", "", "KB: 1 MB", "100 MB"]
+        show(
+            "save: an image of 3 layers, 100 MB in all, to an archive",
+            columns,
+            rows,
+            "As for fetch: from a docker-registry on this machine, to a new tar file; storage and file are in memory. The least of "
+            f"{count} rounds.{self.left_out(['oras', 'skopeo'])}",
+        )
+
     # -- copy
 
     def copies(self, source, target, tag="image", program=None):
@@ -206,6 +241,44 @@ class Blobs:
             f"{self.left_out(['oras', 'crane', 'skopeo'])}",
         )
         self.memory_of_copies(tasks)
+
+    def loads(self, file):
+        """Tasks by name: each loads the archive under its tag into the target."""
+        place = f"{self.target.host}/{REPOSITORY}"
+        tasks = {one.name: [[one.path, "load", file, place]] for one in self.programs}
+        if "oras" in self.peers:
+            tasks["oras restore"] = [[self.peers["oras"], "restore", "--plain-http", "--input", file, f"{place}:v1"]]
+        if "skopeo" in self.peers:
+            words = ["--insecure-policy", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false"]
+            tasks["skopeo copy"] = [[self.peers["skopeo"], *words, f"oci-archive:{file}:v1", f"docker://{place}:v1"]]
+        return tasks
+
+    def archive(self, name, size):
+        """A tar file of an image of 3 layers, whose bytes cannot be compressed."""
+        data = [random.Random(f"{name}-{index}").randbytes(size // 3) for index in range(3)]
+        manifest = child(CONFIG, *data)
+        path = self.new_folder() / f"{name}.tar"
+        path.write_bytes(pack(layout([named(manifest, "v1")], manifest, CONFIG, *data)))
+        return str(path)
+
+    def load(self, count):
+        tasks = self.loads(self.archive("archive", LARGE))
+        small = self.loads(self.archive("booklet", SMALL))
+        costs = measure.rounds({**tasks, **self.hashing}, count, self.variables, self.clear)
+        own = [one.name for one in self.programs]
+        rows = []
+        for name, task in tasks.items():
+            memory = [self.residence(one, name in own) for one in (small[name], task)]
+            rows.append([name, *self.figures(costs, name), *map(kilobytes, memory)])
+        columns = ["", "seconds", "CPU\nseconds", "of SHA-256\nalone", "ratio", "", "KB: 1 MB", "100 MB"]
+        show(
+            "load: an image of 3 layers, 100 MB in all, from an archive",
+            columns,
+            rows,
+            "From a tar file to a docker-registry on this machine, plain HTTP; file and storage are in memory, and the registry is "
+            f"emptied before each run. The least of {count} rounds, in each of them every program once; SHA-256 alone as above."
+            f"{self.left_out(['oras', 'skopeo'])}",
+        )
 
     def memory_of_copies(self, tasks):
         rows = []

@@ -105,7 +105,7 @@ def skopeo(path):
 
 def busybox_wget(folder):
     """Only half of it: wget can fetch a manifest, but there is no PUT in it. None where it is not to be had."""
-    path = _unpacked("busybox-static", "**/bin/busybox")
+    path = unpacked("busybox-static", "**/bin/busybox")
     if path is None:
         return None
 
@@ -126,7 +126,7 @@ def find(program, folder, variables):
     else:
         missing.append("curl: it is not installed")
     for name, make in zip(PEERS, (crane, oras)):
-        path = _unpacked(name, f"usr/bin/{name}", "forky")
+        path = unpacked(name, f"usr/bin/{name}", "forky")
         if path is None:
             missing.append(f"{name}: Debian forky's package is not to be had from this mirror")
         elif not _starts(path, variables):
@@ -140,7 +140,7 @@ def find(program, folder, variables):
     return tools, missing
 
 
-def _unpacked(name, program, *suite):
+def unpacked(name, program, *suite):
     """The path of a program in a package of Debian's, which is fetched the first time."""
     done = subprocess.run(
         [TOP / "third_party/unpack", name, *suite],
@@ -181,6 +181,6 @@ def registry_version(program):
 
 def _packaged(name):
     """crane does not know its own version where Debian has built it."""
-    text = f"{_unpacked(name, 'usr/share/doc', 'forky')}/{name}/changelog.Debian.gz"
+    text = f"{unpacked(name, 'usr/share/doc', 'forky')}/{name}/changelog.Debian.gz"
     with gzip.open(text, "rt") as changelog:
         return re.search(r"\(([\d.]+)", changelog.readline())[1]

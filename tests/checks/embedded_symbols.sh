@@ -24,4 +24,5 @@ only "$objects/regtag_blocking.o" 'regtag_[a-z]+(_[a-z]+)*|poll|(get|free)addrin
 only "$objects/regtag_sha256.o" 'mbedtls_sha256_[a-z]+'
 [ "${TLS:-1}" = 0 ] || only "$objects/regtag_tls_mbedtls.o" 'mbedtls_(ssl|x509)_[a-z_]+|recv|send|memcmp|regtag_text_(add(_number)?|loss)|regtag_(chain_[a-z_]+|address_text)'
 [ "${TLS:-1}" = 0 ] || only "$objects/regtag_chain.o" 'mbedtls_(asn1|x509)_[a-z0-9_]+|memcmp|inet_pton|str(chr|ncasecmp)'
+[ "${TLS:-1}" = 0 ] || only "$objects/regtag_verify_mbedtls.o" 'mbedtls_(asn1|base64|ecdsa|ecp|md|mpi|rsa|sha256)[a-z0-9_]*|memcmp'
 exit $status

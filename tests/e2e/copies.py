@@ -93,6 +93,8 @@ class Pantry(Store):
         if request.method == "PATCH":
             self._uploads[request.path] = request.body
             return answer(202, b"", f"Location: {request.path}", f"Range: 0-{len(request.body) - 1}")
+        if request.method == "DELETE":  # it was given up
+            return answer(204)
         data = self._uploads[request.path]
         self.blobs[digest_of(data)] = data
         return answer(201)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from ending import end
@@ -23,12 +24,35 @@ def unpacked(package):
     return found[0]
 
 
+def unpacked_here(name, *libraries):
+    """A program of this release, and the folders of libraries that are not installed; those that there are."""
+    found = [
+        subprocess.run(
+            [TOP / "third_party/unpack", package],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ).stdout.strip()
+        for package in (name, *libraries)
+    ]
+    folders = [one for folder in found if folder for one in glob.glob(f"{folder}/usr/lib/*-linux-*")]
+    path, env = f"{found[0]}/usr/bin/{name}", {"LD_LIBRARY_PATH": ":".join(folders)}
+    try:
+        done = subprocess.run([path, "--version"], env={**os.environ, **env}, capture_output=True, text=True)
+    except OSError:
+        pytest.skip(f"Debian's {name} is not to be had from this mirror")
+    if done.returncode != 0:
+        pytest.skip(f"Debian's {name} does not run: {done.stderr.strip()}")
+    return path, env
+
+
 class Peer:
     """Runs a tool: peer("digest", …) is what it prints. It finds no credentials."""
 
-    def __init__(self, name, home):
-        self.path = unpacked(name)
-        self._env = {"PATH": os.environ["PATH"], "HOME": str(home)}
+    def __init__(self, path, home, env=None):
+        self.path = path
+        self._env = {"PATH": os.environ["PATH"], "HOME": str(home), **(env or {})}
 
     def __call__(self, *args, cwd=None, env=None):
         done = subprocess.run(
@@ -45,12 +69,31 @@ class Peer:
 
 @pytest.fixture(scope="session")
 def crane(tmp_path_factory):
-    return Peer("crane", tmp_path_factory.mktemp("home"))
+    return Peer(unpacked("crane"), tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")
 def oras_tool(tmp_path_factory):
-    return Peer("oras", tmp_path_factory.mktemp("home"))
+    return Peer(unpacked("oras"), tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def umoci_tool(tmp_path_factory):
+    path, env = unpacked_here("umoci")
+    return Peer(path, tmp_path_factory.mktemp("home"), env)
+
+
+@pytest.fixture(scope="session")
+def skopeo_tool(tmp_path_factory):
+    """It has a policy that accepts everything."""
+    bookworm = "bookworm" in Path("/etc/os-release").read_text()
+    libraries = ["libgpgme11", "libassuan0"] if bookworm else ["libgpgme11t64", "libassuan9"]
+    path, env = unpacked_here("skopeo", *libraries)
+    home = tmp_path_factory.mktemp("home")
+    policy = home / ".config/containers/policy.json"
+    policy.parent.mkdir(parents=True)
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    return Peer(path, home, env)
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +121,8 @@ def start_crane_registry(tmp_path_factory):
     yield start
     for process in running:
         end(process)
+
+
+@pytest.fixture(scope="session")
+def cosign(tmp_path_factory):
+    return Peer("cosign", tmp_path_factory.mktemp("home"))

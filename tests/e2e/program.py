@@ -26,7 +26,8 @@ NO_HOME = "/nonexistent"
 # Takes minutes: only `make check-all` has the time.
 LONG = pytest.mark.skipif(not os.environ.get("LONG"), reason="takes minutes; make check-all runs it")
 
-VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest", "copy", "fetch"}
+VERBS = {"tag", "delete", "watch", "undo", "ls", "digest", "manifest", "copy", "fetch", "save", "load"}
+VERBS |= {"verify", "referrers"}
 PRINTABLE = set(range(0x20, 0x7F))
 
 

@@ -654,7 +654,7 @@ def test_a_second_fetch_waits_for_the_first_one(regtag, store, server, folder, h
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({})
     ) as process:
-        Lines(process.stderr, "stderr").next("waiting for another fetch of", str(file))
+        Lines(process.stderr, "stderr").next("waiting for another regtag", str(file))
         held.write(A)
         held.flush()
         os.rename(held.name, file)
@@ -715,7 +715,7 @@ def test_a_second_fetch_does_not_wait_beyond_its_deadline(fetch, store, server, 
     result = fetch("-q", "-o", folder / "file", "--timeout", "1")
 
     assert result.status == 6
-    result.complaint("another fetch", "--timeout")
+    result.complaint("another regtag", "--timeout")
     assert not blob_requests(server)
 
 

@@ -1,12 +1,14 @@
 """A static program for little memory: 2 MiB of addresses for all of it. `make check-small` builds it."""
 
 import os
+import subprocess
 
 import pytest
 from authority import NAME
 from board import Board
+from bundles import layout, named, pack
 from fronts import SecureRegistry, needs_tls, reached
-from images import OCI_MANIFEST, compact, digest_of, oci_manifest, padded
+from images import CONFIG, LAYER, OCI_MANIFEST, compact, digest_of, oci_manifest, padded
 from program import Program
 
 pytest_plugins = ["tls_fixtures"]
@@ -23,9 +25,9 @@ TAGS = ["larger", "new-old", "new-whole", "old", "whole"]
 def small():
     program = Program(os.path.abspath(os.environ["REGTAG_SMALL"]))
 
-    def small(*args, addresses=ADDRESSES):
+    def small(*args, addresses=ADDRESSES, **options):
         script = f'ulimit -v {addresses} && exec "$0" "$@"'
-        return program.run(["sh", "-c", script, program.path, *args])
+        return program.run(["sh", "-c", script, program.path, *args], **options)
 
     return small
 
@@ -56,6 +58,18 @@ def test_in_plain_http(small, start_registry):
     push(registry)
 
     all_commands(small, registry.host)
+
+
+def test_load(small, start_registry, tmp_path):
+    registry = start_registry()
+    path = tmp_path / "tar"
+    path.write_bytes(pack(layout([named(WHOLE, "v1")], WHOLE, CONFIG, LAYER)))
+
+    for file in (path, "-"):
+        with open(path, "rb") as content, subprocess.Popen(["cat"], stdin=content, stdout=subprocess.PIPE) as cat:
+            result = small("load", file, f"{registry.host}/small", stdin=cat.stdout)
+            cat.stdout.close()
+        assert result.rows[0][1:3] == (digest_of(WHOLE), "unchanged" if file == "-" else "created"), result
 
 
 @needs_tls

@@ -40,8 +40,8 @@ def test_help_lists_the_verbs_of_the_build(small):
 def test_help_names_no_verb_that_was_left_out(small, topic):
     text = small("help", topic).out.decode()
 
-    # "manifest" is a thing as well as a verb.
-    assert text and not WORDS.search(text.replace("manifest", "")), text
+    # "manifest" is a thing as well as a verb, and certificates are verified by all.
+    assert text and not WORDS.search(re.sub("manifest|not verify", "", text)), text
 
 
 @pytest.mark.parametrize("verb", LEFT_OUT)
@@ -63,7 +63,8 @@ def test_an_option_of_left_out_verbs_only_is_unknown(regtag, small):
     for option in lost:
         for verb in HERE:
             assert refused(small, verb, f"{option}=1").startswith(f'regtag: unknown option "{option}"')
-    assert kept == set().union(*(options(small, verb) for verb in HERE))
+    # What verifies goes with the command of that name.
+    assert kept - {"--verify-key"} == set().union(*(options(small, verb) for verb in HERE))
     assert options(small, "options") == options(regtag, "options")
 
 
@@ -129,3 +130,10 @@ def test_help_and_version_take_no_more_than_they_use(small, args):
 @pytest.mark.parametrize("word", ["--version", "version", "-V"])
 def test_the_version_is_printed(small, word):
     assert re.fullmatch(rb"regtag [0-9.]+\n", small(word).out)
+
+
+def test_keys_are_not_ignored_where_nothing_can_be_verified(small):
+    refused(small, "tag", "127.0.0.1:1/repo:old", "new", "--verify-key", "key.pub")
+    complaint = small("tag", "127.0.0.1:1/repo:old", "new", env={"REGTAG_VERIFY_KEY": "key.pub"})
+    assert complaint.status == 2
+    complaint.complaint("REGTAG_VERIFY_KEY", "cannot check signatures")

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "cli/authfile.h"
+#include "cli/tar_reader.h"
 #include "http/challenge.h"
 #include "http/link.h"
 #include "http/response.h"
@@ -13,6 +15,7 @@
 #include "oci/manifest.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
+#include "oci/signature.h"
 #include "oci/titles.h"
 #include "client/token.h"
 #include "regtag.h"
@@ -133,6 +136,153 @@ static int run_titles(const struct layer_case *c)
     }
     c->out[w.used] = '\0';
     return w.overflow ? reject(c) : LAYER_ACCEPTED;
+}
+
+/* ---- tar ------------------------------------------------------------------------------------- */
+
+/* Offsets never go back, as on a pipe. */
+struct tar_input {
+    struct slice bytes;
+    uint64_t read;
+};
+
+static ptrdiff_t read_tar(void *context, uint64_t at, void *bytes, size_t size)
+{
+    struct tar_input *input = context;
+    if (at < input->read)
+        return -1;
+    struct slice rest = at < input->bytes.size ? slice_from(input->bytes, (size_t)at) : SLICE("");
+    rest = slice_head(rest, size);
+    memcpy(bytes, rest.size ? rest.data : "", rest.size);
+    input->read = at + rest.size;
+    return (ptrdiff_t)rest.size;
+}
+
+static int run_tar(const struct layer_case *c)
+{
+    static const char *const TYPES[] = {"file", "link", "sparse", "other"};
+    struct writer w = writer_to(c->out, c->out_size - 1);
+    struct tar_input input = {c->input, 0};
+    struct tar_reader t = {.context = &input, .read = read_tar};
+    struct tar_entry entry;
+    enum tar_event event;
+    write_text(&w, "ok");
+    while ((event = tar_next(&t, &entry)) == TAR_ENTRY)
+        write_format(&w, "\n%s %s %llu %llu", entry.name, TYPES[entry.type],
+                     (unsigned long long)entry.at, (unsigned long long)entry.size);
+    if (event == TAR_BROKEN)
+        return reject(c);
+    c->out[w.used] = '\0';
+    return LAYER_ACCEPTED;
+}
+
+/* ---- base64, and signatures: payload, statement, bundle, signature --------------------------- */
+
+#define BUNDLE_MAX 65536
+
+static int run_base64(const struct layer_case *c)
+{
+    char memory[BUNDLE_MAX];
+    struct slice decoded;
+    struct writer w = writer_to(c->out, c->out_size - 1);
+    if (!base64_decode(c->input, memory, sizeof memory, &decoded))
+        return reject(c);
+    write_text(&w, "ok ");
+    write_base64(&w, decoded);
+    c->out[w.used] = '\0';
+    return w.overflow ? reject(c) : LAYER_ACCEPTED;
+}
+
+/* What is verified is appended to the answer; only the signature "good" is. */
+static int verify(void *context, unsigned key, const struct regtag_part *parts, size_t count,
+                  const void *signature, size_t size)
+{
+    struct writer *w = context;
+    for (size_t i = 0; i < count && key == 0; i++)
+        write_slice(w, (struct slice){parts[i].bytes, parts[i].size});
+    return key == 1 && size == 4 && memcmp(signature, "good", 4) == 0 ? 0 : 1;
+}
+
+static int say(const struct layer_case *c, struct writer *w, enum signature_finding finding)
+{
+    static const char *const NAMES[] = {"none",        "reject",      "other key",
+                                        "attestation", "other image", "good"};
+    char message[LAYER_ANSWER_MAX];
+    struct slice verified = slice_head(written(w), sizeof message);
+    memcpy(message, verified.data, verified.size); /* it may stand where the answer goes */
+    verified.data = message;
+    if (finding == SIGNATURE_MALFORMED || w->overflow)
+        return reject(c);
+    snprintf(c->out, c->out_size, "%s%s%.*s", NAMES[finding], verified.size ? " " : "",
+             SLICE_ARG(verified));
+    return LAYER_ACCEPTED;
+}
+
+static struct signature_check checker(const struct layer_case *c, struct writer *w)
+{
+    return (struct signature_check){
+        .verify = verify, .context = w, .keys = 2, .image = c->argument, .memory = &document, .left = 3};
+}
+
+static int check_bundle(const struct layer_case *c, char *bundle, size_t size, bool show)
+{
+    struct writer w = writer_to(c->out, c->out_size - 100), none = writer_to(c->out, 0);
+    struct signature_check check = checker(c, &w);
+    enum signature_finding finding = signature_check_bundle(&check, bundle, size);
+    return say(c, show ? &w : &none, finding);
+}
+
+static int run_bundle(const struct layer_case *c)
+{
+    static char memory[BUNDLE_MAX];
+    if (!digest_is_sha256(c->argument) || c->input.size > sizeof memory)
+        return reject(c);
+    memcpy(memory, c->input.data, c->input.size);
+    return check_bundle(c, memory, c->input.size, true);
+}
+
+/* In a bundle that is good. */
+static int run_statement(const struct layer_case *c)
+{
+    static char memory[BUNDLE_MAX];
+    struct writer w = writer_to(memory, sizeof memory);
+    write_text(&w, "{\"dsseEnvelope\":{\"payloadType\":\"application/vnd.in-toto+json\",\"payload\":\"");
+    write_base64(&w, c->input);
+    write_text(&w, "\",\"signatures\":[{\"sig\":\"Z29vZA==\"}]}}");
+    if (!digest_is_sha256(c->argument) || w.overflow)
+        return reject(c);
+    return check_bundle(c, memory, w.used, false);
+}
+
+static int run_payload(const struct layer_case *c)
+{
+    struct writer w = writer_to(c->out, c->out_size - 100), none = writer_to(c->out, 0);
+    struct signature_check check = checker(c, &w);
+    if (!digest_is_sha256(c->argument))
+        return reject(c);
+    enum signature_finding finding = signature_check_payload(&check, c->input, SLICE("good"));
+    bool exact = slice_equal(written(&w), slice_head(c->input, w.used));
+    return exact ? say(c, &none, finding) : LAYER_BAD_CALL;
+}
+
+/* A manifest: of a bundle, or one whose first layer is a simple signing. */
+static int run_signature(const struct layer_case *c)
+{
+    char memory[SIGNATURE_MAX];
+    struct slice signature = SLICE("");
+    struct writer w = writer_to(memory, sizeof memory);
+    struct document d;
+    struct error e = {.status = 0};
+    int layer;
+    if (!manifest_check(c->input, media_type_find(SLICE("application/vnd.oci.image.manifest.v1+json")),
+                        &document, &e) ||
+        !document_index(&d, c->input, &document, "the manifest", &e))
+        return reject(c);
+    enum signature_finding finding = signature_bundle_layer(&d, c->argument, &layer);
+    if (finding == SIGNATURE_NONE)
+        finding = signature_of_layer(&d, document_first(&d, layers_of(&d)), memory, &signature);
+    w.used = signature.size;
+    return say(c, &w, finding);
 }
 
 /* ---- http ------------------------------------------------------------------------------------ */
@@ -309,10 +459,14 @@ static const struct {
     const char *name;
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
-    {"ref", run_ref},       {"json", run_json},   {"manifest", run_manifest},
-    {"http", run_http},     {"link", run_link},   {"challenge", run_challenge},
-    {"token", run_token},   {"creds", run_creds}, {"platform", run_platform},
-    {"titles", run_titles},
+    {"ref", run_ref},           {"json", run_json},
+    {"manifest", run_manifest}, {"http", run_http},
+    {"link", run_link},         {"challenge", run_challenge},
+    {"token", run_token},       {"creds", run_creds},
+    {"platform", run_platform}, {"titles", run_titles},
+    {"tar", run_tar},           {"base64", run_base64},
+    {"payload", run_payload},   {"statement", run_statement},
+    {"bundle", run_bundle},     {"signature", run_signature},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

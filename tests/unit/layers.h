@@ -20,8 +20,13 @@
  *     manifest CONTENT-TYPE  reject | ok DIGEST
  *     http METHOD            reject | ok STATUS BODY-LENGTH BODY-SHA256
  *     link REQUEST-URL       reject | end | next URL
+ *     tar                    reject | ok, and lines NAME file|link|sparse|other OFFSET SIZE
  *     creds QUERY            reject | none | helper=NAME | lines username=, password=, identitytoken=,
  *                            registrytoken=, those that there are
+ *
+ *     base64                 reject | ok BASE64
+ *     payload DIGEST, statement DIGEST, bundle DIGEST, signature DIGEST
+ *                            reject | none | other key | attestation | other image | good; and what was verified
  *
  * Returns one of the three values above. */
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

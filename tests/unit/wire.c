@@ -62,6 +62,8 @@ void wire_free(struct wire *w)
         drop(&w->tags[i].manifest);
     for (size_t i = 0; i < w->blob_count; i++)
         drop(&w->blobs[i].bytes);
+    for (size_t i = 0; i < w->upload_count; i++)
+        drop(&w->uploads[i].bytes);
     for (size_t i = 0; i < WIRE_LINES; i++) {
         drop(&w->line[i].in);
         drop(&w->line[i].out);
@@ -165,6 +167,7 @@ struct request {
     char type[128], condition[80], authorization[80], range[32];
     size_t head; /* bytes, the empty line included */
     size_t body;
+    size_t first; /* Content-Range */
 };
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -537,6 +540,91 @@ static void answer_blob(struct wire *w, const struct request *q, const char *ref
         answer_error(w, 404, "BLOB_UNKNOWN");
 }
 
+/* ---- Uploads of blobs -------------------------------------------------------------------------- */
+
+static struct wire_upload *find_upload(struct wire *w, const struct request *q)
+{
+    const char *number = strstr(q->target, "/uploads/");
+    unsigned at = number ? (unsigned)strtoul(number + 9, NULL, 10) : 0;
+    return at >= 1 && at <= w->upload_count && !w->uploads[at - 1].ended ? &w->uploads[at - 1] : NULL;
+}
+
+/* What has come of a PATCH so far, even if no more of it ever does; unless it does not go on where the upload is. */
+static void keep_upload(struct wire *w, const struct request *q)
+{
+    struct wire_upload *u = strcmp(q->method, "PATCH") == 0 ? find_upload(w, q) : NULL;
+    size_t come = w->c->in.size - q->head, lost = w->manners.upload_loses;
+    if (!u)
+        return;
+    if (!w->c->uploading)
+        w->c->upload_at = u->bytes.size;
+    w->c->uploading = true;
+    if (q->first != w->c->upload_at)
+        return;
+    u->bytes.size = q->first;
+    if (come > q->body)
+        come = q->body;
+    if (come == q->body && (w->manners.fail == 0 || w->manners.fail_after))
+        lost = 0;
+    if (come > lost)
+        add(&u->bytes, w->c->in.data + q->head, come - lost);
+}
+
+static void answer_upload_status(struct wire *w, const struct wire_upload *u, unsigned status)
+{
+    begin_answer(w, status);
+    add_text(&w->c->out, "Location: /v2/a/blobs/uploads/%u\r\nRange: 0-%zu\r\n",
+             (unsigned)(u - w->uploads) + 1, u->bytes.size ? u->bytes.size - 1 : 0);
+    if (status == 204)
+        add_text(&w->c->out, "\r\n");
+    else
+        end_answer(w, "", 0);
+}
+
+static void begin_upload(struct wire *w)
+{
+    if (w->upload_count == WIRE_UPLOADS_MAX)
+        abort();
+    answer_upload_status(w, &w->uploads[w->upload_count++], 202);
+}
+
+static void commit_upload(struct wire *w, const struct request *q, struct wire_upload *u)
+{
+    const char *stated = strstr(q->target, "digest=");
+    char digest[72];
+    wire_digest(u->bytes.data ? u->bytes.data : "", u->bytes.size, digest);
+    if (!stated || strcmp(stated + 7, digest) != 0) {
+        answer_error(w, 400, "DIGEST_INVALID");
+        return;
+    }
+    u->ended = true;
+    if (!find_blob(w, digest))
+        wire_push_blob(w, u->bytes.data ? u->bytes.data : "", u->bytes.size, NULL);
+    begin_answer(w, 201);
+    end_answer(w, "", 0);
+}
+
+static void answer_upload(struct wire *w, const struct request *q)
+{
+    struct wire_upload *u = find_upload(w, q);
+    if (u && strcmp(q->method, "GET") == 0 && w->manners.forgets_uploads)
+        u->ended = true;
+    if (strcmp(q->method, "POST") == 0)
+        begin_upload(w);
+    else if (!u || u->ended)
+        answer_error(w, 404, "BLOB_UPLOAD_UNKNOWN");
+    else if (strcmp(q->method, "PATCH") == 0 && u->bytes.size != q->first + q->body)
+        answer_error(w, 416, "RANGE_INVALID");
+    else if (strcmp(q->method, "PATCH") == 0)
+        answer_upload_status(w, u, 202);
+    else if (strcmp(q->method, "PUT") == 0)
+        commit_upload(w, q, u);
+    else {
+        u->ended = strcmp(q->method, "DELETE") == 0;
+        answer_upload_status(w, u, 204);
+    }
+}
+
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
 static void answer_list(struct wire *w, const char *target)
@@ -557,6 +645,22 @@ static void answer_list(struct wire *w, const char *target)
     drop(&body);
 }
 
+/* All that is asked for under other names than that of the first page is at the tag of that name. */
+static void answer_referrers(struct wire *w, const char *reference)
+{
+    const char *fields = w->manners.fields;
+    if (w->manners.referrers_status != 200) {
+        answer_error(w, w->manners.referrers_status ? w->manners.referrers_status : 404, "UNKNOWN");
+        return;
+    }
+    if (strncmp(reference, "sha256:", 7) == 0) {
+        reference = "referrers";
+        w->manners.fields = w->manners.referrers_fields;
+    }
+    answer_manifest(w, reference);
+    w->manners.fields = fields;
+}
+
 /* ---- Requests -------------------------------------------------------------------------------- */
 
 static void read_field(struct request *q, const char *line)
@@ -571,6 +675,8 @@ static void read_field(struct request *q, const char *line)
         sscanf(line + 15, "%79[^\r]", q->authorization);
     else if (strncasecmp(line, "Range: ", 7) == 0)
         sscanf(line + 7, "%31[^\r]", q->range);
+    else if (strncasecmp(line, "Content-Range: ", 15) == 0)
+        q->first = strtoul(line + 15, NULL, 10);
 }
 
 /* Whether the header of a request is there. */
@@ -669,11 +775,12 @@ static void count(struct wire *w, const struct request *q, const char *reference
     add_text(&w->history, "%s ", q->method);
     add(&w->history, reference, strlen(reference));
     add_text(&w->history, "\n");
+    bool of_blob = strncmp(q->target, "/v2/a/blobs/", 12) == 0;
     w->requests++;
-    w->puts += strcmp(q->method, "PUT") == 0;
+    w->puts += strcmp(q->method, "PUT") == 0 && !of_blob && !strchr(reference, ':');
     w->gets += strcmp(q->method, "GET") == 0;
     w->heads += strcmp(q->method, "HEAD") == 0;
-    w->deletes += strcmp(q->method, "DELETE") == 0;
+    w->deletes += strcmp(q->method, "DELETE") == 0 && !of_blob;
     memcpy(w->condition, q->condition, sizeof w->condition);
     memcpy(w->authorization, q->authorization, sizeof w->authorization);
 }
@@ -800,8 +907,12 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
     else if (is_home(w) && w->manners.location && strcmp(q->method, "GET") == 0 &&
              strcmp(reference, "base") == 0)
         answer_redirection(w);
+    else if (strncmp(q->target, "/v2/a/blobs/uploads/", 20) == 0)
+        answer_upload(w, q);
     else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
         answer_blob(w, q, reference);
+    else if (strncmp(q->target, "/v2/a/referrers/", 16) == 0)
+        answer_referrers(w, reference);
     else if (strncmp(q->target, "/v2/a/tags/list", 15) == 0)
         answer_list(w, q->target);
     else if (strcmp(q->method, "PUT") == 0)
@@ -894,11 +1005,13 @@ static void serve(struct wire *w)
             answer_error(w, 413, "TOO_LARGE");
             return;
         }
+        keep_upload(w, &q);
         if (w->c->in.size < q.head + q.body)
             return;
         if (!answer_pipelined(w))
             answer(w, &q);
         take(&w->c->in, q.head + q.body);
+        w->c->uploading = false;
     }
     if (w->c->ended && w->c->in.size)
         note_pipelined(w);
@@ -1146,6 +1259,7 @@ static void connect_anew(struct wire *w, const struct regtag_origin *origin)
     w->c->echo_behind = 0;
     w->c->pause_until = 0;
     w->c->last = 0;
+    w->c->uploading = false;
     greet(w);
 }
 

@@ -6,7 +6,8 @@
 #include "regtag.h"
 
 #define WIRE_TAGS_MAX 128
-#define WIRE_BLOBS_MAX 8
+#define WIRE_BLOBS_MAX 80
+#define WIRE_UPLOADS_MAX 16
 #define WIRE_NEVER UINT64_MAX
 #define WIRE_CUT 1     /* the connection is lost instead of an answer */
 #define WIRE_GARBAGE 2 /* 200, with nothing in it that could be meant */
@@ -43,6 +44,12 @@ struct wire_ranges {
     const char *fields;        /* NULL, or more of them: "A: b\r\n" */
     const char *location;      /* NULL, or where connection 0 is sent to, with the digest behind it, */
     unsigned status;           /* and 0, or what the answer is there */
+};
+
+/* An upload of a blob, at /v2/a/blobs/uploads/NUMBER. */
+struct wire_upload {
+    bool ended; /* committed, or deleted */
+    struct wire_bytes bytes;
 };
 
 /* How the registry behaves; all zeros is well. */
@@ -107,6 +114,12 @@ struct wire_manners {
     unsigned token_refusal; /* of tokens beyond tokens_max: a status, WIRE_CUT or WIRE_GARBAGE; 0: 403 */
     unsigned refusals;      /* so often; 0: for good */
     unsigned token_uses;    /* requests of the registry that it takes a token for; 0: any number */
+
+    size_t upload_loses;  /* so many of the last bytes of a PATCH that is interrupted, or fails */
+    bool forgets_uploads; /* that were interrupted: 404 */
+    unsigned
+        referrers_status; /* of the list of referrers, instead of 404; 200: that at the tag "referrers", */
+    const char *referrers_fields; /* with NULL, or more fields in the first answer: "A: b\r\n" */
 
     /* What becomes of a request that comes before the answer to the last one has been read. */
     bool resets_pipelined;  /* the connection is reset, and what was not read yet is lost */
@@ -192,6 +205,8 @@ struct wire_line {
     uint64_t hold;           /* and how many milliseconds it says */
     uint64_t sent, received; /* bytes, of the client, since the beginning */
     unsigned last;           /* in `taken`: 1 + the last request here since it was opened, or 0 */
+    bool uploading;          /* a PATCH has begun, */
+    size_t upload_at;        /* when its upload had so many bytes */
     char host[256];
     uint64_t up_at, speak_at;
     struct wire_bytes in, out;
@@ -219,8 +234,10 @@ struct wire {
     size_t tag_count;
     struct wire_blob blobs[WIRE_BLOBS_MAX];
     size_t blob_count;
+    struct wire_upload uploads[WIRE_UPLOADS_MAX];
+    unsigned upload_count;
 
-    /* What has happened. */
+    /* What has happened. Uploads of blobs, and of manifests by their digest, count as requests only. */
     unsigned connections, requests, puts, gets, heads, deletes, tokens;
     struct wire_bytes asked;                 /* "METHOD REFERENCE\n" of each request that was taken */
     uint64_t asked_at[WIRE_LOOKED_MAX];      /* and when */

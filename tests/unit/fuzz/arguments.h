@@ -8,13 +8,21 @@
 #define FUZZ_ARGUMENTS 8 /* the upper three bits of the first byte choose one of them */
 #define FUZZ_STEPS 32    /* the lower five bits, how many bytes are fed at a time, less one */
 
+#define IMAGE "sha256:5930dc755c63191dd1204d43b837bd89d23215af09b8a7bcf0830fc68795b7e7"
+
 static const struct {
     const char *layer;
     const char *arguments[FUZZ_ARGUMENTS];
 } FUZZ_LAYERS[] = {
     {"ref", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"json", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+    {"tar", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"titles", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+    {"base64", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+    {"payload", {IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE}},
+    {"statement", {IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE}},
+    {"bundle", {IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE}},
+    {"signature", {IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE, IMAGE}},
     {"manifest",
      {"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
       "application/vnd.docker.distribution.manifest.v2+json",

@@ -81,6 +81,25 @@ static void check_titles(const char *said)
     }
 }
 
+/* Gives what looks like a header the checksum that it should have: to hit it by chance would take too long. */
+static const char *with_checksums(const char *input, size_t size)
+{
+    static char memory[65536], digits[8];
+    expect(size <= sizeof memory, "too large");
+    memcpy(memory, input, size);
+    for (char *block = memory; block + 512 <= memory + size; block += 512) {
+        unsigned sum = 0;
+        if (memcmp(block + 257, "ustar", 5) != 0)
+            continue;
+        memset(block + 148, ' ', 8);
+        for (size_t i = 0; i < 512; i++)
+            sum += (unsigned char)block[i];
+        snprintf(digits, sizeof digits, "%06o", sum);
+        memcpy(block + 148, digits, 7);
+    }
+    return memory;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char whole[LAYER_ANSWER_MAX], parts[LAYER_ANSWER_MAX];
@@ -88,6 +107,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const char *argument = fuzz_argument(FUZZ_LAYER, data[0]);
     const char *input = (const char *)data + 1;
+    if (strcmp(FUZZ_LAYER, "tar") == 0)
+        input = with_checksums(input, size - 1);
     int accepted = answer(FUZZ_LAYER, argument, input, size - 1, 0, whole) == LAYER_ACCEPTED;
     answer(FUZZ_LAYER, argument, input, size - 1, 1 + data[0] % FUZZ_STEPS, parts);
     expect(strcmp(whole, parts) == 0, "whole and in parts differ");

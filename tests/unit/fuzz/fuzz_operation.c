@@ -32,12 +32,12 @@ static void set_out(struct regtag *r, uint8_t choice)
     enum regtag_status status;
     switch (choice % 8) {
     case 0:
-    case 4:
-    case 5: status = regtag_tag(r, "localhost/a:base", names, 3); break;
+    case 4: status = regtag_tag(r, "localhost/a:base", names, 3); break;
     case 1: status = regtag_list(r, "localhost/a", choice >> 4); break;
     case 2: status = regtag_digest(r, "localhost/a:base"); break;
     case 6: status = regtag_delete(r, "localhost/a:x"); break;
     case 7: status = regtag_fetch(r, "localhost/a:base"); break;
+    case 5: status = regtag_save(r, "localhost/a:base"); break;
     default: status = regtag_manifest(r, "localhost/a:base"); break;
     }
     expect(status == REGTAG_OK, "it was not taken");
@@ -109,6 +109,51 @@ static void fetch(struct regtag *r, enum regtag_event event)
         check_blob(r);
 }
 
+/* What was chosen to be saved; "": the image. */
+static struct {
+    char digest[72];
+    bool begun, manifest;
+} chosen;
+
+static void choose_part(struct regtag *r)
+{
+    struct regtag_descriptor part;
+    blob.size = 0;
+    if (!chosen.begun) {
+        chosen.begun = chosen.manifest = true;
+        chosen.digest[0] = '\0';
+    } else if (regtag_descriptor(r, &part)) {
+        expect(strlen(part.digest) == 71, "no SHA-256");
+        memcpy(chosen.digest, part.digest, sizeof chosen.digest);
+        chosen.manifest = part.manifest && ++blob.number < 4;
+    } else
+        return;
+    if (chosen.manifest)
+        regtag_choose_manifest(r, chosen.digest);
+    else
+        regtag_choose_blob(r, chosen.digest, part.size);
+}
+
+static void check_part(const struct regtag *r)
+{
+    char digest[72];
+    size_t size = blob.size;
+    const char *bytes = chosen.manifest ? regtag_document(r, &size) : blob.bytes;
+    wire_digest(bytes, size, digest);
+    bool good = regtag_result(r)->status == REGTAG_OK;
+    expect(!good || strcmp(digest, *chosen.digest ? chosen.digest : digest) == 0, "a wrong part");
+}
+
+static void save(struct regtag *r, enum regtag_event event)
+{
+    if (event == REGTAG_CHOOSE)
+        choose_part(r);
+    else if (event == REGTAG_BYTES)
+        take_bytes(r);
+    else if (event == REGTAG_SETTLED)
+        check_part(r);
+}
+
 static void check_result(const struct regtag_result *result, enum regtag_event event)
 {
     expect(result && result->name && result->digest && result->error, "a result without its texts");
@@ -137,7 +182,7 @@ static void check_upload(const struct wire *w)
     expect(result == LAYER_ACCEPTED, "what was uploaded is no valid manifest");
 }
 
-static enum regtag_event run(struct regtag *r, struct wire *w, bool fetches)
+static enum regtag_event run(struct regtag *r, struct wire *w, unsigned choice)
 {
     struct regtag_want want[WIRE_LINES];
     enum regtag_event event;
@@ -146,8 +191,10 @@ static enum regtag_event run(struct regtag *r, struct wire *w, bool fetches)
         event = regtag_step(r, w->now, want, WIRE_LINES);
         expect(w->misuse == NULL, w->misuse ? w->misuse : "");
         expect(++steps < STEPS_MAX, "it does not end");
-        if (fetches)
+        if (choice == 7)
             fetch(r, event);
+        else if (choice == 5)
+            save(r, event);
         else
             check_result(regtag_result(r), event);
         wire_obey(w, want);
@@ -198,13 +245,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(block != NULL, "no memory");
     struct regtag *r = regtag_init(block, block_size, &config);
     expect(r != NULL, "the block was not taken");
-    bool fetches = data[0] % 8 == 7;
+    unsigned choice = data[0] % 8;
     blob.number = 0;
+    chosen.begun = false;
     set_out(r, data[0]);
-    check_end(r, run(r, &w, fetches));
-    if (config.keep && !fetches) { /* as for watch; for other verbs it is the end again */
+    check_end(r, run(r, &w, choice));
+    if (config.keep && choice != 7 && choice != 5) { /* as for watch; for other verbs it is the end again */
         regtag_again(r, regtag_result(r)->digest);
-        check_end(r, run(r, &w, false));
+        check_end(r, run(r, &w, 0));
     }
     check_upload(&w);
     wire_free(&w);

@@ -1,0 +1,204 @@
+#include <string.h>
+
+#include "cli/expect.h"
+#include "cli/layout.h"
+#include "cli/layout_images.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/tag_runner.h"
+#include "oci/reference.h"
+#include "regtag_sha256.h"
+
+struct load {
+    const struct options *o;
+    uint64_t deadline;
+    struct layout layout;
+    struct layout_images images;
+    struct reference target;
+    char text[REFERENCE_MAX]; /* with the tag of an image */
+    struct tag_runner runner;
+};
+
+/* ---- The operation --------------------------------------------------------------------------- */
+
+static struct regtag *operation;
+static ptrdiff_t (*write_bytes)(void *context, unsigned connection, const void *bytes, size_t size);
+
+/* There is no event while blobs move. */
+static ptrdiff_t write_and_show(void *context, unsigned connection, const void *bytes, size_t size)
+{
+    uint64_t moved, all;
+    regtag_progress(operation, &moved, &all);
+    if (all)
+        progress_of(moved, all);
+    return write_bytes(context, connection, bytes, size);
+}
+
+/* A pipe has one blob after the other. */
+static struct regtag *begin(struct load *l, const struct layout_image *image, const char *target)
+{
+    static mbedtls_sha256_context contexts[LOAD_JOBS_MAX];
+    static struct regtag_hash hashes[LOAD_JOBS_MAX];
+    struct regtag_config config = session_config(l->deadline);
+    const char *tag = image->tag;
+    if (l->images.own_tags)
+        expect_select(&config, &tag, 1);
+    for (size_t i = 0; i < l->o->jobs; i++)
+        hashes[i] = regtag_sha256(&contexts[i]);
+    config.hashes = hashes;
+    config.hashes_count = l->layout.kind == LAYOUT_PIPE ? 1 : (size_t)l->o->jobs;
+    config.store = layout_store(&l->layout);
+    write_bytes = config.transport.write;
+    config.transport.write = write_and_show;
+    operation = session_operation(&config);
+    regtag_load(operation, image->digest, target);
+    return operation;
+}
+
+/* The reference in the target's repository. */
+static const char *target_of(struct load *l, const struct layout_image *image)
+{
+    struct writer w = writer_to(l->text, sizeof l->text - 1);
+    if (!l->images.own_tags)
+        return l->o->arguments[1];
+    write_format(&w, "%s:%s", l->o->arguments[1], image->tag);
+    l->text[w.used] = '\0';
+    return l->text;
+}
+
+static void load_image(struct load *l, const struct layout_image *image)
+{
+    const char *target = target_of(l, image), *tag = strrchr(target, ':') + 1;
+    tag_runner_next(&l->runner, target, &tag, 1);
+    if (!tag_runner_login(&l->runner, l->deadline))
+        return;
+    progress_run(!l->o->quiet && !l->o->verbose);
+    progress_begin(0, UINT64_MAX);
+    tag_runner_run(&l->runner, begin(l, image, target));
+    progress_end();
+}
+
+/* ---- The images ------------------------------------------------------------------------------ */
+
+/* The memory of the operation has room for a document and its index. */
+static bool read_document(struct load *l, const char *key, struct slice *text,
+                          struct document_memory *memory, struct error *e)
+{
+    char *scratch = session_scratch();
+    struct writer w = writer_to(scratch, REGTAG_MANIFEST_MAX);
+    memory->tokens_max = REGTAG_TOKENS_MAX;
+    memory->tokens = (void *)(scratch + REGTAG_MANIFEST_MAX);
+    memory->keys = (void *)(memory->tokens + REGTAG_TOKENS_MAX);
+    bool done = layout_read(&l->layout, key, &w, e);
+    *text = written(&w);
+    return done;
+}
+
+static bool read_index(struct load *l, struct error *e)
+{
+    struct slice text;
+    struct document_memory memory;
+    return read_document(l, LAYOUT_INDEX, &text, &memory, e) &&
+           images_read(&l->images, text, &memory, e);
+}
+
+/* Of a pipe it has not come yet, maybe. */
+static bool check_version(struct load *l, struct error *e)
+{
+    struct slice text;
+    struct document_memory memory;
+    return l->layout.kind == LAYOUT_PIPE || (read_document(l, LAYOUT_MARK, &text, &memory, e) &&
+                                             layout_version_check(l->layout.name, text, &memory, e));
+}
+
+/* An operation has taken the memory of the index. */
+static bool get_next(struct load *l, size_t number, struct layout_image *image, struct error *e)
+{
+    return l->images.own_tags && read_index(l, e) && images_get(&l->images, number, image);
+}
+
+static void load_images(struct load *l, struct error *e)
+{
+    struct layout_image image;
+    struct journal journal = {.fd = -1};
+    images_get(&l->images, 0, &image);
+    if (l->images.left && !l->o->quiet)
+        output_message("%s: images without a tag that are left out: %llu; --image DIGEST loads one",
+                       l->layout.name, (unsigned long long)l->images.left);
+    if (!session_operation_ok(begin(l, &image, target_of(l, &image)), e))
+        return;
+    tag_runner_open_journal(&l->runner, &journal);
+    size_t number = 0;
+    do
+        load_image(l, &image);
+    while (get_next(l, ++number, &image, e));
+    journal_close(&journal);
+    if (!l->runner.status)
+        layout_drain(&l->layout);
+}
+
+/* ---- The verb -------------------------------------------------------------------------------- */
+
+static bool check(struct load *l, struct error *e)
+{
+    const struct options *o = l->o;
+    const char *problem = NULL;
+    if (!reference_parse(&l->target, slice_of(o->arguments[1]), e))
+        return false;
+    l->images.wanted = o->image;
+    l->images.own_tags = l->target.tag.size == 0;
+    if (l->target.digest.size)
+        problem = "the target has a digest; it gets that of the image";
+    else if (l->images.own_tags && tag_runner_expects_digest(o))
+        problem = "for images with tags of their own, --expect must be absent or NAME=DIGEST";
+    else if (strcmp(o->arguments[0], "-") == 0 && o->side[0].password_stdin)
+        problem = "stdin cannot have the password and FILE; use --password-file";
+    if (problem)
+        error_set(e, REGTAG_E_USAGE, "%s", problem);
+    return !problem;
+}
+
+static void load(struct load *l, struct error *e)
+{
+    const struct options *o = l->o;
+    bool opened = layout_open(&l->layout, o->arguments[0], l->deadline, o->stall * 1000, e);
+    l->images.layout = l->layout.name;
+    if (opened && check_version(l, e) && read_index(l, e) && images_check(&l->images, e))
+        load_images(l, e);
+    layout_close(&l->layout);
+}
+
+static int run(struct options *o, uint64_t deadline)
+{
+    static struct load l;
+    struct error e;
+    error_clear(&e);
+    l.o = l.runner.options = o;
+    l.deadline = deadline;
+    l.runner.source = &l.layout.e;
+    if (check(&l, &e))
+        load(&l, &e);
+    if (e.status) {
+        report_problem(&e);
+        return e.status;
+    }
+    tag_runner_note_dry_run(&l.runner);
+    return (int)l.runner.status;
+}
+
+const struct cli_verb cli_verb_load = {
+    .id = VERB_ID_LOAD,
+    .name = "load",
+    .arguments = "FILE REPOSITORY[:TAG]",
+    .summary = "uploads images from an OCI image layout",
+    .details = "FILE is a tar file, as regtag save, skopeo, podman, oras and docker save write\n"
+               "it, \"-\" for one on stdin, or an unpacked layout's folder. Without TAG, all images\n"
+               "are loaded, each under its own tag. Blobs that the registry has are skipped, all\n"
+               "others verified on the way.\n",
+    .example = "load app.tar registry.example/team/app",
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run,
+};

@@ -1,0 +1,77 @@
+#include "registry/download.h"
+
+#include <string.h>
+
+#define MORE ((enum download_event)(-1))
+
+void download_begin(struct regtag *r, struct download *d, const struct request *q, char *memory,
+                    size_t room)
+{
+    struct request request = *q;
+    request.content = true;
+    request.attempts = &d->attempts;
+    d->attempts.failed = 0;
+    d->bytes = memory;
+    d->size = d->status = 0;
+    d->room = room;
+    client_begin(r->source, &d->exchange, &request);
+}
+
+static enum download_event keep_part(struct regtag *r, struct download *d, struct slice part,
+                                     struct error *e)
+{
+    if (part.size > d->room - d->size) {
+        client_cancel(r->source, &d->exchange); /* don't read the rest */
+        error_set(e, REGTAG_E_REFUSED, "an answer is larger than the %zu bytes that are left for it",
+                  d->room);
+        return DOWNLOAD_FAILED;
+    }
+    memcpy(d->bytes + d->size, part.data, part.size);
+    d->size += part.size;
+    return MORE;
+}
+
+static enum download_event on_head(struct regtag *r, struct download *d, struct error *e)
+{
+    d->size = 0; /* again after a retry: start over */
+    if (answer_is_plain(d->exchange.response, e))
+        return MORE;
+    client_cancel(r->source, &d->exchange);
+    return DOWNLOAD_FAILED;
+}
+
+static enum download_event on_end(struct download *d)
+{
+    d->status = d->exchange.response->status;
+    return DOWNLOAD_END;
+}
+
+enum download_event download_step(struct regtag *r, struct download *d, struct error *problem)
+{
+    enum download_event event = d->status ? DOWNLOAD_END : MORE;
+    struct slice part;
+    while (event == MORE)
+        switch (client_step(r->source, &d->exchange, &part)) {
+        case EXCHANGE_HEAD: event = on_head(r, d, problem); break;
+        case EXCHANGE_BODY: event = keep_part(r, d, part, problem); break;
+        case EXCHANGE_END: event = on_end(d); break;
+        case EXCHANGE_FAILED:
+            *problem = r->source->context.error;
+            event = DOWNLOAD_FAILED;
+            break;
+        default: event = DOWNLOAD_WAIT;
+        }
+    return event;
+}
+
+struct slice downloaded(const struct download *d)
+{
+    return (struct slice){d->bytes, d->size};
+}
+
+bool download_is(struct regtag *r, const struct download *d, const char *digest)
+{
+    char text[DIGEST_SHA256_SIZE + 1];
+    struct slice bytes = downloaded(d);
+    return digest_of(&r->config.hash, &bytes, 1, text) && strcmp(text, digest) == 0;
+}

@@ -1,0 +1,33 @@
+/* Downloads what is small, a list or a document about an image, to memory of the caller's. */
+#ifndef REGTAG_REGISTRY_DOWNLOAD_H
+#define REGTAG_REGISTRY_DOWNLOAD_H
+
+#include "registry/verb.h"
+
+/* Zero the whole struct before its first use. */
+struct download {
+    char *bytes; /* the content of a 200 */
+    size_t size, room;
+    unsigned status; /* of the answer, once it is complete; else 0 */
+    struct attempts attempts;
+    struct exchange exchange;
+};
+
+enum download_event {
+    DOWNLOAD_WAIT,
+    DOWNLOAD_END,   /* answered: look at `status`. Comes again if it is stepped again */
+    DOWNLOAD_FAILED /* *problem says why */
+};
+
+/* `q` says what to GET; memory and target are borrowed. */
+void download_begin(struct regtag *r, struct download *d, const struct request *q, char *memory,
+                    size_t room);
+
+enum download_event download_step(struct regtag *r, struct download *d, struct error *problem);
+
+struct slice downloaded(const struct download *d);
+
+/* Whether it has this digest. False if the hash failed, too. */
+bool download_is(struct regtag *r, const struct download *d, const char *digest);
+
+#endif

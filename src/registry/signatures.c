@@ -1,0 +1,429 @@
+#include "registry/signatures.h"
+
+#include <string.h>
+
+#include "oci/titles.h"
+#include "registry/resolve.h"
+
+#define MORE ((enum signatures_event)(-1))
+#define BUNDLE_QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
+
+static const struct meaning NO_MEANINGS[] = {{0, 0, 0, CODE_ANY, 0, NULL}};
+
+/* ---- Findings -------------------------------------------------------------------------------- */
+
+static void note_finding(struct signatures *s, enum signature_finding finding)
+{
+    s->best = finding > s->best ? finding : s->best;
+}
+
+/* Clears *e. */
+static void note_failure(struct signatures *s, struct error *e)
+{
+    error_set(error_hint(&s->failure, e->hint), e->status, "cannot look for its signature: %s", e->text);
+    error_clear(e);
+}
+
+/* Whether nothing else can be asked for. */
+static bool cannot_go_on(const struct regtag *r)
+{
+    const struct context *c = &r->source->context;
+    return c->unreachable || c->now >= c->deadline;
+}
+
+static enum signatures_event over(struct regtag *r, struct signatures *s, enum signatures_event event)
+{
+    for (unsigned i = 0; i < SIGNATURES_PLACES; i++)
+        client_cancel(r->source, &s->place[i].exchange);
+    ENTER("signatures", s->state, SIGNATURES_OVER);
+    return event;
+}
+
+static enum signatures_event set_unsigned(struct regtag *r, struct signatures *s, struct error *e)
+{
+    error_set(e, REGTAG_E_UNSIGNED,
+              "%s signed with a required key: %s; looked at the tag %s, and among the referrers%s%s",
+              *s->index ? "neither it nor its index is" : "it is not", signature_text(s->best), s->tag,
+              s->has_api ? "" : " at the tag without .sig, since the registry does not list them",
+              s->check.cut ? ", but at no more than 32 of each" : "");
+    return over(r, s, SIGNATURES_FAILED);
+}
+
+static enum signatures_event end(struct regtag *r, struct signatures *s, struct error *e)
+{
+    if (s->failure.status == 0)
+        return set_unsigned(r, s, e);
+    *e = s->failure;
+    return over(r, s, SIGNATURES_FAILED);
+}
+
+/* ---- The three places ------------------------------------------------------------------------ */
+
+static void ask(struct regtag *r, struct signatures *s, unsigned number, bool pipelined)
+{
+    char *memory = (char *)(s + 1);
+    size_t room = (size_t)(r->manifest + r->manifest_max - memory) / SIGNATURES_PLACES;
+    struct slice tag = slice_of(s->tag);
+    struct request q = {.method = METHOD_GET,
+                        .place = PLACE_MANIFESTS,
+                        .target = tag,
+                        .accepts_manifests = true,
+                        .pipelined = pipelined,
+                        .meanings = NO_MEANINGS};
+    if (number == SIGNATURES_BY_INDEX)
+        q.target = slice_head(tag, DIGEST_SHA256_SIZE);
+    if (number == SIGNATURES_BY_API) {
+        q.place = PLACE_REFERRERS;
+        q.target = slice_of(s->query);
+    }
+    s->answer[number] = LOOK_OPEN;
+    download_begin(r, &s->place[number], &q, memory + number * room, room);
+}
+
+static void look_at(struct regtag *r, struct signatures *s)
+{
+    const char *hex = s->check.image.data + sizeof "sha256:" - 1;
+    struct writer tag = writer_to(s->tag, sizeof s->tag - 1);
+    struct writer query = writer_to(s->query, sizeof s->query - 1);
+    write_format(&tag, "sha256-%s.sig", hex);
+    write_slice(&query, s->check.image);
+    write_slice(&query, SLICE(BUNDLE_QUERY));
+    s->tag[tag.used] = s->query[query.used] = '\0';
+    s->type = NULL;
+    s->layers = s->referrers = s->looked = 0;
+    ENTER("signatures", s->state, SIGNATURES_LOOK);
+    for (unsigned i = 0; i < SIGNATURES_PLACES; i++)
+        ask(r, s, i, true);
+}
+
+static bool is_absent(unsigned place, unsigned status)
+{
+    return status == 404 || status == 410 ||
+           (place == SIGNATURES_BY_API && referrers_are_unsupported(status));
+}
+
+static enum look on_answer(const struct signatures *s, unsigned number, struct error *problem)
+{
+    const struct download *d = &s->place[number];
+    if (d->status == 200)
+        return LOOK_FILLED;
+    if (is_absent(number, d->status))
+        return LOOK_EMPTY;
+    exchange_explain(&d->exchange, problem);
+    return LOOK_FAILED;
+}
+
+static void step_place(struct regtag *r, struct signatures *s, unsigned number)
+{
+    struct error *problem = verb_problem(r);
+    switch (download_step(r, &s->place[number], problem)) {
+    case DOWNLOAD_WAIT: return;
+    case DOWNLOAD_END: s->answer[number] = on_answer(s, number, problem); break;
+    case DOWNLOAD_FAILED: s->answer[number] = LOOK_FAILED; break;
+    }
+    if (s->answer[number] == LOOK_FAILED)
+        note_failure(s, problem);
+}
+
+/* ---- What is there --------------------------------------------------------------------------- */
+
+/* Indexes a manifest that is valid and unambiguous. */
+static bool read_manifest(struct regtag *r, const struct download *from, const struct media_type **type,
+                          struct document *d)
+{
+    struct slice bytes = downloaded(from);
+    struct error e;
+    error_clear(&e);
+    *type = manifest_type(bytes, media_type_find(SLICE("")), &r->memory, &e);
+    return *type && manifest_check(bytes, *type, &r->memory, &e) &&
+           document_index(d, bytes, &r->memory, "", &e);
+}
+
+/* Others are known not to be signatures; that of a descriptor under the tag may be of no use. */
+static bool may_be_bundle(const struct document *d, int descriptor)
+{
+    bool alike = false;
+    int type = document_member(d, descriptor, SLICE("artifactType"), &alike);
+    return type == NO_VALUE || document_is_text(d, type, SLICE(SIGNATURE_BUNDLE)) ||
+           document_is_text(d, type, SLICE("application/vnd.oci.empty.v1+json"));
+}
+
+static void add_referrer(struct signatures *s, struct slice digest)
+{
+    if (s->referrers == REFERRERS_LOOKED_MAX)
+        s->check.cut = true;
+    else
+        memcpy(s->referrer[s->referrers++], digest.data, digest.size);
+}
+
+/* At the tag there may be the image itself: GitLab takes such a tag for a digest. */
+static void add_referrers(struct regtag *r, struct signatures *s, const struct download *from)
+{
+    const struct media_type *type;
+    struct document d;
+    bool alike = false;
+    if (download_is(r, from, s->check.image.data) || !read_manifest(r, from, &type, &d) ||
+        type->kind != MANIFEST_INDEX)
+        return;
+    int i = document_first(&d, document_member(&d, 0, SLICE("manifests"), &alike));
+    for (; i != NO_VALUE; i = document_next(&d, i))
+        if (may_be_bundle(&d, i) && digest_is_sha256(descriptor_digest(&d, i)))
+            add_referrer(s, descriptor_digest(&d, i));
+}
+
+/* There is one hash for all; whoever has begun with it goes on meanwhile. */
+static bool waits_for_hash(const struct regtag *r)
+{
+    return r->hashing && exchange_is_in_flight(&r->hashing->exchange);
+}
+
+/* Whether the answers count: only when all that were sent together have come in step. */
+static enum standing standing_of(const struct signatures *s)
+{
+    enum standing all = STANDING_FIRM;
+    for (unsigned i = 0; i < SIGNATURES_PLACES && all != STANDING_VOID; i++) {
+        enum standing one = exchange_standing(&s->place[i].exchange);
+        all = one == STANDING_FIRM ? all : one;
+    }
+    return all;
+}
+
+static enum signatures_event on_places(struct regtag *r, struct signatures *s)
+{
+    struct document d;
+    s->has_api = s->answer[SIGNATURES_BY_API] == LOOK_FILLED;
+    if (s->answer[SIGNATURES_AT_TAG] == LOOK_FILLED &&
+        (!read_manifest(r, &s->place[SIGNATURES_AT_TAG], &s->type, &d) ||
+         s->type->kind != MANIFEST_IMAGE)) {
+        s->type = NULL;
+        note_finding(s, SIGNATURE_MALFORMED);
+    }
+    for (unsigned i = SIGNATURES_BY_API; i <= SIGNATURES_BY_INDEX; i++)
+        if (s->answer[i] == LOOK_FILLED)
+            add_referrers(r, s, &s->place[i]);
+    ENTER("signatures", s->state, SIGNATURES_NEXT);
+    return MORE;
+}
+
+static enum signatures_event step_look(struct regtag *r, struct signatures *s)
+{
+    bool open = false;
+    for (unsigned i = 0; i < SIGNATURES_PLACES; i++) {
+        if (s->answer[i] == LOOK_OPEN)
+            step_place(r, s, i);
+        open = open || s->answer[i] == LOOK_OPEN;
+    }
+    enum standing standing = open ? STANDING_OPEN : standing_of(s);
+    r->source->context.queued = r->source->context.queued || (!open && standing == STANDING_OPEN);
+    if (standing == STANDING_OPEN || waits_for_hash(r))
+        return SIGNATURES_WAIT;
+    if (standing == STANDING_FIRM)
+        return on_places(r, s);
+    for (unsigned i = 0; i < SIGNATURES_PLACES; i++)
+        ask(r, s, i, false);
+    return MORE;
+}
+
+/* ---- One by one ------------------------------------------------------------------------------ */
+
+/* Behind the tag's manifest, or behind what is there already. */
+static void get(struct regtag *r, struct signatures *s, struct download *d, enum place place,
+                const struct download *before)
+{
+    char *memory = before->bytes + before->size;
+    struct request q = {.method = METHOD_GET,
+                        .place = place,
+                        .target = slice_of(s->wanted),
+                        .accepts_manifests = place == PLACE_MANIFESTS,
+                        .meanings = NO_MEANINGS};
+    download_begin(r, d, &q, memory, (size_t)(r->manifest + r->manifest_max - memory));
+}
+
+static void want(struct signatures *s, struct slice digest)
+{
+    memcpy(s->wanted, digest.data, digest.size);
+    s->wanted[digest.size] = '\0';
+}
+
+/* The next layer of the tag's manifest that has a signature, or NO_VALUE. */
+static int find_layer(struct signatures *s, const struct document *d)
+{
+    unsigned i = 0;
+    int layer = document_first(d, layers_of(d));
+    for (; layer != NO_VALUE; layer = document_next(d, layer)) {
+        if (i++ < s->layers)
+            continue;
+        s->layers = i;
+        enum signature_finding finding = signature_of_layer(d, layer, s->decoded, &s->signature);
+        if (finding == SIGNATURE_GOOD)
+            break;
+        note_finding(s, finding);
+    }
+    return layer;
+}
+
+static bool next_layer(struct regtag *r, struct signatures *s)
+{
+    struct download *tag = &s->place[SIGNATURES_AT_TAG];
+    const struct media_type *type;
+    struct document d;
+    if (!s->type || !read_manifest(r, tag, &type, &d))
+        return false;
+    int layer = find_layer(s, &d);
+    if (layer == NO_VALUE)
+        return false;
+    s->check.cut = s->check.cut || s->check.left == 0;
+    if (s->check.left == 0)
+        return false;
+    want(s, descriptor_digest(&d, layer));
+    get(r, s, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, tag);
+    ENTER("signatures", s->state, SIGNATURES_PAYLOAD);
+    return true;
+}
+
+static bool next_referrer(struct regtag *r, struct signatures *s)
+{
+    if (s->looked == s->referrers)
+        return false;
+    want(s, slice_of(s->referrer[s->looked++]));
+    get(r, s, &s->place[SIGNATURES_BY_API], PLACE_MANIFESTS, &s->place[SIGNATURES_AT_TAG]);
+    ENTER("signatures", s->state, SIGNATURES_REFERRER);
+    return true;
+}
+
+static enum signatures_event next(struct regtag *r, struct signatures *s, struct error *problem)
+{
+    if (cannot_go_on(r))
+        return end(r, s, problem);
+    if (next_layer(r, s) || next_referrer(r, s))
+        return MORE;
+    if (!*s->index || s->check.image.data == s->image)
+        return end(r, s, problem);
+    s->check.image = slice_of(s->image);
+    look_at(r, s);
+    return MORE;
+}
+
+static enum signatures_event on_finding(struct regtag *r, struct signatures *s, enum signature_finding f)
+{
+    if (f == SIGNATURE_GOOD)
+        return over(r, s, SIGNATURES_GOOD);
+    note_finding(s, f);
+    ENTER("signatures", s->state, SIGNATURES_NEXT);
+    return MORE;
+}
+
+/* Steps a download until it is there, with the wanted digest: SIGNATURES_GOOD. */
+static enum signatures_event step_get(struct regtag *r, struct signatures *s, struct download *d)
+{
+    struct error *problem = verb_problem(r);
+    enum download_event event = download_step(r, d, problem);
+    bool there = event == DOWNLOAD_END && d->status == 200;
+    if (event == DOWNLOAD_WAIT || (there && waits_for_hash(r)))
+        return SIGNATURES_WAIT;
+    if (there && download_is(r, d, s->wanted))
+        return SIGNATURES_GOOD;
+    if (event == DOWNLOAD_END && !there && !is_absent(SIGNATURES_AT_TAG, d->status))
+        exchange_explain(&d->exchange, problem);
+    if (problem->status)
+        note_failure(s, problem);
+    return on_finding(r, s, SIGNATURE_MALFORMED);
+}
+
+static enum signatures_event step_payload(struct regtag *r, struct signatures *s)
+{
+    struct download *d = &s->place[SIGNATURES_BY_INDEX];
+    enum signatures_event event = step_get(r, s, d);
+    if (event != SIGNATURES_GOOD)
+        return event;
+    return on_finding(r, s, signature_check_payload(&s->check, downloaded(d), s->signature));
+}
+
+static enum signatures_event step_referrer(struct regtag *r, struct signatures *s)
+{
+    struct download *d = &s->place[SIGNATURES_BY_API];
+    enum signatures_event event = step_get(r, s, d);
+    const struct media_type *type;
+    struct document document;
+    int layer;
+    if (event != SIGNATURES_GOOD)
+        return event;
+    if (!read_manifest(r, d, &type, &document))
+        return on_finding(r, s, SIGNATURE_MALFORMED);
+    enum signature_finding finding = signature_bundle_layer(&document, s->check.image, &layer);
+    if (finding != SIGNATURE_GOOD)
+        return on_finding(r, s, finding);
+    want(s, descriptor_digest(&document, layer));
+    get(r, s, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, d);
+    ENTER("signatures", s->state, SIGNATURES_BUNDLE);
+    return MORE;
+}
+
+static enum signatures_event step_bundle(struct regtag *r, struct signatures *s)
+{
+    struct download *d = &s->place[SIGNATURES_BY_INDEX];
+    enum signatures_event event = step_get(r, s, d);
+    if (event != SIGNATURES_GOOD)
+        return event;
+    return on_finding(r, s, signature_check_bundle(&s->check, d->bytes, d->size));
+}
+
+/* ---- The gate -------------------------------------------------------------------------------- */
+
+/* Behind the manifest, which may be of any size. */
+static struct signatures *make_room(struct regtag *r, struct error *e)
+{
+    struct alignment_probe {
+        char c;
+        struct signatures s;
+    };
+    size_t used = r->manifest_size, alignment = offsetof(struct alignment_probe, s);
+    used += -(uintptr_t)(r->manifest + used) % alignment;
+    if (used <= r->manifest_max && r->manifest_max - used >= sizeof(struct signatures))
+        return (struct signatures *)(void *)(r->manifest + used);
+    error_set(e, REGTAG_E_REFUSED,
+              "the manifest is so large that no memory is left to look for its signature");
+    return NULL;
+}
+
+static struct signatures *begin(struct regtag *r, const char *image, const char *index, struct error *e)
+{
+    struct signatures *s = make_room(r, e);
+    if (!s)
+        return NULL;
+    memset(s, 0, offsetof(struct signatures, decoded));
+    error_clear(&s->failure);
+    memcpy(s->image, image, strlen(image));
+    memcpy(s->index, index, strlen(index));
+    s->check = (struct signature_check){.verify = r->config.verify,
+                                        .context = r->config.verify_context,
+                                        .keys = r->config.keys,
+                                        .image = slice_of(*s->index ? s->index : s->image),
+                                        .memory = &r->memory,
+                                        .left = SIGNATURES_LOOKED_MAX};
+    look_at(r, s);
+    return s;
+}
+
+static enum signatures_event step(struct regtag *r, struct signatures *s, struct error *problem)
+{
+    enum signatures_event event = MORE;
+    while (event == MORE)
+        switch (s->state) {
+        case SIGNATURES_LOOK: event = step_look(r, s); break;
+        case SIGNATURES_NEXT: event = next(r, s, problem); break;
+        case SIGNATURES_PAYLOAD: event = step_payload(r, s); break;
+        case SIGNATURES_REFERRER: event = step_referrer(r, s); break;
+        default: event = step_bundle(r, s);
+        }
+    return event;
+}
+
+enum regtag_status regtag_require_signature(struct regtag *r)
+{
+    static const struct gate GATE = {begin, step};
+    if (!r->config.keys || !r->config.verify)
+        return VERB_USAGE(r, "a signature is required, but there is no key to verify it with");
+    r->gate = &GATE;
+    return REGTAG_OK;
+}

@@ -1,0 +1,609 @@
+/* What moves only if it is signed: wherever its signature is, whatever else is there, and whatever the registry and the
+ * network do. */
+#include "signed.h"
+
+#define QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
+#define EMPTY "application/vnd.oci.empty.v1+json"
+
+static struct run run; /* too large for the stack */
+
+static const char *message(void)
+{
+    const char *text;
+    regtag_error(run.regtag, &text);
+    return text;
+}
+
+static void expect_message(const char *part)
+{
+    if (!strstr(message(), part))
+        fail_msg("expected \"%s\" in: %s", part, message());
+}
+
+static void expect_moved(void)
+{
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_true(IS_NEW(&run, "new"));
+    finish(&run);
+}
+
+static void expect_refused(enum regtag_status status, const char *part)
+{
+    expect_end(&run, status);
+    expect_outcome(&run, REGTAG_TAG_FAILED);
+    expect_message(part);
+    assert_int_equal(run.wire.puts, 0);
+    assert_int_equal(run.uploads, 0);
+    assert_true(IS_OLD(&run, "new"));
+    finish(&run);
+}
+
+/* The image has a signature of its own at the tag. */
+static void sign_at_tag(unsigned key)
+{
+    struct signed_layer layer = {digest_of_new(), NULL, key};
+    push_layers(&run, digest_of_new(), &layer, 1);
+}
+
+static const char *sign_in_bundle(unsigned key)
+{
+    return push_bundle(&run, digest_of_new(), digest_of_new(), SIGN, key);
+}
+
+static void list(const char *tag, const char *digest)
+{
+    push_index(&run, tag, &digest, 1, NULL);
+}
+
+/* ---- Where it is ----------------------------------------------------------------------------- */
+
+static void test_a_signature_at_the_tag_is_found(void **state)
+{
+    char asked[1024];
+    (void)state;
+    begin_signed(&run, 1);
+    sign_at_tag(0);
+    tag_one(&run);
+    snprintf(asked, sizeof asked, "GET base\nHEAD new\nGET %s\nGET %s%s\nGET %s\nGET %s\nPUT new\n",
+             tag_of(digest_of_new(), ".sig"), digest_of_new(), QUERY, tag_of(digest_of_new(), ""),
+             run.wire.blobs[0].digest);
+    expect_asked(&run, asked);
+    expect_moved();
+}
+
+static void test_the_three_places_are_asked_for_together(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    run.wire.manners.delay = 1000;
+    sign_at_tag(0);
+    tag_one(&run);
+    assert_int_equal(run.wire.taken[2].at, run.wire.taken[4].at);
+    expect_moved();
+}
+
+static void test_a_bundle_that_the_registry_lists_is_found(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    run.wire.manners.referrers_status = 200;
+    list("referrers", sign_in_bundle(0));
+    tag_one(&run);
+    assert_int_equal(run.wire.requests, 8);
+    expect_moved();
+}
+
+static void test_a_bundle_at_the_tag_without_suffix_is_found(void **state)
+{
+    const char *digest;
+    (void)state;
+    begin_signed(&run, 1);
+    digest = sign_in_bundle(0);
+    push_index(&run, tag_of(digest_of_new(), ""), &digest, 1, EMPTY);
+    tag_one(&run);
+    assert_int_equal(run.wire.requests, 8);
+    expect_moved();
+}
+
+static void test_the_key_is_reported(void **state)
+{
+    (void)state;
+    begin_signed(&run, 3);
+    sign_at_tag(2);
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(regtag_result(run.regtag)->key, 2);
+    assert_string_equal(run.digest, digest_of_new());
+    finish(&run);
+}
+
+static void test_other_artifacts_are_not_downloaded(void **state)
+{
+    const char *digests[] = {ZEROS, ZEROS};
+    (void)state;
+    begin_signed(&run, 1);
+    push_index(&run, tag_of(digest_of_new(), ""), digests, 2, "application/spdx+json");
+    tag_one(&run);
+    assert_int_equal(run.wire.requests, 5);
+    expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+}
+
+/* ---- What is no signature of it -------------------------------------------------------------- */
+
+static void test_nothing_moves_without_a_signature(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    tag_one(&run);
+    expect_message(tag_of(digest_of_new(), ".sig"));
+    expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+}
+
+static void test_another_key_is_not_enough(void **state)
+{
+    (void)state;
+    begin_signed(&run, 2);
+    sign_at_tag(2);
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "by another key");
+    begin_signed(&run, 2);
+    list(tag_of(digest_of_new(), ""), sign_in_bundle(2));
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "by another key");
+}
+
+static void test_the_signature_of_another_image_is_refused(void **state)
+{
+    struct signed_layer layer = {digest_of_old(), NULL, 0};
+    (void)state;
+    begin_signed(&run, 1);
+    push_layers(&run, digest_of_new(), &layer, 1);
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "another digest");
+    begin_signed(&run, 1);
+    list(tag_of(digest_of_new(), ""), push_bundle(&run, digest_of_new(), digest_of_old(), SIGN, 0));
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "another digest");
+    begin_signed(&run, 1); /* it refers to the other image, and is only listed here */
+    list(tag_of(digest_of_new(), ""), push_bundle(&run, digest_of_old(), digest_of_old(), SIGN, 0));
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+}
+
+static void test_an_attestation_is_no_signature(void **state)
+{
+    struct signed_layer layer = {digest_of_new(), "something else", 0};
+    (void)state;
+    begin_signed(&run, 1);
+    list(tag_of(digest_of_new(), ""),
+         push_bundle(&run, digest_of_new(), digest_of_new(), "https://slsa.dev/provenance/v1", 0));
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "attestation");
+    begin_signed(&run, 1);
+    push_layers(&run, digest_of_new(), &layer, 1);
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "attestation");
+}
+
+static void test_a_bad_signature_does_no_harm_to_a_good_one(void **state)
+{
+    struct signed_layer layers[] = {{digest_of_new(), NULL, 7},
+                                    {digest_of_old(), NULL, 0},
+                                    {digest_of_new(), "something else", 0},
+                                    {digest_of_new(), NULL, 0}};
+    (void)state;
+    begin_signed(&run, 1);
+    push_layers(&run, digest_of_new(), layers, COUNT(layers));
+    tag_one(&run);
+    expect_moved();
+    begin_signed(&run, 1);
+    push_layers(&run, digest_of_new(), layers, COUNT(layers) - 1);
+    const char *bundles[] = {sign_in_bundle(7), ZEROS, sign_in_bundle(0)};
+    push_index(&run, tag_of(digest_of_new(), ""), bundles, COUNT(bundles), NULL);
+    tag_one(&run);
+    expect_moved();
+}
+
+static void test_bytes_with_another_digest_are_no_signature(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    sign_at_tag(0);
+    run.wire.ranges.changed = 3;
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "without doubt");
+    begin_signed(&run, 1); /* another manifest in place of the bundle's */
+    const char *wrong = sign_in_bundle(0);
+    list(tag_of(digest_of_new(), ""), wrong);
+    run.wire.quirk[0] = (struct wire_quirk){.request = "GET sha256:",
+                                            .after = 1,
+                                            .times = 9,
+                                            .instead = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"};
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "without doubt");
+}
+
+static void test_documents_that_are_none_are_no_signature(void **state)
+{
+    static const char *const texts[] = {"",
+                                        "[]",
+                                        "{}",
+                                        "{\"manifests\":{}}",
+                                        "{\"manifests\":[1]}",
+                                        NEW,
+                                        "{\"layers\":[],\"layers\":[]}",
+                                        "<html>"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        begin_signed(&run, 1);
+        run.wire.manners.referrers_status = 200;
+        wire_push(&run.wire, "referrers", INDEX, texts[i], strlen(texts[i]));
+        wire_push(&run.wire, tag_of(digest_of_new(), ""), INDEX, texts[i], strlen(texts[i]));
+        wire_push(&run.wire, tag_of(digest_of_new(), ".sig"), OCI, texts[i], strlen(texts[i]));
+        tag_one(&run);
+        expect_refused(REGTAG_E_UNSIGNED, "not signed");
+    }
+}
+
+static void test_the_image_itself_at_the_tag_is_no_list(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    push_index(&run, "base", &(const char *){ZEROS}, 1, EMPTY);
+    const char *digest = wire_find(&run.wire, "base")->digest;
+    push_index(&run, tag_of(digest, ""), &(const char *){ZEROS}, 1, EMPTY);
+    tag_one(&run);
+    assert_int_equal(run.wire.requests, 5);
+    expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+}
+
+/* ---- Platforms ------------------------------------------------------------------------------- */
+
+#define PLATFORM_CHILD(digest, arch)                                                                    \
+    "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"size\":1,\"digest\":\"" digest     \
+    "\",\"platform\":{\"os\":\"linux\",\"architecture\":\"" arch "\"}}"
+
+/* `base` is an index with the image for arm64. Returns its digest. */
+static const char *push_platforms(void)
+{
+    static char text[1024];
+    wire_push(&run.wire, "child", OCI, NEW, sizeof NEW - 1);
+    int size = snprintf(text, sizeof text,
+                        "{\"schemaVersion\":2,\"manifests\":[" PLATFORM_CHILD("%s", "arm64") "]}",
+                        digest_of_new());
+    wire_push(&run.wire, "base", INDEX, text, (size_t)size);
+    return wire_find(&run.wire, "base")->digest;
+}
+
+static void begin_platform(void)
+{
+    begin_signed(&run, 1);
+    run.config.platform = "linux/arm64";
+    begin_signed_again(&run);
+}
+
+static void test_a_child_is_signed_or_its_index_is(void **state)
+{
+    (void)state;
+    begin_platform();
+    push_platforms();
+    sign_at_tag(0);
+    tag_one(&run);
+    expect_moved();
+    begin_platform();
+    const char *index = push_platforms();
+    struct signed_layer layer = {index, NULL, 0};
+    push_layers(&run, index, &layer, 1);
+    tag_one(&run);
+    expect_moved();
+    begin_platform();
+    push_platforms();
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "neither it nor its index");
+    begin_platform(); /* the signature of another index, where this one's would be */
+    index = push_platforms();
+    layer.digest = digest_of_old();
+    push_layers(&run, index, &layer, 1);
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "another digest");
+}
+
+/* ---- Registries ------------------------------------------------------------------------------ */
+
+static void test_registries_say_in_many_ways_that_they_list_no_referrers(void **state)
+{
+    static const unsigned statuses[] = {400, 403, 404, 405, 406, 410, 415, 501};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        begin_signed(&run, 1);
+        run.wire.manners.referrers_status = statuses[i];
+        list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+        tag_one(&run);
+        expect_moved();
+        begin_signed(&run, 1);
+        run.wire.manners.referrers_status = statuses[i];
+        tag_one(&run);
+        expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+    }
+}
+
+static void test_a_failure_is_not_the_absence_of_a_signature(void **state)
+{
+    static const struct {
+        unsigned http;
+        enum regtag_status status;
+    } failures[] = {{401, REGTAG_E_DENIED},
+                    {429, REGTAG_E_SLOW_DOWN},
+                    {500, REGTAG_E_SERVER_FAILED},
+                    {503, REGTAG_E_SERVER_FAILED}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(failures); i++) {
+        begin_signed(&run, 1);
+        run.wire.manners.referrers_status = failures[i].http;
+        tag_one(&run);
+        expect_refused(failures[i].status, "cannot look for its signature");
+        begin_signed(&run, 1); /* elsewhere there is a good one */
+        run.wire.manners.referrers_status = failures[i].http;
+        sign_at_tag(0);
+        tag_one(&run);
+        expect_moved();
+    }
+}
+
+static void test_a_failing_blob_is_a_failure(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    sign_at_tag(0);
+    run.wire.quirk[0] =
+        (struct wire_quirk){.request = "GET sha256:",
+                            .after = 1,
+                            .times = 9,
+                            .instead = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"};
+    tag_one(&run);
+    expect_refused(REGTAG_E_SERVER_FAILED, "HTTP 502");
+}
+
+static void test_blobs_may_be_elsewhere(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    run.wire.ranges.location = "http://storage.test/storage/";
+    sign_at_tag(0);
+    tag_one(&run);
+    expect_moved();
+}
+
+static void test_a_registry_that_cannot_pipeline(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        begin_signed(&run, 1);
+        run.config.retries = 3;
+        begin_signed_again(&run);
+        run.wire.manners.ignores_pipelined = i == 0;
+        run.wire.manners.resets_pipelined = i == 1;
+        run.wire.manners.refuses_pipelined = i == 2;
+        run.wire.manners.closes_pipelined = i == 3;
+        list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+        tag_one(&run);
+        expect_moved();
+    }
+}
+
+static void test_an_answer_that_comes_twice_does_not_count(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    run.wire.quirk[0] = (struct wire_quirk){.request = "GET sha256-", .twice = true};
+    list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+    tag_one(&run);
+    expect_moved();
+}
+
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+static void test_of_many_signatures_32_are_looked_at(void **state)
+{
+    struct signed_layer layers[33];
+    (void)state;
+    for (size_t good = 31; good <= 32; good++) {
+        begin_signed(&run, 1);
+        for (size_t i = 0; i < COUNT(layers); i++)
+            layers[i] = (struct signed_layer){digest_of_new(), NULL, i == good ? 0 : 7};
+        push_layers(&run, digest_of_new(), layers, COUNT(layers));
+        tag_one(&run);
+        if (good == 31)
+            expect_moved();
+        else
+            expect_refused(REGTAG_E_UNSIGNED, "no more than 32");
+    }
+}
+
+static void test_of_many_referrers_32_are_looked_at(void **state)
+{
+    const char *digests[33];
+    (void)state;
+    for (size_t good = 31; good <= 32; good++) {
+        begin_signed(&run, 1);
+        for (size_t i = 0; i < COUNT(digests); i++)
+            digests[i] = ZEROS;
+        digests[good] = sign_in_bundle(0);
+        push_index(&run, tag_of(digest_of_new(), ""), digests, COUNT(digests), EMPTY);
+        tag_one(&run);
+        if (good == 31)
+            expect_moved();
+        else
+            expect_refused(REGTAG_E_UNSIGNED, "no more than 32");
+    }
+}
+
+static void test_an_image_that_leaves_no_memory_is_refused(void **state)
+{
+    (void)state;
+    for (size_t room = 16; room <= 8192; room += 16) {
+        begin_signed(&run, 1);
+        run.config.manifest_max = (sizeof NEW - 1 + room) / 16 * 16;
+        widen(&run, 2);
+        begin_signed_again(&run);
+        list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+        tag_one(&run);
+        if (regtag_error(run.regtag, NULL) == REGTAG_E_REFUSED ||
+            regtag_error(run.regtag, NULL) == REGTAG_E_UNSIGNED)
+            expect_refused(regtag_error(run.regtag, NULL), "sign");
+        else
+            expect_moved();
+    }
+}
+
+/* ---- Whoever is asked ------------------------------------------------------------------------ */
+
+static void test_keys_without_the_requirement_are_refused(void **state)
+{
+    const char *const names[] = {"new"};
+    (void)state;
+    begin_signed(&run, 1);
+    begin_again(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 1), REGTAG_E_USAGE);
+    begin_again(&run);
+    assert_int_equal(regtag_digest(run.regtag, "localhost/a:base"), REGTAG_E_USAGE);
+    finish(&run);
+}
+
+static void test_the_requirement_without_keys_is_refused(void **state)
+{
+    const char *const names[] = {"new"};
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_require_signature(run.regtag), REGTAG_E_USAGE);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 1), REGTAG_E_USAGE);
+    begin_again(&run);
+    run.config.keys = 1;
+    begin_again(&run);
+    assert_int_equal(regtag_require_signature(run.regtag), REGTAG_E_USAGE);
+    finish(&run);
+}
+
+static void test_layers_are_offered_only_if_signed(void **state)
+{
+    (void)state;
+    for (unsigned key = 0; key < 2; key++) {
+        begin_signed(&run, 1);
+        sign_at_tag(key);
+        assert_int_equal(regtag_fetch(run.regtag, "localhost/a:base"), REGTAG_OK);
+        bool chosen = false;
+        while (step(&run))
+            chosen = chosen || run.end == REGTAG_CHOOSE;
+        assert_int_equal(chosen, key == 0);
+        expect_end(&run, key == 0 ? REGTAG_OK : REGTAG_E_UNSIGNED);
+        finish(&run);
+    }
+    begin_signed(&run, 1);
+    char blob[128];
+    snprintf(blob, sizeof blob, "localhost/a@%s", ZEROS);
+    assert_int_equal(regtag_fetch_blob(run.regtag, blob), REGTAG_E_USAGE);
+    finish(&run);
+}
+
+static void test_many_names_wait_for_the_signature(void **state)
+{
+    char memory[40][8];
+    const char *names[40];
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        snprintf(memory[i], sizeof memory[i], "n%zu", i);
+        names[i] = memory[i];
+    }
+    for (unsigned key = 0; key < 2; key++)
+        for (unsigned seed = 0; seed < 20; seed++) {
+            begin_signed(&run, 1);
+            widen(&run, 4);
+            begin_signed_again(&run);
+            run.wire.seed = seed;
+            run.wire.manners.no_head_digest = seed % 2;
+            list(tag_of(digest_of_new(), ""), sign_in_bundle(key));
+            assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+            run_on(&run);
+            expect_end(&run, key == 0 ? REGTAG_OK : REGTAG_E_UNSIGNED);
+            assert_int_equal(run.wire.puts, key == 0 ? COUNT(names) : 0);
+            finish(&run);
+        }
+}
+
+/* ---- The network ----------------------------------------------------------------------------- */
+
+static void test_one_byte_at_a_time(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 2; way++) {
+        begin_signed(&run, 1);
+        run.wire.step = 1;
+        if (way == 0)
+            sign_at_tag(0);
+        else
+            list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+        tag_one(&run);
+        expect_moved();
+    }
+}
+
+/* Wherever the connection breaks: with retries it is found, and without them nothing moves by mistake. */
+static void test_cut_at_every_byte(void **state)
+{
+    (void)state;
+    for (unsigned retries = 0; retries < 2; retries++) {
+        bool struck = true;
+        for (uint64_t at = 0; struck; at++) {
+            begin_signed(&run, 1);
+            run.config.retries = retries;
+            begin_signed_again(&run);
+            run.wire.fault = (struct wire_fault){.armed = true, .at = at, .orderly = at % 2};
+            list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+            tag_one(&run);
+            struck = !run.wire.fault.armed;
+            expect_truth(&run, "cut");
+            if (retries ? run.end != REGTAG_DONE : regtag_error(run.regtag, NULL) == REGTAG_E_UNSIGNED)
+                fail_msg("cut at %u: %s", (unsigned)at, message());
+            finish(&run);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_signature_at_the_tag_is_found),
+        cmocka_unit_test(test_the_three_places_are_asked_for_together),
+        cmocka_unit_test(test_a_bundle_that_the_registry_lists_is_found),
+        cmocka_unit_test(test_a_bundle_at_the_tag_without_suffix_is_found),
+        cmocka_unit_test(test_the_key_is_reported),
+        cmocka_unit_test(test_other_artifacts_are_not_downloaded),
+        cmocka_unit_test(test_nothing_moves_without_a_signature),
+        cmocka_unit_test(test_another_key_is_not_enough),
+        cmocka_unit_test(test_the_signature_of_another_image_is_refused),
+        cmocka_unit_test(test_an_attestation_is_no_signature),
+        cmocka_unit_test(test_a_bad_signature_does_no_harm_to_a_good_one),
+        cmocka_unit_test(test_bytes_with_another_digest_are_no_signature),
+        cmocka_unit_test(test_documents_that_are_none_are_no_signature),
+        cmocka_unit_test(test_the_image_itself_at_the_tag_is_no_list),
+        cmocka_unit_test(test_a_child_is_signed_or_its_index_is),
+        cmocka_unit_test(test_registries_say_in_many_ways_that_they_list_no_referrers),
+        cmocka_unit_test(test_a_failure_is_not_the_absence_of_a_signature),
+        cmocka_unit_test(test_a_failing_blob_is_a_failure),
+        cmocka_unit_test(test_blobs_may_be_elsewhere),
+        cmocka_unit_test(test_a_registry_that_cannot_pipeline),
+        cmocka_unit_test(test_an_answer_that_comes_twice_does_not_count),
+        cmocka_unit_test(test_of_many_signatures_32_are_looked_at),
+        cmocka_unit_test(test_of_many_referrers_32_are_looked_at),
+        cmocka_unit_test(test_an_image_that_leaves_no_memory_is_refused),
+        cmocka_unit_test(test_keys_without_the_requirement_are_refused),
+        cmocka_unit_test(test_the_requirement_without_keys_is_refused),
+        cmocka_unit_test(test_layers_are_offered_only_if_signed),
+        cmocka_unit_test(test_many_names_wait_for_the_signature),
+        cmocka_unit_test(test_one_byte_at_a_time),
+        cmocka_unit_test(test_cut_at_every_byte),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
