@@ -183,9 +183,14 @@ static enum regtag_event step_present(struct regtag *r, struct tree_push *v)
     case EXCHANGE_FAILED: return fail_target(r, v, &r->client.context.error);
     default: return REGTAG_WAIT;
     }
-    if (v->exchange.response->status == 200)
+    unsigned status = v->exchange.response->status;
+    if (status == 200)
         return leave_level(r, v);
-    begin_fetch(r, v);
+    if (status_is_transient(status)) {
+        exchange_explain(&v->exchange, verb_problem(r));
+        return fail_target(r, v, &r->problem);
+    }
+    begin_fetch(r, v); /* absent, or the registry does not say: then it is uploaded all the same */
     return GO_ON;
 }
 
@@ -252,8 +257,7 @@ static bool check_upload(struct regtag *r, const struct tree_push *v, struct err
         exchange_explain(&v->exchange, e);
     else if (answer_digest(response, &digest) && digest.size &&
              !slice_equal(digest, slice_of(r->digest)))
-        error_set(e, REGTAG_E_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s", r->digest,
-                  SLICE_ARG(digest));
+        verb_other_digest(r, digest);
     return e->status == 0;
 }
 

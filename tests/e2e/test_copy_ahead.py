@@ -91,7 +91,7 @@ def test_a_source_that_fails_meanwhile_is_the_reason(copy, source, target, answe
     assert result.rows[0][2] == "failed"
     if more:
         assert f"it has {len(SMALL) - 1} bytes instead of {len(SMALL)}" in result.err.decode()
-    assert methods(copy.requests, "blobs") == ["HEAD", "HEAD", "POST", *more]
+    assert [one for one in methods(copy.requests, "blobs") if one != "HEAD"] == ["POST", *more]
     assert not target.uploads and not target.manifests
 
 
