@@ -121,7 +121,7 @@ static bool check_version(struct load *l, struct error *e)
     struct slice text;
     struct document_memory memory;
     return l->layout.kind == LAYOUT_PIPE || (read_document(l, LAYOUT_MARK, &text, &memory, e) &&
-                                             layout_version_check(l->layout.name, text, &memory, e));
+                                             layout_version_check(l->layout.in.name, text, &memory, e));
 }
 
 /* An operation has taken the memory of the index. */
@@ -137,7 +137,7 @@ static void load_images(struct load *l, struct error *e)
     images_get(&l->images, 0, &image);
     if (l->images.left && !l->o->quiet)
         output_message("%s: images without a tag that are left out: %llu; --image DIGEST loads one",
-                       l->layout.name, (unsigned long long)l->images.left);
+                       l->layout.in.name, (unsigned long long)l->images.left);
     if (!session_operation_ok(begin(l, &image, target_of(l, &image)), e))
         return;
     tag_runner_open_journal(&l->runner, &journal);
@@ -147,7 +147,7 @@ static void load_images(struct load *l, struct error *e)
     while (get_next(l, ++number, &image, e));
     journal_close(&journal);
     if (!l->runner.status)
-        layout_drain(&l->layout);
+        input_drain(&l->layout.in);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -175,7 +175,7 @@ static bool check_pipe(const struct load *l, struct error *e)
 {
     if (l->layout.kind == LAYOUT_PIPE && session_config(l->deadline).keys)
         error_set(e, REGTAG_E_USAGE, "%s: signatures would come too late; write it to a file first",
-                  l->layout.name);
+                  l->layout.in.name);
     return e->status == 0;
 }
 
@@ -183,7 +183,7 @@ static void load(struct load *l, struct error *e)
 {
     const struct options *o = l->o;
     bool opened = layout_open(&l->layout, o->arguments[0], l->deadline, o->stall * 1000, e);
-    l->images.layout = l->layout.name;
+    l->images.layout = l->layout.in.name;
     if (opened && check_pipe(l, e) && check_version(l, e) && read_index(l, e) &&
         images_check(&l->images, e))
         load_images(l, e);
@@ -197,7 +197,7 @@ static int run(struct options *o, uint64_t deadline)
     error_clear(&e);
     l.o = l.runner.options = o;
     l.deadline = deadline;
-    l.runner.source = &l.layout.e;
+    l.runner.source = &l.layout.in.e;
     if (check(&l, &e))
         load(&l, &e);
     if (e.status) {

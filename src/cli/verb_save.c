@@ -125,7 +125,6 @@ static bool look_up(struct save *s, unsigned number)
     for (unsigned i = 0; i < number; i++)
         if (is_same_image(&s->images[i].reference, &image->reference)) {
             *image = s->images[i];
-            image->repeated = true;
             return true;
         }
     if (!begin_operation(s, number))
@@ -235,8 +234,7 @@ static bool add_blob(struct save *s, const struct listed_blob *blob)
                   s->o->arguments[s->image], DEPTH_MAX);
     else if (!blob_list_add(&s->blobs, blob))
         error_set(s->e, REGTAG_E_OTHER,
-                  "too many blobs for one archive, more than %u; save fewer images at a time",
-                  SAVE_BLOBS_MAX);
+                  "more than %u manifests and blobs; save the images to several files", SAVE_BLOBS_MAX);
     else if (s->blobs.count > before && !blob->manifest)
         s->expected += blob->size;
     return s->e->status == 0;
@@ -403,10 +401,11 @@ static bool check(struct save *s)
             o->json ? "--json cannot be combined with -o -, which prints nothing but the data" : NULL;
     else if (place_is_folder(o->output))
         problem = "-o must be a file, not a folder";
-    if (!problem && o->count > SAVE_IMAGES_MAX)
-        problem = "too many images for one archive";
     if (problem)
         error_set(s->e, REGTAG_E_USAGE, "%s", problem);
+    if (o->count > SAVE_IMAGES_MAX)
+        error_set(s->e, REGTAG_E_USAGE, "more than %u images; save them to several files",
+                  (unsigned)SAVE_IMAGES_MAX);
     for (unsigned i = 0; i < (unsigned)o->count && !s->e->status; i++)
         read_image(s, i);
     return s->e->status == 0;
@@ -446,9 +445,9 @@ const struct cli_verb cli_verb_save = {
     .id = VERB_ID_SAVE,
     .name = "save",
     .arguments = "IMAGE... -o FILE|-",
-    .summary = "writes images to a file, for \"regtag load\"",
+    .summary = "writes images to a tar file",
     .details =
-        "FILE is a tar file with an OCI image layout, as skopeo, podman, containerd and oras read it;\n"
+        "FILE has an OCI image layout, as skopeo, podman, containerd and oras read it;\n"
         "- is stdout. It is replaced when all of it is there and verified. The same images always\n"
         "give the same bytes. A multi-platform image is saved whole, unless there is --platform.\n"
         "Prints the reference and the digest of each IMAGE.\n",

@@ -5,6 +5,8 @@
 #include "oci/platform.h"
 #include "oci/titles.h"
 
+#define TURN (128u * 1024) /* bytes of a blob that are read in one step */
+
 bool store_read_at(struct regtag *r, const char *digest, uint64_t at, void *bytes, size_t *size,
                    struct error *e)
 {
@@ -168,6 +170,17 @@ static char *buffer_of(const struct regtag *r, const struct blob_fetch *b)
     return r->buffers + (size_t)number * r->buffer_size;
 }
 
+/* A store never has to be waited for, and a registry may take it all at once: after some bytes the others get their
+ * turn, and the caller, who knows the time. */
+static bool yields(struct regtag *r, struct blob_fetch *b, uint64_t at)
+{
+    if (at - b->begun < TURN)
+        return false;
+    b->begun = at;
+    r->client.context.wake = r->client.context.now;
+    return true;
+}
+
 static enum blob_event on_end(struct blob_fetch *b, uint64_t at, struct error *e)
 {
     if (at < b->size)
@@ -184,6 +197,8 @@ enum blob_event store_step_blob(struct regtag *r, struct blob_fetch *b, struct s
     char *buffer = buffer_of(r, b);
     size_t size = r->buffer_size;
     uint64_t from = b->at - b->skip;
+    if (yields(r, b, from))
+        return BLOB_WAIT;
     if (!store_read_at(r, b->digest, from, buffer, &size, problem))
         return BLOB_FAILED;
     if (size == 0)

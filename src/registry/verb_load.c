@@ -17,10 +17,12 @@ static const struct provider STORE = {.begin_manifest = store_begin_manifest,
                                       .has_blob = store_has_blob,
                                       .rewind_blob = store_rewind_blob};
 
+#define RECORD 4096u /* of TLS: the most bytes that go into one */
+
 /* The rest of the verb's memory is for what is read. */
 static void divide_memory(struct regtag *r, const struct load_verb *v)
 {
-    size_t size = (VERB_MEMORY - sizeof *v) / v->tree.push.count;
+    size_t size = (VERB_MEMORY - sizeof *v) / v->tree.push.count / RECORD * RECORD;
     r->buffers = r->verb_memory.bytes + sizeof *v;
     r->buffer_size = size < INPUT_MAX ? size : INPUT_MAX;
 }
