@@ -57,9 +57,25 @@ static enum regtag_status load(struct regtag *r)
     return regtag_load(r, digest, "localhost/a:x");
 }
 
+#define REFERRERS 0x40 /* in the first byte */
+#define SIGNED 0x80
+
+/* Some signatures are good. */
+static int verify(void *context, unsigned key, const struct regtag_part *parts, size_t count,
+                  const void *signature, size_t size)
+{
+    (void)context;
+    (void)key;
+    (void)parts;
+    (void)count;
+    return size == 0 || *(const char *)signature % 2;
+}
+
 static void set_out(struct regtag *r, uint8_t choice)
 {
     enum regtag_status status;
+    if (choice & SIGNED)
+        regtag_require_signature(r);
     switch (choice % 8) {
     case 0: status = load(r); break;
     case 4: status = regtag_tag(r, "localhost/a:base", names, 3); break;
@@ -68,7 +84,9 @@ static void set_out(struct regtag *r, uint8_t choice)
     case 6: status = regtag_delete(r, "localhost/a:x"); break;
     case 7: status = regtag_fetch(r, "localhost/a:base"); break;
     case 5: status = regtag_save(r, "localhost/a:base"); break;
-    default: status = regtag_manifest(r, "localhost/a:base"); break;
+    default:
+        status = choice & REFERRERS ? regtag_referrers(r, "localhost/a:base", NULL)
+                                    : regtag_manifest(r, "localhost/a:base");
     }
     expect(status == REGTAG_OK, "it was not taken");
 }
@@ -198,8 +216,8 @@ static void check_result(const struct regtag_result *result, enum regtag_event e
         expect((result->status == REGTAG_OK) == (*result->error == '\0'), "status and message differ");
     }
     if (event == REGTAG_LISTED)
-        expect(strlen(result->name) >= 1 && strlen(result->name) <= 128,
-               "a tag of no length that a tag has");
+        expect(*result->digest || (strlen(result->name) >= 1 && strlen(result->name) <= 128),
+               "neither a referrer, nor a tag of a length that a tag has");
 }
 
 static void check_upload(const struct wire *w)
@@ -238,7 +256,7 @@ static void check_end(struct regtag *r, enum regtag_event event)
 {
     const char *text;
     enum regtag_status status = regtag_error(r, &text);
-    expect(status >= REGTAG_OK && status <= REGTAG_E_UNCERTAIN, "a status that there is not");
+    expect(status >= REGTAG_OK && status <= REGTAG_E_UNSIGNED, "a status that there is not");
     expect((event == REGTAG_DONE) == (status == REGTAG_OK), "event and status differ");
     expect((status == REGTAG_OK) == (*text == '\0'), "status and text differ");
 }
@@ -269,7 +287,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .platform = data[3] & 128 ? "linux/amd64" : NULL,
                                    .expected = expected,
                                    .expected_count = data[0] >> 3 & 1,
-                                   .manifest_max = 4096,
+                                   .manifest_max = data[0] & SIGNED ? 16384 : 4096,
+                                   .keys = data[0] >> 7,
+                                   .verify = verify,
                                    .tokens_max = 128};
     size_t block_size = regtag_size(&config);
     void *block = malloc(block_size);
@@ -285,6 +305,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (config.keep && again) { /* as for watch; for other verbs it is the end again */
         regtag_again(r, regtag_result(r)->digest);
         check_end(r, run(r, &w, 0));
+        if (regtag_next(r, &config)) { /* not after a copy */
+            set_out(r, data[0]);
+            check_end(r, run(r, &w, choice));
+        }
     }
     check_upload(&w);
     wire_free(&w);
