@@ -229,7 +229,7 @@ program := $(filter-out src/net/tls_% src/net/verify_%,$(wildcard src/net/*.c)) 
 tests        := $(filter-out $(if $(filter 0,$(TLS)),%/test_chain.c) $(if $(filter 0,$(VERIFY)),%/test_signature.c),$(wildcard tests/unit/test_*.c))
 test_helpers := $(filter-out tests/unit/probe.c tests/unit/test_%,$(wildcard tests/unit/*.c))
 unit         := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(tests))
-probed       := $(hash) src/cli/authfile.c src/cli/secrets.c src/cli/tar_reader.c
+probed       := $(hash) src/cli/authfile.c src/cli/secrets.c src/cli/layout_images.c src/cli/tar_reader.c
 tested       := $(patsubst %,src/cli/%.c,blob_list credentials file_lock file_scan file_sync glob helper hint journal journal_line \
                 journal_lock journal_reader layout_writer lines outage output process proxy_env report schedule tag_line tar_writer \
                 targets undo_index) \

@@ -220,7 +220,10 @@ struct regtag_store {
      * after a connection has broken, once more from an earlier offset. With several `hashes`, several are read by turns. */
     ptrdiff_t (*read)(void *context, const char *digest, uint64_t offset, void *bytes, size_t size);
     const char *(*problem)(void *context); /* one line, valid until the next read */
-    void *reserved[2];
+    /* NULL, or what to pass to `read` in place of a digest to get an index of the manifests that there are, as index.json of
+     * an image layout: where a signature is required, it is looked for there. */
+    const char *list;
+    void *reserved[1];
 };
 
 /* These defaults fit any manifest. A device with less memory can lower them: for one operation in its
@@ -299,7 +302,7 @@ struct regtag_config {
      * the order of the manifests: config, then layers. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
-    /* tag, copy, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
+    /* tag, copy, load, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
      * them. See regtag_require_signature. 0: it need not be signed. */
     unsigned keys;
     /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else

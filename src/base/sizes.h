@@ -116,6 +116,8 @@
 #define LAYOUT_IMAGES_MAX 1000  /* images that are loaded in one run: each is compared with all others */
 /* An archive's images, of some 200 bytes each, and its manifests and blobs, of 48. Few where memory is short. */
 #define SAVE_IMAGES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 16)
+/* References of what is attached to saved images, some 150 bytes each. */
+#define SAVE_ATTACHED_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 65536u : 4096u)
 #define SAVE_BLOBS_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384u : 512u)
 #define LAYOUT_FOUND 16 /* files of a layout whose place is known, of 104 bytes each */
 /* Of a layout that comes from a pipe: its index and manifests, untouched beyond what they take, and how many, of 104 bytes each. */

@@ -2,104 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/file.h"
 #include "oci/digest.h"
-#include "regtag_sockets.h"
-
-static const char TO_FILE[] = "write it to a file first, and load that";
-
-/* ---- Reading --------------------------------------------------------------------------------- */
-
-static ptrdiff_t fail(struct layout *l, int status, const char *problem)
-{
-    error_set(&l->e, status, "%s: %s", l->name, problem);
-    return -1;
-}
-
-/* Fewer bytes only at the end. */
-static ptrdiff_t read_file(struct layout *l, int fd, uint64_t at, char *bytes, size_t size)
-{
-    size_t used = 0;
-    while (used < size) {
-        ssize_t n = pread(fd, bytes + used, size - used, (off_t)(at + used));
-        if (n == 0)
-            break;
-        if (n < 0 && errno != EINTR)
-            return fail(l, REGTAG_E_OTHER, strerror(errno));
-        used += n > 0 ? (size_t)n : 0;
-    }
-    return (ptrdiff_t)used;
-}
-
-static ptrdiff_t read_ready(struct layout *l, char *bytes, size_t size)
-{
-    uint64_t now = regtag_clock();
-    uint64_t until = l->stall && l->stall < l->deadline - now ? now + l->stall : l->deadline;
-    while (now < l->deadline) {
-        struct pollfd ready = {l->fd, POLLIN, 0};
-        int n = poll(&ready, 1, regtag_clock_until(until));
-        ssize_t got = n > 0 ? read(l->fd, bytes, size) : -1;
-        if (got >= 0)
-            return got;
-        if (n && errno != EINTR && errno != EAGAIN)
-            return fail(l, REGTAG_E_OTHER, strerror(errno));
-        now = regtag_clock();
-        if (now >= until)
-            break;
-    }
-    return fail(l, REGTAG_E_TIMEOUT,
-                until < l->deadline
-                    ? "nothing came through the pipe for too long; --stall sets the limit"
-                    : "the pipe did not end in time; --timeout sets the limit");
-}
-
-/* Any number of bytes; 0 at the end. */
-static ptrdiff_t read_some(struct layout *l, uint64_t at, char *bytes, size_t size)
-{
-    static char skipped[FETCH_BLOCK];
-    if (at == l->first_at && size) {
-        *bytes = l->first;
-        return 1;
-    }
-    if (at < l->position) {
-        error_set(&l->e, REGTAG_E_USAGE, "%s cannot be read twice; %s", l->name, TO_FILE);
-        return -1;
-    }
-    while (l->position < at) {
-        uint64_t left = at - l->position;
-        ptrdiff_t n = read_ready(l, skipped, left < sizeof skipped ? (size_t)left : sizeof skipped);
-        if (n <= 0)
-            return n;
-        l->position += (uint64_t)n;
-    }
-    ptrdiff_t n = read_ready(l, bytes, size);
-    l->position += n > 0 ? (uint64_t)n : 0;
-    return n;
-}
-
-static ptrdiff_t read_pipe(struct layout *l, uint64_t at, char *bytes, size_t size)
-{
-    size_t used = 0;
-    while (used < size) {
-        ptrdiff_t n = read_some(l, at + used, bytes + used, size - used);
-        if (n < 0)
-            return n;
-        if (n == 0)
-            break;
-        used += (size_t)n;
-    }
-    return (ptrdiff_t)used;
-}
 
 static ptrdiff_t read_tar(void *context, uint64_t at, void *bytes, size_t size)
 {
     struct layout *l = context;
-    return l->kind == LAYOUT_PIPE ? read_pipe(l, at, bytes, size) : read_file(l, l->fd, at, bytes, size);
+    return input_read(&l->in, at, bytes, size);
 }
 
 /* ---- What a tar file is that cannot be read ------------------------------------------------------ */
@@ -125,27 +38,27 @@ static const char *compressor(const struct tar_reader *t)
 static void set_no_tar(const struct layout *l, struct error *e)
 {
     const char *program = compressor(&l->tar);
-    if (program && l->fd == STDIN_FILENO)
+    if (program && l->in.fd == STDIN_FILENO)
         error_set(e, REGTAG_E_USAGE,
-                  "%s is compressed; unpack it on the way: ... | %s -dc | regtag load -", l->name,
+                  "%s is compressed; unpack it on the way: ... | %s -dc | regtag load -", l->in.name,
                   program);
     else if (program)
-        error_set(e, REGTAG_E_USAGE, "%s is compressed; unpack it first: %s -dc %s >NEW.tar", l->name,
-                  program, l->name);
+        error_set(e, REGTAG_E_USAGE, "%s is compressed; unpack it first: %s -dc %s >NEW.tar", l->in.name,
+                  program, l->in.name);
     else
-        error_set(e, REGTAG_E_USAGE, "%s is %s, not a tar archive of an OCI image layout", l->name,
+        error_set(e, REGTAG_E_USAGE, "%s is %s, not a tar archive of an OCI image layout", l->in.name,
                   l->tar.held ? "something else" : "empty");
 }
 
 static void set_broken(const struct layout *l, struct error *e)
 {
-    if (l->e.status)
-        error_set(e, l->e.status, "%s", l->e.text);
+    if (l->in.e.status)
+        error_set(e, l->in.e.status, "%s", l->in.e.text);
     else if (l->tar.at == 0)
         set_no_tar(l, e);
     else
-        error_set(e, REGTAG_E_REFUSED, "%s is damaged: %s, at byte %llu", l->name, l->tar.problem,
-                  (unsigned long long)l->tar.at);
+        error_set(e, REGTAG_E_REFUSED, "%s is damaged, at byte %llu: %s", l->in.name,
+                  (unsigned long long)l->tar.at, l->tar.problem);
 }
 
 static void set_no_layout(const struct layout *l, const char *missing, struct error *e)
@@ -154,9 +67,9 @@ static void set_no_layout(const struct layout *l, const char *missing, struct er
         error_set(e, REGTAG_E_USAGE,
                   "%s is no OCI image layout, but what docker save wrote before version 25; convert it: "
                   "skopeo copy docker-archive:%s oci-archive:NEW.tar",
-                  l->name, l->fd == STDIN_FILENO ? "FILE" : l->name);
+                  l->in.name, l->in.fd == STDIN_FILENO ? "FILE" : l->in.name);
     else
-        error_set(e, REGTAG_E_USAGE, "%s is no OCI image layout: it has no %s", l->name, missing);
+        error_set(e, REGTAG_E_USAGE, "%s is no OCI image layout: it has no %s", l->in.name, missing);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -186,7 +99,7 @@ static struct layout_file *add_entry(struct layout *l, const char *key, const st
 {
     if (entry->type == TAR_FILE)
         return add_found(l, key, -1, entry->at, entry->size);
-    error_set(&l->e, REGTAG_E_REFUSED, "%s: its %s is %s", l->name, entry->name,
+    error_set(&l->in.e, REGTAG_E_REFUSED, "%s: its %s is %s", l->in.name, entry->name,
               entry->type == TAR_LINK     ? "a link, which is not followed"
               : entry->type == TAR_SPARSE ? "a sparse file, which cannot be read"
                                           : "not a file");
@@ -206,7 +119,7 @@ static bool next_entry(struct layout *l, struct tar_entry *entry, const char **k
     enum tar_event event = tar_next(&l->tar, entry);
     *ended = event == TAR_END;
     if (event == TAR_BROKEN)
-        set_broken(l, &l->e);
+        set_broken(l, &l->in.e);
     else if (event == TAR_ENTRY) {
         *key = key_of(entry->name);
         l->is_docker |= strcmp(entry->name, "manifest.json") == 0;
@@ -216,7 +129,7 @@ static bool next_entry(struct layout *l, struct tar_entry *entry, const char **k
 }
 
 /* All headers, once. The reader is at the beginning afterwards. */
-static bool survey(struct layout *l)
+static void survey(struct layout *l)
 {
     struct tar_entry entry;
     const char *key;
@@ -225,13 +138,12 @@ static bool survey(struct layout *l)
     while (next_entry(l, &entry, &key, &ended))
         if (strcmp(key, LAYOUT_INDEX) == 0) {
             if (l->has_index)
-                fail(l, REGTAG_E_REFUSED, "it has two files " LAYOUT_INDEX);
+                input_fail(&l->in, REGTAG_E_REFUSED, "it has two files " LAYOUT_INDEX);
             l->has_index = true;
         }
     if (ended && !(l->has_index && l->has_mark))
-        set_no_layout(l, l->has_index ? LAYOUT_MARK : LAYOUT_INDEX, &l->e);
+        set_no_layout(l, l->has_index ? LAYOUT_MARK : LAYOUT_INDEX, &l->in.e);
     begin_tar(l);
-    return !l->e.status;
 }
 
 /* From the entry after the last one that was found, to the end and on from the beginning. */
@@ -279,11 +191,11 @@ static struct layout_file *keep(struct layout *l, const char *key, const struct 
 {
     struct layout_file *f = &kept_files[kept_count];
     size_t size = (size_t)entry->size;
-    if (entry->type != TAR_FILE || read_pipe(l, entry->at, &l->first, entry->size > 0) != 1)
+    char first;
+    if (entry->type != TAR_FILE || entry->size == 0 || !input_peek(&l->in, entry->at, &first))
         return NULL;
-    l->first_at = entry->at;
-    if (l->first != '{' || entry->size > sizeof kept - kept_size || kept_count == KEPT_FILES_MAX ||
-        read_pipe(l, entry->at, kept + kept_size, size) != (ptrdiff_t)size)
+    if (first != '{' || entry->size > sizeof kept - kept_size || kept_count == KEPT_FILES_MAX ||
+        input_read(&l->in, entry->at, kept + kept_size, size) != (ptrdiff_t)size)
         return NULL;
     *f = (struct layout_file){.fd = -1, .kept = kept + kept_size, .size = size};
     memcpy(f->key, key, strlen(key));
@@ -294,9 +206,9 @@ static struct layout_file *keep(struct layout *l, const char *key, const struct 
 
 static void set_order(struct layout *l, const char *key)
 {
-    error_set(&l->e, REGTAG_E_USAGE,
-              "%s is a pipe, in which %s does not come in time, or not at all; %s", l->name, key,
-              TO_FILE);
+    error_set(&l->in.e, REGTAG_E_USAGE,
+              "%s is a pipe, in which %s does not come in time, or not at all; " LAYOUT_TO_FILE,
+              l->in.name, key);
 }
 
 static struct layout_file *search_pipe(struct layout *l, const char *key)
@@ -307,7 +219,7 @@ static struct layout_file *search_pipe(struct layout *l, const char *key)
     while (next_entry(l, &entry, &found, &ended)) {
         bool wanted = strcmp(found, key) == 0;
         struct layout_file *f = *found ? keep(l, found, &entry) : NULL;
-        if (l->e.status || (wanted && f))
+        if (l->in.e.status || (wanted && f))
             return f;
         l->passed |= *found && !f;
         if (wanted)
@@ -316,7 +228,7 @@ static struct layout_file *search_pipe(struct layout *l, const char *key)
             break;
     }
     if (ended && for_index && !l->passed)
-        set_no_layout(l, key, &l->e);
+        set_no_layout(l, key, &l->in.e);
     else if (l->passed)
         set_order(l, key);
     return NULL;
@@ -329,7 +241,7 @@ static int open_in(struct layout *l, int folder, const char *name, int flags)
 {
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
     if (fd < 0 && errno != ENOENT)
-        error_set(&l->e, REGTAG_E_OTHER, "%s: its %s: %s", l->name, name,
+        error_set(&l->in.e, REGTAG_E_OTHER, "%s: its %s: %s", l->in.name, name,
                   errno == ELOOP || errno == ENOTDIR ? "a symbolic link is not followed"
                                                      : strerror(errno));
     return fd;
@@ -344,16 +256,16 @@ static struct layout_file *open_file(struct layout *l, int folder, const char *n
     if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode))
         return add_found(l, name, fd, 0, (uint64_t)s.st_size);
     close(fd);
-    error_set(&l->e, REGTAG_E_REFUSED, "%s: its %s is not a regular file", l->name, name);
+    error_set(&l->in.e, REGTAG_E_REFUSED, "%s: its %s is not a regular file", l->in.name, name);
     return NULL;
 }
 
 static struct layout_file *search_folder(struct layout *l, const char *key)
 {
     if (strlen(key) < LAYOUT_KEY_SIZE - 1)
-        return open_file(l, l->fd, key);
+        return open_file(l, l->in.fd, key);
     if (l->blobs < 0) {
-        int all = open_in(l, l->fd, "blobs", O_DIRECTORY);
+        int all = open_in(l, l->in.fd, "blobs", O_DIRECTORY);
         if (all < 0)
             return NULL;
         l->blobs = open_in(l, all, "sha256", O_DIRECTORY);
@@ -381,46 +293,48 @@ static struct layout_file *find(struct layout *l, const char *key)
 static ptrdiff_t read_found(struct layout *l, const struct layout_file *f, uint64_t at, char *bytes,
                             size_t size)
 {
-    if (f->kept)
-        memcpy(bytes, f->kept + at, size);
-    else if (l->kind == LAYOUT_PIPE)
-        return read_pipe(l, f->at + at, bytes, size);
-    else
-        return read_file(l, f->fd >= 0 ? f->fd : l->fd, f->at + at, bytes, size);
+    if (f->fd >= 0)
+        return input_read_file(&l->in, f->fd, f->at + at, bytes, size);
+    if (!f->kept)
+        return input_read(&l->in, f->at + at, bytes, size);
+    memcpy(bytes, f->kept + at, size);
     return (ptrdiff_t)size;
 }
 
 static ptrdiff_t read_key(struct layout *l, const char *key, uint64_t at, char *bytes, size_t size)
 {
-    error_clear(&l->e);
+    error_clear(&l->in.e);
     const struct layout_file *f = find(l, key);
     if (!f)
-        return l->e.status ? REGTAG_IO_FAILED : REGTAG_IO_CLOSED;
+        return l->in.e.status ? REGTAG_IO_FAILED : REGTAG_IO_CLOSED;
     if (at >= f->size)
         return 0;
     if (size > f->size - at)
         size = (size_t)(f->size - at);
     if (read_found(l, f, at, bytes, size) == (ptrdiff_t)size)
         return (ptrdiff_t)size;
-    fail(l, REGTAG_E_REFUSED, "it is cut off");
+    input_fail(&l->in, REGTAG_E_REFUSED, "it is cut off");
     return REGTAG_IO_FAILED;
 }
 
 static ptrdiff_t read_blob(void *context, const char *digest, uint64_t at, void *bytes, size_t size)
 {
     bool known = digest_valid(slice_of(digest)) && digest_is_sha256(slice_of(digest));
+    if (strcmp(digest, LAYOUT_INDEX) == 0)
+        return read_key(context, LAYOUT_INDEX, at, bytes, size);
     return known ? read_key(context, digest + 7, at, bytes, size) : REGTAG_IO_CLOSED;
 }
 
 static const char *problem(void *context)
 {
     const struct layout *l = context;
-    return l->e.text;
+    return l->in.e.text;
 }
 
 struct regtag_store layout_store(struct layout *l)
 {
-    return (struct regtag_store){.context = l, .read = read_blob, .problem = problem};
+    return (struct regtag_store){
+        .context = l, .read = read_blob, .problem = problem, .list = LAYOUT_INDEX};
 }
 
 bool layout_read(struct layout *l, const char *key, struct writer *w, struct error *e)
@@ -433,22 +347,25 @@ bool layout_read(struct layout *l, const char *key, struct writer *w, struct err
     if (n == REGTAG_IO_CLOSED)
         set_no_layout(l, key, e);
     else if (n < 0)
-        error_set(e, l->e.status, "%s", l->e.text);
+        error_set(e, l->in.e.status, "%s", l->in.e.text);
     else if (n)
-        error_set(e, REGTAG_E_REFUSED, "%s: its %s is larger than %zu bytes", l->name, key, w->size - 1);
+        error_set(e, REGTAG_E_REFUSED, "%s: its %s is larger than %zu bytes", l->in.name, key,
+                  w->size - 1);
     return !e->status;
 }
 
-static bool check(struct layout *l, const struct stat *s)
+static void choose_kind(struct layout *l, const struct stat *s)
 {
     if (S_ISDIR(s->st_mode))
         l->kind = LAYOUT_FOLDER;
-    else if (S_ISREG(s->st_mode) && lseek(l->fd, 0, SEEK_CUR) == 0)
+    else if (S_ISREG(s->st_mode) && lseek(l->in.fd, 0, SEEK_CUR) == 0)
         l->kind = LAYOUT_ARCHIVE;
     else
         l->kind = LAYOUT_PIPE;
+    l->in.pipe = l->kind == LAYOUT_PIPE;
     begin_tar(l);
-    return l->kind != LAYOUT_ARCHIVE || survey(l);
+    if (l->kind == LAYOUT_ARCHIVE)
+        survey(l);
 }
 
 bool layout_open(struct layout *l, const char *path, uint64_t deadline, uint64_t stall, struct error *e)
@@ -456,28 +373,21 @@ bool layout_open(struct layout *l, const char *path, uint64_t deadline, uint64_t
     struct stat s;
     bool standard = strcmp(path, "-") == 0;
     memset(l, 0, sizeof *l);
-    l->name = standard ? "stdin" : path;
-    l->deadline = deadline;
-    l->stall = stall;
-    l->first_at = UINT64_MAX;
-    l->fd = standard ? STDIN_FILENO : file_open(path);
+    l->in.name = standard ? "stdin" : path;
+    l->in.deadline = deadline;
+    l->in.stall = stall;
+    l->in.first_at = UINT64_MAX;
+    l->in.fd = standard ? STDIN_FILENO : file_open(path);
     l->blobs = -1;
     for (unsigned i = 0; i < LAYOUT_FOUND; i++)
         l->found[i].fd = -1;
-    if (l->fd < 0 || fstat(l->fd, &s) != 0)
-        fail(l, REGTAG_E_OTHER, strerror(errno));
+    if (l->in.fd < 0 || fstat(l->in.fd, &s) != 0)
+        input_fail(&l->in, REGTAG_E_OTHER, strerror(errno));
     else
-        check(l, &s);
-    if (l->e.status)
-        error_set(e, l->e.status, "%s", l->e.text);
+        choose_kind(l, &s);
+    if (l->in.e.status)
+        error_set(e, l->in.e.status, "%s", l->in.e.text);
     return !e->status;
-}
-
-void layout_drain(struct layout *l)
-{
-    char bytes[512];
-    while (l->kind == LAYOUT_PIPE && read_some(l, l->position, bytes, sizeof bytes) > 0)
-        ;
 }
 
 void layout_close(struct layout *l)
@@ -487,6 +397,6 @@ void layout_close(struct layout *l)
             close(l->found[i].fd);
     if (l->blobs >= 0)
         close(l->blobs);
-    if (l->fd > STDIN_FILENO)
-        close(l->fd);
+    if (l->in.fd > STDIN_FILENO)
+        close(l->in.fd);
 }

@@ -4,7 +4,7 @@
 #ifndef REGTAG_CLI_LAYOUT_H
 #define REGTAG_CLI_LAYOUT_H
 
-#include "base/error.h"
+#include "cli/layout_input.h"
 #include "cli/tar_reader.h"
 #include "regtag.h"
 
@@ -23,23 +23,17 @@ struct layout_file {
 };
 
 struct layout {
-    const char *name; /* for messages */
+    struct layout_input in; /* with the name for messages, and with why the last read failed */
     enum layout_kind kind;
-    int fd, blobs; /* -1: not open */
-    uint64_t deadline, stall;
+    int blobs;             /* the folder of blobs; -1: not open */
     struct tar_reader tar; /* the last entry that was looked at is before it */
     struct layout_file found[LAYOUT_FOUND];
     unsigned next_found; /* the one to be replaced */
-    struct error e;      /* why the last read failed */
 
-    bool has_index, has_mark,
-        is_docker; /* what a tar file has: is_docker, the manifest.json of docker save */
-
-    /* Of a pipe. */
-    uint64_t position;
-    uint64_t first_at; /* where the byte is that was looked at ahead */
-    char first;
-    bool passed; /* a blob that was not kept */
+    /* Of a tar file: what it has. */
+    bool has_index, has_mark;
+    bool is_docker; /* the manifest.json of docker save */
+    bool passed;    /* of a pipe: a blob that was not kept */
 };
 
 /* Opens a folder or a file, or standard input, "-". A tar file that is a regular file is checked up to its end, a pipe
@@ -51,11 +45,8 @@ bool layout_open(struct layout *l, const char *path, uint64_t deadline, uint64_t
 /* Reads all of LAYOUT_INDEX or LAYOUT_MARK. False, and e set, if there is none, or it does not fit. */
 bool layout_read(struct layout *l, const char *key, struct writer *w, struct error *e);
 
-/* Its manifests and blobs. After a failure, `e` of the layout has the problem with its status. */
+/* Its manifests and blobs. After a failure, `in.e` has the problem with its status. */
 struct regtag_store layout_store(struct layout *l);
-
-/* Reads what is left of a pipe, so that whoever writes to it does not fail. */
-void layout_drain(struct layout *l);
 
 void layout_close(struct layout *l);
 

@@ -55,6 +55,7 @@ struct options {
     uint64_t layer; /* UINT64_MAX: not given */
     bool blob;
 
+    bool referrers;
     struct option_values verify_key;
     const char *artifact_type; /* NULL: not given */
 

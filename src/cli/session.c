@@ -225,7 +225,10 @@ struct regtag *session_operation(const struct regtag_config *config)
 
 struct regtag *session_next(const struct regtag_config *config)
 {
-    return regtag_next(operation, config) ? require_signature(config) : session_operation(config);
+    if (regtag_next(operation, config))
+        return require_signature(config);
+    session_close();
+    return session_operation(config);
 }
 
 bool session_operation_ok(const struct regtag *r, struct error *e)

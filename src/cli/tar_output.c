@@ -114,8 +114,11 @@ static void put(struct tar_output *t, const void *bytes, size_t size)
 
 static void put_zeros(struct tar_output *t, size_t size)
 {
-    static const char ZEROS[TAR_BLOCK + TAR_END];
-    put(t, ZEROS, size);
+    char zeros[TAR_BLOCK];
+    memset(zeros, 0, sizeof zeros);
+    for (; size > sizeof zeros; size -= sizeof zeros)
+        put(t, zeros, sizeof zeros);
+    put(t, zeros, size);
 }
 
 void tar_output_file(struct tar_output *t, const char *name, uint64_t size)

@@ -33,7 +33,8 @@ struct options;
      VERB_ID_LOAD | VERB_ID_VERIFY | VERB_ID_REFERRERS)
 
 /* Verbs that act only on an image that is signed, if there are keys. */
-#define SIGNED (VERB_ID_TAG | VERB_ID_FETCH | VERB_ID_COPY | VERB_ID_WATCH | VERB_ID_VERIFY)
+#define SIGNED                                                                                          \
+    (VERB_ID_TAG | VERB_ID_FETCH | VERB_ID_COPY | VERB_ID_LOAD | VERB_ID_WATCH | VERB_ID_VERIFY)
 
 /* Whether this build has one of these verbs: for #if, and for constants that leave nothing behind if not. The Makefile
  * defines VERBS_BUILT, the bits; VERBS_TABLE, "&cli_verb_NAME," for each; VERBS_NAMES, and VERBS_LEFT_OUT, the names of all

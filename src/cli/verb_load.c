@@ -36,6 +36,15 @@ static ptrdiff_t write_and_show(void *context, unsigned connection, const void *
     return write_bytes(context, connection, bytes, size);
 }
 
+/* What comes along with an image, under a tag that cosign has made of its digest; it is not signed itself. */
+static bool is_attached(const char *tag)
+{
+    struct slice s = slice_of(tag), suffix = slice_from(s, DIGEST_SHA256_SIZE);
+    return slice_starts(s, SLICE("sha256-")) &&
+           (slice_equal(suffix, SLICE(".sig")) || slice_equal(suffix, SLICE(".att")) ||
+            slice_equal(suffix, SLICE(".sbom")));
+}
+
 /* A pipe has one blob after the other. */
 static struct regtag *begin(struct load *l, const struct layout_image *image, const char *target)
 {
@@ -50,6 +59,8 @@ static struct regtag *begin(struct load *l, const struct layout_image *image, co
     config.hashes = hashes;
     config.hashes_count = l->layout.kind == LAYOUT_PIPE ? 1 : (size_t)l->o->jobs;
     config.store = layout_store(&l->layout);
+    if (HAS_VERB(VERB_ID_VERIFY) && l->images.own_tags && is_attached(tag))
+        config.keys = 0;
     write_bytes = config.transport.write;
     config.transport.write = write_and_show;
     operation = session_operation(&config);
@@ -110,7 +121,7 @@ static bool check_version(struct load *l, struct error *e)
     struct slice text;
     struct document_memory memory;
     return l->layout.kind == LAYOUT_PIPE || (read_document(l, LAYOUT_MARK, &text, &memory, e) &&
-                                             layout_version_check(l->layout.name, text, &memory, e));
+                                             layout_version_check(l->layout.in.name, text, &memory, e));
 }
 
 /* An operation has taken the memory of the index. */
@@ -126,7 +137,7 @@ static void load_images(struct load *l, struct error *e)
     images_get(&l->images, 0, &image);
     if (l->images.left && !l->o->quiet)
         output_message("%s: images without a tag that are left out: %llu; --image DIGEST loads one",
-                       l->layout.name, (unsigned long long)l->images.left);
+                       l->layout.in.name, (unsigned long long)l->images.left);
     if (!session_operation_ok(begin(l, &image, target_of(l, &image)), e))
         return;
     tag_runner_open_journal(&l->runner, &journal);
@@ -136,7 +147,7 @@ static void load_images(struct load *l, struct error *e)
     while (get_next(l, ++number, &image, e));
     journal_close(&journal);
     if (!l->runner.status)
-        layout_drain(&l->layout);
+        input_drain(&l->layout.in);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
@@ -160,12 +171,21 @@ static bool check(struct load *l, struct error *e)
     return !problem;
 }
 
+static bool check_pipe(const struct load *l, struct error *e)
+{
+    if (l->layout.kind == LAYOUT_PIPE && session_config(l->deadline).keys)
+        error_set(e, REGTAG_E_USAGE, "%s: signatures would come too late; write it to a file first",
+                  l->layout.in.name);
+    return e->status == 0;
+}
+
 static void load(struct load *l, struct error *e)
 {
     const struct options *o = l->o;
     bool opened = layout_open(&l->layout, o->arguments[0], l->deadline, o->stall * 1000, e);
-    l->images.layout = l->layout.name;
-    if (opened && check_version(l, e) && read_index(l, e) && images_check(&l->images, e))
+    l->images.layout = l->layout.in.name;
+    if (opened && check_pipe(l, e) && check_version(l, e) && read_index(l, e) &&
+        images_check(&l->images, e))
         load_images(l, e);
     layout_close(&l->layout);
 }
@@ -177,7 +197,7 @@ static int run(struct options *o, uint64_t deadline)
     error_clear(&e);
     l.o = l.runner.options = o;
     l.deadline = deadline;
-    l.runner.source = &l.layout.e;
+    l.runner.source = &l.layout.in.e;
     if (check(&l, &e))
         load(&l, &e);
     if (e.status) {

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/attached.h"
 #include "cli/blob_list.h"
 #include "cli/hint.h"
 #include "cli/layout_writer.h"
@@ -31,6 +32,7 @@ struct save {
     uint64_t deadline;
     struct error *e;
     struct regtag *r;  /* the operation, which waits for a choice, or NULL; */
+    unsigned attached; /* number of the first image that is attached to another one */
     unsigned image;    /* it is for this image's repository. Or NONE: for none */
     uint64_t done;     /* bytes of blobs, */
     uint64_t expected; /* and of all of them */
@@ -85,6 +87,8 @@ static bool begin_operation(struct save *s, unsigned image)
     if (!session_login_next(text, s->deadline, s->e))
         return false;
     struct regtag_config config = session_config(s->deadline);
+    if (image >= s->attached)
+        config.platform = NULL;
     s->r = session_operation(&config);
     regtag_save(s->r, text);
     return run_operation(s);
@@ -121,7 +125,6 @@ static bool look_up(struct save *s, unsigned number)
     for (unsigned i = 0; i < number; i++)
         if (is_same_image(&s->images[i].reference, &image->reference)) {
             *image = s->images[i];
-            image->repeated = true;
             return true;
         }
     if (!begin_operation(s, number))
@@ -231,8 +234,7 @@ static bool add_blob(struct save *s, const struct listed_blob *blob)
                   s->o->arguments[s->image], DEPTH_MAX);
     else if (!blob_list_add(&s->blobs, blob))
         error_set(s->e, REGTAG_E_OTHER,
-                  "too many blobs for one archive, more than %u; save fewer images at a time",
-                  SAVE_BLOBS_MAX);
+                  "more than %u manifests and blobs; save the images to several files", SAVE_BLOBS_MAX);
     else if (s->blobs.count > before && !blob->manifest)
         s->expected += blob->size;
     return s->e->status == 0;
@@ -399,13 +401,25 @@ static bool check(struct save *s)
             o->json ? "--json cannot be combined with -o -, which prints nothing but the data" : NULL;
     else if (place_is_folder(o->output))
         problem = "-o must be a file, not a folder";
-    if (!problem && o->count > SAVE_IMAGES_MAX)
-        problem = "too many images for one archive";
     if (problem)
         error_set(s->e, REGTAG_E_USAGE, "%s", problem);
+    if (o->count > SAVE_IMAGES_MAX)
+        error_set(s->e, REGTAG_E_USAGE, "more than %u images; save them to several files",
+                  (unsigned)SAVE_IMAGES_MAX);
     for (unsigned i = 0; i < (unsigned)o->count && !s->e->status; i++)
         read_image(s, i);
     return s->e->status == 0;
+}
+
+/* Their references are valid, and there are few enough of them. */
+static bool add_attached(struct save *s, struct options *o)
+{
+    if (!HAS_VERB(VERB_ID_REFERRERS) || !o->referrers)
+        return true;
+    bool good = attached_add(o, s->deadline, s->e);
+    for (unsigned i = s->attached; good && i < (unsigned)o->count; i++)
+        good = reference_parse(&s->images[i].reference, slice_of(o->arguments[i]), s->e);
+    return good;
 }
 
 static int run(struct options *o, uint64_t deadline)
@@ -416,7 +430,8 @@ static int run(struct options *o, uint64_t deadline)
     s.o = o;
     s.deadline = deadline;
     s.e = &e;
-    if (check(&s)) {
+    s.attached = (unsigned)o->count;
+    if (check(&s) && add_attached(&s, o)) {
         save(&s);
         tar_output_close(&s.tar, e.status == REGTAG_E_REFUSED);
         report(&s);
@@ -430,9 +445,9 @@ const struct cli_verb cli_verb_save = {
     .id = VERB_ID_SAVE,
     .name = "save",
     .arguments = "IMAGE... -o FILE|-",
-    .summary = "writes images to a file, for \"regtag load\"",
+    .summary = "writes images to a tar file",
     .details =
-        "FILE is a tar file with an OCI image layout, as skopeo, podman, containerd and oras read it;\n"
+        "FILE has an OCI image layout, as skopeo, podman, containerd and oras read it;\n"
         "- is stdout. It is replaced when all of it is there and verified. The same images always\n"
         "give the same bytes. A multi-platform image is saved whole, unless there is --platform.\n"
         "Prints the reference and the digest of each IMAGE.\n",

@@ -16,7 +16,7 @@
 
 /* ---- Keys in DER ----------------------------------------------------------------------------- */
 
-/* All of a key for ECDSA but its coordinates, and AlgorithmIdentifier of one for RSA (RFC 5480, 3279): DER is unambiguous. */
+/* All of a key for ECDSA but its coordinates; AlgorithmIdentifier of one for RSA (RFC 5480, 3279). DER is unambiguous. */
 static const unsigned char P256[] = {0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48,
                                      0xce, 0x3d, 2,    1,    6, 8, 0x2a, 0x86, 0x48,
                                      0xce, 0x3d, 3,    1,    7, 3, 0x42, 0,    4};

@@ -4,8 +4,8 @@
 
 #include "regtag.h"
 
-/* Adds the key in the file at this path, which may be a pipe. The deadline is that of file_read. Returns NULL, or what is
- * wrong. */
+/* Adds the key in the file at this path, which may be a pipe. The deadline is that of file_read. Returns NULL, or what
+ * is wrong. */
 const char *verify_add(const char *path, uint64_t deadline);
 
 /* Tells the library about all that were added. */

@@ -4,11 +4,10 @@
 #ifndef REGTAG_REGISTRY_SIGNATURES_H
 #define REGTAG_REGISTRY_SIGNATURES_H
 
-#include "oci/signature.h"
+#include "registry/candidate.h"
 #include "registry/download.h"
 
 #define REFERRERS_LOOKED_MAX 32u
-#define SIGNATURES_LOOKED_MAX 32u
 
 enum signatures_state {
     SIGNATURES_START,
@@ -58,6 +57,13 @@ struct gate {
     /* The digests of the image and of its index, or "". NULL, and *e set, if there is no memory for it. */
     struct signatures *(*begin)(struct regtag *r, const char *image, const char *index, struct error *e);
     enum signatures_event (*step)(struct regtag *r, struct signatures *s, struct error *problem);
+    /* The same for an image from the caller's store, at once. */
+    bool (*check_store)(struct regtag *r, const char *image, const char *index, struct error *e);
 };
+
+/* Behind the manifest, as struct gate has it. */
+struct signatures *signatures_begin(struct regtag *r, const char *image, const char *index,
+                                    struct error *e);
+enum signatures_event signatures_step(struct regtag *r, struct signatures *s, struct error *problem);
 
 #endif

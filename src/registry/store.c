@@ -5,9 +5,10 @@
 #include "oci/platform.h"
 #include "oci/titles.h"
 
-/* Reads up to *size bytes, and sets it to their number. False, and e set, if it cannot. */
-static bool read_at(struct regtag *r, const char *digest, uint64_t at, void *bytes, size_t *size,
-                    struct error *e)
+#define TURN (128u * 1024) /* bytes of a blob that are read in one step */
+
+bool store_read_at(struct regtag *r, const char *digest, uint64_t at, void *bytes, size_t *size,
+                   struct error *e)
 {
     const struct regtag_store *store = &r->config.store;
     ptrdiff_t n = store->read(store->context, digest, at, bytes, *size);
@@ -25,7 +26,7 @@ static bool has(struct regtag *r, struct slice digest, struct error *e)
     size_t size = 0;
     memcpy(text, digest.data, DIGEST_SHA256_SIZE);
     text[DIGEST_SHA256_SIZE] = '\0';
-    return read_at(r, text, 0, text, &size, e);
+    return store_read_at(r, text, 0, text, &size, e);
 }
 
 /* ---- Manifests ------------------------------------------------------------------------------- */
@@ -37,8 +38,8 @@ static bool read_manifest(struct regtag *r, const char *digest, struct error *e)
     for (r->manifest_size = 0; size; r->manifest_size += size) {
         size_t room = r->manifest_max - r->manifest_size;
         size = room ? room : 1;
-        if (!read_at(r, digest, r->manifest_size, room ? r->manifest + r->manifest_size : &surplus,
-                     &size, e))
+        if (!store_read_at(r, digest, r->manifest_size, room ? r->manifest + r->manifest_size : &surplus,
+                           &size, e))
             return false;
         if (size > room) {
             fetch_set_too_large(r, e);
@@ -103,9 +104,11 @@ static void check_children(struct regtag *r, struct error *e)
 static bool take(struct regtag *r, struct manifest_fetch *f, struct error *e)
 {
     struct slice platform = f->options.platform;
+    f->index[0] = '\0';
     if (!take_manifest(r, r->image->digest.data, e))
         return false;
     if (platform.size) {
+        memcpy(f->index, r->digest, sizeof f->index);
         struct slice manifest = {r->manifest, r->manifest_size};
         r->digest[0] = '\0';
         if (!platform_child(manifest, r->media_type, &r->memory, platform, f->child, e))
@@ -117,7 +120,8 @@ static bool take(struct regtag *r, struct manifest_fetch *f, struct error *e)
     }
     if (r->media_type->kind == MANIFEST_INDEX)
         check_children(r, e);
-    return e->status == 0;
+    return e->status == 0 &&
+           (!r->gate || f->options.vouched || r->gate->check_store(r, r->digest, f->index, e));
 }
 
 void store_begin_manifest(struct regtag *r, struct manifest_fetch *f,
@@ -133,6 +137,8 @@ void store_begin_manifest(struct regtag *r, struct manifest_fetch *f,
 enum fetch_event store_step_manifest(struct regtag *r, struct manifest_fetch *f, struct error *problem)
 {
     bool good = take(r, f, problem);
+    if (!good)
+        r->digest[0] = '\0';
     ENTER("store", f->state, FETCH_OVER);
     return good ? FETCH_DONE : FETCH_FAILED;
 }
@@ -164,6 +170,17 @@ static char *buffer_of(const struct regtag *r, const struct blob_fetch *b)
     return r->buffers + (size_t)number * r->buffer_size;
 }
 
+/* A store never has to be waited for, and a registry may take it all at once: after some bytes the others get their
+ * turn, and the caller, who knows the time. */
+static bool yields(struct regtag *r, struct blob_fetch *b, uint64_t at)
+{
+    if (at - b->begun < TURN)
+        return false;
+    b->begun = at;
+    r->client.context.wake = r->client.context.now;
+    return true;
+}
+
 static enum blob_event on_end(struct blob_fetch *b, uint64_t at, struct error *e)
 {
     if (at < b->size)
@@ -180,7 +197,9 @@ enum blob_event store_step_blob(struct regtag *r, struct blob_fetch *b, struct s
     char *buffer = buffer_of(r, b);
     size_t size = r->buffer_size;
     uint64_t from = b->at - b->skip;
-    if (!read_at(r, b->digest, from, buffer, &size, problem))
+    if (yields(r, b, from))
+        return BLOB_WAIT;
+    if (!store_read_at(r, b->digest, from, buffer, &size, problem))
         return BLOB_FAILED;
     if (size == 0)
         return on_end(b, from, problem);

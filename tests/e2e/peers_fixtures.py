@@ -125,4 +125,4 @@ def start_crane_registry(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cosign(tmp_path_factory):
-    return Peer("cosign", tmp_path_factory.mktemp("home"))
+    return Peer(unpacked("cosign"), tmp_path_factory.mktemp("home"))

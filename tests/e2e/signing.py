@@ -3,9 +3,11 @@
 import base64
 import subprocess
 
-from images import CONFIG, OCI_CONFIG, OCI_MANIFEST, compact, descriptor
+from images import CONFIG, OCI_CONFIG, OCI_MANIFEST, compact, descriptor, digest_of
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+IN_TOTO = "application/vnd.in-toto+json"
 SIMPLE = "cosign container image signature"
 OFFLINE = ["--yes", "--tlog-upload=false", "--use-signing-config=false", "--allow-insecure-registry"]
 PASSWORD = {"COSIGN_PASSWORD": "made up"}
@@ -53,11 +55,11 @@ def signature_tag(digest):
     return digest.replace(":", "-") + ".sig"
 
 
-def put_signature(store, repository, key, digest, of=None):
-    """The tag with a signature of `of`, where that of an image would be."""
+def sign_simply(key, digest):
+    """The manifest that would be at signature_tag, and its layer."""
     critical = {
         "identity": {"docker-reference": "somewhere/else"},
-        "image": {"docker-manifest-digest": of or digest},
+        "image": {"docker-manifest-digest": digest},
         "type": SIMPLE,
     }
     payload = compact({"critical": critical, "optional": None})
@@ -65,5 +67,38 @@ def put_signature(store, repository, key, digest, of=None):
     annotations = {"dev.cosignproject.cosign/signature": signature}
     layer = descriptor(SIMPLE_SIGNING, payload, annotations=annotations)
     manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(OCI_CONFIG, CONFIG)}
-    store.blobs[layer["digest"]] = payload
-    store.put(repository, signature_tag(digest), OCI_MANIFEST, compact({**manifest, "layers": [layer]}))
+    return compact({**manifest, "layers": [layer]}), payload
+
+
+def sign_in_bundle(key, digest, image=None):
+    """A manifest that refers to the image, and its layer, the bundle."""
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"digest": {"sha256": digest.split(":")[1]}}],
+        "predicateType": "https://sigstore.dev/cosign/sign/v1",
+        "predicate": {},
+    }
+    payload = compact(statement)
+    signature = key.sign(b"DSSEv1 %d %s %d %s" % (len(IN_TOTO), IN_TOTO.encode(), len(payload), payload))
+    envelope = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": IN_TOTO,
+        "signatures": [{"sig": base64.b64encode(signature).decode()}],
+    }
+    bundle = compact({"mediaType": BUNDLE, "dsseEnvelope": envelope})
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": BUNDLE,
+        "config": descriptor(OCI_CONFIG, CONFIG),
+        "layers": [descriptor(BUNDLE, bundle)],
+        "subject": {"mediaType": OCI_MANIFEST, "size": 1, "digest": image or digest},
+    }
+    return compact(manifest), bundle
+
+
+def put_signature(store, repository, key, digest, of=None):
+    """The tag with a signature of `of`, where that of an image would be."""
+    manifest, payload = sign_simply(key, of or digest)
+    store.blobs[digest_of(payload)] = payload
+    store.put(repository, signature_tag(digest), OCI_MANIFEST, manifest)

@@ -137,6 +137,21 @@ def test_one_operation_serves_for_an_image(regtag, server, file):
     assert asked == ["index", *map(digest_of, (AMD, ARM, CONFIG, LAYER, ARM_CONFIG, ARM_LAYER))]
 
 
+def test_more_blobs_than_an_archive_has_room_for(regtag, store, server, file):
+    children = []
+    for child in range(4):
+        digests = [f"sha256:{child:032x}{layer:032x}" for layer in range(4200)]
+        layers = [{"mediaType": OCI_LAYER, "size": 1, "digest": one} for one in digests]
+        children.append(compact(oci_manifest(layers=layers)))
+        store.put("repo", digest_of(children[-1]), OCI_MANIFEST, children[-1])
+    store.put("repo", "many", OCI_INDEX, compact(oci_index(*children)))
+
+    result = regtag("save", "-o", file, f"{server.host}/repo:many")
+
+    assert result.status == OTHER and not file.exists()
+    result.complaint("more than 16384 manifests and blobs")
+
+
 def test_a_tag_that_moves_meanwhile_changes_nothing(regtag, store, serve, file):
     """The second image is looked up when the first one is known, and not yet written."""
 
@@ -244,7 +259,8 @@ def test_two_digests_for_one_name_are_refused(regtag, store, server, file):
         (["-o", "-", "--json", "{image}"], ["--json", "-o -"]),
         (["-o", "{file}", "{image}", "not an image"], ["not an image"]),
         (["-o", "{file}", "{image}", "--platform", "x"], ["platform"]),
-        (["-o", "{file}", *["{image}"] * 1025], ["too many images"]),
+        (["-o", "{file}", *["{image}"] * 1025], ["more than 1024 images"]),
+        (["-o", "{file}", "--user", "a", "--password-file", "x", "{image}", "other.test/a"], ["one registry"]),
     ],
 )
 def test_usage(regtag, server, file, tmp_path, args, words):
@@ -382,8 +398,9 @@ def test_indexes_in_indexes(regtag, store, server, file):
     result.complaint("more than 4 deep")
 
 
-def test_a_full_disk(regtag, server, file):
-    command = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *regtag.command("save", "-o", file, f"{server.host}/repo:big")]
+@pytest.mark.parametrize("blocks", [4, 1000])
+def test_a_full_disk(regtag, server, file, blocks):
+    command = ["sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *regtag.command("save", "-o", file, f"{server.host}/repo:big")]
 
     result = regtag.run(command)
 
@@ -457,6 +474,22 @@ def test_what_is_left_must_be_right(regtag, store, server, file, at):
     assert regtag("save", "-o", file, f"{server.host}/repo:big").status == 0
 
     assert Saved(file).blobs[2] == BIG and only(file)
+
+
+def test_what_is_left_is_compared_in_its_place(regtag, store, server, file):
+    """Behind the wrong zeros are right ones."""
+    zeros = bytes(100)
+    store.blobs[digest_of(zeros)] = zeros
+    layers = [descriptor(OCI_LAYER, one) for one in (zeros, LAYER)]
+    store.put("repo", "zeros", OCI_MANIFEST, compact(oci_manifest(layers=layers)))
+    assert regtag("save", "-o", file, f"{server.host}/repo:zeros").status == 0
+    whole = file.read_bytes()
+    start = whole.index(f"blobs/sha256/{digest_of(zeros)[7:]}".encode()) + 512
+    partial(file).write_bytes(whole[:start] + b"x" + whole[start + 1 :])
+
+    assert regtag("save", "-o", file, f"{server.host}/repo:zeros").status == 0
+
+    assert file.read_bytes() == whole and only(file)
 
 
 def test_what_is_left_of_other_images_is_replaced(regtag, store, server, file):

@@ -15,6 +15,7 @@ from images import (
     docker_manifest,
     docker_style,
 )
+from program import environment
 from saved import Saved
 
 pytest_plugins = ["peers_fixtures", "tls_fixtures"]
@@ -160,3 +161,32 @@ def test_blobs_may_be_elsewhere(regtag, stocked, certificate, root, tmp_path):
 
     assert result.status == 0, result
     assert Saved(tmp_path / "images.tar").blobs == [INDEX, AMD, ARM, CONFIG, LAYER, ARM_CONFIG, ARM_LAYER]
+
+
+# ---- And load
+
+
+def test_load_reads_it_from_a_pipe(regtag, stocked, start_registry):
+    target = start_registry()
+    save = regtag.command("save", "-o", "-", *(f"{stocked.host}/{name}" for name in IMAGES))
+    with subprocess.Popen(save, env=environment({}), stdout=subprocess.PIPE) as process:
+        loaded = regtag("load", "-", f"{target.host}/loaded", stdin=process.stdout)
+        process.stdout.close()
+
+    assert (process.returncode, loaded.status) == (0, 0), loaded
+    assert {row[:3] for row in loaded.rows} == {
+        (f"{target.host}/loaded:{tag_of(name)}", digest_of(data), "created") for name, data in IMAGES.items()
+    }
+    for name, data in IMAGES.items():
+        assert target.fetch("loaded", tag_of(name))[2] == data
+
+
+def test_load_selects_one_by_its_whole_name(regtag, stocked, tmp_path):
+    stocked.push("team/index", "amd", OCI_MANIFEST, ARM)
+    images = [f"{stocked.host}/team/index:amd", f"{stocked.host}/team/oci:amd"]
+    assert regtag("save", "-o", tmp_path / "two.tar", *images).status == 0
+
+    for image, data in zip(images, (ARM, AMD)):
+        result = regtag("load", "--image", image, tmp_path / "two.tar", f"{stocked.host}/selected:x")
+
+        assert result.rows[0][:2] == (f"{stocked.host}/selected:x", digest_of(data))

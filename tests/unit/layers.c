@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "cli/authfile.h"
+#include "cli/layout_images.h"
 #include "cli/tar_reader.h"
 #include "http/challenge.h"
 #include "http/link.h"
@@ -285,6 +286,28 @@ static int run_signature(const struct layer_case *c)
     return say(c, &w, finding);
 }
 
+/* ---- index ----------------------------------------------------------------------------------- */
+
+static int run_index(const struct layer_case *c)
+{
+    char wanted[256] = "";
+    struct writer w = writer_to(c->out, c->out_size - 1);
+    struct layout_images images = {.layout = "the layout", .own_tags = c->argument.size == 0};
+    struct layout_image image;
+    struct error e = {.status = 0};
+    snprintf(wanted, sizeof wanted, "%.*s", SLICE_ARG(c->argument));
+    images.wanted = images.own_tags || strcmp(wanted, "-") == 0 ? NULL : wanted;
+    if (c->input.size > REGTAG_MANIFEST_MAX || !images_read(&images, c->input, &document, &e) ||
+        !images_check(&images, &e))
+        return e.status == REGTAG_E_NOT_FOUND ? (snprintf(c->out, c->out_size, "none"), LAYER_ACCEPTED)
+                                              : reject(c);
+    write_text(&w, "ok");
+    for (size_t i = 0; images_get(&images, i, &image) && !w.overflow; i++)
+        write_format(&w, "\n%s %s", image.digest, image.tag);
+    c->out[w.used] = '\0';
+    return w.overflow ? reject(c) : LAYER_ACCEPTED;
+}
+
 /* ---- http ------------------------------------------------------------------------------------ */
 
 struct body_sum {
@@ -459,14 +482,23 @@ static const struct {
     const char *name;
     int (*run)(const struct layer_case *c);
 } LAYERS[] = {
-    {"ref", run_ref},           {"json", run_json},
-    {"manifest", run_manifest}, {"http", run_http},
-    {"link", run_link},         {"challenge", run_challenge},
-    {"token", run_token},       {"creds", run_creds},
-    {"platform", run_platform}, {"titles", run_titles},
-    {"tar", run_tar},           {"base64", run_base64},
-    {"payload", run_payload},   {"statement", run_statement},
-    {"bundle", run_bundle},     {"signature", run_signature},
+    {"ref", run_ref},
+    {"json", run_json},
+    {"manifest", run_manifest},
+    {"http", run_http},
+    {"link", run_link},
+    {"challenge", run_challenge},
+    {"token", run_token},
+    {"creds", run_creds},
+    {"platform", run_platform},
+    {"titles", run_titles},
+    {"tar", run_tar},
+    {"index", run_index},
+    {"base64", run_base64},
+    {"payload", run_payload},
+    {"statement", run_statement},
+    {"bundle", run_bundle},
+    {"signature", run_signature},
 };
 
 int layer_run(const char *layer, const char *argument, const char *input, size_t size, size_t step,

@@ -21,6 +21,7 @@
  *     http METHOD            reject | ok STATUS BODY-LENGTH BODY-SHA256
  *     link REQUEST-URL       reject | end | next URL
  *     tar                    reject | ok, and lines NAME file|link|sparse|other OFFSET SIZE
+ *     index [IMAGE|-]        reject | none | ok, and lines DIGEST TAG: of all, of those that are wanted, of the only one
  *     creds QUERY            reject | none | helper=NAME | lines username=, password=, identitytoken=,
  *                            registrytoken=, those that there are
  *

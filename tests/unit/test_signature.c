@@ -1,5 +1,5 @@
-/* Signatures by Debian's cosign and by openssl, from tests/signatures, whole and with each byte changed; and which keys are
- * accepted. What a statement and a payload must say is in tests/vectors/{bundle,payload,signature,statement}. */
+/* Signatures by Debian's cosign and by openssl, from tests/signatures, whole and with each byte changed; and which keys
+ * are accepted. What a statement and a payload must say is in tests/vectors/{bundle,payload,signature,statement}. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -241,14 +241,29 @@ static void test_each_byte_of_a_key(void **state)
         for (size_t i = 0; i < pem.size; i++) {
             struct regtag_verify v = {.count = 0};
             pem.bytes[i] ^= 1;
-            if (regtag_verify_add(&v, pem.bytes, pem.size) == NULL)
+            bool refused = regtag_verify_add(&v, pem.bytes, pem.size) != NULL;
+            bool same = !refused && strcmp(v.keys[0].sha256, before.keys[0].sha256) == 0;
+            assert_true(refused || same || strncmp(KEYS[k], "rsa", 3) == 0); /* no other point */
+            if (!refused)
                 assert_int_equal(check_payload(&v, &payload, &signature),
-                                 strcmp(v.keys[0].sha256, before.keys[0].sha256) == 0
-                                     ? SIGNATURE_GOOD
-                                     : SIGNATURE_OTHER_KEY);
+                                 same ? SIGNATURE_GOOD : SIGNATURE_OTHER_KEY);
             pem.bytes[i] ^= 1;
         }
     }
+}
+
+/* A sequence of three numbers, and one that ends too early. */
+static void test_more_than_two_numbers(void **state)
+{
+    (void)state;
+    struct regtag_verify v = only("p256");
+    struct file payload = read_file("p256", ".payload"), signature = decoded("p256", ".signature");
+    memcpy(signature.bytes + signature.size, "\2\1\1", 3);
+    signature.bytes[1] = (char)(signature.bytes[1] + 3);
+    signature.size += 3;
+    assert_int_equal(check_payload(&v, &payload, &signature), SIGNATURE_OTHER_KEY);
+    signature.size -= 3;
+    assert_int_equal(check_payload(&v, &payload, &signature), SIGNATURE_OTHER_KEY);
 }
 
 static void test_another_image(void **state)
@@ -312,6 +327,17 @@ static void test_other_kinds_of_keys(void **state)
     refused(pem.bytes, pem.size, "it has a certificate");
     pem = read_file("pkcs1", ".pub");
     refused(pem.bytes, pem.size, "it is not a public key in PEM");
+}
+
+/* With the exponent 1, any signature would be good that says what it signs. */
+static void test_an_exponent_that_signs_all(void **state)
+{
+    (void)state;
+    struct file pem = read_file("rsa2048", ".pub");
+    char *exponent = strstr(pem.bytes, "AQAB\n");
+    assert_non_null(exponent);
+    memcpy(exponent, "AAAB", 4);
+    refused(pem.bytes, pem.size, "it is not a key for");
 }
 
 #define BEGIN "-----BEGIN PUBLIC KEY-----\n"
@@ -428,10 +454,12 @@ int main(void)
         cmocka_unit_test(test_each_byte_of_a_signature),
         cmocka_unit_test(test_each_byte_of_a_bundle),
         cmocka_unit_test(test_each_byte_of_a_key),
+        cmocka_unit_test(test_more_than_two_numbers),
         cmocka_unit_test(test_another_image),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_no_more_than_allowed),
         cmocka_unit_test(test_other_kinds_of_keys),
+        cmocka_unit_test(test_an_exponent_that_signs_all),
         cmocka_unit_test(test_files_that_are_no_keys),
         cmocka_unit_test(test_a_key_must_be_alone),
         cmocka_unit_test(test_line_ends_and_space),

@@ -16,6 +16,7 @@ static const struct {
 } FUZZ_LAYERS[] = {
     {"ref", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"json", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+    {"index", {NULL, "-", "v1", "a.test/app:v1", "app", IMAGE, NULL, "-"}},
     {"tar", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"titles", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"base64", {NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
