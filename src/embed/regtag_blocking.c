@@ -76,6 +76,8 @@ static bool begin(struct regtag_call *call)
                       ? ""
                       : "the memory is too small or not aligned, or the configuration is not usable";
     call->hint = REGTAG_HINT_NONE;
+    if (call->operation && call->require)
+        call->require(call->operation);
     return call->operation != NULL;
 }
 
@@ -103,6 +105,13 @@ enum regtag_status regtag_call_list(struct regtag_call *call, const char *reposi
 enum regtag_status regtag_call_digests(struct regtag_call *call, const char *repository, uint64_t limit)
 {
     return begin(call) ? go(call, regtag_digests(call->operation, repository, limit)) : REGTAG_E_OTHER;
+}
+
+enum regtag_status regtag_call_referrers(struct regtag_call *call, const char *image,
+                                         const char *artifact_type)
+{
+    return begin(call) ? go(call, regtag_referrers(call->operation, image, artifact_type))
+                       : REGTAG_E_OTHER;
 }
 
 enum regtag_status regtag_call_digest(struct regtag_call *call, const char *image, const char **digest)

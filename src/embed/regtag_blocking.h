@@ -35,7 +35,9 @@ struct regtag_call {
     struct regtag *operation; /* the operation, which is over; NULL if it could not be set up */
     const char *error;        /* the message if the status isn't REGTAG_OK, else "" */
     enum regtag_hint hint;    /* what would help then */
-    void *reserved[4];
+    /* NULL, or regtag_require_signature, if there are keys in the configuration. */
+    enum regtag_status (*require)(struct regtag *r);
+    void *reserved[3];
 };
 
 /* As the calls of the same name in regtag.h, with all the steps that follow. They return the status of the
@@ -46,6 +48,8 @@ enum regtag_status regtag_call_tag(struct regtag_call *call, const char *image, 
 enum regtag_status regtag_call_delete(struct regtag_call *call, const char *image);
 enum regtag_status regtag_call_list(struct regtag_call *call, const char *repository, uint64_t limit);
 enum regtag_status regtag_call_digests(struct regtag_call *call, const char *repository, uint64_t limit);
+enum regtag_status regtag_call_referrers(struct regtag_call *call, const char *image,
+                                         const char *artifact_type);
 
 /* *digest is owned by the operation, and valid for as long as `error`; "" if it is unknown. */
 enum regtag_status regtag_call_digest(struct regtag_call *call, const char *image, const char **digest);

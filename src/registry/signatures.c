@@ -4,7 +4,6 @@
 
 #include "oci/titles.h"
 #include "registry/resolve.h"
-#include "registry/store_signatures.h"
 
 #define MORE ((enum signatures_event)(-1))
 #define BUNDLE_QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
@@ -128,28 +127,10 @@ static void step_place(struct regtag *r, struct signatures *s, unsigned number)
 
 /* ---- What is there --------------------------------------------------------------------------- */
 
-bool signatures_read(struct regtag *r, struct slice bytes, const struct media_type **type,
-                     struct document *d)
-{
-    struct error e;
-    error_clear(&e);
-    *type = manifest_type(bytes, media_type_find(SLICE("")), &r->memory, &e);
-    return *type && manifest_check(bytes, *type, &r->memory, &e) &&
-           document_index(d, bytes, &r->memory, "", &e);
-}
-
 static bool read_manifest(struct regtag *r, const struct download *from, const struct media_type **type,
                           struct document *d)
 {
-    return signatures_read(r, downloaded(from), type, d);
-}
-
-bool signatures_may_be_bundle(const struct document *d, int descriptor)
-{
-    bool alike = false;
-    int type = document_member(d, descriptor, SLICE("artifactType"), &alike);
-    return type == NO_VALUE || document_is_text(d, type, SLICE(SIGNATURE_BUNDLE)) ||
-           document_is_text(d, type, SLICE("application/vnd.oci.empty.v1+json"));
+    return candidate_read(r, downloaded(from), type, d);
 }
 
 static void add_referrer(struct signatures *s, struct slice digest)
@@ -171,7 +152,7 @@ static void add_referrers(struct regtag *r, struct signatures *s, const struct d
         return;
     int i = document_first(&d, document_member(&d, 0, SLICE("manifests"), &alike));
     for (; i != NO_VALUE; i = document_next(&d, i))
-        if (signatures_may_be_bundle(&d, i) && digest_is_sha256(descriptor_digest(&d, i)))
+        if (candidate_may_be_bundle(&d, i) && digest_is_sha256(descriptor_digest(&d, i)))
             add_referrer(s, descriptor_digest(&d, i));
 }
 
@@ -372,16 +353,7 @@ static enum signatures_event step_bundle(struct regtag *r, struct signatures *s)
     return on_finding(r, s, signature_check_bundle(&s->check, d->bytes, d->size));
 }
 
-/* ---- The gate -------------------------------------------------------------------------------- */
-
-struct signature_check signatures_check(const struct regtag *r)
-{
-    return (struct signature_check){.verify = r->config.verify,
-                                    .context = r->config.verify_context,
-                                    .keys = r->config.keys,
-                                    .memory = &r->memory,
-                                    .left = SIGNATURES_LOOKED_MAX};
-}
+/* ---- The machine -------------------------------------------------------------------------------- */
 
 /* Behind the manifest, which may be of any size. */
 static struct signatures *make_room(struct regtag *r, struct error *e)
@@ -399,7 +371,8 @@ static struct signatures *make_room(struct regtag *r, struct error *e)
     return NULL;
 }
 
-static struct signatures *begin(struct regtag *r, const char *image, const char *index, struct error *e)
+struct signatures *signatures_begin(struct regtag *r, const char *image, const char *index,
+                                    struct error *e)
 {
     struct signatures *s = make_room(r, e);
     if (!s)
@@ -408,13 +381,13 @@ static struct signatures *begin(struct regtag *r, const char *image, const char 
     error_clear(&s->failure);
     memcpy(s->image, image, strlen(image));
     memcpy(s->index, index, strlen(index));
-    s->check = signatures_check(r);
+    s->check = candidate_check(r);
     s->check.image = slice_of(*s->index ? s->index : s->image);
     look_at(r, s);
     return s;
 }
 
-static enum signatures_event step(struct regtag *r, struct signatures *s, struct error *problem)
+enum signatures_event signatures_step(struct regtag *r, struct signatures *s, struct error *problem)
 {
     enum signatures_event event = MORE;
     while (event == MORE)
@@ -426,13 +399,4 @@ static enum signatures_event step(struct regtag *r, struct signatures *s, struct
         default: event = step_bundle(r, s);
         }
     return event;
-}
-
-enum regtag_status regtag_require_signature(struct regtag *r)
-{
-    static const struct gate GATE = {begin, step, store_is_signed};
-    if (!r->config.keys || !r->config.verify)
-        return VERB_USAGE(r, "a signature is required, but there is no key to verify it with");
-    r->gate = &GATE;
-    return REGTAG_OK;
 }

@@ -4,11 +4,10 @@
 #ifndef REGTAG_REGISTRY_SIGNATURES_H
 #define REGTAG_REGISTRY_SIGNATURES_H
 
-#include "oci/signature.h"
+#include "registry/candidate.h"
 #include "registry/download.h"
 
 #define REFERRERS_LOOKED_MAX 32u
-#define SIGNATURES_LOOKED_MAX 32u
 
 enum signatures_state {
     SIGNATURES_START,
@@ -62,11 +61,9 @@ struct gate {
     bool (*check_store)(struct regtag *r, const char *image, const char *index, struct error *e);
 };
 
-/* Parts that store_signatures.c needs, too: with the configuration's keys; indexes a manifest if it is valid and unambiguous;
- * and whether the artifact type of a descriptor does not rule out a bundle: under a tag, it may be of no use. */
-struct signature_check signatures_check(const struct regtag *r);
-bool signatures_read(struct regtag *r, struct slice bytes, const struct media_type **type,
-                     struct document *d);
-bool signatures_may_be_bundle(const struct document *d, int descriptor);
+/* Behind the manifest, as struct gate has it. */
+struct signatures *signatures_begin(struct regtag *r, const char *image, const char *index,
+                                    struct error *e);
+enum signatures_event signatures_step(struct regtag *r, struct signatures *s, struct error *problem);
 
 #endif

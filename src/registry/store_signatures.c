@@ -111,7 +111,7 @@ static bool check_candidate(struct regtag *r, struct search *s, const char *dige
     struct document d;
     struct slice bytes;
     int layer;
-    if (!read_verified(r, s, digest, &bytes) || !signatures_read(r, bytes, &type, &d))
+    if (!read_verified(r, s, digest, &bytes) || !candidate_read(r, bytes, &type, &d))
         return false;
     enum signature_finding finding = signature_bundle_layer(&d, s->check.image, &layer);
     if (finding == SIGNATURE_GOOD)
@@ -140,7 +140,7 @@ static void add_candidate(struct search *s, const struct document *d, int i)
     struct slice digest = descriptor_digest(d, i);
     struct slice name =
         document_string(d, layer_annotation(d, i, SLICE("org.opencontainers.image.ref.name")));
-    if (!digest_is_sha256(digest) || !signatures_may_be_bundle(d, i) || !may_be_named(s, name) ||
+    if (!digest_is_sha256(digest) || !candidate_may_be_bundle(d, i) || !may_be_named(s, name) ||
         s->room < DIGEST_SIZE)
         return;
     memcpy(s->memory, digest.data, digest.size);
@@ -186,7 +186,7 @@ bool store_is_signed(struct regtag *r, const char *image, const char *index, str
     struct search s;
     memset(&s, 0, offsetof(struct search, failure));
     error_clear(&s.failure);
-    s.check = signatures_check(r);
+    s.check = candidate_check(r);
     if ((*index && is_signed(r, &s, index)) || is_signed(r, &s, image))
         return true;
     if (s.failure.status)

@@ -21,7 +21,7 @@ few=$(symbols "$program") all=$(symbols "$build/regtag")
 for verb in $left_out; do
     absent symbol "cli_verb_$verb" "$few" "$all"
 done
-for name in regtag_delete regtag_list regtag_digests regtag_manifest regtag_fetch regtag_copy regtag_save command_run outage_on_failure schedule_wait \
+for name in regtag_require_signature regtag_referrers regtag_delete regtag_list regtag_digests regtag_manifest regtag_fetch regtag_copy regtag_load regtag_save command_run outage_on_failure schedule_wait \
     signals_wait undo_index_begin journal_reader_begin journal_lock; do
     absent symbol "$name" "$few" "$all"
 done
@@ -34,7 +34,7 @@ lost=$(options "$left_out" | grep -vxF "$(options "tag digest")")
 [ "$(echo "$lost" | wc -l)" -ge 10 ] || { echo "the options cannot be read from the help"; exit 1; }
 few=$(strings -n 3 "$program") all=$(strings -n 3 "$build/regtag")
 ! echo "$few" | grep -aF "$lost" || { echo "the program with two verbs has these options"; failed=1; }
-for option in with-siblings digests interval from- media-type; do
+for option in artifact-type with-siblings digests interval from- media-type; do
     absent option "$option" "$few" "$all"
 done
 names=$(echo "$left_out" | tr '\n' ' ' | sed 's/ $//') # as the program has them

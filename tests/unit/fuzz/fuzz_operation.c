@@ -27,18 +27,66 @@ static void expect(bool condition, const char *what)
     }
 }
 
+/* What is loaded: a manifest with this config. */
+static const char *const stored[] = {
+    "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a/b\",\"size\":2,\"digest\":"
+    "\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"},\"layers\":[]}",
+    "{}"};
+
+static ptrdiff_t store_read(void *context, const char *digest, uint64_t offset, void *bytes, size_t size)
+{
+    char found[72];
+    (void)context;
+    for (size_t i = 0; i < 2; i++) {
+        size_t whole = strlen(stored[i]);
+        wire_digest(stored[i], whole, found);
+        if (strcmp(found, digest) != 0)
+            continue;
+        expect(offset <= whole, "read behind the end");
+        size = size < whole - offset ? size : (size_t)(whole - offset);
+        memcpy(bytes, stored[i] + offset, size);
+        return (ptrdiff_t)size;
+    }
+    return REGTAG_IO_CLOSED;
+}
+
+static enum regtag_status load(struct regtag *r)
+{
+    static char digest[72];
+    wire_digest(stored[0], strlen(stored[0]), digest);
+    return regtag_load(r, digest, "localhost/a:x");
+}
+
+#define REFERRERS 0x40 /* in the first byte */
+#define SIGNED 0x80
+
+/* Some signatures are good. */
+static int verify(void *context, unsigned key, const struct regtag_part *parts, size_t count,
+                  const void *signature, size_t size)
+{
+    (void)context;
+    (void)key;
+    (void)parts;
+    (void)count;
+    return size == 0 || *(const char *)signature % 2;
+}
+
 static void set_out(struct regtag *r, uint8_t choice)
 {
     enum regtag_status status;
+    if (choice & SIGNED)
+        regtag_require_signature(r);
     switch (choice % 8) {
-    case 0:
+    case 0: status = load(r); break;
     case 4: status = regtag_tag(r, "localhost/a:base", names, 3); break;
     case 1: status = regtag_list(r, "localhost/a", choice >> 4); break;
     case 2: status = regtag_digest(r, "localhost/a:base"); break;
     case 6: status = regtag_delete(r, "localhost/a:x"); break;
     case 7: status = regtag_fetch(r, "localhost/a:base"); break;
     case 5: status = regtag_save(r, "localhost/a:base"); break;
-    default: status = regtag_manifest(r, "localhost/a:base"); break;
+    default:
+        status = choice & REFERRERS ? regtag_referrers(r, "localhost/a:base", NULL)
+                                    : regtag_manifest(r, "localhost/a:base");
     }
     expect(status == REGTAG_OK, "it was not taken");
 }
@@ -168,8 +216,8 @@ static void check_result(const struct regtag_result *result, enum regtag_event e
         expect((result->status == REGTAG_OK) == (*result->error == '\0'), "status and message differ");
     }
     if (event == REGTAG_LISTED)
-        expect(strlen(result->name) >= 1 && strlen(result->name) <= 128,
-               "a tag of no length that a tag has");
+        expect(*result->digest || (strlen(result->name) >= 1 && strlen(result->name) <= 128),
+               "neither a referrer, nor a tag of a length that a tag has");
 }
 
 static void check_upload(const struct wire *w)
@@ -208,7 +256,7 @@ static void check_end(struct regtag *r, enum regtag_event event)
 {
     const char *text;
     enum regtag_status status = regtag_error(r, &text);
-    expect(status >= REGTAG_OK && status <= REGTAG_E_UNCERTAIN, "a status that there is not");
+    expect(status >= REGTAG_OK && status <= REGTAG_E_UNSIGNED, "a status that there is not");
     expect((event == REGTAG_DONE) == (status == REGTAG_OK), "event and status differ");
     expect((status == REGTAG_OK) == (*text == '\0'), "status and text differ");
 }
@@ -227,6 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct regtag_config config = {.size = sizeof config,
                                    .hash = regtag_sha256(&hash),
                                    .transport = wire_transport(&w),
+                                   .store = {.read = store_read},
                                    .timeout = TIMEOUT,
                                    .retries = data[3] & 3,
                                    .stall = data[3] & 4 ? 10000 : 0,
@@ -238,7 +287,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .platform = data[3] & 128 ? "linux/amd64" : NULL,
                                    .expected = expected,
                                    .expected_count = data[0] >> 3 & 1,
-                                   .manifest_max = 4096,
+                                   .manifest_max = data[0] & SIGNED ? 16384 : 4096,
+                                   .keys = data[0] >> 7,
+                                   .verify = verify,
                                    .tokens_max = 128};
     size_t block_size = regtag_size(&config);
     void *block = malloc(block_size);
@@ -250,10 +301,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     chosen.begun = false;
     set_out(r, data[0]);
     check_end(r, run(r, &w, choice));
-    if (config.keep && choice != 7 &&
-        choice != 5) { /* as for watch; for other verbs it is the end again */
+    bool again = choice != 0 && choice != 5 && choice != 7;
+    if (config.keep && again) { /* as for watch; for other verbs it is the end again */
         regtag_again(r, regtag_result(r)->digest);
         check_end(r, run(r, &w, 0));
+        if (regtag_next(r, &config)) { /* not after a copy */
+            set_out(r, data[0]);
+            check_end(r, run(r, &w, choice));
+        }
     }
     check_upload(&w);
     wire_free(&w);

@@ -1,0 +1,30 @@
+#include "registry/candidate.h"
+
+#include "oci/manifest.h"
+
+struct signature_check candidate_check(const struct regtag *r)
+{
+    return (struct signature_check){.verify = r->config.verify,
+                                    .context = r->config.verify_context,
+                                    .keys = r->config.keys,
+                                    .memory = &r->memory,
+                                    .left = SIGNATURES_LOOKED_MAX};
+}
+
+bool candidate_read(struct regtag *r, struct slice bytes, const struct media_type **type,
+                    struct document *d)
+{
+    struct error e;
+    error_clear(&e);
+    *type = manifest_type(bytes, media_type_find(SLICE("")), &r->memory, &e);
+    return *type && manifest_check(bytes, *type, &r->memory, &e) &&
+           document_index(d, bytes, &r->memory, "", &e);
+}
+
+bool candidate_may_be_bundle(const struct document *d, int descriptor)
+{
+    bool alike = false;
+    int type = document_member(d, descriptor, SLICE("artifactType"), &alike);
+    return type == NO_VALUE || document_is_text(d, type, SLICE(SIGNATURE_BUNDLE)) ||
+           document_is_text(d, type, SLICE("application/vnd.oci.empty.v1+json"));
+}

@@ -1,0 +1,20 @@
+/* What may be a signature of an image, wherever it comes from. */
+#ifndef REGTAG_REGISTRY_CANDIDATE_H
+#define REGTAG_REGISTRY_CANDIDATE_H
+
+#include "oci/signature.h"
+#include "registry/verb.h"
+
+#define SIGNATURES_LOOKED_MAX 32u
+
+/* A check with the configuration's keys; the image is not set. */
+struct signature_check candidate_check(const struct regtag *r);
+
+/* Indexes a manifest, if it is valid and unambiguous. */
+bool candidate_read(struct regtag *r, struct slice bytes, const struct media_type **type,
+                    struct document *d);
+
+/* Whether the artifact type of a descriptor does not rule out a bundle: in an index at a tag, it may be of no use. */
+bool candidate_may_be_bundle(const struct document *d, int descriptor);
+
+#endif
