@@ -282,6 +282,9 @@ struct regtag_config {
     /* tag: confirm with a GET that a tag is absent, since some registries answer HEAD with 404 for tags
      * that exist. Needed when the move may be undone later. */
     bool certain_absence;
+    /* list, digests: whether a tag is wanted; others are left out, and not looked up. NULL: all are. */
+    bool (*wants)(void *context, const char *tag);
+    void *wants_context;
     bool dry_run; /* tag, delete: change nothing, but report the outcome that would result */
     bool keep; /* keep connections and token at the end, for regtag_again or regtag_next. Not for copy */
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
@@ -292,7 +295,7 @@ struct regtag_config {
     bool titles_are_names;
     /* copy: the target's registry. `scheme`, `credentials` and `allowed_realms` are for the source's. */
     struct regtag_side target;
-    /* load: as for tag where it is not said otherwise */
+    /* load: where the image comes from. `scheme`, `credentials` and `allowed_realms` are for the target's registry. */
     struct regtag_store store;
     /* copy, load: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
      * connections for them: two, and two more for other servers; for load one, and one more. NULL: one at a time, for load in

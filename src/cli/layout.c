@@ -57,8 +57,8 @@ static void set_broken(const struct layout *l, struct error *e)
     else if (l->tar.at == 0)
         set_no_tar(l, e);
     else
-        error_set(e, REGTAG_E_REFUSED, "%s is damaged: %s, at byte %llu", l->in.name, l->tar.problem,
-                  (unsigned long long)l->tar.at);
+        error_set(e, REGTAG_E_REFUSED, "%s is damaged, at byte %llu: %s", l->in.name,
+                  (unsigned long long)l->tar.at, l->tar.problem);
 }
 
 static void set_no_layout(const struct layout *l, const char *missing, struct error *e)

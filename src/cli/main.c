@@ -50,7 +50,7 @@ int main(int argc, char **argv)
     bool valid = options_parse(&options, argc, argv, &e);
     uint64_t deadline = regtag_clock() + options.timeout * 1000;
     output_deadline(deadline);
-    if (!valid && options.expected_count && options.count < options.verb->arguments_min)
+    if (!valid && options.expected_count && !options.from && options.count < options.verb->arguments_min)
         e.hint = REGTAG_HINT_EXPECTED; /* it may have taken the argument that is missing */
     if (!valid || (options.verb && !session_init(&options, deadline, &e))) {
         output_error(hint_message(e.text, e.hint));

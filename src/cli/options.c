@@ -603,21 +603,36 @@ static const char *login_problem(const struct side_options *s)
     return NULL;
 }
 
+/* The options that a message names are those of one side. */
+static void name_side(const char *problem, const char *side, struct error *e)
+{
+    char text[128];
+    struct writer w = writer_to(text, sizeof text);
+    for (struct slice rest = slice_of(problem); rest.size; rest = slice_from(rest, 1)) {
+        bool option = slice_starts(rest, SLICE("--"));
+        write_format(&w, "%.*s%s", option ? 2 : 1, rest.data, option ? side : "");
+        rest = slice_from(rest, option);
+    }
+    error_set(e, REGTAG_E_USAGE, "%.*s", SLICE_ARG(written(&w)));
+}
+
 static bool check_login(const struct options *o, struct error *e)
 {
     const struct side_options *from = &o->side[0], *to = &o->side[1];
-    const char *problem = login_problem(from);
+    const char *problem = login_problem(from), *other = login_problem(to), *side = "";
+    if (HAS_VERB(VERB_ID_COPY) && o->verb->id & VERB_ID_COPY && problem != other) {
+        side = problem ? "from-" : "to-";
+        problem = problem ? problem : other;
+    }
     if (!problem && is_from_file(o) && from->password_stdin && strcmp(o->from, "-") == 0)
         problem =
             "--from - and --password-stdin both read stdin: use --password-file, or a file of lines";
-    if (HAS_VERB(VERB_ID_COPY) && !problem)
-        problem = login_problem(to);
     if (HAS_VERB(VERB_ID_COPY) && !problem && from->password_stdin && to->password_stdin &&
         from->user != to->user)
         problem = "stdin has one password only: use --password-file for the other registry";
     if (!problem || o->help)
         return true;
-    error_set(e, REGTAG_E_USAGE, "%s", problem);
+    name_side(problem, side, e);
     return false;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/credentials.h"
+#include "cli/glob.h"
 #include "cli/proxy_env.h"
 #include "cli/report.h"
 #include "cli/tls_options.h"
@@ -156,6 +157,12 @@ static struct regtag_credentials login(const struct credentials *c)
                                        .unavailable = c->unavailable};
 }
 
+static bool wants(void *context, const char *tag)
+{
+    (void)context;
+    return glob_wants(options, tag);
+}
+
 struct regtag_config session_config(uint64_t deadline)
 {
     static const char *const ABSENT[] = {"absent"};
@@ -188,6 +195,8 @@ struct regtag_config session_config(uint64_t deadline)
     config.certain_absence = options->journal != NULL; /* undo deletes what was absent before */
     config.dry_run = options->dry_run;
     config.siblings = options->siblings;
+    if (HAS_VERB(VERB_ID_LS | VERB_ID_COPY) && options->include.count + options->exclude.count)
+        config.wants = wants;
     if (HAS_VERB(VERB_ID_VERIFY))
         verify_config(&config);
     return config;
@@ -216,7 +225,10 @@ struct regtag *session_operation(const struct regtag_config *config)
 
 struct regtag *session_next(const struct regtag_config *config)
 {
-    return regtag_next(operation, config) ? require_signature(config) : session_operation(config);
+    if (regtag_next(operation, config))
+        return require_signature(config);
+    session_close();
+    return session_operation(config);
 }
 
 bool session_operation_ok(const struct regtag *r, struct error *e)

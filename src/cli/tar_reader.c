@@ -36,7 +36,7 @@ static bool read_block(struct tar_reader *t)
         t->at += TAR_BLOCK;
         return true;
     }
-    return broken(t, n < 0 ? NULL : "it is cut off");
+    return broken(t, n < 0 ? NULL : "the file is cut off");
 }
 
 /* ---- Fields ---------------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "cli/expect.h"
-#include "cli/glob.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -107,8 +106,6 @@ static struct writer tags;
 
 static void on_listed(const struct copy *c, const char *tag, struct error *e)
 {
-    if (!glob_wants(c->o, tag))
-        return;
     write_text(&tags, tag);
     write_char(&tags, '\0');
     if (tags.overflow)

@@ -1,21 +1,15 @@
-#include "cli/glob.h"
 #include "cli/query.h"
 #include "cli/report.h"
 
 static enum regtag_status begin(struct regtag *r, const struct options *o)
 {
-    uint64_t limit = o->include.count + o->exclude.count ? 0 : o->limit;
-    return o->digests ? regtag_digests(r, o->arguments[0], limit)
-                      : regtag_list(r, o->arguments[0], limit);
+    return (o->digests ? regtag_digests : regtag_list)(r, o->arguments[0], o->limit);
 }
 
 static bool on_listed(const struct options *o, const struct regtag_result *result)
 {
-    static uint64_t count;
-    if (!glob_wants(o, result->name))
-        return true;
     report_listed(o, o->arguments[0], result);
-    return ++count != o->limit;
+    return true;
 }
 
 static int run(struct options *o, uint64_t deadline)

@@ -5,6 +5,7 @@
 void image_init(struct image_push *p, unsigned count)
 {
     p->count = count;
+    p->first = 0;
     p->moved = p->bytes = 0;
     error_clear(&p->problem);
     for (unsigned i = 0; i < count; i++)
@@ -119,10 +120,19 @@ static bool step_one(struct regtag *r, struct image_push *p, unsigned at)
     return false;
 }
 
+bool image_is_committing(const struct image_push *p)
+{
+    bool none = p->next == NO_VALUE && !p->config;
+    for (unsigned i = 0; i < p->count; i++)
+        none = none && (!push_is_under_way(&p->blobs[i]) || p->blobs[i].state == PUSH_COMMIT);
+    return none;
+}
+
 enum image_event image_step(struct regtag *r, struct image_push *p)
 {
     bool waits = false;
+    p->first++; /* none must starve: there is a limit of reads in a step */
     for (unsigned i = 0; i < p->count; i++)
-        waits = step_one(r, p, i) || waits;
+        waits = step_one(r, p, (p->first + i) % p->count) || waits;
     return waits ? IMAGE_WAIT : p->problem.status ? IMAGE_FAILED : IMAGE_DONE;
 }

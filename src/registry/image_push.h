@@ -9,7 +9,8 @@
 
 struct image_push {
     const struct document *manifest;
-    unsigned count;        /* of blobs at the same time */
+    unsigned count;        /* of blobs at the same time, */
+    unsigned first;        /* and which of them comes first in a step: each in turn */
     int layers, next;      /* the array of descriptors, and the next one in it, or NO_VALUE */
     bool config;           /* that is still to come, too */
     uint64_t moved, bytes; /* of blobs that were not there, over all images */
@@ -28,5 +29,8 @@ void image_init(struct image_push *p, unsigned count);
 void image_begin(struct regtag *r, struct image_push *p, const struct document *manifest);
 
 enum image_event image_step(struct regtag *r, struct image_push *p);
+
+/* Whether all that is still to come are answers to commits. */
+bool image_is_committing(const struct image_push *p);
 
 #endif

@@ -170,14 +170,6 @@ static enum regtag_event look_again(struct regtag *r, struct move *m, enum reaso
     return GO_ON;
 }
 
-static struct error *other_digest(struct regtag *r, struct slice confirmed)
-{
-    struct error *problem = verb_problem(r);
-    error_set(problem, REGTAG_E_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
-              r->digest, SLICE_ARG(confirmed));
-    return problem;
-}
-
 static enum regtag_event on_confirmed(struct regtag *r, struct move *m)
 {
     if (!r->config.confirm)
@@ -215,7 +207,7 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct move *m)
     if (m->verdict == VERDICT_NO_DIGEST)
         error_set(problem, REGTAG_E_UNCERTAIN, "the registry accepted the upload, but stated no digest");
     if (m->verdict == VERDICT_OTHER)
-        other_digest(r, digest);
+        verb_other_digest(r, digest);
     if (m->verdict != VERDICT_CONFIRMED)
         change_leave_open(&m->change, problem, status_is_transient(response->status));
     ENTER("move", m->state, MOVE_HELD);
@@ -328,7 +320,7 @@ static enum regtag_event step_unconfirmed(struct regtag *r, struct move *m)
     if (there)
         return settle_set(r, m);
     if (z->sight == SIGHT_DIGEST && m->reason == REASON_NO_DIGEST)
-        return settle(r, m, REGTAG_TAG_FAILED, other_digest(r, slice_of(z->digest)));
+        return settle(r, m, REGTAG_TAG_FAILED, verb_other_digest(r, slice_of(z->digest)));
     return on_not_found(r, m);
 }
 

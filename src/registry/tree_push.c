@@ -19,6 +19,13 @@ void regtag_progress(const struct regtag *r, uint64_t *moved, uint64_t *all)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
+static void prepare_move(struct regtag *r, struct tree_push *v)
+{
+    if (!v->looking)
+        move_begin(r, &v->move, v->tag, guard_exists(r, v->tag));
+    v->looking = true;
+}
+
 /* Fails before the tag was touched: because of the image, or of the target. */
 static enum regtag_event fail_because(struct regtag *r, struct tree_push *v, const struct error *problem,
                                       bool of_image)
@@ -26,7 +33,7 @@ static enum regtag_event fail_because(struct regtag *r, struct tree_push *v, con
     ENTER("tree_push", v->state, TREE_OVER);
     if (v->by_digest)
         return verb_settle(r, REGTAG_TAG_FAILED, NULL, problem);
-    move_begin(r, &v->move, v->tag, guard_exists(r, v->tag));
+    prepare_move(r, v);
     move_fail(r, &v->move, problem, of_image);
     move_show(r, &v->move);
     return REGTAG_SETTLED;
@@ -45,7 +52,7 @@ static enum regtag_event fail_target(struct regtag *r, struct tree_push *v, cons
 static enum regtag_event begin_move(struct regtag *r, struct tree_push *v)
 {
     ENTER("tree_push", v->state, TREE_MOVE);
-    move_begin(r, &v->move, v->tag, guard_exists(r, v->tag));
+    prepare_move(r, v);
     return GO_ON;
 }
 
@@ -176,9 +183,14 @@ static enum regtag_event step_present(struct regtag *r, struct tree_push *v)
     case EXCHANGE_FAILED: return fail_target(r, v, &r->client.context.error);
     default: return REGTAG_WAIT;
     }
-    if (v->exchange.response->status == 200)
+    unsigned status = v->exchange.response->status;
+    if (status == 200)
         return leave_level(r, v);
-    begin_fetch(r, v);
+    if (status_is_transient(status)) {
+        exchange_explain(&v->exchange, verb_problem(r));
+        return fail_target(r, v, &r->problem);
+    }
+    begin_fetch(r, v); /* absent, or the registry does not say: then it is uploaded all the same */
     return GO_ON;
 }
 
@@ -191,10 +203,26 @@ static enum regtag_event begin_blobs(struct regtag *r, struct tree_push *v)
     return GO_ON;
 }
 
+/* Without a guard, the tag may be looked up while the last blobs are being committed; if one has to be uploaded again,
+ * after that. */
+static void look_ahead(struct regtag *r, struct tree_push *v)
+{
+    bool committing =
+        !v->depth && !v->by_digest && !guard_exists(r, v->tag) && image_is_committing(&v->push);
+    if (committing) {
+        prepare_move(r, v);
+        move_look(r, &v->move);
+    } else if (v->looking) {
+        client_cancel(&r->client, &v->move.resolve.exchange);
+        v->looking = false;
+        r->client.context.wake = r->client.context.now; /* the blob may wait for the connection */
+    }
+}
+
 static enum regtag_event step_blobs(struct regtag *r, struct tree_push *v)
 {
     switch (image_step(r, &v->push)) {
-    case IMAGE_WAIT: return REGTAG_WAIT;
+    case IMAGE_WAIT: look_ahead(r, v); return REGTAG_WAIT;
     case IMAGE_DONE: return upload(r, v);
     default: return fail_because(r, v, &v->push.problem, v->push.of_source);
     }
@@ -229,8 +257,7 @@ static bool check_upload(struct regtag *r, const struct tree_push *v, struct err
         exchange_explain(&v->exchange, e);
     else if (answer_digest(response, &digest) && digest.size &&
              !slice_equal(digest, slice_of(r->digest)))
-        error_set(e, REGTAG_E_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s", r->digest,
-                  SLICE_ARG(digest));
+        verb_other_digest(r, digest);
     return e->status == 0;
 }
 

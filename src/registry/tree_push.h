@@ -33,6 +33,7 @@ struct level {
 struct tree_push {
     enum tree_state state;
     bool by_digest;           /* there is no tag in the target */
+    bool looking;             /* `move` has begun */
     unsigned depth;           /* of the current manifest, in `levels` */
     struct document document; /* the current manifest */
     struct attempts attempts;

@@ -144,6 +144,19 @@ struct error *verb_problem(struct regtag *r)
     return &r->problem;
 }
 
+struct error *verb_other_digest(struct regtag *r, struct slice confirmed)
+{
+    struct error *problem = verb_problem(r);
+    error_set(problem, REGTAG_E_NOT_CONFIRMED, "uploaded as %s, but the registry confirms %.*s",
+              r->digest, SLICE_ARG(confirmed));
+    return problem;
+}
+
+bool verb_wants(const struct regtag *r, const char *tag)
+{
+    return !r->config.wants || r->config.wants(r->config.wants_context, tag);
+}
+
 /* ---- While running --------------------------------------------------------------------------- */
 
 struct slice verb_wanted(const struct regtag *r)

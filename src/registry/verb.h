@@ -124,6 +124,12 @@ void verb_begin_result(struct regtag *r, const char *tag, const char *digest);
 /* Returns r->problem, cleared. */
 struct error *verb_problem(struct regtag *r);
 
+/* The registry confirms an upload as another digest than that of the manifest: r->problem. */
+struct error *verb_other_digest(struct regtag *r, struct slice confirmed);
+
+/* Whether the caller wants a tag in a list. */
+bool verb_wants(const struct regtag *r, const char *tag);
+
 /* ---- While running ---------------------------------------------------------------------------- */
 
 /* Trace output: remote_tell for the current operation. */

@@ -58,9 +58,9 @@ static void read_list(struct regtag *r, struct digests_verb *v)
         v->read = v->written = 0;
     while (v->state == DIGESTS_PAGES && event == PAGES_TAG && has_room(r, v)) {
         event = pages_step(r, &v->pages, &v->pages_error);
-        if (event == PAGES_TAG)
+        if (event == PAGES_TAG && verb_wants(r, v->pages.tags.name))
             keep_name(r, v);
-        else if (event != PAGES_WAIT)
+        else if (event != PAGES_TAG && event != PAGES_WAIT)
             end_list(v, event);
     }
     if (v->state == DIGESTS_REST)
@@ -133,6 +133,6 @@ enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint
     lookups_begin(&v->lookups);
     v->limit = limit;
     ENTER("digests", v->state, DIGESTS_PAGES);
-    pages_begin(r, &v->pages, limit, &v->attempts);
+    pages_begin(r, &v->pages, r->config.wants ? 0 : limit, &v->attempts);
     return REGTAG_OK;
 }

@@ -43,7 +43,7 @@ static enum regtag_event step(struct regtag *r)
     if (event == PAGES_WAIT)
         return REGTAG_WAIT;
     if (event == PAGES_TAG)
-        return on_tag(r, v);
+        return verb_wants(r, v->pages.tags.name) ? on_tag(r, v) : GO_ON;
     ENTER("list", v->state, LIST_OVER);
     if (event == PAGES_CUT)
         return on_cut(r, problem);
@@ -62,6 +62,6 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
         return VERB_USAGE(r, "%s: leave out tag and digest to list the repository", repository);
     v->limit = limit;
     ENTER("list", v->state, LIST_PAGES);
-    pages_begin(r, &v->pages, limit, &v->attempts);
+    pages_begin(r, &v->pages, r->config.wants ? 0 : limit, &v->attempts);
     return REGTAG_OK;
 }

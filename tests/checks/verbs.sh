@@ -21,7 +21,7 @@ few=$(symbols "$program") all=$(symbols "$build/regtag")
 for verb in $left_out; do
     absent symbol "cli_verb_$verb" "$few" "$all"
 done
-for name in regtag_require_signature regtag_referrers regtag_delete regtag_list regtag_digests regtag_manifest regtag_fetch regtag_copy regtag_save command_run outage_on_failure schedule_wait \
+for name in regtag_require_signature regtag_referrers regtag_delete regtag_list regtag_digests regtag_manifest regtag_fetch regtag_copy regtag_load regtag_save command_run outage_on_failure schedule_wait \
     signals_wait undo_index_begin journal_reader_begin journal_lock; do
     absent symbol "$name" "$few" "$all"
 done

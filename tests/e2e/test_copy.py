@@ -282,12 +282,14 @@ def test_a_pattern_that_no_tag_has_is_a_failure(regtag, elsewhere, three, reposi
 def test_ls_lists_at_most_so_many_of_those_chosen(regtag, serve, shelf):
     for tag in ("v1", "v2", "v3"):
         shelf.put("repo", tag, OCI_MANIFEST, OTHER)
-    repository = f"{serve(shelf).host}/repo"
+    server = serve(shelf)
+    repository = f"{server.host}/repo"
 
     assert regtag("ls", "--include", "v*", "--limit", 2, repository).lines == ["v1", "v2"]
     assert regtag("ls", "--exclude", "o*", "--limit", 9, repository).lines == ["v1", "v2", "v3"]
-    digests = regtag("ls", "--digests", "--include", "v2", "--limit", 1, repository)
+    digests = regtag("ls", "--digests", "--include", "v[23]", "--limit", 1, repository)
     assert digests.lines == [f"v2\t{digest_of(OTHER)}"]
+    assert [one.path for one in server.requests if one.method == "HEAD"] == ["/v2/repo/manifests/v2"]
 
 
 def test_a_tag_without_the_platform_fails_and_the_others_go_on(regtag, registry, elsewhere, repository):

@@ -432,3 +432,27 @@ def test_a_target_that_fails_with_a_child_gets_no_tag(copy, source, target, shel
     )
 
     untouched(copy(retries=0), target)
+
+
+@pytest.mark.parametrize("status, code", [(500, 17), (429, 14)])
+def test_a_target_that_cannot_say_whether_a_child_is_there_fails(copy, source, target, shelve, status, code):
+    shelve(image(0), compact(index(image(0))))
+    child = digest_of(image(0))
+    target.instead["HEAD"] = lambda request: (
+        refuse(status)(target, request) if request.path.endswith(child) else target.usual(request)
+    )
+
+    untouched(copy(retries=1), target, code)
+    assert copy.server.uploads == []
+
+
+@pytest.mark.parametrize("status", [403, 405, 410])
+def test_a_head_that_is_refused_does_not_say_that_a_child_is_absent(copy, source, target, shelve, status):
+    whole = compact(index(image(0)))
+    shelve(image(0), whole)
+    child = digest_of(image(0))
+    target.instead["HEAD"] = lambda request: (
+        refuse(status)(target, request) if request.path.endswith(child) else target.usual(request)
+    )
+
+    assert copy().rows[0][1:3] == (digest_of(whole), "created")

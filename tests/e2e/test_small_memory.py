@@ -72,6 +72,17 @@ def test_load(small, start_registry, tmp_path):
         assert result.rows[0][1:3] == (digest_of(WHOLE), "unchanged" if file == "-" else "created"), result
 
 
+def test_lines_of_a_file(small, start_registry, tmp_path):
+    registry = start_registry()
+    push(registry)
+    lines = tmp_path / "lines"
+    lines.write_text("".join(f"{registry.host}/small:{old} line-{old}\n" for old in ("old", "whole")))
+
+    result = small("tag", "--from", lines)
+
+    assert (result.status, [row[2] for row in result.rows]) == (0, ["created", "created"]), result
+
+
 @needs_tls
 def test_in_tls(small, registry_binary, certificate, root, tmp_path):
     with SecureRegistry(registry_binary, tmp_path, certificate, root) as registry:

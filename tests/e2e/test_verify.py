@@ -199,6 +199,20 @@ def test_keys_come_from_the_environment(regtag, image, store, key, other):
     assert regtag("verify", image, "--verify-key", other.public, env=variable).status == 19
 
 
+def test_each_line_of_a_file_is_verified(regtag, serve, store, key, tmp_path):
+    server = serve(store)
+    for number, document in enumerate(DOCUMENTS):
+        store.put("repo", str(number), OCI_MANIFEST, document)
+    for signed in (OLD, THIRD):
+        put_signature(store, "repo", key, signed)
+    (tmp_path / "list").write_text("".join(f"{server.host}/repo:{number} new{number}\n" for number in range(3)))
+
+    done = regtag("tag", "--from", tmp_path / "list", "--verify-key", key.public)
+
+    assert (done.status, [row[2] for row in done.rows]) == (19, ["created", "failed", "created"])
+    assert server.connections == 1
+
+
 @pytest.mark.parametrize("verb", ["tag", "fetch", "copy", "watch", "verify"])
 def test_a_key_of_no_use(regtag, image, key, tmp_path, verb):
     more = {"tag": ["new"], "fetch": ["-o", "-"], "copy": ["127.0.0.1:1/a/b"]}.get(verb, [])

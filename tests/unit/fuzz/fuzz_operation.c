@@ -27,6 +27,36 @@ static void expect(bool condition, const char *what)
     }
 }
 
+/* What is loaded: a manifest with this config. */
+static const char *const stored[] = {
+    "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"a/b\",\"size\":2,\"digest\":"
+    "\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\"},\"layers\":[]}",
+    "{}"};
+
+static ptrdiff_t store_read(void *context, const char *digest, uint64_t offset, void *bytes, size_t size)
+{
+    char found[72];
+    (void)context;
+    for (size_t i = 0; i < 2; i++) {
+        size_t whole = strlen(stored[i]);
+        wire_digest(stored[i], whole, found);
+        if (strcmp(found, digest) != 0)
+            continue;
+        expect(offset <= whole, "read behind the end");
+        size = size < whole - offset ? size : (size_t)(whole - offset);
+        memcpy(bytes, stored[i] + offset, size);
+        return (ptrdiff_t)size;
+    }
+    return REGTAG_IO_CLOSED;
+}
+
+static enum regtag_status load(struct regtag *r)
+{
+    static char digest[72];
+    wire_digest(stored[0], strlen(stored[0]), digest);
+    return regtag_load(r, digest, "localhost/a:x");
+}
+
 #define REFERRERS 0x40 /* in the first byte */
 #define SIGNED 0x80
 
@@ -47,7 +77,7 @@ static void set_out(struct regtag *r, uint8_t choice)
     if (choice & SIGNED)
         regtag_require_signature(r);
     switch (choice % 8) {
-    case 0:
+    case 0: status = load(r); break;
     case 4: status = regtag_tag(r, "localhost/a:base", names, 3); break;
     case 1: status = regtag_list(r, "localhost/a", choice >> 4); break;
     case 2: status = regtag_digest(r, "localhost/a:base"); break;
@@ -245,6 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct regtag_config config = {.size = sizeof config,
                                    .hash = regtag_sha256(&hash),
                                    .transport = wire_transport(&w),
+                                   .store = {.read = store_read},
                                    .timeout = TIMEOUT,
                                    .retries = data[3] & 3,
                                    .stall = data[3] & 4 ? 10000 : 0,
@@ -270,10 +301,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     chosen.begun = false;
     set_out(r, data[0]);
     check_end(r, run(r, &w, choice));
-    if (config.keep && choice != 7 &&
-        choice != 5) { /* as for watch; for other verbs it is the end again */
+    bool again = choice != 0 && choice != 5 && choice != 7;
+    if (config.keep && again) { /* as for watch; for other verbs it is the end again */
         regtag_again(r, regtag_result(r)->digest);
         check_end(r, run(r, &w, 0));
+        if (regtag_next(r, &config)) { /* not after a copy */
+            set_out(r, data[0]);
+            check_end(r, run(r, &w, choice));
+        }
     }
     check_upload(&w);
     wire_free(&w);

@@ -61,7 +61,10 @@ static unsigned char choice_of(const struct vector *v)
 #define BLOB "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsomething"
 #define PART "HTTP/1.1 206 Part\r\nContent-Range: bytes 31-40/41\r\nContent-Length: 10\r\n\r\n, and more"
 
-/* The first byte: 4 tag, 12 the same with a guard, 6 delete, 1 list, 2 digest, 3 manifest, 7 fetch. The
+#define UPLOAD                                                                                          \
+    "HTTP/1.1 202 Go\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-1\r\nContent-Length: 0\r\n\r\n"
+
+/* The first byte: 4 tag, 16 load, 12 the same with a guard, 6 delete, 1 list, 2 digest, 3 manifest, 7 fetch. The
  * fourth: how often it is tried again; 8 confirm, 16 dry run, 32 keep, 64 siblings and titles, 128 platform. */
 static const char *const operations[] = {
     "\4\4\4\4" GOT "\xff" ABSENT "\xff" CONFIRMED "\xff" ELSEWHERE "\xff" CONFIRMED,
@@ -88,6 +91,10 @@ static const char *const operations[] = {
     "\3\4\4\4" GOT,
     "\3\4\4\4"
     "HTTP/1.1 200 OK\r\n" DIGEST TYPE "\r\n" MANIFEST,
+    "\20\4\4\3" ABSENT "\xff" ABSENT "\xff" UPLOAD "\xff" UPLOAD "\xff" CONFIRMED "\xff" ABSENT
+    "\xff" CONFIRMED,
+    "\20\4\4\3" ABSENT "\xff" ABSENT "\xff" UPLOAD "\xff" BUSY "\xff" UPLOAD "\xff" BUSY "\xff" UPLOAD
+    "\xff" UPLOAD,
     "\7\4\4\103" ARTIFACT "\xff" BLOB "\xff" PART,
     "\7\4\4\3" ARTIFACT "\xff" BLOB "\xff" BLOB "\xff" BUSY "\xff" BLOB,
 };
