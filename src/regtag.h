@@ -295,7 +295,7 @@ struct regtag_config {
     bool titles_are_names;
     /* copy: the target's registry. `scheme`, `credentials` and `allowed_realms` are for the source's. */
     struct regtag_side target;
-    /* load: as for tag where it is not said otherwise */
+    /* load: where the image comes from. `scheme`, `credentials` and `allowed_realms` are for the target's registry. */
     struct regtag_store store;
     /* copy, load: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
      * connections for them: two, and two more for other servers; for load one, and one more. NULL: one at a time, for load in

@@ -88,13 +88,13 @@ static bool read_all(struct from *f, void (*look)(struct from *f), uint64_t dead
 
 /* ---- Checking -------------------------------------------------------------------------------- */
 
-static struct regtag *begin(const struct from *f,
-                            struct regtag *(*operation)(const struct regtag_config *))
+/* The operation of the line at hand. */
+static struct regtag *begin(const struct from *f, bool checked)
 {
     struct regtag_config config = session_config(f->deadline);
     config.keep = true;
     expect_select(&config, f->line.words + 1, f->line.count - 1);
-    struct regtag *r = operation(&config);
+    struct regtag *r = checked ? session_next(&config) : session_operation(&config);
     regtag_tag(r, f->line.words[0], f->line.words + 1, f->line.count - 1);
     return r;
 }
@@ -127,8 +127,8 @@ static void check_line(struct from *f)
     error_clear(&e);
     if (f->images++ == 0)
         set_text(f->first, sizeof f->first, slice_of(image));
-    if (session_operation_ok(begin(f, session_operation), &e) &&
-        session_same_login(f->first, image, &e) && reference_parse(&r, slice_of(image), &e))
+    if (session_operation_ok(begin(f, false), &e) && session_same_login(f->first, image, &e) &&
+        reference_parse(&r, slice_of(image), &e))
         check_targets(f, &r, &e);
     note_guards(f);
     if (e.hint == REGTAG_HINT_EXPECTED) /* it is about a guard, not about the line */
@@ -193,7 +193,7 @@ static void run_line(struct from *f)
     tag_runner_next(t, f->line.words[0], f->line.words + 1, f->line.count - 1);
     if (is_lost(f, r.registry) || !tag_runner_login(t, f->deadline))
         return;
-    struct regtag *operation = begin(f, session_next);
+    struct regtag *operation = begin(f, true);
     tag_runner_run(t, operation);
     note_loss(f, r.registry, regtag_error(operation, NULL));
 }

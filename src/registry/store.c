@@ -13,7 +13,7 @@ bool store_read_at(struct regtag *r, const char *digest, uint64_t at, void *byte
     const struct regtag_store *store = &r->config.store;
     ptrdiff_t n = store->read(store->context, digest, at, bytes, *size);
     if (n == REGTAG_IO_CLOSED)
-        error_set(e, REGTAG_E_REFUSED, "it is missing");
+        error_set(e, REGTAG_E_REFUSED, "it is missing in what is to be loaded");
     else if (n < 0)
         error_set(e, REGTAG_E_OTHER, "%s", store->problem(store->context));
     *size = n < 0 ? 0 : (size_t)n;
@@ -57,7 +57,7 @@ static bool check_manifest(struct regtag *r, const char *digest, struct error *e
     if (!digest_of(&r->config.hash, &manifest, 1, found))
         error_set(e, REGTAG_E_OTHER, "SHA-256 failed");
     else if (strcmp(found, digest) != 0)
-        error_set(e, REGTAG_E_REFUSED, "the manifest in the store is another one, %s", found);
+        error_set(e, REGTAG_E_REFUSED, "what is to be loaded is another manifest, %s", found);
     if (e->status)
         return false;
     r->media_type = manifest_type(manifest, media_type_find(SLICE("")), &r->memory, e);
@@ -91,8 +91,10 @@ static void check_children(struct regtag *r, struct error *e)
         error_clear(&why);
         if (!digest_is_sha256(digest) || has(r, digest, &why))
             continue;
-        if (why.status != REGTAG_E_REFUSED)
+        if (why.status != REGTAG_E_REFUSED) {
             *e = why;
+            return;
+        }
         platform_list(&missing, &d, i);
     }
     if (missing.used)

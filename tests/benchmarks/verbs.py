@@ -30,6 +30,11 @@ def weigh(target, tls, verbs):
     name = target if tls else f"{target}-plain"
     out = f"build/verbs/{name}"
     make(target, tls, out, f"archives=build/{name}", f"VERBS={' '.join(verbs)}")
+    return in_memory(out)
+
+
+def in_memory(out):
+    """Text and data of the program in this folder."""
     sizes = subprocess.run(
         ["size", f"{out}/unstripped"], cwd=TOP, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.splitlines()[1]
@@ -48,6 +53,13 @@ def measure(target, tls, verbs):
     return [name, full, *without], [name, alone, *beside]
 
 
+def by_verify(target):
+    plain, able = f"build/{target}-plain", f"build/{target}-plain-verify"
+    make(target, False, plain)
+    make(target, False, able, "VERIFY=1")
+    return in_memory(plain), in_memory(able) - in_memory(plain)
+
+
 def table(targets):
     verbs = all_verbs()
     found = [measure(target, tls, verbs) for target in targets for tls in (False, True)]
@@ -59,6 +71,12 @@ def table(targets):
     for index, (title, column, words) in enumerate(titles):
         rows = [[one[index][0], *map(number, one[index][1:])] for one in found]
         show(title, ["bytes", column, *verbs], rows, note + words)
+    show(
+        "TLS=0 VERIFY=1",
+        ["bytes", "TLS=0", "VERIFY=1\nadds"],
+        [[target, *map(number, by_verify(target))] for target in targets],
+        note + "What it adds is the part of mbedTLS that verifies signatures, with its heap.",
+    )
 
 
 if __name__ == "__main__":

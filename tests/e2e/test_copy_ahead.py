@@ -1,14 +1,17 @@
 """What `copy` does while an answer is on its way: the source is asked for a blob while its upload begins, and the target
-for its tag while the last blob is committed. In these tests the answer comes only after that.
+for its tag while the last blob is committed, and in these tests the answer comes only after that. And what it shows of its
+progress.
 """
 
+import re
 import threading
 
 import pytest
 from artifacts import file_layer
 from depot import Depot, hang_up, refuse
-from fake import answer, errors
+from fake import Pause, answer, errors
 from images import CONFIG, digest_of
+from terminal import on_a_terminal
 
 SMALL = b"a small blob\n"
 PATIENCE = 20
@@ -149,3 +152,28 @@ def test_a_manifest_that_is_refused_is_the_last_request(copy, target):
 
     assert copy().rows[0][2] == "failed"
     assert methods(copy.requests, "manifests") == ["HEAD", "HEAD", "PUT"]
+
+
+# ---- Progress
+
+
+@pytest.mark.parametrize("options, shows", [([], True), (["-q"], False)])
+def test_a_terminal_shows_how_far_all_blobs_are(regtag, serve, source, target, options, shows):
+    """The second half comes after more than a second."""
+    big = bytes(2_000_000)
+    source.put_layers("repo", "old", [(CONFIG, file_layer(CONFIG)), (big, file_layer(big))])
+    source.blob = lambda request, data: [answer(200, data)[:-1_000_000], Pause(1.1), data[1_000_000:]]
+    images = f"{serve(source).host}/repo:old", f"{serve(target, early=Depot.early).host}/repo:old"
+
+    text = on_a_terminal(regtag, "copy", *options, *images)
+
+    shown = text.split(b"\r\x1b[K")
+    assert shown[0] == shown[-1] == b""
+    assert len(shown) > 2 if shows else shown == [b""], shown
+    assert all(re.fullmatch(rb"\d\.\d MB of 2\.0 MB, \d+ %, [\d.]+ [kM]B/s", one) for one in shown[1:-1]), shown
+
+
+def test_what_is_quick_shows_nothing(regtag, serve, source, target):
+    images = f"{serve(source).host}/repo:old", f"{serve(target, early=Depot.early).host}/repo:old"
+
+    assert on_a_terminal(regtag, "copy", *images) == b""

@@ -115,3 +115,16 @@ def test_files_are_what_oras_pushed(regtag, docker, by_crane, oras_tool, oras_fo
 
     for name in ("firmware.bin", "note"):
         assert (tmp_path / name).read_bytes() == (oras_folder / name).read_bytes()
+
+
+def test_what_skopeo_has_pushed_is_the_same_to_all(regtag, crane, oras_tool, skopeo_tool, docker, by_crane):
+    pushed, there = f"{docker.host}/stock/by-skopeo:1", f"{by_crane.host}/by-skopeo:1"
+    plain = ["--src-tls-verify=false", "--dest-tls-verify=false"]
+    source = f"docker://{docker.host}/stock/by-docker:1"
+    skopeo_tool("copy", "-q", "--format=oci", *plain, source, f"docker://{pushed}")
+    wanted = crane("digest", pushed)
+
+    assert regtag("copy", pushed, there).rows == [(there, wanted, "created", "-")]
+
+    assert wanted == crane("digest", there) == oras_tool("resolve", "--plain-http", there)
+    assert skopeo_tool("inspect", "--tls-verify=false", "--format={{.Digest}}", f"docker://{there}") == wanted

@@ -1,6 +1,5 @@
 """`fetch`, ended at any point: the file is the old one or the new one, and the next run completes it."""
 
-import contextlib
 import os
 import re
 import signal
@@ -11,6 +10,7 @@ from artifacts import Store, blob_requests, partial_name
 from calls import every_call
 from fake import STALL, Pause, answer
 from program import LONG, environment
+from terminal import on_a_terminal
 from watcher import until
 
 KILLED = (-signal.SIGKILL, 0)  # a run may take one step less than the one before it
@@ -120,20 +120,8 @@ def test_killed_at_any_point_it_goes_on(regtag, store, server, tmp_path, first):
 # ---- Progress
 
 
-def on_a_terminal(regtag, server, file, *args):
-    """What comes out on a terminal that is standard error."""
-    terminal, theirs = os.openpty()
-    command = regtag.command("fetch", f"{server.host}/repo:old", "-o", file, *args)
-    text = b""
-    with subprocess.Popen(
-        command, env=environment({}), stdout=subprocess.DEVNULL, stderr=theirs
-    ) as process:
-        os.close(theirs)
-        with os.fdopen(terminal, "rb", buffering=0) as reader, contextlib.suppress(OSError):
-            while part := reader.read(65536):  # OSError: the other end is closed
-                text += part
-    assert process.returncode == 0
-    return text
+def shown(regtag, server, file, *args):
+    return on_a_terminal(regtag, "fetch", f"{server.host}/repo:old", "-o", file, *args)
 
 
 @pytest.fixture
@@ -145,7 +133,7 @@ def slow_blob(store):
 
 
 def test_a_terminal_shows_how_far_it_is(regtag, server, slow_blob, tmp_path):
-    text = on_a_terminal(regtag, server, tmp_path / "file")
+    text = shown(regtag, server, tmp_path / "file")
 
     lines = text.split(b"\r\x1b[K")
     assert lines[0] == b"" and lines[-1] == b""
@@ -153,10 +141,10 @@ def test_a_terminal_shows_how_far_it_is(regtag, server, slow_blob, tmp_path):
 
 
 def test_quiet_shows_nothing(regtag, server, slow_blob, tmp_path):
-    assert on_a_terminal(regtag, server, tmp_path / "file", "-q") == b""
+    assert shown(regtag, server, tmp_path / "file", "-q") == b""
 
 
 def test_what_is_quick_shows_nothing(regtag, store, server, tmp_path):
     store.put_files("repo", "old", {"a": SMALL})
 
-    assert on_a_terminal(regtag, server, tmp_path / "file") == b""
+    assert shown(regtag, server, tmp_path / "file") == b""

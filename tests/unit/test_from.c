@@ -13,13 +13,13 @@
 static struct tag_line line;
 
 /* The words, with a '|' behind each; or the problem. */
-static const char *split(const char *text, size_t size, size_t step)
+static const char *split(const char *text, size_t size, size_t piece)
 {
     static char words[2 * TAG_LINE_MAX];
     struct slice rest = {text, size};
     line.size = 0;
     while (rest.size) {
-        struct slice part = slice_head(rest, step);
+        struct slice part = slice_head(rest, piece);
         tag_line_add(&line, part);
         rest = slice_from(rest, part.size);
     }
@@ -58,8 +58,8 @@ static void a_line_has_words(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(LINES); i++)
-        for (size_t step = 1; step < 12; step++)
-            assert_string_equal(split(LINES[i].text, strlen(LINES[i].text), step), LINES[i].words);
+        for (size_t piece = 1; piece < 12; piece++)
+            assert_string_equal(split(LINES[i].text, strlen(LINES[i].text), piece), LINES[i].words);
 }
 
 static void a_nul_is_refused_wherever_it_is(void **state)
@@ -81,11 +81,11 @@ static void a_line_has_a_longest_length(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = i % 2 ? ' ' : 'a';
-    for (size_t step = 1; step <= sizeof text; step = 2 * step + 1) {
-        split(text, TAG_LINE_MAX, step);
+    for (size_t piece = 1; piece <= sizeof text; piece = 2 * piece + 1) {
+        split(text, TAG_LINE_MAX, piece);
         assert_int_equal(line.count, TAG_LINE_MAX / 2);
-        assert_non_null(strstr(split(text, TAG_LINE_MAX + 1, step), "4096 bytes"));
-        assert_non_null(strstr(split(text, sizeof text, step), "4096 bytes"));
+        assert_non_null(strstr(split(text, TAG_LINE_MAX + 1, piece), "4096 bytes"));
+        assert_non_null(strstr(split(text, sizeof text, piece), "4096 bytes"));
     }
     memset(text, 'a', TAG_LINE_MAX);
     text[1] = ' ';

@@ -649,7 +649,7 @@ static void every_byte_counts(void **state)
             f.entries[i].bytes[at] ^= 0x20;
             load();
             expect_failure(REGTAG_E_REFUSED, i < 2 ? "the bytes that arrived are other ones"
-                                                   : "the manifest in the store is another one");
+                                                   : "what is to be loaded is another manifest");
             assert_false(is_there(&f.entries[1]));
             finish(&f.run);
         }
