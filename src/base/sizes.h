@@ -121,8 +121,8 @@
 #define SAVE_BLOBS_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384u : 512u)
 #define LAYOUT_FOUND 16 /* files of a layout whose place is known, of 104 bytes each */
 /* Of a layout that comes from a pipe: its index and manifests, untouched beyond what they take, and how many, of 104 bytes each. */
-#define KEPT_MAX (REGTAG_CONNECTIONS_MAX > 4 ? REGTAG_MANIFEST_MAX : 24576u)
-#define KEPT_FILES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 32)
+#define KEPT_MAX (REGTAG_CONNECTIONS_MAX > 4 ? REGTAG_MANIFEST_MAX : 12288u)
+#define KEPT_FILES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 16)
 #define TAGS_TEXT_MAX 1048576u /* the tags of copy --all-tags; untouched beyond what they take */
 #define REFERENCE_MAX 1024     /* a reference; twice on the stack */
 #define LAYERS_TEXT_MAX 600    /* a message's list of layers, on the stack */
