@@ -89,7 +89,7 @@
 #define AUTHFILE_KEY_MAX 600    /* a key: scheme, host and namespace; on the stack */
 #define HELPER_ANSWER_MAX 40960 /* an answer of a helper; in the memory of AUTHFILE_MAX */
 #define HELPER_ASIDE_MAX 16384  /* its standard error, in the memory after its answer */
-#define HELPER_PROGRAM_MAX 1024 /* its path, on the stack; longer ones are skipped */
+#define HELPER_PROGRAM_MAX 1024 /* its path; longer ones are skipped */
 #define HELPER_MESSAGE_MAX 200  /* how much of its error message is shown */
 #define SOURCE_MAX 256          /* where credentials come from, as text */
 #define QUERY_MAX 600           /* HOST:PORT/REPOSITORY, on the stack */
