@@ -334,8 +334,7 @@ const struct cli_verb cli_verb_copy = {
                "Blobs that it has are skipped, those of the same registry mounted, all others\n"
                "streamed and verified. A multi-platform image is copied whole, unless there is\n"
                "--platform. Options about a registry (login, TLS) hold for both of them. For one,\n"
-               "write --from- or --to- instead of --, as in --from-plain-http and --to-user.\n"
-               "--referrers copies signatures and the like first, so that they are there when it is.\n",
+               "write --from- or --to- instead of --, as in --from-plain-http and --to-user.\n",
     .example = "copy registry.example/team/app:1.4 mirror.example/team/app",
     .arguments_min = 2,
     .arguments_max = 2,
