@@ -106,6 +106,7 @@ static void on_pushed(struct regtag *r, struct image_push *p, const struct blob_
               SLICE_ARG(blob->digest), blob->problem.text);
     for (unsigned i = 0; i < p->count; i++)
         push_give_up(r, &p->blobs[i], &p->problem);
+    r->client.context.wake = r->client.context.now; /* they may have had their turn in this step */
 }
 
 /* Returns whether it has to be waited for; false if there are no more blobs. */

@@ -397,8 +397,10 @@ static void test_an_answer_that_comes_twice_does_not_count(void **state)
 {
     (void)state;
     begin_signed(&run, 1);
+    run.wire.manners.delay = 1000; /* all three are sent before the first answer */
     run.wire.quirk[0] = (struct wire_quirk){.request = "GET sha256-", .twice = true};
-    list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+    run.wire.manners.referrers_status = 200; /* the one that it would be taken for */
+    list("referrers", sign_in_bundle(0));
     tag_one(&run);
     expect_moved();
 }
