@@ -324,7 +324,7 @@ def test_a_blob_that_is_no_plain_file(load, pantry, kind, word):
 def test_folders_that_are_no_layout(regtag, pantry, tmp_path):
     target = f"{pantry.host}/repo:new"
     expect_nothing(pantry, regtag("load", tmp_path, target), 2, "no oci-layout")
-    expect_nothing(pantry, regtag("load", tmp_path / "none", target), 1, "No such file")
+    expect_nothing(pantry, regtag("load", tmp_path / "none", target), 1, "no such file; it comes first")
     unpack(SMALL, tmp_path)
     (tmp_path / SMALL[-1][0]).unlink()
     expect_nothing(pantry, regtag("load", tmp_path, target), 10, "missing")
