@@ -163,7 +163,7 @@ wide    := $(if $(compact),src/cli/heap $(addprefix mbedtls/,aes bignum_core cha
 # pages stay what they are.
 static_compile = -fno-pie -fno-pic -fstack-protector -fno-unwind-tables -flto -flto-partition=one $(nowhere) $(smallest) $(compact)
 static_link   := -static -no-pie -Wl,--build-id=none,-z,noseparate-code,-z,norelro \
-    -Wl,-z,common-page-size=32,-T,toolchains/discard.ld $(link_flags)
+    -Wl,-z,common-page-size=32,-T,toolchains/layout.ld $(link_flags)
 endif
 
 # ---- Flags -----------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
 ours           := $(patsubst %,third_party/regtag_%.c,psa_status rsa_unused x509)
 endif
 # A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
-shared  := $(if $(TARGET),,src/cli/heap.c src/cli/libc.c)
+shared  := $(if $(TARGET),,src/cli/heap.c $(wildcard src/cli/libc*.c))
 verifies := $(if $(filter 1,$(VERIFY)),src/net/verify_keys.c src/embed/regtag_verify_mbedtls.c $(arena),src/net/verify_none.c)
 program := $(filter-out src/net/tls_% src/net/verify_%,$(wildcard src/net/*.c)) $(tls) $(verifies) $(hash) $(filter-out %_blocking.c,$(posix)) \
            $(filter-out $(shared) $(left_out:%=src/cli/verb_%.c),$(wildcard src/cli/*.c))
@@ -252,13 +252,16 @@ linked := $(if $(TARGET),$(OUT)/unstripped,$(OUT)/regtag)
 # A program with fewer verbs, in a folder of its own, is linked with the archives of the full one.
 archives := $(OUT)
 
+# Where the linker puts what of a static program: see there.
+layout := $(if $(TARGET),toolchains/layout.ld toolchains/hot)
+
 # That program may want another SHA-256: what moves blobs has a faster one.
 moves_blobs := $(filter copy fetch load save,$(verbs))
 sha256      := $(OBJ)/mbedtls/sha256.o
 
-$(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(if $(TARGET),toolchains/discard.ld)
+$(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(layout)
 	echo '  LD  $@'
-	$(link) -o $@ $(filter-out %.ld,$^) $(LDLIBS)
+	$(link) -o $@ $(filter-out $(layout),$^) $(LDLIBS)
 
 $(OUT)/probe: $(call objects,tests/unit/probe.c tests/unit/layers.c $(probed)) $(OUT)/libregtag.a \
               $(OUT)/mbedtls.a

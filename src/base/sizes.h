@@ -89,7 +89,7 @@
 #define AUTHFILE_KEY_MAX 600    /* a key: scheme, host and namespace; on the stack */
 #define HELPER_ANSWER_MAX 40960 /* an answer of a helper; in the memory of AUTHFILE_MAX */
 #define HELPER_ASIDE_MAX 16384  /* its standard error, in the memory after its answer */
-#define HELPER_PROGRAM_MAX 1024 /* its path, on the stack; longer ones are skipped */
+#define HELPER_PROGRAM_MAX 1024 /* its path; longer ones are skipped */
 #define HELPER_MESSAGE_MAX 200  /* how much of its error message is shown */
 #define SOURCE_MAX 256          /* where credentials come from, as text */
 #define QUERY_MAX 600           /* HOST:PORT/REPOSITORY, on the stack */
@@ -121,8 +121,8 @@
 #define SAVE_BLOBS_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384u : 512u)
 #define LAYOUT_FOUND 16 /* files of a layout whose place is known, of 104 bytes each */
 /* Of a layout that comes from a pipe: its index and manifests, untouched beyond what they take, and how many, of 104 bytes each. */
-#define KEPT_MAX (REGTAG_CONNECTIONS_MAX > 4 ? REGTAG_MANIFEST_MAX : 24576u)
-#define KEPT_FILES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 32)
+#define KEPT_MAX (REGTAG_CONNECTIONS_MAX > 4 ? REGTAG_MANIFEST_MAX : 12288u)
+#define KEPT_FILES_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 1024 : 16)
 #define TAGS_TEXT_MAX 1048576u /* the tags of copy --all-tags; untouched beyond what they take */
 #define REFERENCE_MAX 1024     /* a reference; twice on the stack */
 #define LAYERS_TEXT_MAX 600    /* a message's list of layers, on the stack */

@@ -249,7 +249,7 @@ static enum verdict stamp_file(struct search *s, const char *path, bool named)
 /* `directory` is the value of an environment variable, NULL if unset. */
 static enum verdict try_file_in(struct search *s, const char *directory, const char *name)
 {
-    char path[FILE_PATH_MAX];
+    static char path[FILE_PATH_MAX]; /* too large for a small stack */
     struct writer w = writer_to(path, sizeof path - 1);
     if (!directory)
         return NOTHING;

@@ -285,7 +285,7 @@ static void show_aside(const struct run *run, const struct credentials *c)
 
 enum helper_verdict helper_get(const struct helper *h, struct credentials *c, struct error *e)
 {
-    char path[HELPER_PROGRAM_MAX];
+    static char path[HELPER_PROGRAM_MAX]; /* too large for a small stack */
     struct run run = {.h = h,
                       .answer = {-1, writer_to(h->memory, HELPER_ANSWER_MAX)},
                       .aside = {-1, writer_to(h->memory + HELPER_ANSWER_MAX, HELPER_ASIDE_MAX)}};

@@ -29,7 +29,7 @@ static int open_flags(enum journal_mode mode)
 /* Syncs the directory of a new file. Goes on without where it cannot be read. Returns 0, or errno. */
 static int sync_directory(const char *path)
 {
-    char text[PATH_BYTES];
+    static char text[PATH_BYTES]; /* too much for the stack */
     struct writer w = writer_to(text, sizeof text - 1);
     const char *slash = strrchr(path, '/');
     write_slice(&w, slash ? (struct slice){path, (size_t)(slash - path) + 1} : SLICE("."));

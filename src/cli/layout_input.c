@@ -53,7 +53,7 @@ static ptrdiff_t read_ready(struct layout_input *in, char *bytes, size_t size)
 /* Any number of bytes; 0 at the end. */
 static ptrdiff_t read_some(struct layout_input *in, uint64_t at, char *bytes, size_t size)
 {
-    static char skipped[FETCH_BLOCK];
+    static char skipped[4096];
     if (at == in->first_at && size) {
         *bytes = in->first;
         return 1;

@@ -11,21 +11,20 @@
 
 /* ---- Rows, each printed whole ---------------------------------------------------------------- */
 
-struct row {
-    struct writer w;
-    char text[ROW_MAX];
-};
+/* One at a time. */
+static struct writer row;
 
-static struct writer *row_begin(struct row *row)
+static struct writer *row_begin(void)
 {
-    row->w = writer_to(row->text, sizeof row->text);
-    return &row->w;
+    static char text[ROW_MAX];
+    row = writer_to(text, sizeof text);
+    return &row;
 }
 
-static void row_print(struct row *row)
+static void row_print(void)
 {
-    write_char(&row->w, '\n');
-    output_write(written(&row->w));
+    write_char(&row, '\n');
+    output_write(written(&row));
 }
 
 struct slice report_reference(const char *image, const char *tag, char *text, size_t size)
@@ -80,10 +79,9 @@ const char *report_outcome(enum regtag_outcome outcome)
 
 void report_settled(const struct options *o, const char *image, const struct regtag_result *result)
 {
-    static struct row row;
     char text[1024];
     struct slice reference = report_reference(image, result->name, text, sizeof text);
-    struct writer *w = row_begin(&row);
+    struct writer *w = row_begin();
     const char *word = report_outcome(result->outcome);
     struct slice previous = slice_of(result->previous);
     const char *error = hint_message(result->error, (int)result->hint);
@@ -98,7 +96,7 @@ void report_settled(const struct options *o, const char *image, const struct reg
         write_format(w, "%.*s\t%s\t%s\t%.*s", SLICE_ARG(reference),
                      *result->digest ? result->digest : "-", word,
                      SLICE_ARG(previous.size ? previous : SLICE("-")));
-    row_print(&row);
+    row_print();
     output_offer(); /* whoever reads it may be slow: the other tags come first */
     if (result->status != REGTAG_OK)
         report_error(error);
@@ -106,9 +104,8 @@ void report_settled(const struct options *o, const char *image, const struct reg
 
 void report_listed(const struct options *o, const char *repository, const struct regtag_result *result)
 {
-    static struct row row;
     char text[1024];
-    struct writer *w = row_begin(&row);
+    struct writer *w = row_begin();
     if (o->json) {
         member_text(w, "reference", report_reference(repository, result->name, text, sizeof text));
         member_text(w, "tag", slice_of(result->name));
@@ -120,7 +117,7 @@ void report_listed(const struct options *o, const char *repository, const struct
         if (o->digests)
             write_format(w, "\t%s", *result->digest ? result->digest : "-");
     }
-    row_print(&row);
+    row_print();
     if (result->status != REGTAG_OK)
         report_error(hint_message(result->error, (int)result->hint));
 }
@@ -128,24 +125,22 @@ void report_listed(const struct options *o, const char *repository, const struct
 void report_digest(const struct options *o, const char *image, const struct regtag_result *result,
                    enum regtag_status status, const char *error)
 {
-    static struct row row;
-    struct writer *w = row_begin(&row);
+    struct writer *w = row_begin();
     if (o->json) {
         member_text(w, "reference", slice_of(image));
         member_text(w, "digest", slice_of(result->digest));
         member_status(w, status, error);
-        row_print(&row);
+        row_print();
     } else if (status == REGTAG_OK) {
         write_text(w, result->digest);
-        row_print(&row);
+        row_print();
     }
 }
 
 void report_saved(const struct options *o, const char *image, const char *digest,
                   enum regtag_status status, const char *error)
 {
-    static struct row row;
-    struct writer *w = row_begin(&row);
+    struct writer *w = row_begin();
     if (o->json) {
         member_text(w, "reference", slice_of(image));
         member_text(w, "digest", slice_of(digest));
@@ -153,14 +148,13 @@ void report_saved(const struct options *o, const char *image, const char *digest
     } else
         write_format(w, "%s\t%s", image, digest);
     if (o->json || status == REGTAG_OK)
-        row_print(&row);
+        row_print();
 }
 
 void report_verified(const struct options *o, const char *image, const struct regtag_result *result,
                      enum regtag_status status, const char *error)
 {
-    static struct row row;
-    struct writer *w = row_begin(&row);
+    struct writer *w = row_begin();
     const char *key = status == REGTAG_OK ? verify_key_sha256(result->key) : "";
     if (o->json) {
         member_text(w, "reference", slice_of(image));
@@ -171,13 +165,12 @@ void report_verified(const struct options *o, const char *image, const struct re
     } else
         write_format(w, "%s\t%s\tverified\t%s", image, result->digest, key);
     if (o->json || *key)
-        row_print(&row);
+        row_print();
 }
 
 void report_referrer(const struct options *o, const struct regtag_result *result)
 {
-    static struct row row;
-    struct writer *w = row_begin(&row);
+    struct writer *w = row_begin();
     struct slice type = slice_of(result->name);
     if (o->json) {
         member_text(w, "digest", slice_of(result->digest));
@@ -190,13 +183,12 @@ void report_referrer(const struct options *o, const struct regtag_result *result
         write_escaped(w, type.size ? type : SLICE("-"));
         write_format(w, "\t%llu", (unsigned long long)result->size);
     }
-    row_print(&row);
+    row_print();
 }
 
 void report_move(const struct options *o, const char *image, const char *from, const char *to)
 {
-    static struct row row;
-    struct writer *w = row_begin(&row);
+    struct writer *w = row_begin();
     enum regtag_outcome outcome = !*from ? REGTAG_TAG_CREATED
                                   : !*to ? REGTAG_TAG_DELETED
                                          : REGTAG_TAG_MOVED;
@@ -208,7 +200,7 @@ void report_move(const struct options *o, const char *image, const char *from, c
         member_status(w, REGTAG_OK, "");
     } else
         write_format(w, "%s\t%s", *from ? from : "-", *to ? to : "-");
-    row_print(&row);
+    row_print();
     if (o->command)
         output_offer(); /* which does not wait for the reader of a line */
     else
@@ -219,9 +211,8 @@ void report_move(const struct options *o, const char *image, const char *from, c
 void report_file(const struct options *o, const char *path, const char *digest, uint64_t size,
                  const char *result, enum regtag_status status, const char *error)
 {
-    static struct row row;
     char digits[21] = "-";
-    struct writer *w = row_begin(&row), number = writer_to(digits, sizeof digits - 1);
+    struct writer *w = row_begin(), number = writer_to(digits, sizeof digits - 1);
     if (size != UINT64_MAX) {
         write_number(&number, size);
         digits[number.used] = '\0';
@@ -236,7 +227,7 @@ void report_file(const struct options *o, const char *path, const char *digest, 
         member_status(w, status, error);
     } else
         write_format(w, "%s\t%s\t%s\t%s", path, *digest ? digest : "-", digits, result);
-    row_print(&row);
+    row_print();
     output_offer(); /* whoever reads it may be slow: the other files come first */
 }
 

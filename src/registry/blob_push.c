@@ -463,7 +463,8 @@ void push_give_up(struct regtag *r, struct blob_push *p, const struct error *pro
 {
     bool begins =
         (p->state == PUSH_MOUNT || p->state == PUSH_BEGIN) && exchange_is_in_flight(&p->exchange);
-    if (begins || p->state == PUSH_DROP) {
+    bool ends = p->state == PUSH_DROP || p->state == PUSH_COMMIT || p->state == PUSH_SEARCH;
+    if (begins || ends) {
         p->problem = *problem;
         p->given_up = true;
     } else if (push_is_under_way(p))

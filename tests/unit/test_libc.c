@@ -1,4 +1,7 @@
 /* What stands in for functions of musl's in static programs does the same as this machine's C library. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,23 +27,37 @@ pid_t small_fork(void);
 void small_qsort(void *, size_t, size_t, int (*)(const void *, const void *));
 char *small_strstr(const char *, const char *);
 char *small_strcpy(char *, const char *);
+char *small_strncpy(char *, const char *, size_t);
 size_t small_mbstowcs(wchar_t *, const char *, size_t);
 unsigned long small_strtoul(const char *, char **, int);
 unsigned long long small_strtoull(const char *, char **, int);
 int small_getc(FILE *);
+int small_feof(FILE *);
 char *small_fgets(char *, int, FILE *);
+char *small_strerror(int);
+int small_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+void small_freeaddrinfo(struct addrinfo *);
 
 #define fork small_fork
 #define qsort small_qsort
 #define strstr small_strstr
 #define strcpy small_strcpy
 #define mbstowcs small_mbstowcs
+#define strncpy small_strncpy
 #define strtoul small_strtoul
 #define strtoull small_strtoull
 #undef getc
 #define getc small_getc
+#undef feof
+#define feof small_feof
 #define fgets small_fgets
+#define strerror small_strerror
+#define getaddrinfo small_getaddrinfo
+#define freeaddrinfo small_freeaddrinfo
 #include "cli/libc.c"
+#include "cli/libc_address.c"
+#include "cli/libc_error.c"
+#include "cli/libc_file.c"
 
 static void a_child_ends_with_its_own_status(void **state)
 {
@@ -97,6 +115,12 @@ static void text_is_copied_with_its_end_and_counted_in_bytes(void **state)
     memset(copy, 'x', sizeof copy);
     assert_ptr_equal(strcpy(copy, "wlan0"), copy);
     assert_memory_equal(copy, "wlan0\0xx", sizeof copy);
+    assert_ptr_equal(strncpy(copy, "eth1", 7), copy);
+    assert_memory_equal(copy, "eth1\0\0\0x", sizeof copy);
+    strncpy(copy, "eth1", 3);
+    assert_memory_equal(copy, "eth1", 5);
+    assert_string_equal(__strchrnul(copy, 'h'), "h1");
+    assert_ptr_equal(__strchrnul(copy, 'x'), copy + 4);
     assert_int_equal(mbstowcs(NULL, "h\xf6st", 0), 4);
 }
 
@@ -132,11 +156,24 @@ static void numbers_are_the_same_and_end_at_the_same_place(void **state)
         }
 }
 
+/* Each line that fits, and where it ends. */
 static void lines_are_read_alike(void **state)
 {
-    static char text[] = "one\n\nlonger than eight\nlast";
+    static const char text[] = "one\n\nlonger than eight\nlast";
+    char name[] = "/tmp/regtag-XXXXXX";
+    unsigned char buffer[5];
+    union {
+        long double aligned;
+        FILE file;
+        char bytes[100];
+    } place;
     (void)state;
-    FILE *small = fmemopen(text, sizeof text - 1, "r"), *library = fmemopen(text, sizeof text - 1, "r");
+    int fd = mkstemp(name);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    FILE *small = __fopen_rb_ca(name, &place.file, buffer, sizeof buffer), *library = fopen(name, "r");
+    assert_ptr_equal(small, &place.file);
+    unlink(name);
     for (;;) {
         char got[8], expected[8];
         char *line = library_fgets(expected, sizeof expected, library);
@@ -146,8 +183,56 @@ static void lines_are_read_alike(void **state)
         assert_string_equal(got, expected);
     }
     assert_true(feof(small));
-    fclose(small);
+    assert_int_equal(__fclose_ca(small), 0);
     fclose(library);
+    assert_null(__fopen_rb_ca(name, &place.file, buffer, sizeof buffer));
+    assert_int_equal(errno, ENOENT);
+}
+
+static void errors_have_their_words(void **state)
+{
+    (void)state;
+    assert_string_equal(strerror(EPERM), "Operation not permitted");
+    assert_string_equal(strerror(ECONNREFUSED), "Connection refused");
+    assert_string_equal(strerror(ENODATA), "No data available");
+    assert_string_equal(strerror(0), "No error information");
+    assert_string_equal(strerror(4711), "No error information");
+}
+
+/* What musl's own finds. */
+int __lookup_name(struct address list[ADDRESSES_MAX], char canonical[256], const char *host, int family,
+                  int flags)
+{
+    (void)canonical;
+    if (strcmp(host, "unknown") == 0)
+        return EAI_NONAME;
+    assert_int_equal(family, AF_UNSPEC);
+    assert_int_equal(flags, 0);
+    list[0] = (struct address){AF_INET6, 3, {0xfe, 0x80, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 0};
+    list[1] = (struct address){AF_INET, 0, {192, 0, 2, 1}, 0};
+    return 2;
+}
+
+static void addresses_keep_their_order(void **state)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC}, *all;
+    struct sockaddr_in6 v6;
+    struct sockaddr_in v4;
+    (void)state;
+    assert_int_equal(getaddrinfo("host", NULL, &hints, &all), 0);
+    assert_int_equal(all->ai_family, AF_INET6);
+    assert_int_equal(all->ai_addrlen, sizeof v6);
+    memcpy(&v6, all->ai_addr, sizeof v6);
+    assert_int_equal(v6.sin6_family, AF_INET6);
+    assert_int_equal(v6.sin6_scope_id, 3);
+    assert_memory_equal(&v6.sin6_addr, "\xfe\x80\x0e\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+    assert_int_equal(all->ai_next->ai_addrlen, sizeof v4);
+    memcpy(&v4, all->ai_next->ai_addr, sizeof v4);
+    assert_int_equal(v4.sin_family, AF_INET);
+    assert_int_equal(ntohl(v4.sin_addr.s_addr), 0xc0000201);
+    assert_null(all->ai_next->ai_next);
+    freeaddrinfo(all);
+    assert_int_equal(getaddrinfo("unknown", NULL, &hints, &all), EAI_NONAME);
 }
 
 int main(void)
@@ -159,6 +244,8 @@ int main(void)
         cmocka_unit_test(text_is_copied_with_its_end_and_counted_in_bytes),
         cmocka_unit_test(numbers_are_the_same_and_end_at_the_same_place),
         cmocka_unit_test(lines_are_read_alike),
+        cmocka_unit_test(errors_have_their_words),
+        cmocka_unit_test(addresses_keep_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
