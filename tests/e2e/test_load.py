@@ -67,6 +67,14 @@ def expect_nothing(pantry, result, status, *words):
     assert not pantry.tags("repo")
 
 
+def test_a_registry_that_cannot_be_reached_is_tried_once(regtag, tmp_path, dead_port):
+    (tmp_path / "two.tar").write_bytes(pack(TWO))
+    result = regtag("load", tmp_path / "two.tar", f"127.0.0.1:{dead_port}/repo", "--retries", "0")
+    assert result.status == 5
+    assert [row[2] for row in result.rows] == ["failed"] * 2
+    assert f"127.0.0.1:{dead_port} was not tried again" in result.complaints[1]
+
+
 # ---- What it accepts ----------------------------------------------------------------------------------------------------
 
 
