@@ -382,7 +382,8 @@ bool layout_open(struct layout *l, const char *path, uint64_t deadline, uint64_t
     for (unsigned i = 0; i < LAYOUT_FOUND; i++)
         l->found[i].fd = -1;
     if (l->in.fd < 0 || fstat(l->in.fd, &s) != 0)
-        input_fail(&l->in, REGTAG_E_OTHER, strerror(errno));
+        input_fail(&l->in, REGTAG_E_OTHER,
+                   errno == ENOENT ? "no such file; it comes first, then the target" : strerror(errno));
     else
         choose_kind(l, &s);
     if (l->in.e.status)

@@ -63,8 +63,8 @@ bool session_init(const struct options *o, uint64_t deadline, struct error *e)
     network.trace = report_trace;
     network.trace_context = &trace;
     transport = network_begin(&network, connections());
-    return proxy_check(&network.asked, &proxies, e) && init_tls(deadline, e) &&
-           verify_options(o, deadline, e);
+    return proxy_check(&network.asked, &proxies, e) && verify_options(o, deadline, e) &&
+           init_tls(deadline, e);
 }
 
 static bool find_login(unsigned side, const struct reference *r, uint64_t deadline, struct error *e)

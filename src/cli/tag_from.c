@@ -174,10 +174,8 @@ static bool is_lost(struct from *f, struct slice registry)
 
 static void note_loss(struct from *f, struct slice registry, enum regtag_status status)
 {
-    bool lost =
-        status == REGTAG_E_NO_CONNECTION || status == REGTAG_E_UNTRUSTED || status == REGTAG_E_BAD_DATES;
     f->lost_status = status;
-    set_text(f->lost, sizeof f->lost, lost ? registry : SLICE(""));
+    set_text(f->lost, sizeof f->lost, tag_runner_lost(status) ? registry : SLICE(""));
 }
 
 static void run_line(struct from *f)

@@ -36,5 +36,5 @@ const char *tag_line_split(struct tag_line *l)
     if (memchr(l->text, '\0', l->size))
         return "there is a NUL byte in it";
     find_words(l);
-    return l->count == 1 ? "there is no tag behind the image" : NULL;
+    return l->count == 1 ? "a tag must follow the image" : NULL;
 }

@@ -79,6 +79,12 @@ bool tag_runner_login(struct tag_runner *t, uint64_t deadline)
     return false;
 }
 
+bool tag_runner_lost(enum regtag_status status)
+{
+    return status == REGTAG_E_NO_CONNECTION || status == REGTAG_E_UNTRUSTED ||
+           status == REGTAG_E_BAD_DATES;
+}
+
 void tag_runner_note_dry_run(const struct tag_runner *t)
 {
     if (t->options->dry_run && !t->options->quiet)

@@ -57,6 +57,10 @@ bool tag_runner_expects_digest(const struct options *o);
 /* Finds the credentials for it. False: it cannot be run, and all its tags were reported as failed. */
 bool tag_runner_login(struct tag_runner *t, uint64_t deadline);
 
+/* Whether an operation that ended with this status could not reach its registry, or trust it: then the next
+ * one need not try. */
+bool tag_runner_lost(enum regtag_status status);
+
 /* Steps the operation to its end. Each tag is reported. */
 void tag_runner_run(struct tag_runner *t, struct regtag *r);
 

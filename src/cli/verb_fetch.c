@@ -22,11 +22,11 @@ const struct cli_verb cli_verb_fetch = {
     .name = "fetch",
     .arguments = "IMAGE -o FILE|DIR|-",
     .summary = "downloads the files that an image consists of",
-    .details =
-        "Each layer becomes a file: in DIR, a folder that exists or a name that ends with a slash,\n"
-        "under its title, as \"oras push\" sets it; FILE and - (stdout) get a single one. Files are replaced when all of them are there\n"
-        "and verified. Prints path, digest, size, and \"fetched\", \"unchanged\" or \"failed\".\n"
-        "If it is interrupted, run it again: it goes on where it was.\n",
+    .details = "Each layer becomes a file: in DIR, a folder that exists or a name that ends with\n"
+               "a slash, under its title, as \"oras push\" sets it; FILE and - (stdout) get a\n"
+               "single one. Files are replaced when all of them are there and verified. Prints\n"
+               "path, digest, size, and \"fetched\", \"unchanged\" or \"failed\".\n"
+               "If it is interrupted, run it again: it goes on where it was.\n",
     .example = "fetch registry.example/team/firmware:stable -o /var/firmware/",
     .arguments_min = 1,
     .arguments_max = 1,

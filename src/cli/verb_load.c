@@ -19,6 +19,7 @@ struct load {
     struct reference target;
     char text[REFERENCE_MAX]; /* with the tag of an image */
     struct tag_runner runner;
+    enum regtag_status lost; /* how an image ended of which nothing had moved */
 };
 
 /* ---- The operation --------------------------------------------------------------------------- */
@@ -79,16 +80,39 @@ static const char *target_of(struct load *l, const struct layout_image *image)
     return l->text;
 }
 
+/* A registry that could not be reached is not tried again for each image. */
+static bool is_lost(struct load *l)
+{
+    struct error e;
+    error_clear(&e);
+    if (!l->lost)
+        return false;
+    error_set(&e, (int)l->lost, "%.*s was not tried again", SLICE_ARG(l->target.registry));
+    tag_runner_fail(&l->runner, &e);
+    return true;
+}
+
+/* A connection that breaks once blobs move may be due to a blob: the next image is tried. */
+static void note_loss(struct load *l)
+{
+    uint64_t moved, all;
+    enum regtag_status status = regtag_error(operation, NULL);
+    regtag_progress(operation, &moved, &all);
+    if (!moved && tag_runner_lost(status))
+        l->lost = status;
+}
+
 static void load_image(struct load *l, const struct layout_image *image)
 {
     const char *target = target_of(l, image), *tag = strrchr(target, ':') + 1;
     tag_runner_next(&l->runner, target, &tag, 1);
-    if (!tag_runner_login(&l->runner, l->deadline))
+    if (is_lost(l) || !tag_runner_login(&l->runner, l->deadline))
         return;
     progress_run(!l->o->quiet && !l->o->verbose);
     progress_begin(0, UINT64_MAX);
     tag_runner_run(&l->runner, begin(l, image, target));
     progress_end();
+    note_loss(l);
 }
 
 /* ---- The images ------------------------------------------------------------------------------ */
@@ -214,9 +238,9 @@ const struct cli_verb cli_verb_load = {
     .arguments = "FILE REPOSITORY[:TAG]",
     .summary = "uploads images from an OCI image layout",
     .details = "FILE is a tar file, as regtag save, skopeo, podman, oras and docker save write\n"
-               "it, \"-\" for one on stdin, or an unpacked layout's folder. Without TAG, all images\n"
-               "are loaded, each under its own tag. Blobs that the registry has are skipped, all\n"
-               "others verified on the way.\n",
+               "it, \"-\" for one on stdin, or an unpacked layout's folder. Without TAG, all\n"
+               "images are loaded, each under its own tag. Blobs that the registry has are\n"
+               "skipped, all others verified on the way.\n",
     .example = "load app.tar registry.example/team/app",
     .arguments_min = 2,
     .arguments_max = 2,

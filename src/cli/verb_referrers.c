@@ -23,8 +23,8 @@ const struct cli_verb cli_verb_referrers = {
     .name = "referrers",
     .arguments = "IMAGE",
     .summary = "lists what refers to an image: signatures, SBOMs",
-    .details =
-        "Prints digest, artifact type and size of each, separated by tabs, with \"-\" for no type.\n",
+    .details = "Prints digest, artifact type and size of each, separated by tabs; \"-\" if it has\n"
+               "no type.\n",
     .example = "referrers registry.example/team/app:stable",
     .arguments_min = 1,
     .arguments_max = 1,

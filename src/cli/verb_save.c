@@ -446,12 +446,12 @@ const struct cli_verb cli_verb_save = {
     .name = "save",
     .arguments = "IMAGE... -o FILE|-",
     .summary = "writes images to a tar file",
-    .details =
-        "FILE has an OCI image layout, as skopeo, podman, containerd and oras read it;\n"
-        "- is stdout. It is replaced when all of it is there and verified. The same images always\n"
-        "give the same bytes. A multi-platform image is saved whole, unless there is --platform.\n"
-        "Prints the reference and the digest of each IMAGE.\n",
-    .example = "save -o images.tar registry.example/team/app:1.4 registry.example/team/db:7",
+    .details = "FILE, or \"-\" for stdout, gets an OCI image layout, as skopeo, podman, containerd\n"
+               "and oras read it. It is replaced once all of the new one is there and verified.\n"
+               "The same images always give the same bytes. A multi-platform image is saved\n"
+               "whole, unless there is --platform.\n"
+               "Prints the reference and the digest of each IMAGE.\n",
+    .example = "save -o images.tar registry.example/app:1.4 registry.example/db:7",
     .arguments_min = 1,
     .arguments_max = ARGUMENTS_MAX,
     .run = run,

@@ -25,8 +25,9 @@ const struct cli_verb cli_verb_verify = {
     .name = "verify",
     .arguments = "IMAGE",
     .summary = "checks that the image is signed with a key",
-    .details = "Looks for a signature made with \"cosign sign --key\", and verifies it with the public\n"
-               "key in FILE. Prints reference, digest, \"verified\", and the SHA-256 of the key.\n",
+    .details = "Looks for a signature made with \"cosign sign --key\", and verifies it with the\n"
+               "public key in the file of --verify-key, or of REGTAG_VERIFY_KEY.\n"
+               "Prints reference, digest, \"verified\", and the SHA-256 of the key.\n",
     .example = "verify registry.example/team/app:stable --verify-key /etc/cosign.pub",
     .arguments_min = 1,
     .arguments_max = 1,

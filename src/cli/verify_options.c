@@ -15,11 +15,12 @@ static bool add_key(const char *name, const char *path, uint64_t deadline, struc
     return !problem;
 }
 
-/* The names of files, separated by colons; an empty one is none. */
+/* The names of files, separated by colons; an empty one is none, but ":" must not mean to do without. */
 static bool add_keys(struct slice names, uint64_t deadline, struct error *e)
 {
     static char text[VERIFY_PATHS_MAX];
     struct writer w = writer_to(text, sizeof text - 1);
+    const bool is_set = names.size != 0;
     while (names.data && e->status == 0) {
         struct slice name = slice_split(&names, ':');
         const char *path = text + w.used;
@@ -32,6 +33,8 @@ static bool add_keys(struct slice names, uint64_t deadline, struct error *e)
         else
             add_key(VARIABLE, path, deadline, e);
     }
+    if (is_set && w.used == 0 && e->status == 0)
+        error_set(e, REGTAG_E_USAGE, VARIABLE " names no file");
     return e->status == 0;
 }
 

@@ -239,7 +239,7 @@ def piped(regtag, text, *args, **options):
 @pytest.mark.parametrize(
     "bad, words",
     [
-        ("HOST/team/0:old", "no tag behind the image"),
+        ("HOST/team/0:old", "a tag must follow the image"),
         ("HOST/team/0:old a -b", '"-b" is not a tag'),
         ("HOST/team/0:old a/b", "leave out the repository"),
         ("HOST/TEAM:old a", "TEAM"),
@@ -266,7 +266,7 @@ def test_a_line_of_standard_input_is_named_as_well(regtag):
     result = piped(regtag, "a b\nc")
 
     assert result.status == 2
-    result.complaint("standard input:2: there is no tag behind the image")
+    result.complaint("standard input:2: a tag must follow the image")
 
 
 def test_the_longest_line(regtag, server, write):

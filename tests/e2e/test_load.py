@@ -67,6 +67,14 @@ def expect_nothing(pantry, result, status, *words):
     assert not pantry.tags("repo")
 
 
+def test_a_registry_that_cannot_be_reached_is_tried_once(regtag, tmp_path, dead_port):
+    (tmp_path / "two.tar").write_bytes(pack(TWO))
+    result = regtag("load", tmp_path / "two.tar", f"127.0.0.1:{dead_port}/repo", "--retries", "0")
+    assert result.status == 5
+    assert [row[2] for row in result.rows] == ["failed"] * 2
+    assert f"127.0.0.1:{dead_port} was not tried again" in result.complaints[1]
+
+
 # ---- What it accepts ----------------------------------------------------------------------------------------------------
 
 
@@ -324,7 +332,7 @@ def test_a_blob_that_is_no_plain_file(load, pantry, kind, word):
 def test_folders_that_are_no_layout(regtag, pantry, tmp_path):
     target = f"{pantry.host}/repo:new"
     expect_nothing(pantry, regtag("load", tmp_path, target), 2, "no oci-layout")
-    expect_nothing(pantry, regtag("load", tmp_path / "none", target), 1, "No such file")
+    expect_nothing(pantry, regtag("load", tmp_path / "none", target), 1, "no such file; it comes first")
     unpack(SMALL, tmp_path)
     (tmp_path / SMALL[-1][0]).unlink()
     expect_nothing(pantry, regtag("load", tmp_path, target), 10, "missing")

@@ -28,6 +28,7 @@ from images import (
 )
 from program import environment
 from proxies import Proxy
+from signing import Key, put_signature
 from tls_server import Front, server_context
 
 pytest_plugins = ["tls_fixtures"]
@@ -48,7 +49,12 @@ STAND_INS = {
     "install-image": 'echo "installed $1"',
     "pass": "echo secret",
     "docker": "exit 0",
+    "skopeo": "exit 0",  # test_save_peers.py runs what reads an archive
+    "oras": "exit 0",
 }
+
+# Files that somebody has sent, and what is in them.
+SENT = {"bundle.tar": ["registry.example/team/app:1.4", "registry.example/team/app:multi"]}
 
 
 def started_with():
@@ -144,6 +150,20 @@ done
     return folder
 
 
+def sign(library, folder):
+    """What the commands verify."""
+    key = Key(folder / "keys")
+    (folder / "cosign.pub").symlink_to(key.public)
+    put_signature(library, "team/app", key, digest_of(library.document("team/app", "1.4")))
+
+
+def send_files(text, folder, env):
+    """Those that the commands are about."""
+    for name, images in SENT.items():
+        if name in text:
+            subprocess.run(["regtag", "save", *images, "-o", name], cwd=folder, env=env, check=True)
+
+
 def check_make(words):
     """There are such goals, and such variables."""
     for word in words:
@@ -162,16 +182,20 @@ AGAIN = [
 
 
 @pytest.mark.parametrize("script", [*SCRIPTS, *AGAIN], ids=lambda script: script.name)
-def test_the_commands_of_a_section_work(script, place, programs):
+def test_the_commands_of_a_section_work(script, place, programs, library):
     folder, variables = place
     asked = folder / "asked-of-make"
     asked.touch()
     variables |= {"PATH": f"{programs}:{os.environ['PATH']}", "ASKED": str(asked), **started_with()}
+    env = {**environment({}), "MAKEFLAGS": "", **variables}
+    send_files(script.text, folder, env)
+    if "cosign.pub" in script.text:
+        sign(library, folder)
 
     done = subprocess.run(
         ["/bin/sh", "-eu", "-c", script.text],
         cwd=folder,
-        env={**environment({}), "MAKEFLAGS": "", **variables},
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

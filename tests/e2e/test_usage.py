@@ -342,7 +342,13 @@ def test_help_for_a_verb_says_how_it_is_used(regtag, verb):
     assert results[0].out == results[1].out
 
 
-VERBS = ["tag", "delete", "watch", "undo", "ls", "digest", "manifest"]
+VERBS = ["tag", "copy", "delete", "watch", "undo", "ls", "digest", "manifest"]
+VERBS += ["fetch", "save", "load", "verify", "referrers"]
+
+
+@pytest.mark.parametrize("topic", [*VERBS, "options"])
+def test_help_fits_a_terminal(regtag, topic):
+    assert [line for line in regtag("help", topic).lines if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("verb", VERBS)

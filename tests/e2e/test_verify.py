@@ -246,6 +246,13 @@ def test_what_makes_no_sense(regtag, image, key):
     assert regtag("verify", image, env={"REGTAG_VERIFY_KEY": "x" * 5000}).status == 2
 
 
+@pytest.mark.parametrize("verb", ["verify", "tag", "fetch"])
+def test_a_variable_that_names_no_file_does_not_do_without(regtag, image, verb):
+    refused = regtag(verb, image, *{"tag": ["new"], "fetch": ["-o", "-"]}.get(verb, []), env={"REGTAG_VERIFY_KEY": "::"})
+    assert (refused.status, refused.out) == (2, b"")
+    refused.complaint("REGTAG_VERIFY_KEY names no file")
+
+
 def test_a_key_may_be_a_pipe(regtag, image, store, key):
     put_signature(store, "repo", key, OLD)
     command = [*shell('cat "$0" | "$@"'), key.public]

@@ -50,8 +50,8 @@ static const struct {
     {"a b#c", "a|b#c|"},
     {"a b\rc", "a|b\rc|"},
     {"a b\r\r", "a|b\r|"},
-    {"a", "there is no tag behind the image"},
-    {" a # b", "there is no tag behind the image"},
+    {"a", "a tag must follow the image"},
+    {" a # b", "a tag must follow the image"},
 };
 
 static void a_line_has_words(void **state)
