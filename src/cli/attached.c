@@ -6,20 +6,21 @@
 #include "oci/digest.h"
 #include "oci/reference.h"
 
-static char *arguments[SAVE_IMAGES_MAX];
+static char *list[SAVE_IMAGES_MAX];
+static int count;
 static char text[SAVE_ATTACHED_MAX];
 static size_t used;
 
-static bool add(struct options *o, const char *reference, struct error *e)
+static bool add(const char *reference, struct error *e)
 {
     size_t size = strlen(reference) + 1;
-    if (o->count == SAVE_IMAGES_MAX || size > sizeof text - used) {
-        error_set(e, REGTAG_E_OTHER,
-                  "too much is attached to the images for one archive; save fewer at a time");
+    if (count == SAVE_IMAGES_MAX || size > sizeof text - used) {
+        error_set(e, REGTAG_E_OTHER, "too much is attached for one run, after %d images and referrers",
+                  count);
         return false;
     }
     memcpy(text + used, reference, size);
-    arguments[o->count++] = text + used;
+    list[count++] = text + used;
     used += size;
     return true;
 }
@@ -41,8 +42,8 @@ static struct regtag *begin(const char *platform, uint64_t deadline)
     return session_operation(&config);
 }
 
-static enum regtag_status find_digest(const char *image, const char *platform, uint64_t deadline,
-                                      char digest[DIGEST_MAX + 1], struct error *e)
+bool attached_digest(const char *image, const char *platform, uint64_t deadline,
+                     char digest[DIGEST_MAX + 1], struct error *e)
 {
     struct regtag *r = begin(platform, deadline);
     enum regtag_event event = REGTAG_WAIT;
@@ -51,27 +52,31 @@ static enum regtag_status find_digest(const char *image, const char *platform, u
         event = session_step(r);
     if (session_operation_ok(r, e))
         memcpy(digest, regtag_result(r)->digest, strlen(regtag_result(r)->digest) + 1);
-    return (enum regtag_status)e->status;
-}
-
-static bool add_tags(struct options *o, const struct reference *image, const char *digest,
-                     uint64_t deadline, struct error *e)
-{
-    static const char *const SUFFIXES[] = {".sig", ".att", ".sbom"};
-    char reference[REFERENCE_MAX], found[DIGEST_MAX + 1];
-    for (size_t i = 0; i < sizeof SUFFIXES / sizeof SUFFIXES[0] && !e->status; i++) {
-        write_reference(reference, image, ":sha256-", digest + sizeof "sha256:" - 1, SUFFIXES[i]);
-        enum regtag_status status = find_digest(reference, NULL, deadline, found, e);
-        if (status == REGTAG_E_NOT_FOUND)
-            error_clear(e);
-        else if (status == REGTAG_OK)
-            add(o, reference, e);
-    }
     return e->status == 0;
 }
 
-static bool add_referrers(struct options *o, const struct reference *image, const char *digest,
-                          uint64_t deadline, struct error *e)
+/* The tag sha256-HEX and the suffix, if there is one, and it does not point to the image itself. */
+static bool add_tag(const struct reference *image, const char *digest, const char *suffix,
+                    uint64_t deadline, struct error *e)
+{
+    char reference[REFERENCE_MAX], found[DIGEST_MAX + 1];
+    write_reference(reference, image, ":sha256-", digest + sizeof "sha256:" - 1, suffix);
+    if (attached_digest(reference, NULL, deadline, found, e))
+        return strcmp(found, digest) == 0 || add(reference, e);
+    if (e->status == REGTAG_E_NOT_FOUND)
+        error_clear(e);
+    return e->status == 0;
+}
+
+static bool add_cosign_tags(const struct reference *image, const char *digest, uint64_t deadline,
+                            struct error *e)
+{
+    return add_tag(image, digest, ".sig", deadline, e) && add_tag(image, digest, ".att", deadline, e) &&
+           add_tag(image, digest, ".sbom", deadline, e);
+}
+
+static bool add_referrers(const struct reference *image, const char *digest, uint64_t deadline,
+                          struct error *e)
 {
     char reference[REFERENCE_MAX];
     struct regtag *r = begin(NULL, deadline);
@@ -83,26 +88,41 @@ static bool add_referrers(struct options *o, const struct reference *image, cons
         if (event != REGTAG_LISTED)
             continue;
         write_reference(reference, image, "@", regtag_result(r)->digest, "");
-        add(o, reference, e);
+        add(reference, e);
     }
     return !e->status && session_operation_ok(r, e);
 }
 
-static bool add_attached(struct options *o, const char *argument, uint64_t deadline, struct error *e)
+bool attached_list(const char *image, const char *digest, uint64_t deadline, struct attached *attached,
+                   struct error *e)
+{
+    struct reference r;
+    count = 0;
+    used = 0;
+    bool good = reference_parse(&r, slice_of(image), e) && add_tag(&r, digest, "", deadline, e) &&
+                add_referrers(&r, digest, deadline, e) && add_cosign_tags(&r, digest, deadline, e);
+    *attached = (struct attached){list, count};
+    return good;
+}
+
+static bool add_attached(const struct options *o, const char *argument, uint64_t deadline,
+                         struct error *e)
 {
     struct reference image;
     char digest[DIGEST_MAX + 1];
     return reference_parse(&image, slice_of(argument), e) && session_login_next(argument, deadline, e) &&
-           find_digest(argument, o->platform, deadline, digest, e) == REGTAG_OK &&
-           add_referrers(o, &image, digest, deadline, e) && add_tags(o, &image, digest, deadline, e);
+           attached_digest(argument, o->platform, deadline, digest, e) &&
+           add_referrers(&image, digest, deadline, e) && add_cosign_tags(&image, digest, deadline, e);
 }
 
 bool attached_add(struct options *o, uint64_t deadline, struct error *e)
 {
-    int count = o->count;
-    memcpy(arguments, o->arguments, (size_t)count * sizeof arguments[0]);
-    o->arguments = arguments;
-    for (int i = 0; i < count && !e->status; i++)
-        add_attached(o, arguments[i], deadline, e);
+    int images = o->count;
+    count = images;
+    memcpy(list, o->arguments, (size_t)images * sizeof list[0]);
+    for (int i = 0; i < images && !e->status; i++)
+        add_attached(o, list[i], deadline, e);
+    o->arguments = list;
+    o->count = count;
     return e->status == 0;
 }

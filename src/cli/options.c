@@ -84,8 +84,9 @@ static const struct option OPTIONS[] = {
     {"verify-key", "FILE", LIST, AT(verify_key), SIGNED, 0,
      "require a signature by this key; repeatable"},
 #endif
-#if HAS_VERB(VERB_ID_SAVE) && HAS_VERB(VERB_ID_REFERRERS)
-    {"referrers", "", FLAG, AT(referrers), VERB_ID_SAVE, 0, "also save what refers to the images"},
+#if HAS_VERB(VERB_ID_SAVE | VERB_ID_COPY) && HAS_VERB(VERB_ID_REFERRERS)
+    {"referrers", "", FLAG, AT(referrers), VERB_ID_SAVE | VERB_ID_COPY, 0,
+     "with what refers to the image: signatures, SBOMs"},
 #endif
 #if HAS_VERB(VERB_ID_REFERRERS)
     {"artifact-type", "TYPE", TEXT, AT(artifact_type), VERB_ID_REFERRERS, 0,

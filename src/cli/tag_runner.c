@@ -254,6 +254,10 @@ static void on_settled(struct tag_runner *t, struct regtag_result result)
         settle_unchanged(&result);
     if (HAS_VERB(VERB_ID_LOAD) && result.status == REGTAG_E_OTHER && t->source && t->source->status)
         result.status = (enum regtag_status)t->source->status;
+    if (HAS_VERB(VERB_ID_COPY) && t->rehearsed && result.status == REGTAG_OK) {
+        memcpy(t->rehearsed, result.digest, strlen(result.digest) + 1);
+        return;
+    }
     keep_first_failure(t, result.status);
     journal_result(t, &result);
     report_tag(t, &result);

@@ -19,6 +19,10 @@ struct tag_runner {
      * undone. */
     bool simulated;
 
+    /* For copy: memory for a digest, if the operation only tries out what is then done: one that goes well is not reported,
+     * but leaves the image's digest there. Else NULL. */
+    char *rehearsed;
+
     bool keeps; /* each operation has `keep`: its connections are for the next one */
     /* For load: why the last read of what is uploaded failed, with its status. NULL for other verbs. */
     const struct error *source;

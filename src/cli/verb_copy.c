@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cli/attached.h"
 #include "cli/expect.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -32,36 +33,143 @@ static ptrdiff_t read_and_show(void *context, unsigned connection, void *bytes, 
     return read_bytes(context, connection, bytes, size);
 }
 
-static struct regtag *begin(const struct copy *c, const char *image, const char *target, const char *tag)
+static struct regtag_config configure(const struct copy *c, const char *tag)
 {
-    static mbedtls_sha256_context contexts[COPY_JOBS_MAX];
-    static struct regtag_hash hashes[COPY_JOBS_MAX];
     struct regtag_config config = session_config(c->deadline);
     if (c->o->all_tags)
         expect_select(&config, &tag, 1);
+    return config;
+}
+
+static struct regtag *begin(const struct copy *c, struct regtag_config config, const char *image,
+                            const char *target)
+{
+    static mbedtls_sha256_context contexts[COPY_JOBS_MAX];
+    static struct regtag_hash hashes[COPY_JOBS_MAX];
     for (size_t i = 0; i < c->o->jobs; i++)
         hashes[i] = regtag_sha256(&contexts[i]);
     config.hashes = hashes;
     config.hashes_count = (size_t)c->o->jobs;
     read_bytes = config.transport.read;
     config.transport.read = read_and_show;
+    session_close();
     operation = session_operation(&config);
     regtag_copy(operation, image, target);
     return operation;
 }
 
+/* ---- What is attached ------------------------------------------------------------------------ */
+
+/* Whether the image may be copied, and its digest: nothing is to come along with one that is refused. */
+static bool rehearse(struct copy *c, const char *image, const char *target, const char *tag,
+                     char digest[DIGEST_MAX + 1])
+{
+    struct tag_runner *t = &c->runner;
+    struct regtag_config config = configure(c, tag);
+    config.dry_run = true;
+    t->rehearsed = digest;
+    tag_runner_run(t, begin(c, config, image, target));
+    t->rehearsed = NULL;
+    return !t->failed;
+}
+
+/* To its end; only what goes wrong is reported. */
+static bool run_unreported(struct regtag *r, struct error *e)
+{
+    const struct regtag_result *result = regtag_result(r);
+    enum regtag_event event = REGTAG_WAIT;
+    while (event != REGTAG_DONE && event != REGTAG_ERROR) {
+        event = session_step(r);
+        if (event == REGTAG_SETTLED && result->status)
+            error_set(error_hint(e, (int)result->hint), (int)result->status, "%s", result->error);
+    }
+    return !e->status && session_operation_ok(r, e);
+}
+
+/* Guards, the platform and keys are for the image. */
+static bool copy_one(const struct copy *c, const char *reference, const char *repository,
+                     struct error *e)
+{
+    struct error problem;
+    struct regtag_config config = session_config(c->deadline);
+    config.platform = NULL;
+    config.expected_count = 0;
+    config.keys = 0;
+    error_clear(&problem);
+    progress_begin(0, UINT64_MAX);
+    if (run_unreported(begin(c, config, reference, repository), &problem))
+        return true;
+    error_set(error_hint(e, problem.hint), problem.status, "%s is attached to it: %s", reference,
+              problem.text);
+    return false;
+}
+
+/* Before the tag: an image that is signed must not be seen without its signatures. */
+static bool copy_attached(const struct copy *c, const char *image, const char *digest, struct error *e)
+{
+    static char repository[REFERENCE_MAX];
+    struct attached attached;
+    struct writer w = writer_to(repository, sizeof repository - 1);
+    write_slice(&w, c->target.name);
+    repository[w.used] = '\0';
+    if (!attached_list(image, digest, c->deadline, &attached, e))
+        return false;
+    for (int i = 0; i < attached.count; i++)
+        if (!copy_one(c, attached.references[i], repository, e))
+            return false;
+    return true;
+}
+
+/* ---- One tag --------------------------------------------------------------------------------- */
+
+static bool has_attached(const struct copy *c)
+{
+    return HAS_VERB(VERB_ID_REFERRERS) && c->o->referrers && !c->o->dry_run;
+}
+
+/* By its digest, since its tag may be moved meanwhile. */
+static const char *pin(const char *image, const char *digest, struct error *e)
+{
+    static char text[REFERENCE_MAX];
+    struct writer w = writer_to(text, sizeof text - 1);
+    struct reference r;
+    if (!reference_parse(&r, slice_of(image), e))
+        return NULL;
+    struct slice tag = reference_tag(&r);
+    write_format(&w, "%.*s%s%.*s@%s", SLICE_ARG(r.name), tag.size ? ":" : "", SLICE_ARG(tag), digest);
+    text[w.used] = '\0';
+    return text;
+}
+
+/* What is attached is copied first. Returns the image to copy then; NULL if it must not be, with e set unless the tag was
+ * reported already. */
+static const char *prepare(struct copy *c, const char *image, const char *target, const char *tag,
+                           struct error *e)
+{
+    char digest[DIGEST_MAX + 1];
+    if (e->status || !has_attached(c))
+        return e->status ? NULL : image;
+    if (!attached_digest(image, NULL, c->deadline, digest, e))
+        return NULL;
+    image = pin(image, digest, e);
+    bool good = image && rehearse(c, image, target, tag, digest) && copy_attached(c, image, digest, e);
+    return good ? image : NULL;
+}
+
 static void copy_tag(struct copy *c, const char *image, const char *target, const char *tag)
 {
     struct tag_runner *t = &c->runner;
+    struct error e = t->journal_error;
     tag_runner_next(t, target, &tag, 1);
-    if (t->journal_error.status)
-        tag_runner_fail(t, &t->journal_error);
-    else {
-        progress_run(!c->o->quiet && !c->o->verbose);
-        progress_begin(0, UINT64_MAX);
-        tag_runner_run(t, begin(c, image, target, tag));
-        progress_end();
-    }
+    progress_run(!c->o->quiet && !c->o->verbose);
+    progress_begin(0, UINT64_MAX);
+    image = prepare(c, image, target, tag, &e);
+    progress_begin(0, UINT64_MAX);
+    if (image)
+        tag_runner_run(t, begin(c, configure(c, tag), image, target));
+    else
+        tag_runner_fail(t, &e);
+    progress_end();
 }
 
 /* ---- One image ------------------------------------------------------------------------------- */
@@ -82,7 +190,7 @@ static void copy_image(struct copy *c, struct error *e)
     char *const *arguments = c->o->arguments;
     const char *tag = tag_of(c);
     struct journal journal = {.fd = -1};
-    if (!session_operation_ok(begin(c, arguments[0], arguments[1], tag), e))
+    if (!session_operation_ok(begin(c, configure(c, tag), arguments[0], arguments[1]), e))
         return;
     bool logged_in = session_login_copy(arguments[0], arguments[1], c->deadline, e);
     if (e->status == REGTAG_E_USAGE)

@@ -230,11 +230,18 @@ static enum regtag_event step_blobs(struct regtag *r, struct tree_push *v)
 
 /* ---- Uploading manifests --------------------------------------------------------------------- */
 
+static bool has_subject(const struct tree_push *v)
+{
+    bool alike = false;
+    return document_member(&v->document, 0, SLICE("subject"), &alike) != NO_VALUE;
+}
+
 /* All that the current manifest refers to is there. */
 static enum regtag_event upload(struct regtag *r, struct tree_push *v)
 {
     if (v->depth == 0 && !v->by_digest)
         return begin_move(r, v);
+    v->refers = v->depth == 0 && has_subject(v);
     v->attempts.failed = 0;
     client_begin(&r->client, &v->exchange,
                  &(struct request){.method = METHOD_PUT,
@@ -261,10 +268,23 @@ static bool check_upload(struct regtag *r, const struct tree_push *v, struct err
     return e->status == 0;
 }
 
+/* A registry that does says so (OCI distribution specification, "Pushing Manifests with Subject"). */
+static void note_unlisted(struct regtag *r, const struct tree_push *v)
+{
+    struct slice subject;
+    http_response_field(v->exchange.response, SLICE("oci-subject"), &subject);
+    if (v->refers && subject.size == 0)
+        VERB_TELL(r, REGTAG_TRACE_WARNING,
+                  "%.*s: the registry does not list referrers: %s is there, but its image does not lead "
+                  "to it",
+                  SLICE_ARG(r->reference.name), r->digest);
+}
+
 static enum regtag_event on_uploaded(struct regtag *r, struct tree_push *v)
 {
     if (v->depth)
         return leave_level(r, v);
+    note_unlisted(r, v);
     ENTER("tree_push", v->state, TREE_OVER);
     return verb_settle(r, REGTAG_TAG_CREATED, NULL, NULL);
 }

@@ -34,6 +34,7 @@ struct tree_push {
     enum tree_state state;
     bool by_digest;           /* there is no tag in the target */
     bool looking;             /* `move` has begun */
+    bool refers;              /* to another manifest: what is uploaded without a tag */
     unsigned depth;           /* of the current manifest, in `levels` */
     struct document document; /* the current manifest */
     struct attempts attempts;

@@ -106,6 +106,9 @@ def test_signed_by_cosign(regtag, signed, keys, other, server, name, form):
     listed = [line.split("\t") for line in regtag("referrers", f"{image}:base").lines]
     assert len(listed) == (2 if form == "bundle" else 1)
     sbom = regtag("referrers", f"{image}:base", "--artifact-type", "application/spdx+json", "--json")
+    assert regtag("copy", "--referrers", f"{image}:base", f"{image}-copy").err == b""
+    assert regtag("verify", f"{image}-copy:base", "--verify-key", public).status == 0
+    assert len(regtag("referrers", f"{image}-copy:base").lines) == len(listed)
     assert [one["artifactType"] for one in sbom.objects] == ["application/spdx+json"]
     assert [sbom.objects[0]["digest"], "application/spdx+json", str(sbom.objects[0]["size"])] in listed
 
