@@ -248,7 +248,8 @@ def test_what_makes_no_sense(regtag, image, key):
 
 @pytest.mark.parametrize("verb", ["verify", "tag", "fetch"])
 def test_a_variable_that_names_no_file_does_not_do_without(regtag, image, verb):
-    refused = regtag(verb, image, *{"tag": ["new"], "fetch": ["-o", "-"]}.get(verb, []), env={"REGTAG_VERIFY_KEY": "::"})
+    more = {"tag": ["new"], "fetch": ["-o", "-"]}.get(verb, [])
+    refused = regtag(verb, image, *more, env={"REGTAG_VERIFY_KEY": "::"})
     assert (refused.status, refused.out) == (2, b"")
     refused.complaint("REGTAG_VERIFY_KEY names no file")
 
