@@ -86,7 +86,7 @@ static const struct option OPTIONS[] = {
 #endif
 #if HAS_VERB(VERB_ID_SAVE | VERB_ID_COPY) && HAS_VERB(VERB_ID_REFERRERS)
     {"referrers", "", FLAG, AT(referrers), VERB_ID_SAVE | VERB_ID_COPY, 0,
-     "with what refers to the image: signatures, SBOMs"},
+     "also what refers to the image (signatures)"},
 #endif
 #if HAS_VERB(VERB_ID_REFERRERS)
     {"artifact-type", "TYPE", TEXT, AT(artifact_type), VERB_ID_REFERRERS, 0,
