@@ -97,7 +97,7 @@ static void check_children(struct regtag *r, struct error *e)
         }
         platform_list(&missing, &d, i);
     }
-    if (missing.used)
+    if (missing.used || missing.overflow)
         error_set(e, REGTAG_E_REFUSED,
                   "without a platform, the index needs all its images; missing: %.*s%s",
                   SLICE_ARG(written(&missing)), missing.overflow ? " ..." : "");

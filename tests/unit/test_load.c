@@ -575,6 +575,24 @@ static void many_missing_children_are_not_all_named(void **state)
     end();
 }
 
+static void a_missing_child_with_a_long_name_is_noticed(void **state)
+{
+    char more[700];
+    (void)state;
+    begin_empty();
+    struct entry *child = put_image("{\"a\":1}", NULL);
+    snprintf(more, sizeof more, ",\"platform\":{\"os\":\"%0600d\",\"architecture\":\"arm\"}", 0);
+    used = 0;
+    write("{\"schemaVersion\":2,\"manifests\":[");
+    write_descriptor(OCI, child, more);
+    write("]}");
+    end_manifest();
+    child->missing = true;
+    load();
+    expect_failure(REGTAG_E_REFUSED, "missing:  ...");
+    end();
+}
+
 static void a_platform_that_is_there_is_enough(void **state)
 {
     struct entry *children[3];
@@ -940,6 +958,7 @@ int main(void)
         cmocka_unit_test(a_small_memory_is_enough),
         cmocka_unit_test(missing_children_are_named_before_anything_is_uploaded),
         cmocka_unit_test(many_missing_children_are_not_all_named),
+        cmocka_unit_test(a_missing_child_with_a_long_name_is_noticed),
         cmocka_unit_test(a_platform_that_is_there_is_enough),
         cmocka_unit_test(a_platform_has_to_be_in_the_index),
         cmocka_unit_test(a_missing_blob_is_named_before_it_is_begun),
