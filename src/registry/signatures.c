@@ -24,11 +24,16 @@ static void note_failure(struct signatures *s, struct error *e)
     error_clear(e);
 }
 
-/* Whether nothing else can be asked for. */
-static bool cannot_go_on(const struct regtag *r)
+/* Whether nothing else can be asked for, and `failure` says why. It may be another request that has failed to connect, a
+ * lookup of a tag. */
+static bool cannot_go_on(const struct regtag *r, struct signatures *s)
 {
     const struct context *c = &r->source->context;
-    return c->unreachable || c->now >= c->deadline;
+    bool late = c->now >= c->deadline;
+    if (late)
+        error_set(error_hint(&s->failure, REGTAG_HINT_TIMEOUT), REGTAG_E_TIMEOUT,
+                  "cannot look for its signature: no time was left");
+    return late || (c->unreachable && s->failure.status);
 }
 
 static enum signatures_event over(struct regtag *r, struct signatures *s, enum signatures_event event)
@@ -278,7 +283,7 @@ static bool next_referrer(struct regtag *r, struct signatures *s)
 
 static enum signatures_event next(struct regtag *r, struct signatures *s, struct error *problem)
 {
-    if (cannot_go_on(r))
+    if (cannot_go_on(r, s))
         return end(r, s, problem);
     if (next_layer(r, s) || next_referrer(r, s))
         return MORE;

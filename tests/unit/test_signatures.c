@@ -534,6 +534,32 @@ static void test_many_names_wait_for_the_signature(void **state)
         }
 }
 
+/* A lookup's connection that fails says nothing about signatures. */
+static void test_lookups_that_fail_do_not_end_the_search(void **state)
+{
+    char memory[40][8];
+    const char *names[40];
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        snprintf(memory[i], sizeof memory[i], "n%zu", i);
+        names[i] = memory[i];
+    }
+    for (unsigned seed = 0; seed < 100; seed++) {
+        begin_signed(&run, 1);
+        widen(&run, 4);
+        begin_signed_again(&run);
+        run.wire.seed = seed;
+        run.wire.fault = (struct wire_fault){.armed = true};
+        run.wire.fault_on = 3 + seed % 2;
+        list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        if (regtag_error(run.regtag, NULL) == REGTAG_E_UNSIGNED)
+            fail_msg("seed %u: %s", seed, message());
+        finish(&run);
+    }
+}
+
 /* ---- The network ----------------------------------------------------------------------------- */
 
 static void test_one_byte_at_a_time(void **state)
@@ -604,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_the_requirement_without_keys_is_refused),
         cmocka_unit_test(test_layers_are_offered_only_if_signed),
         cmocka_unit_test(test_many_names_wait_for_the_signature),
+        cmocka_unit_test(test_lookups_that_fail_do_not_end_the_search),
         cmocka_unit_test(test_one_byte_at_a_time),
         cmocka_unit_test(test_cut_at_every_byte),
     };
