@@ -271,22 +271,23 @@ struct regtag_config {
     size_t manifest_max; /* bytes; 0 means REGTAG_MANIFEST_MAX */
     size_t tokens_max;   /* 0 means REGTAG_TOKENS_MAX */
 
-    /* tag, digest, manifest, fetch, save: "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an
-     * image that is an index. NULL and "": the image itself. */
+    /* "OS/ARCH" or "OS/ARCH/VARIANT" selects the child for this platform from an image that is an index; not for delete and
+     * lists of tags. NULL and "": the image itself. */
     const char *platform;
-    /* tag, delete: guards, where a tag must point for it to be touched. Each is a digest or "absent",
+    /* tag, copy, load, delete: guards, where a tag must point for it to be touched. Each is a digest or "absent",
      * for all tags, or "TAG=" followed by either, for that tag. */
     const char *const *expected;
     size_t expected_count;
-    bool confirm; /* tag: read the tag back after the upload */
-    /* tag: confirm with a GET that a tag is absent, since some registries answer HEAD with 404 for tags
-     * that exist. Needed when the move may be undone later. */
+    bool confirm; /* tag, copy, load: read the tag back after the upload */
+    /* tag, copy, load: confirm with a GET that a tag is absent, since some registries answer HEAD with 404
+     * for tags that exist. Needed when the move may be undone later. */
     bool certain_absence;
     /* list, digests: whether a tag is wanted; others are left out, and not looked up. NULL: all are. */
     bool (*wants)(void *context, const char *tag);
     void *wants_context;
-    bool dry_run; /* tag, delete: change nothing, but report the outcome that would result */
-    bool keep; /* keep connections and token at the end, for regtag_again or regtag_next. Not for copy */
+    bool dry_run; /* tag, copy, load, delete: change nothing, but report the outcome that would result */
+    /* keep connections and token at the end, for regtag_again or regtag_next. Not for copy, nor before it */
+    bool keep;
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
      * unless one was added after they were listed */
     bool siblings;
@@ -303,7 +304,7 @@ struct regtag_config {
     const struct regtag_hash *hashes;
     size_t hashes_count;
     /* tag, copy, load, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
-     * them. See regtag_require_signature. 0: it need not be signed. */
+     * them. save: so must each manifest. Others do not look. See regtag_require_signature. 0: it need not be signed. */
     unsigned keys;
     /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else
      * another number. The key decides on algorithm and hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5
@@ -351,7 +352,8 @@ enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_
 enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
 
 /* Lists what refers to `image`, signatures for example: for each, REGTAG_LISTED with its artifact type as `name`, "" if it
- * has none, and with `digest` and `size`. Only those of `artifact_type`, unless that is NULL or "". A page of the list is
+ * has none, and with `digest` and `size`. A registry that has no such list may have an index of them, at the tag sha256-HEX,
+ * which is read then. Only those of `artifact_type`, unless that is NULL or "". A page of the list is
  * held in memory, and must not be larger than a manifest. */
 enum regtag_status regtag_referrers(struct regtag *r, const char *image, const char *artifact_type);
 
@@ -403,14 +405,14 @@ void regtag_end(struct regtag *r);
 
 enum regtag_event {
     REGTAG_WAIT, /* do what `want` says, then call again */
-    /* tag, delete: the next step may change the tag. regtag_result() says which one, and where it
+    /* tag, copy, load, delete: the next step may change the tag. regtag_result() says which one, and where it
      * points now. To leave it alone, call regtag_decline. */
     REGTAG_UPLOAD,
-    /* tag, delete: one tag succeeded or failed; see regtag_result(). fetch, save: the chosen blob or manifest did, and
-     * its size and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
+    /* tag, copy, load, delete: one tag succeeded or failed; see regtag_result(). fetch, save: the chosen blob or
+     * manifest did, and its size and its digest were verified if its `status` is REGTAG_OK; `outcome` is for tags */
     REGTAG_SETTLED,
-    /* list, digests: one more tag, in regtag_result()->name. referrers: one more of them. delete: one more tag that will be deleted along
-     * with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
+    /* list, digests: one more tag, in regtag_result()->name. referrers: one more of them. delete: one more tag that will be
+     * deleted along with the one named; in a dry run, one that would be, if the registry cannot delete a tag alone. */
     REGTAG_LISTED,
     REGTAG_DONE,  /* success; for `tag`, all names are settled and none failed */
     REGTAG_ERROR, /* the operation is over; regtag_error() says why */
