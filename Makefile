@@ -80,7 +80,7 @@ STRIP ?= $(CROSS_COMPILE)strip
 # A switch that is neither 1 nor 0 is a mistake, and not a yes.
 $(foreach switch,TLS VERIFY MIPS16 QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
     $(error $(switch)=$($(switch)): it must be 1 or 0)))
-$(if $(TLS),,$(error TLS is empty: it must be 1 or 0))
+$(foreach switch,TLS VERIFY,$(if $($(switch)),,$(error $(switch) is empty: it must be 1 or 0)))
 $(if $(filter 10,$(TLS)$(VERIFY)),$(error VERIFY=0 is for TLS=0: what verifies signatures is a part of TLS))
 
 ifneq ($(V),1)

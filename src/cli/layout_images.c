@@ -106,9 +106,9 @@ bool images_get(const struct layout_images *images, size_t number, struct layout
     int i = first_of(images);
     while (i != NO_VALUE && number--)
         i = images->own_tags ? after(images, i) : NO_VALUE;
-    if (i == NO_VALUE)
-        return false;
     struct slice digest = digest_at(images, i), tag = tag_of(images, i, text);
+    if (!digest_is_sha256(digest)) /* there is none; or it is not what was accepted */
+        return false;
     memset(image, 0, sizeof *image);
     memcpy(image->digest, digest.data, digest.size);
     memcpy(image->tag, tag.data, tag.size);

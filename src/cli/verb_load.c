@@ -16,6 +16,7 @@ struct load {
     uint64_t deadline;
     struct layout layout;
     struct layout_images images;
+    uint64_t index_hash; /* of index.json, when it was read first */
     struct reference target;
     char text[REFERENCE_MAX]; /* with the tag of an image */
     struct tag_runner runner;
@@ -131,12 +132,20 @@ static bool read_document(struct load *l, const char *key, struct slice *text,
     return done;
 }
 
+/* It is read again for each image, but must stay what images_check has seen. */
 static bool read_index(struct load *l, struct error *e)
 {
     struct slice text;
     struct document_memory memory;
-    return read_document(l, LAYOUT_INDEX, &text, &memory, e) &&
-           images_read(&l->images, text, &memory, e);
+    if (!read_document(l, LAYOUT_INDEX, &text, &memory, e))
+        return false;
+    uint64_t hash = slice_hash(HASH_START, text);
+    if (l->index_hash && hash != l->index_hash)
+        error_set(e, REGTAG_E_OTHER,
+                  "%s: its " LAYOUT_INDEX " was changed meanwhile; no more images are loaded",
+                  l->layout.in.name);
+    l->index_hash = hash;
+    return !e->status && images_read(&l->images, text, &memory, e);
 }
 
 /* Of a pipe it has not come yet, maybe. */
@@ -224,12 +233,11 @@ static int run(struct options *o, uint64_t deadline)
     l.runner.source = &l.layout.in.e;
     if (check(&l, &e))
         load(&l, &e);
-    if (e.status) {
+    if (e.status)
         report_problem(&e);
-        return e.status;
-    }
-    tag_runner_note_dry_run(&l.runner);
-    return (int)l.runner.status;
+    else
+        tag_runner_note_dry_run(&l.runner);
+    return l.runner.status ? (int)l.runner.status : e.status;
 }
 
 const struct cli_verb cli_verb_load = {

@@ -366,7 +366,6 @@ static void report(const struct save *s)
 
 static void save(struct save *s)
 {
-    s->image = NONE;
     if (!tar_output_open(&s->tar, s->o->output, s->deadline, s->o->quiet, s->e))
         return;
     progress_run(!s->o->quiet && !s->o->verbose && !(s->tar.to_output && isatty(STDOUT_FILENO)));
@@ -431,9 +430,12 @@ static int run(struct options *o, uint64_t deadline)
     s.deadline = deadline;
     s.e = &e;
     s.attached = (unsigned)o->count;
-    if (check(&s) && add_attached(&s, o)) {
-        save(&s);
-        tar_output_close(&s.tar, e.status == REGTAG_E_REFUSED);
+    s.image = NONE;
+    if (check(&s)) {
+        if (add_attached(&s, o)) {
+            save(&s);
+            tar_output_close(&s.tar, e.status == REGTAG_E_REFUSED);
+        }
         report(&s);
     }
     if (e.status && !output_problem())

@@ -4,9 +4,9 @@
 set -eu
 
 make() { "${MAKE:-/usr/bin/make}" --no-print-directory -n "$@" 2>&1; }
-unset MAKEFLAGS MAKEOVERRIDES TLS QUICK V SAN VERBS
+unset MAKEFLAGS MAKEOVERRIDES TLS VERIFY QUICK V SAN VERBS
 
-for wrong in TLS=no TLS= TLS=2 'TLS=1 0' TLS=off V=yes QUICK=true; do
+for wrong in TLS=no TLS= VERIFY= VERIFY=no TLS=2 'TLS=1 0' TLS=off V=yes QUICK=true; do
     ! said=$(make clean "$wrong") || { echo "make $wrong is not refused"; exit 1; }
     echo "$said" | grep -q "must be 1 or 0" || { echo "make $wrong: $said"; exit 1; }
 done

@@ -16,6 +16,7 @@ from bundles import (
     WHOLE,
     by_containerd,
     entry,
+    index,
     layout,
     named,
     pack,
@@ -92,6 +93,23 @@ def test_any_order_of_files(load, pantry, order):
 def test_a_folder(regtag, pantry, tmp_path):
     result = regtag("load", unpack(WHOLE, tmp_path), f"{pantry.host}/repo:new")
     expect_loaded(pantry, result, INDEX, *BLOBS)
+
+
+@pytest.mark.parametrize("entries", [[], [named(AMD, "v1"), {**named(ARM, "v2"), "digest": "sha256:" + 9999 * "a"}]])
+def test_an_index_that_is_changed_ends_the_run(regtag, serve, tmp_path, entries):
+    store = Pantry()
+
+    def respond(request):
+        if request.method == "PUT" and request.path.endswith("/v1"):
+            (tmp_path / "index.json").write_bytes(index(*entries)[1].ljust(20_000))
+        return store(request)
+
+    host = serve(respond).host
+    unpack([(name, data.ljust(20_000) if name == "index.json" else data) for name, data in TWO], tmp_path)
+    result = regtag("load", tmp_path, f"{host}/repo")
+
+    assert (result.status, [row[2] for row in result.rows]) == (1, ["created"]), result
+    result.complaint(f"{tmp_path}: its index.json was changed meanwhile; no more images are loaded")
 
 
 def test_from_stdin_if_that_is_a_file(load, pantry, regtag):

@@ -337,6 +337,13 @@ def test_success_in_json(regtag, server, file):
     assert result.objects == [{"reference": f"{server.host}/repo:index", "digest": digest_of(INDEX), "status": 0}]
 
 
+def test_json_has_the_image_whose_referrers_cannot_be_found_out(regtag, server, file):
+    result = regtag("save", "--json", "--referrers", "-o", file, f"{server.host}/repo:none")
+
+    assert (result.status, not file.exists()) == (NOT_FOUND, True)
+    assert [(one["reference"], one["status"]) for one in result.objects] == [(f"{server.host}/repo:none", NOT_FOUND)]
+
+
 def test_to_stdout_a_failure_leaves_out_the_end(regtag, store, server):
     damaged(store, digest_of(LAYER), lambda data: data[:-1] + b"?")
 
