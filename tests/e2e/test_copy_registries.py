@@ -87,6 +87,7 @@ def places(request):
     return [request.getfixturevalue(one) for one in request.param]
 
 
+@pytest.mark.slow
 def test_all_tools_read_the_same_digests_afterwards(regtag, crane, oras_tool, places, request):
     source, target = places
     folder = "copies/" + request.node.callspec.id.replace("_", "-")

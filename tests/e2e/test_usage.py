@@ -361,6 +361,7 @@ def test_help_for_a_verb_has_an_example_that_is_valid(regtag, verb):
     assert refused(regtag, *words[1:before], "--timeout", "0", *words[before:]).startswith("regtag: --timeout")
 
 
+@pytest.mark.slow
 def test_an_option_is_shown_with_its_verbs_or_with_those_of_all(regtag):
     def options(of):
         return {found[1] for line in regtag("help", of).lines if (found := re.search(r"^ .*?(--[a-z-]+)  *\S", line))}
