@@ -8,6 +8,7 @@
 
 #include "net/file.h"
 #include "oci/digest.h"
+#include "regtag_sockets.h"
 
 static ptrdiff_t read_tar(void *context, uint64_t at, void *bytes, size_t size)
 {
@@ -146,13 +147,18 @@ static void survey(struct layout *l)
     begin_tar(l);
 }
 
-/* From the entry after the last one that was found, to the end and on from the beginning. */
+/* From the entry after the last one that was found, to the end and on from the beginning. That takes time: an index may
+ * name thousands of images, and an archive have many more files. */
 static struct layout_file *search_archive(struct layout *l, const char *key)
 {
     struct tar_entry entry;
     const char *found;
     uint64_t start = l->tar.at;
     bool ended, wrapped = start == 0;
+    if (regtag_clock() >= l->in.deadline) {
+        input_fail(&l->in, REGTAG_E_TIMEOUT, "it was not searched in time; --timeout sets the limit");
+        return NULL;
+    }
     for (;;) {
         if (next_entry(l, &entry, &found, &ended)) {
             if (strcmp(found, key) == 0)

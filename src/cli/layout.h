@@ -37,9 +37,9 @@ struct layout {
 };
 
 /* Opens a folder or a file, or standard input, "-". A tar file that is a regular file is checked up to its end, a pipe
- * not at all. Reading a pipe ends with an error at the deadline, of regtag_clock(), or after `stall` milliseconds (0: not)
- * without a byte. False, and e set with REGTAG_E_OTHER (it cannot be read), REGTAG_E_USAGE (it is something else) or
- * REGTAG_E_REFUSED (it is damaged). Needs layout_close in any case. */
+ * not at all. At the deadline, of regtag_clock(), reading a pipe and looking for files in an archive end with an error, as does
+ * reading a pipe after `stall` milliseconds (0: not) without a byte. False, and e set with REGTAG_E_OTHER (it cannot be
+ * read), REGTAG_E_USAGE (it is something else) or REGTAG_E_REFUSED (it is damaged). Needs layout_close in any case. */
 bool layout_open(struct layout *l, const char *path, uint64_t deadline, uint64_t stall, struct error *e);
 
 /* Reads all of LAYOUT_INDEX or LAYOUT_MARK. False, and e set, if there is none, or it does not fit. */

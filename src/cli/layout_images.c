@@ -178,9 +178,10 @@ static bool collide(const struct layout_images *images, int one, int other)
             slice_equal(tag_of(images, one, text), tag_of(images, other, other_text)));
 }
 
+/* Of those for one tag, which may be thousands, all must be like the first one. */
 static bool check_against_others(const struct layout_images *images, int image, struct error *e)
 {
-    for (int i = first_of(images); i < image; i = after(images, i))
+    for (int i = first_of(images); i < image; i = images->own_tags ? after(images, i) : image)
         if (collide(images, i, image))
             return fail(images, REGTAG_E_USAGE,
                         images->own_tags

@@ -23,7 +23,7 @@ from bundles import (
     unpack,
 )
 from copies import AMD, ARM, BLOBS, INDEX, Pantry, child, push_index
-from images import CONFIG, LAYER, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, digest_of
+from images import CONFIG, LAYER, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, compact, digest_of
 from program import environment
 
 TAG = digest_of(AMD)
@@ -180,6 +180,15 @@ def test_a_fifo(regtag, pantry, tmp_path):
         cat.stdin.write(pack(WHOLE))
         cat.stdin.close()
         expect_loaded(pantry, regtag("load", fifo, f"{pantry.host}/repo:new"), INDEX, *BLOBS)
+
+
+def test_looking_for_thousands_of_images_ends_in_time(load, pantry):
+    files = pack([("x", b"")])[:512] * 100_000
+    children = [{**entry(AMD), "digest": f"sha256:{number:064x}"} for number in range(3000)]
+    listed = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children})
+    content = files + pack(layout([named(listed, "v1", OCI_INDEX)], listed))
+
+    expect_nothing(pantry, load(content, "--timeout", "1"), 6, "not searched in time")
 
 
 # ---- Which images -------------------------------------------------------------------------------------------------------
