@@ -83,7 +83,8 @@
 #define PIPES_MAX 16            /* pipes that are named by options or the environment: 8 CAs, 6 others */
 #define PIPES_TEXT_MAX 65536    /* what comes out of all of them */
 #define AUTHFILE_MAX 65536      /* a file of credentials */
-#define AUTHFILE_TOKENS 4096    /* JSON values and keys in it, of 24 bytes each; a login takes 4 */
+/* JSON values and keys in it, of 24 bytes each; a login takes 4. Few where memory is short. */
+#define AUTHFILE_TOKENS (REGTAG_CONNECTIONS_MAX > 4 ? 4096 : 1024)
 #define AUTHFILE_HELPER_MAX 128 /* the name of a helper */
 #define LOGIN64_MAX 24576       /* Base64 of USER:PASSWORD in it, with line ends */
 #define AUTHFILE_KEY_MAX 600    /* a key: scheme, host and namespace; on the stack */
@@ -101,7 +102,7 @@
 /* A journal's blocks at the most, 16 bytes each, and entries of 10 bytes: moves that later lines have settled or
  * undone. Few where memory is short. */
 #define JOURNAL_BLOCKS (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 512)
-#define UNDO_INDEX_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 8192)
+#define UNDO_INDEX_MAX (REGTAG_CONNECTIONS_MAX > 4 ? 16384 : 4096)
 #define UNDO_INDEX_LISTS 4096 /* of these entries, by their hashes; 2 bytes each */
 /* Slots of 4 bytes; half as many names are compared at a time. */
 #define NAMES_SLOTS (REGTAG_CONNECTIONS_MAX > 4 ? 32768 : 8192)

@@ -41,8 +41,8 @@ static ptrdiff_t write_and_show(void *context, unsigned connection, const void *
 /* What comes along with an image, under a tag that cosign has made of its digest; it is not signed itself. */
 static bool is_attached(const char *tag)
 {
-    struct slice s = slice_of(tag), suffix = slice_from(s, DIGEST_SHA256_SIZE);
-    return slice_starts(s, SLICE("sha256-")) &&
+    struct slice suffix = slice_from(slice_of(tag), DIGEST_SHA256_SIZE);
+    return strncmp(tag, "sha256-", 7) == 0 && strspn(tag + 7, "0123456789abcdef") == 64 &&
            (slice_equal(suffix, SLICE(".sig")) || slice_equal(suffix, SLICE(".att")) ||
             slice_equal(suffix, SLICE(".sbom")));
 }

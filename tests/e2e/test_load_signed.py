@@ -81,6 +81,13 @@ def test_nothing_is_signed(load):
     assert not pantry.manifests and not pantry.blobs
 
 
+@pytest.mark.parametrize("tag", ["sha256-" + "x" * 64 + ".sig", "sha256-" + "0" * 65 + ".sig", "sha256-" + "0" * 64])
+def test_a_name_like_that_of_a_signature_is_no_way_around(load, tag):
+    done, pantry = load([named(AMD, tag)], [AMD, CONFIG, LAYER], target="repo")
+    assert done.status == 19, done
+    assert not pantry.manifests and not pantry.blobs
+
+
 def test_damaged_signatures(load, key):
     line, contents = signed(key, digest_of(AMD), "older")
     for damaged in range(2):
