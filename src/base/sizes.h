@@ -80,9 +80,9 @@
 
 /* ---- The program -------------------------------------------------------------------------------- */
 
-#define PIPES_MAX 16            /* pipes that are named by options or the environment: 8 CAs, 6 others */
-#define PIPES_TEXT_MAX 65536    /* what comes out of all of them */
-#define AUTHFILE_MAX 65536      /* a file of credentials */
+#define PIPES_MAX 16         /* pipes that are named by options or the environment: 8 CAs, 6 others */
+#define PIPES_TEXT_MAX 65536 /* what comes out of all of them */
+#define AUTHFILE_MAX 65536   /* a file of credentials */
 /* JSON values and keys in it, of 24 bytes each; a login takes 4. Few where memory is short. */
 #define AUTHFILE_TOKENS (REGTAG_CONNECTIONS_MAX > 4 ? 4096 : 1024)
 #define AUTHFILE_HELPER_MAX 128 /* the name of a helper */
