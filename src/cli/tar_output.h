@@ -21,7 +21,7 @@ struct tar_output {
 bool tar_output_open(struct tar_output *t, const char *path, uint64_t deadline, bool quiet,
                      struct error *e);
 
-/* Begins a file in the archive; its content follows, in order. */
+/* Begins a file in the archive, or a folder if its name ends with a slash; its content follows, in order. */
 void tar_output_file(struct tar_output *t, const char *name, uint64_t size);
 void tar_output_bytes(struct tar_output *t, const void *bytes, size_t size);
 

@@ -42,15 +42,16 @@ static void write_checksum(char block[TAR_BLOCK])
 
 void tar_write_header(char block[TAR_BLOCK], const char *name, uint64_t size)
 {
-    bool large = size >> 33 != 0;
+    size_t length = strlen(name);
+    bool large = size >> 33 != 0, folder = name[length - 1] == '/';
     memset(block, 0, TAR_BLOCK);
-    memcpy(block, name, strlen(name));
-    write_octal(block + MODE, NUMBER_SIZE, 0644);
+    memcpy(block, name, length);
+    write_octal(block + MODE, NUMBER_SIZE, folder ? 0755 : 0644);
     write_octal(block + UID, NUMBER_SIZE, 0);
     write_octal(block + GID, NUMBER_SIZE, 0);
     (large ? write_base_256 : write_octal)(block + SIZE, LARGE_NUMBER_SIZE, size);
     write_octal(block + MTIME, LARGE_NUMBER_SIZE, 0);
-    block[TYPE] = '0';
+    block[TYPE] = folder ? '5' : '0';
     memcpy(block + MAGIC, "ustar\00000", 8); /* with its version, 00 */
     write_checksum(block);
 }

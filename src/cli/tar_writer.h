@@ -1,5 +1,5 @@
 /* The bytes of a tar archive around its files (POSIX, pax, "ustar Interchange Format"). They depend on names and sizes
- * only: all files have mode 0644, belong to user 0, and are of 1970. */
+ * only: files have mode 0644, folders 0755; all belong to user 0, and are of 1970. */
 #ifndef REGTAG_CLI_TAR_WRITER_H
 #define REGTAG_CLI_TAR_WRITER_H
 
@@ -8,7 +8,7 @@
 #define TAR_BLOCK 512
 #define TAR_NAME_MAX 100
 
-/* Writes the header of a regular file; its name has at most TAR_NAME_MAX bytes. A size of 8 GiB or more is in base 256,
+/* Writes the header of a regular file, or of a folder if its name ends with a slash; it has at most TAR_NAME_MAX bytes. A size of 8 GiB or more is in base 256,
  * as GNU tar writes it. */
 void tar_write_header(char block[TAR_BLOCK], const char *name, uint64_t size);
 

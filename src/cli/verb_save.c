@@ -207,6 +207,13 @@ static uint64_t write_images(struct save *s, bool put)
     return size;
 }
 
+/* skopeo gives folders that are not in the archive to root, which only root may do. */
+static void put_folders(struct save *s)
+{
+    tar_output_file(&s->tar, "blobs/", 0);
+    tar_output_file(&s->tar, "blobs/sha256/", 0);
+}
+
 static void put_index(struct save *s)
 {
     struct slice start = SLICE(LAYOUT_INDEX_START), end = SLICE(LAYOUT_INDEX_END);
@@ -215,6 +222,7 @@ static void put_index(struct save *s)
     tar_output_bytes(&s->tar, start.data, start.size);
     write_images(s, true);
     tar_output_bytes(&s->tar, end.data, end.size);
+    put_folders(s);
 }
 
 /* ---- Manifests ------------------------------------------------------------------------------- */

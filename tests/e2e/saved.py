@@ -16,12 +16,13 @@ class Saved:
         self.files = {}
         with tarfile.open(path, mode) as archive:
             for member in archive:
-                assert member.isreg() and member.name not in self.files, member
+                assert (member.isreg() or member.isdir()) and member.name not in self.files, member
                 found = (member.mode, member.uid, member.gid, member.mtime, member.uname, member.gname)
-                assert found == (0o644, 0, 0, 0, "", ""), found
-                self.files[member.name] = archive.extractfile(member).read()
+                assert found == (0o755 if member.isdir() else 0o644, 0, 0, 0, "", ""), found
+                self.files[member.name] = None if member.isdir() else archive.extractfile(member).read()
+        assert list(self.files)[:4] == ["oci-layout", "index.json", "blobs", "blobs/sha256"]
+        self.files = {name: data for name, data in self.files.items() if data is not None}
         names = list(self.files)
-        assert names[:2] == ["oci-layout", "index.json"]
         assert json.loads(self.files["oci-layout"]) == LAYOUT
         self.digests = ["sha256:" + one.removeprefix("blobs/sha256/") for one in names[2:]]
         assert self.digests == [digest_of(data) for data in self.blobs]

@@ -591,7 +591,7 @@ def test_an_archive_can_be_read_as_it_comes(regtag, server):
         names = []
         with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
             names = [one.name for one in archive]
-    assert process.returncode == 0 and len(names) == 2 + 7
+    assert process.returncode == 0 and len(names) == 4 + 7
 
 
 def test_errors_name_the_image(regtag, server, file):

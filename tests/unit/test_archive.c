@@ -45,6 +45,16 @@ static void a_header_has_nothing_by_chance(void **state)
     expect_sum(block);
 }
 
+static void a_slash_at_the_end_makes_a_folder(void **state)
+{
+    char block[TAR_BLOCK];
+    (void)state;
+    tar_write_header(block, "blobs/", 0);
+    assert_memory_equal(block + 100, "0000755", 8);
+    assert_memory_equal(block + 156, "5", 2);
+    expect_sum(block);
+}
+
 static void a_name_may_fill_its_field(void **state)
 {
     char block[TAR_BLOCK], name[TAR_NAME_MAX + 1];
@@ -248,6 +258,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_header_has_nothing_by_chance),
+        cmocka_unit_test(a_slash_at_the_end_makes_a_folder),
         cmocka_unit_test(a_name_may_fill_its_field),
         cmocka_unit_test(large_sizes_are_in_base_256),
         cmocka_unit_test(content_is_padded_to_blocks),
