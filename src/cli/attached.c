@@ -25,7 +25,7 @@ static bool add(const char *reference, struct error *e)
     return true;
 }
 
-/* The image's name, and what is behind it. */
+/* The image's name, and what follows it. */
 static void write_reference(char out[REFERENCE_MAX], const struct reference *image,
                             const char *separator, const char *rest, const char *suffix)
 {

@@ -21,7 +21,7 @@ bool attached_digest(const char *image, const char *platform, uint64_t deadline,
 bool attached_list(const char *image, const char *digest, uint64_t deadline, struct attached *attached,
                    struct error *e);
 
-/* For save: adds it to the arguments, each by its reference, behind the images. By the deadline, of regtag_clock(). False, and e set,
+/* For save: adds it to the arguments, each by its reference, after the images. By the deadline, of regtag_clock(). False, and e set,
  * if it cannot be found out, or is too much. */
 bool attached_add(struct options *o, uint64_t deadline, struct error *e);
 

@@ -13,7 +13,7 @@ const char *signature_text(enum signature_finding finding)
 {
     static const char *const TEXTS[] = {
         "there is no signature",
-        "what there is cannot be read without doubt",
+        "what was found is malformed or ambiguous",
         "the signature is by another key",
         "what is signed is an attestation, or something else about the image",
         "what is signed is another digest",

@@ -7,12 +7,12 @@
 #include "regtag.h"
 
 #define SIGNATURE_BUNDLE "application/vnd.dev.sigstore.bundle.v0.3+json"
-#define SIGNATURE_MAX 512 /* bytes; RSA with 4096 bits has so many */
+#define SIGNATURE_MAX 512 /* bytes: that of RSA with 4096 bits */
 
 /* What was found. The larger, the closer to a signature by the right key: of several, the largest says most. */
 enum signature_finding {
     SIGNATURE_NONE,        /* something else: another type, or for another image */
-    SIGNATURE_MALFORMED,   /* not a signature that can be read without doubt */
+    SIGNATURE_MALFORMED,   /* malformed or ambiguous */
     SIGNATURE_OTHER_KEY,   /* not by any of the keys */
     SIGNATURE_ATTESTATION, /* by one of the keys, but it says something else about an image */
     SIGNATURE_OTHER_IMAGE, /* by one of the keys, but for another digest */

@@ -1,6 +1,6 @@
 /* Looks for a signature of an image, by one of the configuration's keys: at the tag sha256-HEX.sig, and among its
  * referrers, which come from the registry's API or from the index at the tag sha256-HEX. All three are asked for
- * together. With a platform, the image or its index may be signed. All that this takes is in the memory behind the manifest. */
+ * together. With a platform, the image or its index may be signed. Everything it needs is kept in memory after the manifest. */
 #ifndef REGTAG_REGISTRY_SIGNATURES_H
 #define REGTAG_REGISTRY_SIGNATURES_H
 

@@ -7,7 +7,7 @@
 
 #define DIGEST_SIZE (DIGEST_SHA256_SIZE + 1)
 
-/* What is read goes one behind the other, behind the manifest. */
+/* What is read is kept in memory after the manifest, one after the other. */
 struct search {
     struct signature_check check;
     enum signature_finding best;
@@ -48,7 +48,7 @@ static bool read_verified(struct regtag *r, struct search *s, const char *digest
            strcmp(found, digest) == 0;
 }
 
-/* The blob of a layer, behind the manifest that has the layer. */
+/* The blob of a layer; it follows the manifest that has the layer. */
 static bool read_layer(struct regtag *r, struct search *s, const struct document *d, int layer,
                        struct slice *bytes)
 {
