@@ -334,12 +334,12 @@ static enum exchange_event send_again(struct exchange *x)
 
 static enum exchange_event on_end(struct exchange *x);
 
+/* `lost`: another request on the connection, which was stepped before this one, has found that out. */
 static enum exchange_event on_failure(struct exchange *x, bool lost)
 {
     const struct context *c = x->remote->context;
     const struct transfer *t = &x->transfer;
     bool freely = request_resend(&x->request) == RESEND_FREELY;
-    REQUIRE(!lost || t->pipelined);
     if (t->answered && x->use != USE_CONTENT) /* status and header are all we need */
         return on_end(x);
     if (pipeline_has_lost(t)) {
