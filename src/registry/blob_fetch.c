@@ -259,3 +259,23 @@ enum blob_event blob_step(struct regtag *r, struct blob_fetch *b, struct slice *
         blob_cancel(r, b); /* don't read the rest of a rejected answer */
     return event;
 }
+
+enum regtag_event blob_hand_out(struct regtag *r, struct blob_fetch *b, const struct error **problem)
+{
+    *problem = &r->problem;
+    if (b->declined)
+        return REGTAG_SETTLED;
+    switch (blob_step(r, b, &r->bytes, &r->bytes_at, verb_problem(r))) {
+    case BLOB_WAIT: return REGTAG_WAIT;
+    case BLOB_BYTES: return REGTAG_BYTES;
+    case BLOB_DONE: *problem = NULL; return REGTAG_SETTLED;
+    default: return REGTAG_SETTLED;
+    }
+}
+
+void blob_decline(struct regtag *r, struct blob_fetch *b)
+{
+    if (!b->declined)
+        blob_cancel(r, b);
+    b->declined = true;
+}

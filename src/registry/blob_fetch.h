@@ -20,6 +20,7 @@ struct blob_fetch {
     uint64_t counted; /* and when attempts were counted anew */
     bool hash_failed;
     bool verified; /* by blob_verify */
+    bool declined; /* by blob_decline */
     char digest[DIGEST_SHA256_SIZE + 1];
     struct attempts attempts;
     struct exchange exchange;
@@ -45,6 +46,13 @@ enum blob_event blob_step(struct regtag *r, struct blob_fetch *b, struct slice *
 
 /* Gives it up. */
 void blob_cancel(struct regtag *r, struct blob_fetch *b);
+
+/* For a verb that hands the bytes to its caller, with regtag_bytes. REGTAG_SETTLED: it is over, and **problem says why it
+ * failed, or *problem is NULL. */
+enum regtag_event blob_hand_out(struct regtag *r, struct blob_fetch *b, const struct error **problem);
+
+/* The caller cannot keep the bytes: it fails for the reason in r->problem. */
+void blob_decline(struct regtag *r, struct blob_fetch *b);
 
 /* The parts that also serve for bytes from elsewhere (store.h): all but the request, the next bytes, and whether the
  * whole has the right digest. */

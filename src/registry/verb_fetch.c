@@ -21,7 +21,7 @@ struct fetch_verb {
     enum layers_state state;
     bool blob_only; /* there is no manifest: layer 0 is the blob of the reference */
     bool offered;   /* REGTAG_CHOOSE has come */
-    bool chosen, declined;
+    bool chosen;
     uint64_t number; /* of the chosen layer */
     struct attempts attempts;
     struct document manifest;
@@ -175,7 +175,7 @@ static enum regtag_event settle(struct regtag *r, struct fetch_verb *v, const st
 static enum regtag_event offer(struct fetch_verb *v)
 {
     v->offered = true;
-    v->chosen = v->declined = false;
+    v->chosen = false;
     ENTER("fetch", v->state, LAYERS_CHOOSE);
     return REGTAG_CHOOSE;
 }
@@ -197,26 +197,17 @@ static enum regtag_event on_choice(struct regtag *r, struct fetch_verb *v)
 
 static enum regtag_event step_blob(struct regtag *r, struct fetch_verb *v)
 {
-    if (v->declined)
-        return settle(r, v, &r->problem);
-    struct error *problem = verb_problem(r);
-    switch (blob_step(r, &v->blob, &r->bytes, &r->bytes_at, problem)) {
-    case BLOB_WAIT: return REGTAG_WAIT;
-    case BLOB_BYTES: return REGTAG_BYTES;
-    case BLOB_DONE: return settle(r, v, NULL);
-    default: return settle(r, v, problem);
-    }
+    const struct error *problem;
+    enum regtag_event event = blob_hand_out(r, &v->blob, &problem);
+    return event == REGTAG_SETTLED ? settle(r, v, problem) : event;
 }
 
-/* The bytes cannot be kept. */
 static void decline(struct regtag *r, const struct error *reason)
 {
     struct fetch_verb *v = fetch_of(r);
     (void)reason; /* it is in r->problem */
-    if (v->state != LAYERS_BLOB || v->declined)
-        return;
-    blob_cancel(r, &v->blob);
-    v->declined = true;
+    if (v->state == LAYERS_BLOB)
+        blob_decline(r, &v->blob);
 }
 
 /* ---- The calls ------------------------------------------------------------------------------- */

@@ -19,8 +19,7 @@ struct save_verb {
     enum save_state state;
     enum save_state chosen; /* SAVE_MANIFEST, SAVE_BLOB, or SAVE_OVER */
     bool of_image;          /* the manifest that is chosen is that of the image */
-    bool declined;
-    struct slice image; /* digest of the image's reference, or empty */
+    struct slice image;     /* digest of the image's reference, or empty */
     struct attempts attempts;
     struct document manifest;
     int part; /* the next descriptor in it, or NO_VALUE, */
@@ -150,7 +149,6 @@ static enum regtag_event on_choice(struct regtag *r, struct save_verb *v)
         ENTER("save", v->state, SAVE_OVER);
         return verb_done(r);
     }
-    v->declined = false;
     if (v->chosen == SAVE_BLOB) {
         verb_begin_result(r, "", v->digest);
         ENTER("save", v->state, SAVE_BLOB);
@@ -191,26 +189,17 @@ static enum regtag_event step_manifest(struct regtag *r, struct save_verb *v)
 
 static enum regtag_event step_blob(struct regtag *r, struct save_verb *v)
 {
-    if (v->declined)
-        return settle(r, v, &r->problem);
-    struct error *problem = verb_problem(r);
-    switch (blob_step(r, &v->blob, &r->bytes, &r->bytes_at, problem)) {
-    case BLOB_WAIT: return REGTAG_WAIT;
-    case BLOB_BYTES: return REGTAG_BYTES;
-    case BLOB_DONE: return settle(r, v, NULL);
-    default: return settle(r, v, problem);
-    }
+    const struct error *problem;
+    enum regtag_event event = blob_hand_out(r, &v->blob, &problem);
+    return event == REGTAG_SETTLED ? settle(r, v, problem) : event;
 }
 
-/* The bytes cannot be kept. */
 static void decline(struct regtag *r, const struct error *reason)
 {
     struct save_verb *v = save_of(r);
     (void)reason; /* it is in r->problem */
-    if (v->state != SAVE_BLOB || v->declined)
-        return;
-    blob_cancel(r, &v->blob);
-    v->declined = true;
+    if (v->state == SAVE_BLOB)
+        blob_decline(r, &v->blob);
 }
 
 /* ---- The verb -------------------------------------------------------------------------------- */
