@@ -79,8 +79,8 @@ static void set_no_layout(const struct layout *l, const char *missing, struct er
 static const char *key_of(const char *name)
 {
     struct slice s = slice_of(name);
-    if (slice_starts(s, SLICE("blobs/sha256/")) && s.size == 13 + LAYOUT_KEY_SIZE - 1)
-        return name + 13;
+    if (slice_starts(s, SLICE(LAYOUT_BLOBS)) && s.size == sizeof LAYOUT_BLOBS - 1 + LAYOUT_KEY_SIZE - 1)
+        return name + sizeof LAYOUT_BLOBS - 1;
     return strcmp(name, LAYOUT_INDEX) == 0 || strcmp(name, LAYOUT_MARK) == 0 ? name : "";
 }
 

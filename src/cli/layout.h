@@ -5,13 +5,12 @@
 #define REGTAG_CLI_LAYOUT_H
 
 #include "cli/layout_input.h"
+#include "cli/layout_names.h"
 #include "cli/tar_reader.h"
 #include "regtag.h"
 
-/* What a file is called here: the 64 digits of a blob's SHA-256, or one of these. */
+/* What a file is called here: the 64 digits of a blob's SHA-256, LAYOUT_INDEX, or LAYOUT_MARK. */
 #define LAYOUT_KEY_SIZE 65
-#define LAYOUT_INDEX "index.json"
-#define LAYOUT_MARK "oci-layout"
 
 enum layout_kind { LAYOUT_FOLDER, LAYOUT_ARCHIVE, LAYOUT_PIPE };
 

@@ -9,17 +9,17 @@ static void write_full_name(struct writer *w, const struct reference *r)
     write_format(w, "%s%.*s", tag.size ? ":" : "@", SLICE_ARG(tag.size ? tag : r->digest));
 }
 
-void write_layout_image(struct writer *w, const struct layout_image *image)
+void write_layout_entry(struct writer *w, const struct layout_entry *entry)
 {
-    struct slice tag = reference_tag(&image->reference);
+    struct slice tag = reference_tag(&entry->reference);
     write_format(w, "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%llu,\"annotations\":{",
-                 image->media_type, image->digest, (unsigned long long)image->size);
+                 entry->media_type, entry->digest, (unsigned long long)entry->size);
     write_text(w, "\"io.containerd.image.name\":\"");
-    write_full_name(w, &image->reference);
+    write_full_name(w, &entry->reference);
     if (tag.size) {
         write_text(w, "\",\"org.opencontainers.image.ref.name\":\"");
-        if (image->full_name)
-            write_full_name(w, &image->reference);
+        if (entry->full_name)
+            write_full_name(w, &entry->reference);
         else
             write_slice(w, tag);
     }

@@ -146,7 +146,7 @@ const char *tar_output_problem(const struct tar_output *t)
 
 bool tar_output_end(struct tar_output *t, struct error *e)
 {
-    put_zeros(t, tar_padding(t->size) + TAR_END);
+    put_zeros(t, tar_padding(t->size) + TAR_END_SIZE);
     t->partial.size = t->written; /* nothing of a longer one follows */
     if (!t->to_output && !t->problem)
         t->problem = partial_sync(&t->partial);

@@ -4,19 +4,8 @@
 
 #include "base/writer.h"
 
-/* Where the fields of a header are. */
-enum {
-    NAME_AT = 0,
-    NAME_SIZE = 100,
-    SIZE_AT = 124,
-    CHECKSUM_AT = 148,
-    TYPE_AT = 156,
-    MAGIC_AT = 257,
-    PREFIX_AT = 345,
-    PREFIX_SIZE = 155,
-    SPARSE_MORE_AT = 482, /* of an old GNU sparse file: a block with more of its map follows */
-    MAP_MORE_AT = 504     /* the same in such a block */
-};
+/* Where a header says that another block of a sparse file's map follows: of an old GNU sparse file, and in such a block. */
+enum { SPARSE_MORE_AT = 482, MAP_MORE_AT = 504 };
 
 #define SIZE_MAX_HERE ((uint64_t)1 << 62)
 
@@ -75,8 +64,9 @@ static bool parse_octal(struct slice s, uint64_t *number)
 
 static bool parse_size(const struct tar_reader *t, uint64_t *size)
 {
-    return t->block[SIZE_AT] & 0x80 ? parse_binary(t->block + SIZE_AT + 1, 11, size)
-                                    : parse_octal(field(t, SIZE_AT, 12), size);
+    return t->block[TAR_SIZE_AT] & 0x80
+               ? parse_binary(t->block + TAR_SIZE_AT + 1, TAR_LARGE_NUMBER_SIZE - 1, size)
+               : parse_octal(field(t, TAR_SIZE_AT, TAR_LARGE_NUMBER_SIZE), size);
 }
 
 /* Some old programs added up signed bytes. */
@@ -85,11 +75,12 @@ static bool checksum_holds(const struct tar_reader *t)
     uint64_t stated;
     uint32_t sum = 0, high = 0;
     for (size_t i = 0; i < TAR_BLOCK; i++) {
-        unsigned char byte = i >= CHECKSUM_AT && i < CHECKSUM_AT + 8 ? ' ' : t->block[i];
+        unsigned char byte =
+            i >= TAR_CHECKSUM_AT && i < TAR_CHECKSUM_AT + TAR_NUMBER_SIZE ? ' ' : t->block[i];
         sum += byte;
         high += byte >> 7;
     }
-    return parse_octal(field(t, CHECKSUM_AT, 8), &stated) &&
+    return parse_octal(field(t, TAR_CHECKSUM_AT, TAR_NUMBER_SIZE), &stated) &&
            (stated == sum || stated == (uint64_t)sum - 256 * high);
 }
 
@@ -119,9 +110,9 @@ static void set_name(struct tar_entry *entry, struct slice prefix, struct slice 
 static void set_header_name(const struct tar_reader *t, struct tar_entry *entry)
 {
     struct slice prefix = SLICE("");
-    if (memcmp(t->block + MAGIC_AT, "ustar", 6) == 0)
-        prefix = field(t, PREFIX_AT, PREFIX_SIZE);
-    set_name(entry, prefix, field(t, NAME_AT, NAME_SIZE));
+    if (memcmp(t->block + TAR_MAGIC_AT, "ustar", 6) == 0)
+        prefix = field(t, TAR_PREFIX_AT, TAR_PREFIX_SIZE);
+    set_name(entry, prefix, field(t, TAR_NAME_AT, TAR_NAME_MAX));
 }
 
 /* ---- Extended headers ------------------------------------------------------------------------ */
@@ -274,7 +265,7 @@ static void skip_data(struct tar_reader *t, uint64_t size)
 /* The header is that of an entry; `size` is its size in there. */
 static bool finish_entry(struct tar_reader *t, struct tar_entry *entry, uint64_t size)
 {
-    char type = (char)t->block[TYPE_AT];
+    char type = (char)t->block[TAR_TYPE_AT];
     entry->type = t->sparse ? TAR_SPARSE : type_of(type);
     if (!t->named)
         set_header_name(t, entry);
@@ -307,7 +298,7 @@ static bool use_extension(struct tar_reader *t, struct tar_entry *entry, char ty
 static bool use_header(struct tar_reader *t, struct tar_entry *entry, bool *done)
 {
     uint64_t size;
-    char type = (char)t->block[TYPE_AT];
+    char type = (char)t->block[TAR_TYPE_AT];
     if (++t->headers > TAR_HEADERS_MAX)
         return broken(t, "it has too many headers");
     if (!checksum_holds(t))

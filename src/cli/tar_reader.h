@@ -4,9 +4,8 @@
 #define REGTAG_CLI_TAR_READER_H
 
 #include "base/slice.h"
+#include "cli/tar_format.h"
 
-#define TAR_BLOCK 512
-#define TAR_NAME_MAX 100           /* bytes; a longer name is handed out as "" */
 #define TAR_EXTENSION_MAX 0x100000 /* bytes of a pax header, or of a long name */
 #define TAR_HEADERS_MAX 262144     /* of one reader: more are a bomb */
 
@@ -18,7 +17,7 @@ enum tar_type {
 };
 
 struct tar_entry {
-    char name[TAR_NAME_MAX + 1]; /* without "./" in front */
+    char name[TAR_NAME_MAX + 1]; /* without "./" in front; "" if it is longer */
     enum tar_type type;
     uint64_t at, size; /* of its data, in bytes from the beginning of the file */
 };

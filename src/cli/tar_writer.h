@@ -4,9 +4,7 @@
 #define REGTAG_CLI_TAR_WRITER_H
 
 #include "base/slice.h"
-
-#define TAR_BLOCK 512
-#define TAR_NAME_MAX 100
+#include "cli/tar_format.h"
 
 /* Writes the header of a regular file, or of a folder if its name ends with a slash; it has at most TAR_NAME_MAX bytes. A size of 8 GiB or more is in base 256,
  * as GNU tar writes it. */
@@ -14,6 +12,6 @@ void tar_write_header(char block[TAR_BLOCK], const char *name, uint64_t size);
 
 /* How many zeros follow the content; and the whole archive. */
 unsigned tar_padding(uint64_t size);
-#define TAR_END (2 * TAR_BLOCK)
+#define TAR_END_SIZE (2 * TAR_BLOCK)
 
 #endif

@@ -176,12 +176,12 @@ static void put_file(struct save *s, const char *name, struct slice content)
     tar_output_bytes(&s->tar, content.data, content.size);
 }
 
-static struct slice image_text(const struct saved_image *image, char text[LAYOUT_IMAGE_MAX])
+static struct slice image_text(const struct saved_image *image, char text[LAYOUT_ENTRY_MAX])
 {
     char digest[DIGEST_SHA256_SIZE + 1];
-    struct writer w = writer_to(text, LAYOUT_IMAGE_MAX);
+    struct writer w = writer_to(text, LAYOUT_ENTRY_MAX);
     digest_from_sum(image->sum, digest);
-    write_layout_image(&w, &(struct layout_image){.reference = image->reference,
+    write_layout_entry(&w, &(struct layout_entry){.reference = image->reference,
                                                   .full_name = image->full_name,
                                                   .media_type = image->media_type,
                                                   .digest = digest,
@@ -192,7 +192,7 @@ static struct slice image_text(const struct saved_image *image, char text[LAYOUT
 /* Returns how many bytes they take; puts them into the archive, too, if `put`. */
 static uint64_t write_images(struct save *s, bool put)
 {
-    char text[LAYOUT_IMAGE_MAX];
+    char text[LAYOUT_ENTRY_MAX];
     uint64_t size = 0;
     for (unsigned i = 0; i < (unsigned)s->o->count; i++) {
         struct slice image = image_text(&s->images[i], text);
@@ -211,13 +211,13 @@ static uint64_t write_images(struct save *s, bool put)
 static void put_folders(struct save *s)
 {
     tar_output_file(&s->tar, "blobs/", 0);
-    tar_output_file(&s->tar, "blobs/sha256/", 0);
+    tar_output_file(&s->tar, LAYOUT_BLOBS, 0);
 }
 
 static void put_index(struct save *s)
 {
     struct slice start = SLICE(LAYOUT_INDEX_START), end = SLICE(LAYOUT_INDEX_END);
-    put_file(s, LAYOUT_FILE, SLICE(LAYOUT_FILE_TEXT));
+    put_file(s, LAYOUT_MARK, SLICE(LAYOUT_MARK_TEXT));
     tar_output_file(&s->tar, LAYOUT_INDEX, start.size + write_images(s, false) + end.size);
     tar_output_bytes(&s->tar, start.data, start.size);
     write_images(s, true);

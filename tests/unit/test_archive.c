@@ -122,38 +122,38 @@ static void images_are_named_for_everyone(void **state)
          NAMED("\"io.containerd.image.name\":\"[::1]:5000/a:latest\","
                "\"org.opencontainers.image.ref.name\":\"latest\"")},
     };
-    struct layout_image image = {.media_type = "a/b", .digest = "sha256:12", .size = 34};
+    struct layout_entry image = {.media_type = "a/b", .digest = "sha256:12", .size = 34};
     (void)state;
     for (size_t i = 0; i < COUNT(CASES); i++) {
-        char text[LAYOUT_IMAGE_MAX];
+        char text[LAYOUT_ENTRY_MAX];
         struct writer w = writer_to(text, sizeof text - 1);
         struct error e;
         error_clear(&e);
         assert_true(reference_parse(&image.reference, slice_of(CASES[i].reference), &e));
         image.full_name = CASES[i].full;
-        write_layout_image(&w, &image);
+        write_layout_entry(&w, &image);
         text[w.used] = '\0';
         assert_false(w.overflow);
         assert_string_equal(text, CASES[i].text);
     }
 }
 
-static void name_image(const char *reference, char text[LAYOUT_IMAGE_MAX])
+static void name_image(const char *reference, char text[LAYOUT_ENTRY_MAX])
 {
-    struct layout_image image = {
+    struct layout_entry image = {
         .media_type = "a/b", .digest = "sha256:12", .size = 34, .full_name = true};
-    struct writer w = writer_to(text, LAYOUT_IMAGE_MAX - 1);
+    struct writer w = writer_to(text, LAYOUT_ENTRY_MAX - 1);
     struct error e;
     error_clear(&e);
     assert_true(reference_parse(&image.reference, slice_of(reference), &e));
-    write_layout_image(&w, &image);
+    write_layout_entry(&w, &image);
     assert_false(w.overflow);
     text[w.used] = '\0';
 }
 
 static void a_digest_is_no_tag(void **state)
 {
-    char text[LAYOUT_IMAGE_MAX], reference[200], expected[LAYOUT_IMAGE_MAX];
+    char text[LAYOUT_ENTRY_MAX], reference[200], expected[LAYOUT_ENTRY_MAX];
     (void)state;
     snprintf(reference, sizeof reference, "host.example/app@%s", ZEROS);
     name_image(reference, text);
@@ -168,7 +168,7 @@ static void a_digest_is_no_tag(void **state)
 
 static void the_longest_reference_fits(void **state)
 {
-    char text[LAYOUT_IMAGE_MAX], reference[1000] = "", part[64];
+    char text[LAYOUT_ENTRY_MAX], reference[1000] = "", part[64];
     (void)state;
     memset(part, 'h', 63);
     part[63] = '\0';
