@@ -6,10 +6,24 @@
 #include "oci/digest.h"
 #include "oci/reference.h"
 
+/* Of the tags that cosign makes of a digest. */
+static const char *const SUFFIXES[] = {".sig", ".att", ".sbom"};
+#define SUFFIX_COUNT (sizeof SUFFIXES / sizeof SUFFIXES[0])
+
 static char *list[SAVE_IMAGES_MAX];
 static int count;
 static char text[SAVE_ATTACHED_MAX];
 static size_t used;
+
+bool attached_is_tag(const char *tag)
+{
+    if (strncmp(tag, "sha256-", 7) != 0 || strspn(tag + 7, "0123456789abcdef") != 64)
+        return false;
+    for (size_t i = 0; i < SUFFIX_COUNT; i++)
+        if (strcmp(tag + DIGEST_SHA256_SIZE, SUFFIXES[i]) == 0)
+            return true;
+    return false;
+}
 
 static bool add(const char *reference, struct error *e)
 {
@@ -71,8 +85,10 @@ static bool add_tag(const struct reference *image, const char *digest, const cha
 static bool add_cosign_tags(const struct reference *image, const char *digest, uint64_t deadline,
                             struct error *e)
 {
-    return add_tag(image, digest, ".sig", deadline, e) && add_tag(image, digest, ".att", deadline, e) &&
-           add_tag(image, digest, ".sbom", deadline, e);
+    bool good = true;
+    for (size_t i = 0; good && i < SUFFIX_COUNT; i++)
+        good = add_tag(image, digest, SUFFIXES[i], deadline, e);
+    return good;
 }
 
 static bool add_referrers(const struct reference *image, const char *digest, uint64_t deadline,

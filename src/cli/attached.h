@@ -12,6 +12,9 @@ struct attached {
     int count;
 };
 
+/* Whether it is a tag that cosign has made of a digest, for what is attached to that image. */
+bool attached_is_tag(const char *tag);
+
 /* The digest of an image, with `platform` (or NULL) that of the one for it. False, and e set, if it cannot be found out. */
 bool attached_digest(const char *image, const char *platform, uint64_t deadline,
                      char digest[DIGEST_MAX + 1], struct error *e);
@@ -21,8 +24,8 @@ bool attached_digest(const char *image, const char *platform, uint64_t deadline,
 bool attached_list(const char *image, const char *digest, uint64_t deadline, struct attached *attached,
                    struct error *e);
 
-/* For save: adds it to the arguments, each by its reference, after the images. By the deadline, of regtag_clock(). False, and e set,
- * if it cannot be found out, or is too much. */
+/* For save: adds it to the arguments, each by its reference, after the images. By the deadline, of regtag_clock(). False, and
+ * e set, if it cannot be found out, or is too much. */
 bool attached_add(struct options *o, uint64_t deadline, struct error *e);
 
 #endif

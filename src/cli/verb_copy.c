@@ -7,9 +7,9 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/tag_runner.h"
+#include "cli/upload.h"
 #include "oci/digest.h"
 #include "oci/reference.h"
-#include "regtag_sha256.h"
 
 struct copy {
     const struct options *o;
@@ -19,19 +19,6 @@ struct copy {
 };
 
 /* ---- The operation --------------------------------------------------------------------------- */
-
-static struct regtag *operation;
-static ptrdiff_t (*read_bytes)(void *context, unsigned connection, void *bytes, size_t size);
-
-/* There is no event while blobs move. */
-static ptrdiff_t read_and_show(void *context, unsigned connection, void *bytes, size_t size)
-{
-    uint64_t moved, all;
-    regtag_progress(operation, &moved, &all);
-    if (all)
-        progress_of(moved, all);
-    return read_bytes(context, connection, bytes, size);
-}
 
 static struct regtag_config configure(const struct copy *c, const char *tag)
 {
@@ -44,18 +31,10 @@ static struct regtag_config configure(const struct copy *c, const char *tag)
 static struct regtag *begin(const struct copy *c, struct regtag_config config, const char *image,
                             const char *target)
 {
-    static mbedtls_sha256_context contexts[COPY_JOBS_MAX];
-    static struct regtag_hash hashes[COPY_JOBS_MAX];
-    for (size_t i = 0; i < c->o->jobs; i++)
-        hashes[i] = regtag_sha256(&contexts[i]);
-    config.hashes = hashes;
-    config.hashes_count = (size_t)c->o->jobs;
-    read_bytes = config.transport.read;
-    config.transport.read = read_and_show;
     session_close();
-    operation = session_operation(&config);
-    regtag_copy(operation, image, target);
-    return operation;
+    struct regtag *r = upload_operation(&config, (size_t)c->o->jobs);
+    regtag_copy(r, image, target);
+    return r;
 }
 
 /* ---- What is attached ------------------------------------------------------------------------ */

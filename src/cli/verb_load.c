@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "cli/attached.h"
 #include "cli/expect.h"
 #include "cli/layout.h"
 #include "cli/layout_images.h"
@@ -8,8 +9,8 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/tag_runner.h"
+#include "cli/upload.h"
 #include "oci/reference.h"
-#include "regtag_sha256.h"
 
 struct load {
     const struct options *o;
@@ -25,49 +26,19 @@ struct load {
 
 /* ---- The operation --------------------------------------------------------------------------- */
 
-static struct regtag *operation;
-static ptrdiff_t (*write_bytes)(void *context, unsigned connection, const void *bytes, size_t size);
-
-/* There is no event while blobs move. */
-static ptrdiff_t write_and_show(void *context, unsigned connection, const void *bytes, size_t size)
-{
-    uint64_t moved, all;
-    regtag_progress(operation, &moved, &all);
-    if (all)
-        progress_of(moved, all);
-    return write_bytes(context, connection, bytes, size);
-}
-
-/* What comes along with an image, under a tag that cosign has made of its digest; it is not signed itself. */
-static bool is_attached(const char *tag)
-{
-    struct slice suffix = slice_from(slice_of(tag), DIGEST_SHA256_SIZE);
-    return strncmp(tag, "sha256-", 7) == 0 && strspn(tag + 7, "0123456789abcdef") == 64 &&
-           (slice_equal(suffix, SLICE(".sig")) || slice_equal(suffix, SLICE(".att")) ||
-            slice_equal(suffix, SLICE(".sbom")));
-}
-
 /* A pipe has one blob after the other. */
 static struct regtag *begin(struct load *l, const struct layout_image *image, const char *target)
 {
-    static mbedtls_sha256_context contexts[LOAD_JOBS_MAX];
-    static struct regtag_hash hashes[LOAD_JOBS_MAX];
     struct regtag_config config = session_config(l->deadline);
     const char *tag = image->tag;
     if (l->images.own_tags)
         expect_select(&config, &tag, 1);
-    for (size_t i = 0; i < l->o->jobs; i++)
-        hashes[i] = regtag_sha256(&contexts[i]);
-    config.hashes = hashes;
-    config.hashes_count = l->layout.kind == LAYOUT_PIPE ? 1 : (size_t)l->o->jobs;
     config.store = layout_store(&l->layout);
-    if (HAS_VERB(VERB_ID_VERIFY) && l->images.own_tags && is_attached(tag))
+    if (HAS_VERB(VERB_ID_VERIFY) && l->images.own_tags && attached_is_tag(tag))
         config.keys = 0;
-    write_bytes = config.transport.write;
-    config.transport.write = write_and_show;
-    operation = session_operation(&config);
-    regtag_load(operation, image->digest, target);
-    return operation;
+    struct regtag *r = upload_operation(&config, l->layout.kind == LAYOUT_PIPE ? 1 : (size_t)l->o->jobs);
+    regtag_load(r, image->digest, target);
+    return r;
 }
 
 /* The reference in the target's repository. */
@@ -94,11 +65,11 @@ static bool is_lost(struct load *l)
 }
 
 /* A connection that breaks once blobs move may be due to a blob: the next image is tried. */
-static void note_loss(struct load *l)
+static void note_loss(struct load *l, const struct regtag *r)
 {
     uint64_t moved, all;
-    enum regtag_status status = regtag_error(operation, NULL);
-    regtag_progress(operation, &moved, &all);
+    enum regtag_status status = regtag_error(r, NULL);
+    regtag_progress(r, &moved, &all);
     if (!moved && tag_runner_lost(status))
         l->lost = status;
 }
@@ -111,9 +82,10 @@ static void load_image(struct load *l, const struct layout_image *image)
         return;
     progress_run(!l->o->quiet && !l->o->verbose);
     progress_begin(0, UINT64_MAX);
-    tag_runner_run(&l->runner, begin(l, image, target));
+    struct regtag *r = begin(l, image, target);
+    tag_runner_run(&l->runner, r);
     progress_end();
-    note_loss(l);
+    note_loss(l, r);
 }
 
 /* ---- The images ------------------------------------------------------------------------------ */
