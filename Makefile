@@ -288,6 +288,13 @@ $(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
 
+# A herd of devices on a clock of its own, so without the sockets.
+herd := $(call objects,tests/adversity/herd.c src/cli/schedule.c src/cli/outage.c $(hash)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+$(OUT)/adversity/herd: $(herd)
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -o $@ $^ $(LDLIBS)
+
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(ours))
 %.a:
