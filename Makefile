@@ -17,6 +17,7 @@
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
 #   make coverage   how much of src/embed the tests of the command run
+#   make adversity  tries whatever may go wrong: tests/adversity/RESULTS.md; under two hours on two cores
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
@@ -288,6 +289,14 @@ $(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
 
+# Rows of tests/adversity that are programs of their own.
+adversities := $(patsubst tests/adversity/%.c,$(OUT)/adversity/%,$(wildcard tests/adversity/*.c))
+$(adversities): $(OUT)/adversity/%: $(OBJ)/tests/adversity/%.o $(call objects,$(test_helpers) $(probed) $(tested)) \
+                $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -o $@ $^ -lcmocka $(LDLIBS)
+
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(ours))
 %.a:
@@ -474,6 +483,7 @@ compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
 check_needs         := binutils libcmocka-dev libwrap0 $(pytest_needs)
 coverage_needs      := $(check_needs)
+adversity_needs     := $(check_needs)
 check-small_needs   := $(pytest_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
@@ -500,7 +510,7 @@ toolchain: | packages
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
-check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(amalgamated) $(examples)
+check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(adversities) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
@@ -517,6 +527,10 @@ check-all:
 	tests/targets/budget
 	+$(MAKE) --no-print-directory check-small
 	tests/targets/reproducible mips-linux-musl
+
+# Whatever may go wrong does: tests/adversity/README.md.
+adversity: $(OUT)/regtag $(adversities)
+	BUILD=$(OUT) REGTAG=$(OUT)/regtag tests/adversity/run --write
 
 # How much of src/embed the tests of the command run.
 coverage:
@@ -567,7 +581,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
+.PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
     targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
