@@ -30,7 +30,7 @@
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds; draws the pictures of README.md
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
-#   make install    program, man page, headers, libraries and regtag.pc, to DESTDIR and PREFIX
+#   make install    program, man page, completions, headers, libraries and regtag.pc, to DESTDIR and PREFIX
 #   make clean      removes build
 #
 # What can be set, on the command line or in the environment:
@@ -481,7 +481,7 @@ $(filter-out build/third_party/%,$(third_party)):
 # Debian's packages, by goal. A compiler that works is good enough, wherever it is from.
 compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
-check_needs         := binutils libcmocka-dev libwrap0 $(pytest_needs)
+check_needs         := binutils fish libcmocka-dev libwrap0 zsh $(pytest_needs)
 coverage_needs      := $(check_needs)
 adversity_needs     := $(check_needs)
 check-small_needs   := $(pytest_needs)
@@ -560,15 +560,19 @@ objects: $(call objects,$(SOURCES))
 
 # ---- Installing ------------------------------------------------------------------------------
 
+# Where each shell looks.
+completions := bash-completion/completions/regtag zsh/site-functions/_regtag fish/vendor_completions.d/regtag.fish
+
 install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag.pc $(amalgamated)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/share/man/man1
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(patsubst %,$(DESTDIR)$(PREFIX)/share/%,$(dir $(completions)))
 	install -m 755 $(OUT)/regtag $(DESTDIR)$(PREFIX)/bin/regtag
 	$(STRIP) $(DESTDIR)$(PREFIX)/bin/regtag
 	install -m 644 src/regtag.1 $(DESTDIR)$(PREFIX)/share/man/man1/regtag.1
 	install -m 644 $(patsubst %,build/amalgamation/regtag%.h,'' _address _sockets _blocking) $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(DESTDIR)$(LIBDIR)
 	install -m 644 $(OUT)/regtag.pc $(DESTDIR)$(LIBDIR)/pkgconfig/regtag.pc
+	$(foreach one,$(completions),install -m 644 src/completions/$(patsubst regtag,regtag.bash,$(notdir $(one))) $(DESTDIR)$(PREFIX)/share/$(one) &&) :
 
 $(OUT)/regtag.pc: FORCE
 	mkdir -p $(@D)
