@@ -12,7 +12,8 @@
 #                   build/TARGET-plain-tag
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
-#   make dist       build/dist: an archive for each, SHA256SUMS, and COMPILERS: what made them
+#   make dist       build/dist: the sources, an archive for each target, what each consists of (SPDX), SHA256SUMS, and
+#                   COMPILERS: what made them
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
@@ -393,8 +394,8 @@ $(OBJ)/mbedtls/psa_crypto_ecp.o $(OBJ)/mbedtls/psa_crypto_hash.o: private flags_
 $(OBJ)/mbedtls/x509.o: private flags_here := -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
 $(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: private flags_here := -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
 
-# The clock of a device is not believed when it is before this.
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+# The clock of a device is not believed when it is before this: the time of the commit, which an archive of git's has in a file.
+export SOURCE_DATE_EPOCH ?= $(shell grep -x '[0-9]*' toolchains/epoch || git log -1 --format=%ct 2>/dev/null || date +%s)
 $(OBJ)/src/net/tls_clock.o: private flags_here := -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 $(OBJ)/src/net/tls_clock.o: $(OBJ)/epoch
 $(OBJ)/epoch: FORCE
@@ -442,19 +443,29 @@ check-targets: packages targets $(TARGETS:%=vectors/%)
 $(boards:%=vectors/%): vectors/%: targets/%-plain
 	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
 
-# One archive for each, with the licences of all that is linked in. The same commit gives the same bytes with the
-# compilers and sources that COMPILERS names: a Debian release has its own.
+# The sources as git has them, and an archive for each target, with the licences of all that is linked in; beside each,
+# what it consists of. The same commit gives the same bytes with the compilers and sources that COMPILERS names: a Debian
+# release has its own.
+DIST := build/dist
 dist: targets
-	rm -rf build/dist
+	rm -rf $(DIST)
+	+! git rev-parse HEAD >/dev/null 2>&1 || $(MAKE) --no-print-directory source
 	+for target in $(TARGETS); do \
 	    $(foreach kind,secure plain secure_tag plain_tag,$(call $(kind),$$target) archive &&) : || exit 1; done
-	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
+	cd $(DIST) && sha256sum *.tar.gz *.spdx.json COMPILERS >SHA256SUMS
+
+sources := regtag-$(VERSION)
+source:
+	echo '  TAR $(sources)'
+	mkdir -p $(DIST)
+	git archive --format=tar --prefix=$(sources)/ HEAD | gzip -9n >$(DIST)/$(sources).tar.gz
+	toolchains/sbom $(DIST)/$(sources).tar.gz $(VERSION) >$(DIST)/$(sources).spdx.json
 
 packed  := regtag-$(VERSION)-$(notdir $(OUT))
 archive: $(OUT)/regtag
 	echo '  TAR $(packed)'
 	rm -rf $(OUT)/archive
-	install -d build/dist $(OUT)/archive/$(packed)/licences
+	install -d $(DIST) $(OUT)/archive/$(packed)/licences
 	install $(OUT)/regtag $(OUT)/archive/$(packed)
 	install -m 644 src/regtag.1 $(OUT)/archive/$(packed)
 	install -m 644 LICENSE $(OUT)/archive/$(packed)/licences/regtag
@@ -462,9 +473,15 @@ archive: $(OUT)/regtag
 	install -m 644 $(MBEDTLS_DIR)/LICENSE $(OUT)/archive/$(packed)/licences/mbedtls
 	install -m 644 $(toolchain)/COPYRIGHT $(OUT)/archive/$(packed)/licences/musl
 	tar -C $(OUT)/archive --sort=name --owner=0 --group=0 --numeric-owner --format=ustar \
-	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >build/dist/$(packed).tar.gz
+	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >$(DIST)/$(packed).tar.gz
+	toolchains/sbom $(DIST)/$(packed).tar.gz $(VERSION) jsmn-$(jsmn_version) mbedtls-$(mbedtls_version) \
+	    musl-$$(cat $(toolchain)/VERSION) >$(DIST)/$(packed).spdx.json
 	echo "$(packed): $$($(CC) --version | sed q), $$($(CC) -Wl,--version 2>/dev/null | sed q), musl $$(cat $(toolchain)/VERSION)," \
-	    "mbedTLS $$(sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)" >>build/dist/COMPILERS
+	    "mbedTLS $(mbedtls_version)" >>$(DIST)/COMPILERS
+
+mbedtls_version = $(shell sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)
+# It does not say itself which it is; the folder that it was unpacked to does.
+jsmn_version    = $(or $(shell readlink -f $(JSMN_DIR) | sed -n 's/.*jsmn-\([0-9.]*\).*/\1/p'),unknown)
 
 # ---- What must be there first ----------------------------------------------------------------
 
@@ -586,6 +603,6 @@ help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 .PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
-    targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
+    targets toolchain vectors FORCE archive check-targets dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
