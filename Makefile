@@ -38,6 +38,9 @@
 #
 #   TARGETS                         which targets, where several are made: all that toolchains/ has
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
+#   OFFLINE=1                       installs and downloads nothing: what is missing is said, and tests that need it
+#                                   are skipped. JSMN_DIR, MBEDTLS_DIR and MUSL_DIR say where unpacked sources are
+#   SYSTEM_JSMN=1                   takes the jsmn.h that the compiler finds, instead of the pinned one
 #   CROSS_COMPILE                   the prefix of gcc, ar and strip; with TARGET, of a compiler to use instead
 #                                   of Debian's
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
@@ -70,6 +73,9 @@ TARGET  ?=
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
+OFFLINE ?=
+SYSTEM_JSMN ?=
+export OFFLINE
 
 ifeq ($(origin CC),default)
 CC := $(CROSS_COMPILE)gcc
@@ -80,7 +86,7 @@ endif
 STRIP ?= $(CROSS_COMPILE)strip
 
 # A switch that is neither 1 nor 0 is a mistake, and not a yes.
-$(foreach switch,TLS VERIFY MIPS16 QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
+$(foreach switch,TLS VERIFY MIPS16 QUICK V OFFLINE SYSTEM_JSMN,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
     $(error $(switch)=$($(switch)): it must be 1 or 0)))
 $(foreach switch,TLS VERIFY,$(if $($(switch)),,$(error $(switch) is empty: it must be 1 or 0)))
 $(if $(filter 10,$(TLS)$(VERIFY)),$(error VERIFY=0 is for TLS=0: what verifies signatures is a part of TLS))
@@ -94,10 +100,16 @@ MAKEFLAGS += --no-builtin-rules
 
 comma := ,
 space := $(subst ,, )
+pound := \#
 parts := $(TARGET) $(if $(filter 0,$(TLS)),plain) $(if $(filter 01,$(TLS)$(VERIFY)),verify) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
 OUT   := $(subst $(space),/,$(strip build $(subst $(space),-,$(strip $(parts)))))
 OBJ   := $(OUT)/obj
 
+# A header, which the system may have in place of the pinned one.
+ifeq ($(SYSTEM_JSMN),1)
+JSMN_DIR := $(patsubst %/jsmn.h,%,$(filter %/jsmn.h,$(shell echo '$(pound)include <jsmn.h>' | $(CC) $(CPPFLAGS) $(CFLAGS) -x c -M - 2>/dev/null)))
+$(if $(JSMN_DIR),,$(error SYSTEM_JSMN=1: the compiler finds no jsmn.h; it is in Debian's libjsmn-dev, for instance))
+endif
 JSMN_DIR    ?= build/third_party/jsmn
 MBEDTLS_DIR ?= build/third_party/mbedtls
 third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
@@ -527,6 +539,11 @@ toolchain: | packages
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
+# With OFFLINE=1 what needs a package that is not there is left out, and said so.
+ifeq ($(OFFLINE),1)
+$(if $(shell echo '$(pound)include <cmocka.h>' | $(CC) -x c -M -include setjmp.h -include stdarg.h -include stddef.h -include stdint.h - 2>/dev/null),,\
+    $(eval unit :=) $(eval adversities :=))
+endif
 check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(adversities) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
