@@ -309,7 +309,7 @@ $(OUT)/adversity/herd: $(call objects,tests/adversity/herd.c src/cli/schedule.c 
 $(adversities): $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	mkdir -p $(@D)
-	$(link) -o $@ $^ -lcmocka $(LDLIBS)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
 
 # The program by a clock that a row sets, so that a wait takes no time.
 adversities += $(OUT)/adversity/regtag
