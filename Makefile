@@ -19,6 +19,7 @@
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
 #   make coverage   how much of src/embed the tests of the command run
+#   make mutants    changes the library a thousand times, each time a little, and counts what the unit tests notice
 #   make adversity  tries whatever may go wrong: tests/adversity/RESULTS.md; under two hours on two cores
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
 #   make check      runs all tests; its last line is "N passed, N failed"
@@ -534,6 +535,7 @@ compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
 check_needs         := binutils fish libcmocka-dev libwrap0 zsh $(pytest_needs)
 coverage_needs      := $(check_needs)
+mutants_needs       := $(check_needs)
 adversity_needs     := $(check_needs)
 check-small_needs   := $(pytest_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
@@ -595,6 +597,14 @@ coverage:
 	find $(OUT)/coverage -name '*.gcda' -delete
 	tests/coverage $(OUT)/coverage
 
+# Small changes of the library, one at a time: which do the unit tests notice?
+mutants: packages $(third_party)
+	MAKE='$(MAKE)' tests/mutants
+
+# For mutants: the objects of the unit tests, how a file is compiled, and what is linked.
+mutable: $(call objects,$(library) $(tests) $(test_helpers) $(probed) $(tested)) $(OUT)/mbedtls.a
+	printf '%s\n' '$(subst ','\'',$(compile))' '$(library)' '$^'
+
 # Another release of Debian, in a folder of the cache.
 check-debian: packages
 	tests/debian '$(SUITE)' '$(or $(GOALS),check)' '$(or $(ACCOUNT),root)'
@@ -642,7 +652,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
+.PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint mutable mutants objects packages verbs \
     targets toolchain vectors FORCE archive check-targets debian dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
