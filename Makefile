@@ -16,7 +16,7 @@
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
-#   make coverage   how much of src/embed the tests of the command run
+#   make coverage   which lines and branches of src/ the tests run
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
@@ -473,7 +473,7 @@ $(filter-out build/third_party/%,$(third_party)):
 compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
 check_needs         := binutils libcmocka-dev libwrap0 $(pytest_needs)
-coverage_needs      := $(check_needs)
+coverage_needs      := clang llvm $(check_needs)
 check-small_needs   := $(pytest_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
@@ -518,11 +518,9 @@ check-all:
 	+$(MAKE) --no-print-directory check-small
 	tests/targets/reproducible mips-linux-musl
 
-# How much of src/embed the tests of the command run.
-coverage:
-	+$(MAKE) --no-print-directory OUT=$(OUT)/coverage CFLAGS='$(CFLAGS) --coverage -O0' $(OUT)/coverage/regtag $(OUT)/coverage/probe
-	find $(OUT)/coverage -name '*.gcda' -delete
-	tests/coverage $(OUT)/coverage
+# Which lines and branches of src/ the tests run.
+coverage: packages
+	+MAKE='$(MAKE)' tests/coverage $(OUT)/coverage
 
 # Another release of Debian, in a folder of the cache.
 check-debian: packages
