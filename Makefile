@@ -18,7 +18,7 @@
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
-#   make coverage   how much of src/embed the tests of the command run
+#   make coverage   which lines and branches of src/ the tests run
 #   make mutants    changes the library a thousand times, each time a little, and counts what the unit tests notice
 #   make adversity  tries whatever may go wrong: tests/adversity/RESULTS.md; under two hours on two cores
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
@@ -534,7 +534,7 @@ $(filter-out build/third_party/%,$(third_party)):
 compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
 check_needs         := binutils fish libcmocka-dev libwrap0 zsh $(pytest_needs)
-coverage_needs      := $(check_needs)
+coverage_needs      := clang llvm $(check_needs)
 mutants_needs       := $(check_needs)
 adversity_needs     := $(check_needs)
 check-small_needs   := $(pytest_needs)
@@ -591,11 +591,9 @@ check-all:
 adversity: $(OUT)/regtag $(adversities)
 	BUILD=$(OUT) REGTAG=$(OUT)/regtag tests/adversity/run --write
 
-# How much of src/embed the tests of the command run.
-coverage:
-	+$(MAKE) --no-print-directory OUT=$(OUT)/coverage CFLAGS='$(CFLAGS) --coverage -O0' $(OUT)/coverage/regtag $(OUT)/coverage/probe
-	find $(OUT)/coverage -name '*.gcda' -delete
-	tests/coverage $(OUT)/coverage
+# Which lines and branches of src/ the tests run.
+coverage: packages
+	+MAKE='$(MAKE)' tests/coverage $(OUT)/coverage
 
 # Small changes of the library, one at a time: which do the unit tests notice?
 mutants: packages $(third_party)
