@@ -14,6 +14,7 @@
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
 #   make dist       build/dist: the sources, an archive for each target, what each consists of (SPDX), SHA256SUMS, and
 #                   COMPILERS: what made them
+#   make debian     build/debian: Debian packages; toolchains/packaging has recipes for other systems, too
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
@@ -499,6 +500,19 @@ archive: $(OUT)/regtag
 	echo "$(packed): $$($(CC) --version | sed q), $$($(CC) -Wl,--version 2>/dev/null | sed q), musl $$(cat $(toolchain)/VERSION)," \
 	    "mbedTLS $(mbedtls_version)" >>$(DIST)/COMPILERS
 
+# Debian's package, in build/debian: the sources of others go beside regtag's, as tarballs of their own.
+debian: source packages $(third_party)
+	rm -rf build/debian
+	mkdir -p build/debian
+	cp $(DIST)/$(sources).tar.gz build/debian/regtag_$(VERSION).orig.tar.gz
+	for one in jsmn:$(JSMN_DIR) mbedtls:$(MBEDTLS_DIR); do \
+	    tar -C "$${one#*:}/" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) \
+	        --transform "s,^\.,$${one%%:*}," -c . | gzip -9n >build/debian/regtag_$(VERSION).orig-$${one%%:*}.tar.gz || exit 1; done
+	tar -C build/debian -xzf $(DIST)/$(sources).tar.gz
+	for one in jsmn mbedtls; do tar -C build/debian/$(sources) -xzf build/debian/regtag_$(VERSION).orig-$$one.tar.gz || exit 1; done
+	cp -R toolchains/packaging/debian build/debian/$(sources)/debian
+	cd build/debian/$(sources) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u OFFLINE dpkg-buildpackage -us -uc $(DEBIAN_OPTIONS)
+
 mbedtls_version = $(shell sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)
 # It does not say itself which it is; the folder that it was unpacked to does.
 jsmn_version    = $(or $(shell readlink -f $(JSMN_DIR) | sed -n 's/.*jsmn-\([0-9.]*\).*/\1/p'),unknown)
@@ -525,6 +539,7 @@ check-small_needs   := $(pytest_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
+debian_needs        := debhelper dpkg-dev fakeroot libcmocka-dev python3
 demo_needs          := curl
 lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
 
@@ -628,6 +643,6 @@ help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
 .PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
-    targets toolchain vectors FORCE archive check-targets dist source $(boards:%=vectors/%) \
+    targets toolchain vectors FORCE archive check-targets debian dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
