@@ -18,7 +18,9 @@
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
-#   make coverage   how much of src/embed the tests of the command run
+#   make fuzz SECONDS=5 [FUZZ="http verb_tag"]
+#                   fuzzes each parser and verb, or those, so long, with libFuzzer; make fuzz-afl with AFL++
+#   make coverage   which lines and branches of src/ the tests run
 #   make mutants    changes the library a thousand times, each time a little, and counts what the unit tests notice
 #   make adversity  tries whatever may go wrong: tests/adversity/RESULTS.md; under two hours on two cores
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
@@ -297,6 +299,21 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 	mkdir -p $(@D)
 	$(link) -o $@ $^ -lcmocka $(LDLIBS)
 
+# Called by its name, it is one of the fuzzers; net/hide.c would hide it from the sanitizers. The engine is libFuzzer, or
+# main.c for any other.
+fuzzers := $(patsubst %,tests/unit/%.c,layers vectors wire $(patsubst %,fuzz/%,harness fuzz_layer fuzz_files fuzz_key \
+           fuzz_verbs fuzz_conversation)) $(probed) $(patsubst %,src/%.c,$(patsubst %,cli/%,hint journal_line journal_reader \
+           output report tag_line undo_index) $(patsubst %,net/%,address file no_proxy proxy tls_arena tls_pem tls_trust verify_keys) \
+           $(patsubst %,embed/regtag_%,address verify_mbedtls))
+$(OUT)/fuzz: LDLIBS += $(if $(FUZZ_ENGINE),,-fsanitize=fuzzer)
+$(OUT)/fuzz: $(call objects,$(FUZZ_ENGINE))
+$(OUT)/seeds: $(call objects,tests/unit/fuzz/seeds.c)
+# What is known of each edge keeps functions of mbedTLS that nobody calls, nor what they call.
+$(OUT)/fuzz $(OUT)/seeds: LDLIBS += -no-pie -Wl,--unresolved-symbols=ignore-all
+$(OUT)/fuzz $(OUT)/seeds: $(call objects,$(fuzzers)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	$(link) -o $@ $^ $(LDLIBS)
+
 # Counts comparisons.
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
 $(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
@@ -304,13 +321,21 @@ $(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
 
-# Rows of tests/adversity that are programs of their own.
+# Rows of tests/adversity that are programs of their own. The herd has a clock of its own, and no sockets.
 adversities := $(patsubst tests/adversity/%.c,$(OUT)/adversity/%,$(wildcard tests/adversity/*.c))
-$(adversities): $(OUT)/adversity/%: $(OBJ)/tests/adversity/%.o $(call objects,$(test_helpers) $(probed) $(tested)) \
-                $(OUT)/libregtag.a $(OUT)/mbedtls.a
+$(filter-out %/herd,$(adversities)): $(OUT)/adversity/%: $(OBJ)/tests/adversity/%.o $(call objects,$(test_helpers) $(probed) $(tested))
+$(OUT)/adversity/herd: $(call objects,tests/adversity/herd.c src/cli/schedule.c src/cli/outage.c $(hash))
+$(adversities): $(OUT)/libregtag.a $(OUT)/mbedtls.a
 	echo '  LD  $@'
 	mkdir -p $(@D)
-	$(link) -o $@ $^ -lcmocka $(LDLIBS)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
+
+# The program by a clock that a row sets, so that a wait takes no time.
+adversities += $(OUT)/adversity/regtag
+$(OUT)/adversity/regtag: $(call objects,$(program) tests/adversity/clock/clock.c) $(sha256) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -Wl,--wrap=clock_gettime,--wrap=poll,--wrap=pselect,--wrap=time -o $@ $^ $(LDLIBS)
 
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(ours))
@@ -526,7 +551,7 @@ $(filter-out build/third_party/%,$(third_party)):
 compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
 check_needs         := binutils fish libcmocka-dev libwrap0 zsh $(pytest_needs)
-coverage_needs      := $(check_needs)
+coverage_needs      := clang llvm $(check_needs)
 mutants_needs       := $(check_needs)
 adversity_needs     := $(check_needs)
 check-small_needs   := $(pytest_needs)
@@ -535,6 +560,8 @@ check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
 debian_needs        := debhelper dpkg-dev fakeroot libcmocka-dev python3
 demo_needs          := curl
+fuzz_needs          := clang
+fuzz-afl_needs      := afl++ clang
 lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
 
 cross_package = gcc-$(subst _,-,$(1))
@@ -547,7 +574,7 @@ packages:
 # All packages of all goals. This machine's own compiler also makes static programs for it.
 foreign = $(filter-out $(shell uname -m)-%,$(shell sed -n 's/^triple *:= *//p' toolchains/*.mk))
 deps:
-	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian figures demo lint,$($(goal)_needs)) \
+	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian figures demo fuzz-afl lint,$($(goal)_needs)) \
 	    $(foreach triple,$(foreign),$(call cross_package,$(triple))))
 
 toolchain: | packages
@@ -583,11 +610,9 @@ check-all:
 adversity: $(OUT)/regtag $(adversities)
 	BUILD=$(OUT) REGTAG=$(OUT)/regtag tests/adversity/run --write
 
-# How much of src/embed the tests of the command run.
-coverage:
-	+$(MAKE) --no-print-directory OUT=$(OUT)/coverage CFLAGS='$(CFLAGS) --coverage -O0' $(OUT)/coverage/regtag $(OUT)/coverage/probe
-	find $(OUT)/coverage -name '*.gcda' -delete
-	tests/coverage $(OUT)/coverage
+# Which lines and branches of src/ the tests run.
+coverage: packages
+	+MAKE='$(MAKE)' tests/coverage $(OUT)/coverage
 
 # Small changes of the library, one at a time: which do the unit tests notice?
 mutants: packages $(third_party)
@@ -600,6 +625,18 @@ mutable: $(call objects,$(library) $(tests) $(test_helpers) $(probed) $(tested))
 # Another release of Debian, in a folder of the cache.
 check-debian: packages
 	tests/debian '$(SUITE)' '$(or $(GOALS),check)' '$(or $(ACCOUNT),root)'
+
+# How long each, and which; all unless FUZZ names some.
+SECONDS ?= 5
+FUZZ    ?=
+fuzz: packages
+	+$(MAKE) --no-print-directory CC=clang TLS=0 VERIFY=1 SAN=address,undefined OUT=build/fuzz/bin CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' \
+	    build/fuzz/bin/fuzz build/fuzz/bin/seeds
+	tests/unit/fuzz/run $(SECONDS) $(FUZZ)
+fuzz-afl: packages
+	+$(MAKE) --no-print-directory CC=afl-clang-fast TLS=0 VERIFY=1 SAN=address,undefined OUT=build/fuzz/afl FUZZ_ENGINE=tests/unit/fuzz/main.c \
+	    build/fuzz/afl/fuzz build/fuzz/afl/seeds
+	FUZZ_BIN=build/fuzz/afl tests/unit/fuzz/run $(SECONDS) $(FUZZ)
 
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
@@ -644,7 +681,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint mutable mutants objects packages verbs \
+.PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
     targets toolchain vectors FORCE archive check-targets debian dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

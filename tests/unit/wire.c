@@ -992,6 +992,10 @@ static void answer(struct wire *w, const struct request *q)
     struct wire_quirk *quirk = find_quirk(w, q, reference);
     if (!quirk || !quirk->instead || quirk->done)
         answer_as_usual(w, q, reference);
+    if (w->record) {
+        add(w->record, w->c->out.data + start, w->c->out.size - start);
+        add(w->record, "\xff", 1);
+    }
     bool waits = w->c->swapped.size > 0;
     if (quirk)
         twist_answer(w, quirk, start);
