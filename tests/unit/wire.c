@@ -909,7 +909,8 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         answer_redirection(w);
     else if (strncmp(q->target, "/v2/a/blobs/uploads/", 20) == 0)
         answer_upload(w, q);
-    else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
+    else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 ||
+             strncmp(q->target, "/v2/b/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
         answer_blob(w, q, reference);
     else if (strncmp(q->target, "/v2/a/referrers/", 16) == 0)
         answer_referrers(w, reference);
