@@ -182,14 +182,6 @@ bool document_index(struct document *d, struct slice text, const struct document
     return true;
 }
 
-void document_index_again(struct document *d, struct slice text, const struct document_memory *memory)
-{
-    struct error e;
-    error_clear(&e);
-    document_index(d, text, memory, "", &e);
-    REQUIRE(e.status == 0);
-}
-
 static bool is_type(const struct document *d, int value, jsmntype_t type)
 {
     return value != NO_VALUE && d->tokens[value].type == type;
