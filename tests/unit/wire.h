@@ -26,6 +26,7 @@ struct wire_tag {
     char type[128];
 };
 
+/* Those of the repository "b" are the same. */
 struct wire_blob {
     char digest[136];
     struct wire_bytes bytes;
