@@ -1,6 +1,6 @@
 /* Images that are uploaded from a store of the caller: all of it or nothing, and only what its digests say; whatever the
  * store, the registry and the network do. */
-#include "run.h"
+#include "signed.h"
 
 #define ENTRIES_MAX 12
 #define RETRIES 3
@@ -906,6 +906,260 @@ static void if_one_blob_fails_so_does_the_other(void **state)
     end();
 }
 
+/* ---- Signatures among what the store lists --------------------------------------------------- */
+
+#define LIST "index.json"
+
+/* What follows the manifest that is to be signed: a list of one manifest, of which `more` is said. */
+static void put_list(const char *digest, const char *more)
+{
+    struct entry *e = &f.entries[f.count];
+    char bytes[600];
+    int size =
+        snprintf(bytes, sizeof bytes,
+                 "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":"
+                 "\"%s\"%s}]}",
+                 OCI, find(digest) ? find(digest)->size : 2, digest, more);
+    put(bytes, (size_t)size);
+    snprintf(e->digest, sizeof e->digest, "%s", LIST);
+    f.run.config.store.list = LIST;
+}
+
+static void begin_keys(unsigned keys)
+{
+    f.run.config.keys = keys;
+    f.run.config.verify = signed_verify;
+    begin_signed_again(&f.run);
+}
+
+/* Moves what signed.h has put into the registry to the store; the digest of the manifest that was last among it. */
+static const char *take_signatures(void)
+{
+    struct wire *w = &f.run.wire;
+    const struct wire_tag *t = &w->tags[w->tag_count - 1];
+    const struct entry *manifest = put(t->manifest.data, t->manifest.size);
+    for (size_t i = 0; i < w->blob_count; i++)
+        put(w->blobs[i].bytes.data, w->blobs[i].bytes.size);
+    wire_delete(w, t->name);
+    return manifest->digest;
+}
+
+/* By cosign's tag, with a signature of each of these keys. */
+static const char *sign_layers(const char *image, const unsigned *keys, size_t count)
+{
+    struct signed_layer layers[4];
+    const char *signed_image = f.image;
+    for (size_t i = 0; i < count; i++)
+        layers[i] = (struct signed_layer){image, NULL, keys[i]};
+    push_layers(&f.run, image, layers, count);
+    const char *manifest = take_signatures();
+    f.image = signed_image;
+    return manifest;
+}
+
+static const char *sign_layer(const char *image, unsigned key)
+{
+    return sign_layers(image, &key, 1);
+}
+
+static const char *sign_bundle(const char *image, const char *digest, unsigned key)
+{
+    push_bundle(&f.run, image, digest, SIGN, key);
+    return take_signatures();
+}
+
+/* The signatures stay in the store; only the image is uploaded. */
+static void expect_signed_load(void)
+{
+    load();
+    expect_end(&f.run, REGTAG_OK);
+    expect_outcome(&f.run, REGTAG_TAG_CREATED);
+    assert_true(is_tagged("loaded"));
+    end();
+}
+
+static void expect_unsigned(const char *words)
+{
+    load();
+    expect_failure(REGTAG_E_UNSIGNED, words);
+    end();
+}
+
+static void a_signature_that_the_store_lists_is_found(void **state)
+{
+    char named[200];
+    (void)state;
+    begin_fox();
+    snprintf(named, sizeof named,
+             ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"a.test/b:%s\"}",
+             tag_of(f.image, ".sig"));
+    put_list(sign_layer(f.image, 1), named);
+    begin_keys(2);
+    expect_signed_load();
+}
+
+static void a_signature_needs_no_name(void **state)
+{
+    (void)state;
+    begin_fox();
+    put_list(sign_layer(f.image, 0), "");
+    begin_keys(1);
+    expect_signed_load();
+}
+
+static void one_of_several_layers_is_enough(void **state)
+{
+    static const unsigned keys[] = {3, 4, 0};
+    (void)state;
+    begin_fox();
+    put_list(sign_layers(f.image, keys, COUNT(keys)), "");
+    begin_keys(1);
+    expect_signed_load();
+}
+
+static void a_bundle_that_the_store_lists_is_found(void **state)
+{
+    (void)state;
+    begin_fox();
+    put_list(sign_bundle(f.image, f.image, 0), ",\"artifactType\":\"" BUNDLE "\"");
+    begin_keys(1);
+    expect_signed_load();
+}
+
+static void the_index_may_be_signed_instead(void **state)
+{
+    (void)state;
+    begin_empty();
+    const struct entry *children[] = {put_image(CONFIG_TEXT, FOX)};
+    const char *child = children[0]->digest;
+    const char *index = put_index(children, 1)->digest;
+    put_list(sign_layer(index, 0), "");
+    f.run.config.platform = "linux/amd64";
+    begin_keys(1);
+    assert_int_equal(regtag_load(f.run.regtag, index, TARGET), REGTAG_OK);
+    run_on(&f.run);
+    expect_end(&f.run, REGTAG_OK);
+    assert_string_equal(f.run.digest, child);
+    f.image = child;
+    assert_true(is_tagged("loaded"));
+    end();
+}
+
+static void what_is_no_signature_of_it_is_refused(void **state)
+{
+    (void)state;
+    begin_fox();
+    put_list(sign_layer(f.image, 1), "");
+    begin_keys(1);
+    expect_unsigned("by another key");
+    begin_fox();
+    put_list(sign_layer(ZEROS, 0), "");
+    begin_keys(1);
+    expect_unsigned("it is not signed with a required key");
+    begin_fox();
+    put_list(sign_bundle(f.image, ZEROS, 0), "");
+    begin_keys(1);
+    expect_unsigned("another");
+    begin_fox();
+    put_list(f.entries[0].digest, "");
+    begin_keys(1);
+    expect_unsigned("looked at all that its layout lists");
+    begin_fox();
+    f.run.config.store.list = LIST;
+    begin_keys(1);
+    expect_unsigned("there is no signature");
+    begin_fox();
+    begin_keys(1);
+    expect_unsigned("there is no signature");
+}
+
+/* Neither the name nor the type of an entry is that of a signature: it is not read. */
+static void what_is_named_otherwise_is_not_read(void **state)
+{
+    char named[200];
+    (void)state;
+    begin_fox();
+    snprintf(named, sizeof named, ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"%s\"}",
+             tag_of(ZEROS, ".sig"));
+    const char *manifest = sign_layer(f.image, 0);
+    put_list(manifest, named);
+    begin_keys(1);
+    load();
+    assert_int_equal(find(manifest)->reads, 0);
+    expect_failure(REGTAG_E_UNSIGNED, "there is no signature");
+    end();
+    begin_fox();
+    manifest = sign_layer(f.image, 0);
+    put_list(manifest, ",\"artifactType\":\"application/spdx+json\"");
+    begin_keys(1);
+    load();
+    assert_int_equal(find(manifest)->reads, 0);
+    expect_failure(REGTAG_E_UNSIGNED, "there is no signature");
+    end();
+}
+
+/* Each byte of manifest, payload and list. */
+static void a_signature_with_another_byte_is_none(void **state)
+{
+    (void)state;
+    for (size_t entry = 3; entry < 6; entry++) {
+        for (size_t at = 0; at < 4000; at += 7) {
+            begin_fox();
+            put_list(sign_layer(f.image, 0), "");
+            if (at >= f.entries[entry].size) {
+                end();
+                break;
+            }
+            f.entries[entry].bytes[at] ^= 1;
+            begin_keys(1);
+            load();
+            if (entry < 5 || f.run.end != REGTAG_DONE)
+                expect_failure(REGTAG_E_UNSIGNED, "with a required key");
+            end();
+        }
+    }
+}
+
+static void a_store_that_fails_signs_nothing(void **state)
+{
+    bool over = false;
+    (void)state;
+    for (unsigned at = 1; !over; at++) {
+        begin_fox();
+        put_list(sign_layer(f.image, 0), "");
+        f.most = 200;
+        f.fails_at = at;
+        begin_keys(1);
+        load();
+        over = f.calls < at;
+        if (over)
+            expect_end(&f.run, REGTAG_OK);
+        else
+            expect_failure(REGTAG_E_OTHER, "the stick was pulled out");
+        end();
+    }
+}
+
+/* The list, then the manifest, then the payload find no room any more. */
+static void a_signature_without_room_is_none(void **state)
+{
+    unsigned good = 0, refused = 0;
+    (void)state;
+    for (size_t room = 400; room < 4000; room += 32) {
+        begin_fox();
+        put_list(sign_layer(f.image, 0), "");
+        f.run.config.manifest_max = room;
+        widen(&f.run, 2);
+        begin_keys(1);
+        load();
+        good += f.run.end == REGTAG_DONE;
+        refused += f.run.end == REGTAG_ERROR;
+        assert_true(!good || f.run.end == REGTAG_DONE);
+        end();
+    }
+    assert_true(good > 10 && refused > 10);
+}
+
 /* ---- Usage ----------------------------------------------------------------------------------- */
 
 static void expect_usage(const char *digest, const char *target, const char *words)
@@ -979,6 +1233,16 @@ int main(void)
         cmocka_unit_test(one_blob_at_a_time_or_several),
         cmocka_unit_test(blobs_are_not_mixed_up),
         cmocka_unit_test(if_one_blob_fails_so_does_the_other),
+        cmocka_unit_test(a_signature_that_the_store_lists_is_found),
+        cmocka_unit_test(a_signature_needs_no_name),
+        cmocka_unit_test(one_of_several_layers_is_enough),
+        cmocka_unit_test(a_bundle_that_the_store_lists_is_found),
+        cmocka_unit_test(the_index_may_be_signed_instead),
+        cmocka_unit_test(what_is_no_signature_of_it_is_refused),
+        cmocka_unit_test(what_is_named_otherwise_is_not_read),
+        cmocka_unit_test(a_signature_with_another_byte_is_none),
+        cmocka_unit_test(a_store_that_fails_signs_nothing),
+        cmocka_unit_test(a_signature_without_room_is_none),
         cmocka_unit_test(bad_usage_is_named),
     };
     if (getenv("ONLY"))

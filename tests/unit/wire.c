@@ -896,6 +896,13 @@ void wire_say(struct wire *w, unsigned connection, const char *text)
     add(&c->out, text, strlen(text));
 }
 
+/* Of any repository. */
+static bool is_of_blob(const struct request *q)
+{
+    return strncmp(q->target, "/v2/", 4) == 0 && q->target[4] &&
+           strncmp(q->target + 5, "/blobs/", 7) == 0;
+}
+
 static void answer_as_usual(struct wire *w, const struct request *q, const char *reference)
 {
     if (answer_specially(w, q, reference))
@@ -909,7 +916,7 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         answer_redirection(w);
     else if (strncmp(q->target, "/v2/a/blobs/uploads/", 20) == 0)
         answer_upload(w, q);
-    else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
+    else if (is_of_blob(q) || strncmp(q->target, "/storage/", 9) == 0)
         answer_blob(w, q, reference);
     else if (strncmp(q->target, "/v2/a/referrers/", 16) == 0)
         answer_referrers(w, reference);
