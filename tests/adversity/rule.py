@@ -52,6 +52,13 @@ def _judge_words(scene, result):
         complete = False
     if result.status == 0 and not complete:
         yield f"ended with 0, and printed {_text(result.out)}"
+    if result.status and scene.reads_only and not _is_part(scene, result.out):
+        yield f"failed, and printed {_text(result.out)}"
+
+
+def _is_part(scene, out):
+    """Nothing that is wrong: where a document is printed, all of it or nothing."""
+    return out in (b"", scene.wanted) or (not scene.whole and scene.wanted.startswith(out))
 
 
 def _judge_secrets(scene, result):
@@ -90,7 +97,7 @@ class Player:
 
     def again(self, scene):
         """What is broken by a run without the fault."""
-        scene.world.way = lambda passing: passing.whole
+        scene.world.calm()
         result, _ = self.run(scene)
         if result.status not in scene.repeated or scene.state() != "new":
             yield f"the second run: status {result.status}, {scene.state()}: {_text(result.err)}"

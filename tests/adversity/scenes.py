@@ -11,7 +11,7 @@ import tarfile
 from artifacts import artifact, file_layer
 from bundles import WHOLE, pack
 from copies import AMD, ARM, BLOBS, INDEX
-from images import CONFIG, LAYER, OCI_INDEX, OCI_MANIFEST, compact, digest_of, oci_manifest
+from images import OCI_INDEX, OCI_MANIFEST, compact, descriptor, digest_of, oci_manifest
 from signing import Key, key_sum, sign_simply, signature_tag
 
 OLD = compact(oci_manifest(annotations={"which": "the old one"}))
@@ -129,6 +129,16 @@ class TagJournal(Tag):
 
 class TagTwo(Tag):
     name, names = "tag-2", ("new", "newer")
+
+
+class TagEight(Tag):
+    """All are in flight on one connection."""
+
+    name, names = "tag-8", tuple(f"new-{number}" for number in range(8))
+
+    @property
+    def args(self):
+        return ["tag", "--jobs", "1", *super().args[1:]]
 
 
 class TagHundred(Tag):
@@ -463,6 +473,26 @@ class Verify(Printing):
         return "\t".join(fields).encode() + b"\n"
 
 
+class Referrers(Printing):
+    """A registry without such a list has an index of them, at a tag."""
+
+    name, verb = "referrers", "referrers"
+    whole = False
+    listed = descriptor(OCI_MANIFEST, OLD, artifactType="application/vnd.example.sbom")
+
+    def prepare(self):
+        index = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [self.listed]})
+        self.world.depot.put(REPO, digest_of(NEW).replace(":", "-"), OCI_INDEX, index)
+
+    @property
+    def args(self):
+        return ["referrers", self.image()]
+
+    @property
+    def wanted(self):
+        return f"{digest_of(OLD)}\t{self.listed['artifactType']}\t{len(OLD)}\n".encode()
+
+
 SCENES = {
     one.name: one
     for one in (
@@ -470,5 +500,6 @@ SCENES = {
         *(Delete, Undo, Watch, Copy, CopyToken, Load),
         *(Fetch, Save),
         *(Digest, Manifest, List, ListDigests, Verify),
+        *(TagEight, Referrers),
     )
 }

@@ -95,7 +95,7 @@ class Front(Listener):
         self.context = context
         self.polite = polite
         self.greeting = greeting
-        self._drip = drip
+        self.drip = drip
         self._stopped = threading.Event()
         context.sni_callback = lambda session, name, _: self.names.append(name)
 
@@ -131,7 +131,7 @@ class Front(Listener):
             allowed = bytearray(allowed)
             allowed[self.spoil - session.raw] ^= 1
         session.raw += len(allowed)
-        size = 1 if self._drip else max(len(allowed), 1)
+        size = 1 if self.drip else max(len(allowed), 1)
         for index in range(0, len(allowed), size):
             client.sendall(allowed[index : index + size])
         if len(allowed) == len(data):
