@@ -118,6 +118,16 @@ class TagToken(Tag):
     name, token = "tag-token", True
 
 
+class TagLookup(Tag):
+    """The registry's address is written as only a resolver understands it."""
+
+    name = "tag-lookup"
+
+    @property
+    def args(self):
+        return ["tag", "--plain-http", self.image().replace("127.0.0.1", "127.1"), *self.names]
+
+
 class TagJournal(Tag):
     name = "tag-journal"
     meant = ("moves",)
@@ -496,7 +506,7 @@ class Referrers(Printing):
 SCENES = {
     one.name: one
     for one in (
-        *(Tag, TagTls, TagToken, TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
+        *(Tag, TagTls, TagToken, TagLookup, TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
         *(Delete, Undo, Watch, Copy, CopyToken, Load),
         *(Fetch, Save),
         *(Digest, Manifest, List, ListDigests, Verify),

@@ -104,7 +104,7 @@ class World:
         self.way = untouched
         for one in (self.here, self.there, self.tokens):
             if one and one.front:
-                one.front.most = one.front.spoil = None
+                one.front.most = one.front.spoil = one.front.slow_from = None
                 one.front.drip = False
 
     def reset(self):

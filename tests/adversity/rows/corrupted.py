@@ -9,7 +9,7 @@ from fake import END_OF_HEAD
 TITLE = "corrupted"
 PROGRAM = "bytes corrupted"
 CHANGES = {"bit": lambda byte: byte ^ 0x01, "case": lambda byte: byte ^ 0x20, "nul": lambda byte: 0}
-EVERY, TLS_EVERY = 3, 3
+EVERY, TLS_EVERY = 2, 3
 WITHIN = 4  # seconds, where the changed byte says that more is to come
 
 # A changed status line means what its number stands for; all else is refused, or waited for in vain.

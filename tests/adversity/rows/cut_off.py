@@ -10,7 +10,7 @@ TITLE = "cut off"
 PROGRAM = "bytes cut_off"
 ENDS = {"fin": CLOSE, "rst": RESET}
 TLS_ENDS = {"tls-fin": Ending.CLOSE, "tls-rst": Ending.RESET}
-TLS_EVERY = 3
+TLS_EVERY = 2
 LOST = {5, 9, 18}  # between answers, within one, and behind an upload
 
 
@@ -18,7 +18,7 @@ def cases(stage, whole):
     for name, passing, at in places(stage):
         yield name, passing.number, list(ENDS)[at % 2], at
     for at in range(0, length_of_session(stage, "tag-tls"), TLS_EVERY):
-        yield "tag-tls", 0, list(TLS_ENDS)[at % 2], at
+        yield "tag-tls", 0, list(TLS_ENDS)[at // TLS_EVERY % 2], at
 
 
 def attempt(stage, case):

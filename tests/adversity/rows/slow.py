@@ -2,16 +2,19 @@
 ends at its deadline, or when nothing has moved for as long as --stall says.
 """
 
-from answers import answers, only
-from fake import END_OF_HEAD, STALL, Drip, chunked
+from answers import answers, patiently, silence
+from fake import END_OF_HEAD, Drip, chunked
 from tls_server import Ending
 
 TITLE = "slow"
 WAITING = 8  # these wait, they do not compute
 SCENES = ["tag", "tag-token", "copy", "load", "fetch", "save", "delete", "undo", "watch", "digest", "ls", "verify"]
 WITHIN = 2  # seconds
-PACES = {"byte a second": 1.0, "nothing": None}
+HANDSHAKE = 830  # bytes, about
+# The process that looks names up asks whether its parent is there, and is stopped then.
+SLOW_LOOKUP = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=getppid:signal=STOP"]
 LATE = {6, 18}  # 18 behind an upload
+NOT_CONNECTED = {5}
 
 
 def in_chunks(whole):
@@ -50,29 +53,38 @@ def cases(stage, whole):
                     for part, _, _ in parts(passing):
                         yield name, passing.number, part, pace
         for share in (0, 10, 40, 70, 99):
-            yield "tag-tls", 0, f"handshake-{share}", pace
+            yield "tag-tls", share, "handshake", pace
+    if stage.has("strace"):
+        yield "tag-lookup", 0, "lookup", "nothing"
 
 
 def attempt(stage, case):
+    return patiently(lambda: try_once(stage, case))
+
+
+def try_once(stage, case):
     name, number, part, pace = case
     scene = stage.scene(name)
+    before = ()
     if name == "tag-tls":
-        arrange_handshake(scene, int(part.rpartition("-")[2]), pace)
-        return stage.play(scene, allowed=LATE, retries=0, within=WITHIN)
+        arrange_handshake(scene, number, pace)
+    elif name == "tag-lookup":
+        before = SLOW_LOOKUP
+    else:
+        scene.world.way = lambda passing: slowly(passing, part, pace) if passing.number == number else passing.whole
+    return stage.play(scene, allowed=NOT_CONNECTED if before else LATE, retries=0, within=WITHIN, before=before)
 
-    def slowly(passing):
-        if passing.number != number:
-            return passing.whole
-        found = {one: (whole, at) for one, whole, at in parts(passing)}
-        whole, at = found.get(part, found["whole"])
-        return [whole[:at], Drip(whole[at:], 1.0) if pace == "byte" else STALL]
 
-    scene.world.way = slowly
-    return stage.play(scene, allowed=LATE, retries=0, within=WITHIN)
+def slowly(passing, part, pace):
+    found = {one: (whole, at) for one, whole, at in parts(passing)}
+    whole, at = found.get(part, found["whole"])
+    return [whole[:at], Drip(whole[at:], 1.0) if pace == "byte" else silence]
 
 
 def arrange_handshake(scene, share, pace):
     front = scene.world.here.front
-    front.most, front.ending = 30 * share, Ending.STALL
+    at = HANDSHAKE * share // 100
     if pace == "byte":
-        front.pace = 1.0
+        front.slow_from = at
+    else:
+        front.most, front.ending = at, Ending.STALL
