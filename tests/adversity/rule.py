@@ -85,12 +85,16 @@ class Player:
         self._program = program
         self.within = within
 
-    def run(self, scene, before=(), more=(), retries=1, env=None, within=None):
-        """One run; `before` are words in front of the program, as strace's. Returns the result and its seconds."""
+    def command(self, scene, before=(), more=(), retries=1, within=None):
+        """`before` are words in front of the program, as strace's."""
         verb, *rest = scene.command
+        words = [verb, "--timeout", within or self.within, "--retries", retries, *more, *rest]
+        return [str(word) for word in (*before, self._program.path, *words)]
+
+    def run(self, scene, env=None, within=None, **options):
+        """One run. Returns the result and its seconds."""
         within = within or self.within
-        words = [verb, "--timeout", within, "--retries", retries, *more, *rest]
-        command = [*before, self._program.path, *words]
+        command = self.command(scene, within=within, **options)
         began = time.monotonic()
         result = self._program.run(command, limit=within + 60, cwd=scene.world.folder, env=env or {})
         return result, time.monotonic() - began
@@ -108,6 +112,10 @@ class Player:
         """A run with the fault that has been arranged for, judged, and one without; what was broken."""
         result, seconds = self.run(scene, **options)
         broken = list(judge(scene, result, allowed, killed))
-        if seconds > (options.get("within") or self.within) + SPARE:
-            broken.append(f"took {seconds:.1f} seconds")
+        broken += self.late(scene, seconds, options.get("within"))
         return broken + list(self.again(scene))
+
+    def late(self, scene, seconds, within=None):
+        """What is broken by a run that took so long."""
+        if seconds > (within or self.within) + SPARE + scene.patience:
+            yield f"took {seconds:.1f} seconds"

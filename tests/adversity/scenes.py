@@ -28,6 +28,7 @@ class Scene:
     tls = token = False
     meant = ()
     reads_only = False
+    patience = 0  # seconds beyond the deadline that it may take
     repeated = (0,)  # what a second run may end with, when all is done
 
     def __init__(self, world):
@@ -237,6 +238,7 @@ class Watch(Scene):
 
     name, verb = "watch", "watch"
     meant = ("seen",)
+    patience = 3  # the deadline is that of each check, the next of which is right
 
     def prepare(self):
         self.seen = self.world.folder / "seen"
@@ -306,7 +308,8 @@ class Load(Copy):
 
     def prepare(self):
         super().prepare()
-        (self.world.folder / "image.tar").write_bytes(pack(WHOLE))
+        self.archive = self.world.folder / "image.tar"
+        self.archive.write_bytes(pack(WHOLE))
 
     @property
     def args(self):
