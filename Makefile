@@ -301,14 +301,13 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 	mkdir -p $(@D)
 	$(link) -o $@ $^ -lcmocka $(LDLIBS)
 
-# Called by its name, it is one of the fuzzers; net/hide.c would hide it from the sanitizers. The engine is libFuzzer, or
-# main.c for any other.
+# Called by its name, it is one of the fuzzers. Without net/hide.c, which would hide it from the sanitizers. The compiler
+# brings the engine along: libFuzzer, or AFL++'s.
 fuzzers := $(patsubst %,tests/unit/%.c,layers vectors wire $(patsubst %,fuzz/%,harness fuzz_layer fuzz_files fuzz_key \
            fuzz_verbs fuzz_conversation)) $(probed) $(patsubst %,src/%.c,$(patsubst %,cli/%,hint journal_line journal_reader \
            output report tag_line undo_index) $(patsubst %,net/%,address file no_proxy proxy tls_arena tls_pem tls_trust verify_keys) \
            $(patsubst %,embed/regtag_%,address verify_mbedtls))
-$(OUT)/fuzz: LDLIBS += $(if $(FUZZ_ENGINE),,-fsanitize=fuzzer)
-$(OUT)/fuzz: $(call objects,$(FUZZ_ENGINE))
+$(OUT)/fuzz: LDLIBS += -fsanitize=fuzzer
 $(OUT)/seeds: $(call objects,tests/unit/fuzz/seeds.c)
 # What is known of each edge keeps functions of mbedTLS that nobody calls, nor what they call.
 $(OUT)/fuzz $(OUT)/seeds: LDLIBS += -no-pie -Wl,--unresolved-symbols=ignore-all
@@ -642,9 +641,9 @@ fuzz: packages
 	    build/fuzz/bin/fuzz build/fuzz/bin/seeds
 	tests/unit/fuzz/run $(SECONDS) $(FUZZ)
 fuzz-afl: packages
-	+$(MAKE) --no-print-directory CC=afl-clang-fast TLS=0 VERIFY=1 SAN=address,undefined OUT=build/fuzz/afl FUZZ_ENGINE=tests/unit/fuzz/main.c \
+	+$(MAKE) --no-print-directory CC=afl-clang-fast TLS=0 VERIFY=1 SAN=address,undefined OUT=build/fuzz/afl \
 	    build/fuzz/afl/fuzz build/fuzz/afl/seeds
-	FUZZ_BIN=build/fuzz/afl tests/unit/fuzz/run $(SECONDS) $(FUZZ)
+	FUZZ_ENGINE=afl FUZZ_BIN=build/fuzz/afl tests/unit/fuzz/run $(SECONDS) $(FUZZ)
 
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag

@@ -39,12 +39,19 @@ int layer_title(const struct document *d, int layer)
 
 /* ---- One title ------------------------------------------------------------------------------- */
 
-/* Those of ASCII and of Latin 1, which some terminals obey as well. */
+/* Those of ASCII and of Latin 1, which some terminals obey as well, and those of Unicode that end a line or turn the
+ * direction of what follows: "\u202egnp.exe" is displayed as "exe.png". */
+static bool is_control_character(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 static bool has_control_character(struct slice raw)
 {
     uint32_t c;
     while (json_character(&raw, &c))
-        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+        if (is_control_character(c))
             return true;
     return false;
 }
