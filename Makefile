@@ -26,8 +26,10 @@
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
+#   make check-coverage  fails unless the unit tests take every branch of the library
 #   make check-all  everything, including what takes too long for .ci/run: check, also with sanitizers,
-#                   check-targets on all targets, their sizes, check-small, and whether bytes are reproducible
+#                   check-targets on all targets, their sizes, check-small, check-coverage, and whether
+#                   bytes are reproducible
 #   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
 #                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
 #                   needs, or there as an ordinary user; "N passed, N failed"
@@ -554,6 +556,7 @@ coverage_needs      := clang llvm $(check_needs)
 mutants_needs       := $(check_needs)
 adversity_needs     := $(check_needs)
 check-small_needs   := $(pytest_needs)
+check-coverage_needs := $(coverage_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
@@ -573,7 +576,7 @@ packages:
 # All packages of all goals. This machine's own compiler also makes static programs for it.
 foreign = $(filter-out $(shell uname -m)-%,$(shell sed -n 's/^triple *:= *//p' toolchains/*.mk))
 deps:
-	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian figures demo fuzz-afl lint,$($(goal)_needs)) \
+	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian coverage debian figures demo fuzz-afl lint,$($(goal)_needs)) \
 	    $(foreach triple,$(foreign),$(call cross_package,$(triple))))
 
 toolchain: | packages
@@ -603,6 +606,7 @@ check-all:
 	+$(MAKE) --no-print-directory check-targets
 	tests/targets/budget
 	+$(MAKE) --no-print-directory check-small
+	+$(MAKE) --no-print-directory check-coverage
 	tests/targets/reproducible mips-linux-musl
 
 # Whatever may go wrong does: tests/adversity/README.md.
@@ -612,6 +616,10 @@ adversity: $(OUT)/regtag $(adversities)
 # Which lines and branches of src/ the tests run.
 coverage: packages
 	+MAKE='$(MAKE)' tests/coverage $(OUT)/coverage
+
+# Those of the library are all taken by the unit tests.
+check-coverage: packages
+	+MAKE='$(MAKE)' tests/coverage $(OUT)/coverage --unit --check
 
 # Small changes of the library, one at a time: which do the unit tests notice?
 mutants: packages $(third_party)
@@ -680,7 +688,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: adversity all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
+.PHONY: adversity all amalgamation examples lib probe check check-all check-coverage check-debian check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
     targets toolchain vectors FORCE archive check-targets debian dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

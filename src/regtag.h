@@ -458,7 +458,8 @@ struct regtag_layer {
     const char *media_type;
     /* org.opencontainers.image.title in UTF-8, the name of the file that was pushed; "" if there is none, or
      * none of at most REGTAG_TITLE_MAX bytes without a NUL. With `titles_are_names`, it has no empty, "." or
-     * ".." component, none that begins with ".regtag-", no leading slash, and no control characters. */
+     * ".." component, none that begins with ".regtag-", no leading slash, and no control characters:
+     * neither those of ASCII and Latin 1, nor those of Unicode that end a line or turn the direction of text. */
     const char *title;
     uint64_t size; /* bytes; UINT64_MAX if unknown, as for regtag_fetch_blob before it begins */
     bool packed;   /* a folder, packed as a tar file (io.deis.oras.content.unpack) */

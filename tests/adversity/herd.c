@@ -114,7 +114,7 @@ static const struct scene SCENES[] = {
      FROM(HOUR, 3 * DAY),
      .end = 3 * DAY + 5 * HOUR,
      .whole = true},
-    {.name = "days-fails", .way = FAILS, OUTAGE(3 * DAY)},
+    {.name = "days-fails", .way = FAILS, FROM(HOUR, 3 * DAY), .end = 3 * DAY + 5 * HOUR},
     {.name = "limit-short", .way = LIMITS, .pause = 5 * SECOND, OUTAGE(10 * MINUTE)},
     {.name = "limit-long", .way = LIMITS, .pause = 10 * MINUTE, OUTAGE(20 * MINUTE)},
     {.name = "limit-until", .way = LIMITS_ALL, SHORT(10 * MINUTE), .whole = true},

@@ -15,6 +15,8 @@
 
 #include "net/tls_arena.h"
 
+#pragma weak tls_arena_in_use /* a build without TLS has none */
+
 #define LIST_MAX 80
 
 int __real_clock_gettime(clockid_t clock, struct timespec *t);
@@ -47,7 +49,7 @@ static void fail_if(bool failed)
 
 static void ask(uint64_t kind)
 {
-    struct question q = {kind, tls_arena_in_use()};
+    struct question q = {kind, tls_arena_in_use ? tls_arena_in_use() : 0};
     if (control < 0) {
         const char *number = getenv("YEARS_FD");
         fail_if(!number);

@@ -4,7 +4,7 @@ and downloads what it points to, in a few hundred KB of memory."
 HOMEPAGE = "https://regtag.example"
 SECTION = "net"
 LICENSE = "MIT & (Apache-2.0 | GPL-2.0-or-later)"
-LIC_FILES_CHKSUM = "file://LICENSE;md5=- \
+LIC_FILES_CHKSUM = "file://LICENSE;md5=1dcd7c62a9d340d85b2d3829f71e2276 \
                     file://${WORKDIR}/mbedtls-${MBEDTLS_VERSION}/LICENSE;md5=379d5819937a6c2f1ef1630d341e026d"
 CVE_PRODUCT = "regtag"
 
@@ -13,9 +13,9 @@ JSMN_VERSION = "1.1.0"
 SRC_URI = "https://regtag.example/releases/regtag-${PV}.tar.gz;name=regtag \
            https://github.com/Mbed-TLS/mbedtls/releases/download/mbedtls-${MBEDTLS_VERSION}/mbedtls-${MBEDTLS_VERSION}.tar.bz2;name=mbedtls \
            https://github.com/zserge/jsmn/archive/refs/tags/v${JSMN_VERSION}.tar.gz;name=jsmn;downloadfilename=jsmn-${JSMN_VERSION}.tar.gz"
-SRC_URI[regtag.sha256sum] = "-"
-SRC_URI[mbedtls.sha256sum] = "-"
-SRC_URI[jsmn.sha256sum] = "-"
+SRC_URI[regtag.sha256sum] = "3c366b28d44b20758e6c0cbe53c57db7c1c33d1d60c9d268a272d86fdb4e1071"
+SRC_URI[mbedtls.sha256sum] = "a7e8bcbec0e6f761b4af24f25677626b35f762f68eef79c08677a363212d11f6"
+SRC_URI[jsmn.sha256sum] = "5f0913a10657fe7ec8d5794ccf00a01000e3e1f2f1e1f143c34a0f7b47edcb38"
 
 inherit systemd
 
