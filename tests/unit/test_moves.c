@@ -797,6 +797,32 @@ static void a_strong_etag_goes_back_unchanged(void **state)
     }
 }
 
+/* Where the tag still is what the guard says, a registry that refuses the condition did not understand it. */
+static void a_condition_that_is_refused_is_left_out(void **state)
+{
+    static const unsigned statuses[] = {400, 412, 428, 501, 402, 411, 413, 427};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        const char *guard[] = {digest_of_old()};
+        struct run run;
+        begin(&run);
+        run.wire.manners.fields = "ETag: \"a\"\r\n";
+        run.wire.manners.fail_method = "PUT";
+        run.wire.manners.fail = 1;
+        run.wire.manners.fail_status = statuses[i];
+        guard_with(&run, guard, 1);
+        tag_one(&run);
+        if (i < 4)
+            expect_end(&run, REGTAG_OK);
+        else
+            assert_int_equal(run.end, REGTAG_ERROR);
+        expect_asked(&run, i < 4 ? "GET base\nHEAD new\nPUT new\nHEAD new\nPUT new\n"
+                                 : "GET base\nHEAD new\nPUT new\n");
+        assert_int_equal(count_of(run.wire.log.data, "If-Match: \"a\"\r\n"), 1);
+        finish(&run);
+    }
+}
+
 /* ---- Where tags do not move ------------------------------------------------------------------ */
 
 static void a_tag_that_must_not_be_moved_and_is_there_is_unchanged(void **state)
@@ -1528,6 +1554,7 @@ int main(void)
         cmocka_unit_test(a_guard_holds_where_the_digest_has_to_be_computed),
         cmocka_unit_test(a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed),
         cmocka_unit_test(a_strong_etag_goes_back_unchanged),
+        cmocka_unit_test(a_condition_that_is_refused_is_left_out),
         cmocka_unit_test(a_tag_that_must_not_be_moved_and_is_there_is_unchanged),
         cmocka_unit_test(a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_moved),
         cmocka_unit_test(an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fails),
