@@ -745,6 +745,23 @@ static void a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed(void *
     finish(&run);
 }
 
+static void why_a_tag_cannot_be_seen_is_told(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    take_notes(&run, false);
+    run.wire.quirk[0] = (struct wire_quirk){
+        .request = "HEAD new",
+        .instead = "HTTP/1.1 200 OK\r\nDocker-Content-Digest: sha256:12\r\nContent-Length: 9\r\n\r\n"};
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_SET);
+    assert_non_null(
+        strstr(run.notes, "cannot tell where new points: the registry states a malformed digest"));
+    finish(&run);
+}
+
 /* ---- Preconditions --------------------------------------------------------------------------- */
 
 /* What a lookup of "new" has stated, and what goes along with the guarded upload behind it. */
@@ -1553,6 +1570,7 @@ int main(void)
         cmocka_unit_test(a_tag_that_nobody_tells_of_is_left_alone_with_a_guard),
         cmocka_unit_test(a_guard_holds_where_the_digest_has_to_be_computed),
         cmocka_unit_test(a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed),
+        cmocka_unit_test(why_a_tag_cannot_be_seen_is_told),
         cmocka_unit_test(a_strong_etag_goes_back_unchanged),
         cmocka_unit_test(a_condition_that_is_refused_is_left_out),
         cmocka_unit_test(a_tag_that_must_not_be_moved_and_is_there_is_unchanged),
