@@ -43,8 +43,7 @@ class Maze(World):
         self._used = {}
         super().__init__(tls, token=True)
         self.store = Server(self, "store", self._stored, tls)  # the other host
-        self.proxy = self.enter(Proxy())
-        self.through = False
+        self.proxy = None
         for one in self._servers:
             one.host = f"{NAME}:{one.host.rpartition(':')[2]}"
 
@@ -57,7 +56,8 @@ class Maze(World):
     def arrange(self, proxy, login, redirect, choosy, uses):
         """`redirect` is None, or (methods, where, status); `uses` are those of a token that expires."""
         self.uses = uses
-        self.through = proxy
+        self.leave_proxy()
+        self.proxy = Proxy().__enter__() if proxy else None  # a new one, since it keeps what it has dialled
         self.how = login
         self.moves, self.where, self.status = redirect or ((), None, 0)
         for one in (self.here, self.there):
@@ -65,10 +65,19 @@ class Maze(World):
         self._used.clear()
         self.store.requests.clear()
 
+    def leave_proxy(self):
+        if self.proxy:
+            self.proxy.__exit__(None, None, None)
+        self.proxy = None
+
+    def close(self):
+        self.leave_proxy()
+        super().close()
+
     @property
     def options(self):
         found = ["--cacert", str(self.root.file)] if self.root else ["--plain-http"]
-        if self.through:
+        if self.proxy:
             return [*found, "--proxy", self.proxy.url]
         return found + [word for one in self._servers for word in reached(one.host)]
 

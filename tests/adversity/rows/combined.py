@@ -3,7 +3,7 @@ names, and a registry that does not tolerate pipelining. All of them lead to the
 """
 
 from maze import Maze
-from scenes import SCENES, Copy
+from scenes import SCENES
 
 TITLE = "combined"
 WAYS = {"direct": (False, False), "proxy": (True, False), "tls": (False, True), "connect": (True, True)}
@@ -55,9 +55,8 @@ def attempt(stage, case):
     way, login, redirect, name, choosy = case
     through, tls = WAYS[way]
     maze = stage.keep(("maze", tls), lambda: Maze(tls))
-    scene = SCENES[name](maze)
+    scene = with_logins(SCENES[name])(maze)
     maze.arrange(through, login, REDIRECTS[redirect], CHOOSY[choosy], USES.get(name, 4))
-    scene.__class__ = with_both_logins(scene.__class__)
     result, seconds = stage.player.run(scene, retries=4)
     broken = list(judge(scene, result, expected(scene, login, redirect)))
     if seconds > 20:
@@ -65,11 +64,15 @@ def attempt(stage, case):
     return broken
 
 
-def with_both_logins(kind):
-    """A copy logs in at both registries."""
-    if not issubclass(kind, Copy) or kind.verb != "copy":
+def with_logins(kind):
+    """A copy logs in at both registries; a journal has to be told which of them it is about."""
+    if kind.verb == "undo":
+        login = property(lambda self: [*self.world.login(), "--registry", self.world.here.host])
+    elif kind.verb == "copy":
+        login = property(lambda self: self.world.login("from-") + self.world.login("to-"))
+    else:
         return kind
-    return type(kind.__name__, (kind,), {"login": property(lambda self: self.world.login("from-") + self.world.login("to-"))})
+    return type(kind.__name__, (kind,), {"login": login})
 
 
 def judge(scene, result, status):

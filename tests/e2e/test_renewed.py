@@ -1,10 +1,10 @@
-"""Where a token expires in the middle of a copy, only the bytes of the blob are uploaded, each time."""
+"""Where a registry wants another token in the middle of something, all goes on with the same bytes and places."""
 
 import threading
 
 import pytest
 from copies import AMD, Pantry
-from fake import errors
+from fake import answer, bodiless, errors
 from images import CONFIG, LAYER, OCI_MANIFEST, digest_of
 from token_server import Tokens, bearer_challenge
 
@@ -68,3 +68,33 @@ def test_what_is_uploaded_again_is_not_what_came_meanwhile(regtag, serve, source
 
     assert (result.status, result.err) == (0, b""), result
     assert target.blobs == source.blobs
+
+
+def test_a_challenge_behind_a_redirect_leads_back_to_where_that_led(regtag, serve, refuse):
+    """Several requests are redirected at the same time, and each of them is then asked for a token."""
+    shelf = Pantry()
+    shelf.put("repo", "old", OCI_MANIFEST, AMD)
+    other = AMD + b"\n"
+    names = [f"new-{number}" for number in range(9)]
+    for name in names[::2]:
+        shelf.put("repo", name, OCI_MANIFEST, other)
+
+    def respond(request):
+        if not request.target.startswith("/moved"):
+            return bodiless_for(request, answer(307, b"", f"Location: /moved{request.target}"))
+        if request.value("Authorization") is None:
+            return bodiless_for(request, refuse())
+        request.target = request.target.removeprefix("/moved")
+        return shelf(request)
+
+    server = serve(respond)
+
+    result = regtag("tag", f"{server.host}/repo:old", *names)
+
+    assert (result.status, result.err) == (0, b""), result
+    assert [row[2] for row in result.rows] == ["moved", "created"] * 4 + ["moved"]
+    assert {shelf.document("repo", name) for name in names} == {AMD}
+
+
+def bodiless_for(request, whole):
+    return bodiless(whole) if request.method == "HEAD" else whole
