@@ -389,7 +389,8 @@ enum regtag_status regtag_save(struct regtag *r, const char *image);
 
 /* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: repeats the query with a fresh timeout, reusing
  * the connection and token if they are still good. `known` is the digest that the caller already has,
- * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. */
+ * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. A Retry-After ends the
+ * query, which is not retried: wait as long as regtag_pause says. */
 void regtag_again(struct regtag *r, const char *known);
 
 /* After REGTAG_DONE or REGTAG_ERROR of an operation with `keep`: sets up the next one in the same memory, as

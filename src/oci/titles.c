@@ -87,14 +87,17 @@ static int compare_titles(const struct document *d, struct document_key one, str
     return document_compare(document_string(d, one.token), document_string(d, other.token), '/');
 }
 
-/* Whether `name` is a file where `other` needs a folder, or the same file. */
+/* Whether `name` is a file where `other` needs a folder, or the same file. `other` does not sort first, so it cannot be the
+ * beginning of `name`. */
 static bool collides(const struct document *d, int name, int other)
 {
     struct slice a = document_string(d, name), b = document_string(d, other);
     uint32_t x, y = '/';
-    while (json_character(&a, &x))
-        if (!json_character(&b, &y) || x != y)
+    while (json_character(&a, &x)) {
+        json_character(&b, &y);
+        if (x != y)
             return false;
+    }
     return !json_character(&b, &y) || y == '/';
 }
 

@@ -11,7 +11,7 @@ import tarfile
 from artifacts import artifact, file_layer
 from bundles import WHOLE, pack
 from copies import AMD, ARM, BLOBS, INDEX
-from images import CONFIG, LAYER, OCI_INDEX, OCI_MANIFEST, compact, digest_of, oci_manifest
+from images import OCI_INDEX, OCI_MANIFEST, compact, descriptor, digest_of, oci_manifest
 from signing import Key, key_sum, sign_simply, signature_tag
 
 OLD = compact(oci_manifest(annotations={"which": "the old one"}))
@@ -28,6 +28,7 @@ class Scene:
     tls = token = False
     meant = ()
     reads_only = False
+    patience = 0  # seconds beyond the deadline that it may take
     repeated = (0,)  # what a second run may end with, when all is done
 
     def __init__(self, world):
@@ -118,6 +119,16 @@ class TagToken(Tag):
     name, token = "tag-token", True
 
 
+class TagLookup(Tag):
+    """The registry's address is written as only a resolver understands it."""
+
+    name = "tag-lookup"
+
+    @property
+    def args(self):
+        return ["tag", "--plain-http", self.image().replace("127.0.0.1", "127.1"), *self.names]
+
+
 class TagJournal(Tag):
     name = "tag-journal"
     meant = ("moves",)
@@ -129,6 +140,16 @@ class TagJournal(Tag):
 
 class TagTwo(Tag):
     name, names = "tag-2", ("new", "newer")
+
+
+class TagEight(Tag):
+    """All are in flight on one connection."""
+
+    name, names = "tag-8", tuple(f"new-{number}" for number in range(8))
+
+    @property
+    def args(self):
+        return ["tag", "--jobs", "1", *super().args[1:]]
 
 
 class TagHundred(Tag):
@@ -217,6 +238,7 @@ class Watch(Scene):
 
     name, verb = "watch", "watch"
     meant = ("seen",)
+    patience = 3  # the deadline is that of each check, the next of which is right
 
     def prepare(self):
         self.seen = self.world.folder / "seen"
@@ -286,7 +308,8 @@ class Load(Copy):
 
     def prepare(self):
         super().prepare()
-        (self.world.folder / "image.tar").write_bytes(pack(WHOLE))
+        self.archive = self.world.folder / "image.tar"
+        self.archive.write_bytes(pack(WHOLE))
 
     @property
     def args(self):
@@ -463,12 +486,33 @@ class Verify(Printing):
         return "\t".join(fields).encode() + b"\n"
 
 
+class Referrers(Printing):
+    """A registry without such a list has an index of them, at a tag."""
+
+    name, verb = "referrers", "referrers"
+    whole = False
+    listed = descriptor(OCI_MANIFEST, OLD, artifactType="application/vnd.example.sbom")
+
+    def prepare(self):
+        index = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [self.listed]})
+        self.world.depot.put(REPO, digest_of(NEW).replace(":", "-"), OCI_INDEX, index)
+
+    @property
+    def args(self):
+        return ["referrers", self.image()]
+
+    @property
+    def wanted(self):
+        return f"{digest_of(OLD)}\t{self.listed['artifactType']}\t{len(OLD)}\n".encode()
+
+
 SCENES = {
     one.name: one
     for one in (
-        *(Tag, TagTls, TagToken, TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
+        *(Tag, TagTls, TagToken, TagLookup, TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
         *(Delete, Undo, Watch, Copy, CopyToken, Load),
         *(Fetch, Save),
         *(Digest, Manifest, List, ListDigests, Verify),
+        *(TagEight, Referrers),
     )
 }

@@ -23,6 +23,12 @@ from token_server import Tokens, bearer_challenge
 USER = "reader"
 
 
+class Keys(Workshop):
+    """None of those that take long to make."""
+
+    SLOW = []
+
+
 class Passing(NamedTuple):
     """An answer on its way. `way(passing)` returns what becomes of it: bytes, or steps as fake.py knows them."""
 
@@ -91,7 +97,7 @@ class World:
 
     def _make_authority(self):
         (self.top / "tls").mkdir()
-        workshop = self.enter(Workshop(self.top / "tls"))
+        workshop = self.enter(Keys(self.top / "tls"))
         self.root = workshop.root()
         self.context = server_context(self.top / "tls", workshop.server(self.root))
 
@@ -101,9 +107,17 @@ class World:
     def close(self):
         self._stack.close()
 
+    def calm(self):
+        """Nobody is in the way, not even of what TLS sends."""
+        self.way = untouched
+        for one in (self.here, self.there, self.tokens):
+            if one and one.front:
+                one.front.most = one.front.spoil = one.front.slow_from = None
+                one.front.drip = False
+
     def reset(self):
         """Empty registries, an empty folder, and nobody in the way."""
-        self.way = untouched
+        self.calm()
         self.passed = []
         self.secrets = [self.password] if self.tokens else []
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -116,6 +130,8 @@ class World:
         for one in (self.here, self.there, self.tokens):
             if one:
                 one.requests.clear()
+            if one and one.front:
+                one.front.sessions.clear()
 
     @property
     def depot(self):

@@ -91,7 +91,7 @@ static size_t chance(struct wire *w, size_t below)
 
 void wire_digest(const char *bytes, size_t size, char digest[72])
 {
-    mbedtls_sha256_context context;
+    struct regtag_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
     struct slice part = {bytes, size};
     if (!digest_of(&hash, &part, 1, digest))
@@ -899,6 +899,13 @@ void wire_say(struct wire *w, unsigned connection, const char *text)
     add(&c->out, text, strlen(text));
 }
 
+/* Of any repository. */
+static bool is_of_blob(const struct request *q)
+{
+    return strncmp(q->target, "/v2/", 4) == 0 && q->target[4] &&
+           strncmp(q->target + 5, "/blobs/", 7) == 0;
+}
+
 static void answer_as_usual(struct wire *w, const struct request *q, const char *reference)
 {
     if (answer_specially(w, q, reference))
@@ -912,7 +919,7 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         answer_redirection(w);
     else if (strncmp(q->target, "/v2/a/blobs/uploads/", 20) == 0)
         answer_upload(w, q);
-    else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
+    else if (is_of_blob(q) || strncmp(q->target, "/storage/", 9) == 0)
         answer_blob(w, q, reference);
     else if (strncmp(q->target, "/v2/a/referrers/", 16) == 0)
         answer_referrers(w, reference);
@@ -988,6 +995,10 @@ static void answer(struct wire *w, const struct request *q)
     struct wire_quirk *quirk = find_quirk(w, q, reference);
     if (!quirk || !quirk->instead || quirk->done)
         answer_as_usual(w, q, reference);
+    if (w->record) {
+        add(w->record, w->c->out.data + start, w->c->out.size - start);
+        add(w->record, "\xff", 1);
+    }
     bool waits = w->c->swapped.size > 0;
     if (quirk)
         twist_answer(w, quirk, start);

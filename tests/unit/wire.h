@@ -26,6 +26,7 @@ struct wire_tag {
     char type[128];
 };
 
+/* Those of the repository "b" are the same. */
 struct wire_blob {
     char digest[136];
     struct wire_bytes bytes;
@@ -232,6 +233,7 @@ struct wire {
     unsigned refused;    /* so many connections fail, then they succeed */
     struct regtag_failure failure; /* what is said then; all zeros: that the way is broken */
     uint64_t now;
+    struct wire_bytes *record; /* NULL, or where all answers are kept, as for manners.raw */
 
     struct wire_tag tags[WIRE_TAGS_MAX];
     size_t tag_count;
