@@ -347,10 +347,12 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
 
 /* ---- Streaming ------------------------------------------------------------------------------- */
 
-/* Whether the part has been handed over, so that the source's connection may be read again. */
+/* Whether the part has been handed over, so that the source's connection may be read again. Where it is the last one,
+ * that would leave the connection to another blob, though the part may have to be sent again: after a 401. */
 static bool is_used_up(const struct blob_push *p)
 {
-    return p->taken || exchange_may_have_acted(&p->exchange) || p->sent >= p->at + p->part.size;
+    uint64_t end = p->at + p->part.size;
+    return p->taken || (end < p->size && (exchange_may_have_acted(&p->exchange) || p->sent >= end));
 }
 
 /* Gets the next part. Returns whether the source has to be waited for; *failed if there is no use in that. */

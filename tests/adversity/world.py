@@ -48,11 +48,11 @@ def untouched(passing):
 class Server:
     """A fake one, whose answers pass through the world's way."""
 
-    def __init__(self, world, name, respond, tls=False):
+    def __init__(self, world, name, respond, tls=False, kind=Fake):
         self.name = name
         self.respond = respond
         self._world = world
-        self.fake = world.enter(Fake(self._answer, early=Depot.early))
+        self.fake = world.enter(kind(self._answer, early=Depot.early))
         self.front = world.enter(Front(self.fake.port, world.context)) if tls else None
         port = self.front.port if tls else self.fake.port
         self.host = f"{NAME}:{port}" if tls else f"127.0.0.1:{port}"
@@ -75,6 +75,8 @@ class Server:
 class World:
     """One for each worker and scene; `reset` makes it new. `folder` is the working directory of what is run."""
 
+    kind = Fake  # the registries are such ones
+
     def __init__(self, tls=False, token=False):
         self._stack = ExitStack()
         self.way = untouched
@@ -87,8 +89,8 @@ class World:
         self.key = self.signature = None  # made where a scene wants them
         if tls:
             self._make_authority()
-        self.here = Server(self, "here", self._respond("here"), tls)
-        self.there = Server(self, "there", self._respond("there"), tls)
+        self.here = Server(self, "here", self._respond("here"), tls, self.kind)
+        self.there = Server(self, "there", self._respond("there"), tls, self.kind)
         self.tokens = Server(self, "tokens", self._respond("tokens"), tls) if token else None
         self.password = secrets.token_hex(16)
         self.reset()

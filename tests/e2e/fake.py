@@ -211,6 +211,11 @@ class _Inbox:
         self._connection = connection
         self._data = b""
 
+    @property
+    def has_more(self):
+        """Whether more has come than was asked for."""
+        return bool(self._data)
+
     def until_end_of_head(self):
         """The next head, or nothing where the client has closed between requests."""
         while END_OF_HEAD not in self._data:
