@@ -1,18 +1,20 @@
 """The servers that a scene is played with, and what reaches them. All are in this process, and answer as a script says.
 
 Two registries, `here` and `there`, which take blobs; a token server; and TLS in front of each, where a scene wants it.
-Every answer that they send passes through `way`, which a row sets to change, cut or delay it: see Passing.
+Every answer that they send passes through `way`, which a row sets to change, cut or delay it: see Passing. And a
+`stranger`, on another host, that nobody has a reason to ask unless somebody says so.
 """
 
 import re
 import secrets
 import shutil
+import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from authority import NAME, Workshop
+from authority import LOOPBACK, NAME, Workshop
 from copies import CopyGate
 from depot import Depot
 from fake import Fake, bodiless
@@ -21,6 +23,7 @@ from tls_server import Front, server_context
 from token_server import Tokens, bearer_challenge
 
 USER = "reader"
+STRANGE = "127.0.0.2"
 
 
 class Passing(NamedTuple):
@@ -39,17 +42,23 @@ def untouched(passing):
     return passing.whole
 
 
+def bound(host):
+    listener = socket.socket()
+    listener.bind((host, 0))
+    return listener
+
+
 class Server:
     """A fake one, whose answers pass through the world's way."""
 
-    def __init__(self, world, name, respond, tls=False):
+    def __init__(self, world, name, respond, tls=False, host=LOOPBACK):
         self.name = name
         self.respond = respond
         self._world = world
-        self.fake = world.enter(Fake(self._answer, early=Depot.early))
+        self.fake = world.enter(Fake(self._answer, early=Depot.early, listener=bound(host)))
         self.front = world.enter(Front(self.fake.port, world.context)) if tls else None
         port = self.front.port if tls else self.fake.port
-        self.host = f"{NAME}:{port}" if tls else f"127.0.0.1:{port}"
+        self.host = f"{NAME}:{port}" if tls else f"{host}:{port}"
         self.options = reached(self.host) if tls else []
 
     @property
@@ -84,6 +93,7 @@ class World:
         self.here = Server(self, "here", self._respond("here"), tls)
         self.there = Server(self, "there", self._respond("there"), tls)
         self.tokens = Server(self, "tokens", self._respond("tokens"), tls) if token else None
+        self.stranger = Server(self, "stranger", self._respond("there"), host=STRANGE)
         self.password = secrets.token_hex(16)
         self.reset()
 
@@ -119,7 +129,7 @@ class World:
         self._issuer.accounts[USER] = self.password
         if self.tokens:
             (self.folder / "password").write_text(self.password)
-        for one in (self.here, self.there, self.tokens):
+        for one in (self.here, self.there, self.tokens, self.stranger):
             if one:
                 one.requests.clear()
             if one and one.front:
@@ -171,6 +181,9 @@ class World:
             for request in server.requests:
                 if any(one.encode() in request.head for one in self.secrets) or b"Basic " in request.head:
                     yield f"a password was sent to {server.name}"
+        for request in self.stranger.requests:
+            if request.value("Authorization"):
+                yield "a stranger was shown what is for others"
         for request in self.tokens.requests if self.tokens else []:
             if re.search(rb"(?i)^authorization: bearer", request.head, re.MULTILINE):
                 yield "a token was sent to the token server"
