@@ -2,19 +2,18 @@
 
 Two registries, `here` and `there`, which take blobs; a token server; and TLS in front of each, where a scene wants it.
 Every answer that they send passes through `way`, which a row sets to change, cut or delay it: see Passing. And a
-`stranger`, on another host, that nobody has a reason to ask unless somebody says so.
+`stranger`, with another name, that nobody has a reason to ask unless somebody says so.
 """
 
 import re
 import secrets
 import shutil
-import socket
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from authority import LOOPBACK, NAME, Workshop
+from authority import NAME, Workshop
 from copies import CopyGate
 from depot import Depot
 from fake import Fake, bodiless
@@ -23,7 +22,6 @@ from tls_server import Front, server_context
 from token_server import Tokens, bearer_challenge
 
 USER = "reader"
-STRANGE = "127.0.0.2"
 
 
 class Passing(NamedTuple):
@@ -42,23 +40,17 @@ def untouched(passing):
     return passing.whole
 
 
-def bound(host):
-    listener = socket.socket()
-    listener.bind((host, 0))
-    return listener
-
-
 class Server:
     """A fake one, whose answers pass through the world's way."""
 
-    def __init__(self, world, name, respond, tls=False, host=LOOPBACK):
+    def __init__(self, world, name, respond, tls=False):
         self.name = name
         self.respond = respond
         self._world = world
-        self.fake = world.enter(Fake(self._answer, early=Depot.early, listener=bound(host)))
+        self.fake = world.enter(Fake(self._answer, early=Depot.early))
         self.front = world.enter(Front(self.fake.port, world.context)) if tls else None
         port = self.front.port if tls else self.fake.port
-        self.host = f"{NAME}:{port}" if tls else f"{host}:{port}"
+        self.host = f"{NAME}:{port}" if tls else f"127.0.0.1:{port}"
         self.options = reached(self.host) if tls else []
 
     @property
@@ -93,7 +85,9 @@ class World:
         self.here = Server(self, "here", self._respond("here"), tls)
         self.there = Server(self, "there", self._respond("there"), tls)
         self.tokens = Server(self, "tokens", self._respond("tokens"), tls) if token else None
-        self.stranger = Server(self, "stranger", self._respond("there"), host=STRANGE)
+        self.stranger = Server(self, "stranger", self._respond("there"))
+        self.stranger.host = f"stranger.test:{self.stranger.fake.port}"
+        self.stranger.options = reached(self.stranger.host)
         self.password = secrets.token_hex(16)
         self.reset()
 
@@ -109,10 +103,14 @@ class World:
     def close(self):
         self._stack.close()
 
+    @property
+    def _all(self):
+        return self.here, self.there, self.tokens, self.stranger
+
     def calm(self):
         """Nobody is in the way, not even of what TLS sends."""
         self.way = untouched
-        for one in (self.here, self.there, self.tokens):
+        for one in self._all:
             if one and one.front:
                 one.front.most = one.front.spoil = one.front.slow_from = None
                 one.front.drip = False
@@ -129,7 +127,7 @@ class World:
         self._issuer.accounts[USER] = self.password
         if self.tokens:
             (self.folder / "password").write_text(self.password)
-        for one in (self.here, self.there, self.tokens, self.stranger):
+        for one in self._all:
             if one:
                 one.requests.clear()
             if one and one.front:
@@ -149,7 +147,7 @@ class World:
     def options(self):
         """What the program needs to reach these servers."""
         found = ["--cacert", str(self.root.file)] if self.root else []
-        return found + [word for one in (self.here, self.there, self.tokens) if one for word in one.options]
+        return found + [word for one in self._all if one for word in one.options]
 
     def login(self, side=""):
         """What the program needs to log in; `side`: "", "from-" or "to-"."""
