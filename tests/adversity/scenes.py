@@ -114,8 +114,28 @@ class TagTls(Tag):
     name, tls = "tag-tls", True
 
 
+class TagFolder(TagTls):
+    """The CA is in a folder, among other files."""
+
+    name = "tag-ca-folder"
+
+    @property
+    def args(self):
+        return ["tag", "--cacert", self.world.root.file.parent, *super().args[1:]]
+
+
 class TagToken(Tag):
     name, token = "tag-token", True
+
+
+class TagLookup(Tag):
+    """The registry's address is written as only a resolver understands it."""
+
+    name = "tag-lookup"
+
+    @property
+    def args(self):
+        return ["tag", "--plain-http", self.image().replace("127.0.0.1", "127.1"), *self.names]
 
 
 class TagJournal(Tag):
@@ -466,7 +486,8 @@ class Verify(Printing):
 SCENES = {
     one.name: one
     for one in (
-        *(Tag, TagTls, TagToken, TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
+        *(Tag, TagTls, TagFolder, TagToken, TagLookup),
+        *(TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
         *(Delete, Undo, Watch, Copy, CopyToken, Load),
         *(Fetch, Save),
         *(Digest, Manifest, List, ListDigests, Verify),
