@@ -187,11 +187,10 @@ static enum auth_step not_taken(struct auth *a, struct error *e)
     return none_found(a, e);
 }
 
-bool auth_is_refused(struct auth *a, struct error *e)
+void auth_refuse(struct auth *a, struct error *e)
 {
-    bool refused = a->refused && not_taken(a, e) == AUTH_DENIED;
-    a->refused = refused;
-    return refused;
+    not_taken(a, e);
+    a->refused = true;
 }
 
 enum auth_step auth_challenged(struct auth *a, const struct regtag_origin *origin,

@@ -69,7 +69,7 @@ bool auth_expects_challenge(const struct auth *a);
 bool auth_is_unproven(const struct auth *a);
 
 /* Whether the password was refused before any request was accepted with it; sets e. It is not tried again. */
-bool auth_is_refused(struct auth *a, struct error *e);
+void auth_refuse(struct auth *a, struct error *e);
 
 /* Whether the current token has expired. */
 bool auth_has_expired(const struct auth *a, uint64_t now);

@@ -170,11 +170,11 @@ static enum exchange_event step_login(struct client *c, struct exchange *x)
 static bool is_in_vain(struct client *c, struct exchange *x)
 {
     struct auth *a = &x->remote->auth;
-    if (!a->refused || x->state != EXCHANGE_PENDING || x->request.to_token_server ||
-        !exchange_is_home(x))
+    if (!a->refused || x->state != EXCHANGE_PENDING || !exchange_is_home(x))
         return false;
     error_clear(&c->context.error);
-    return auth_is_refused(a, &c->context.error);
+    auth_refuse(a, &c->context.error);
+    return true;
 }
 
 enum exchange_event client_step(struct client *c, struct exchange *x, struct slice *part)

@@ -61,7 +61,6 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
         c->draining = false;
     }
     t->batch = c->batch;
-    t->follower = false;
     t->followers = 0;
     c->claim = NULL;
     t->sent = t->answered = t->early = t->failed = t->stale = t->cut = false;
@@ -94,7 +93,8 @@ static enum http_event take(struct connection *c, struct slice *part)
     if (!http_response_begun(&c->response))
         connection_skip_empty_lines(c);
     if (c->input.size && !http_response_begun(&c->response)) {
-        c->early = c->written == 0 || c->input_from < front->header_end;
+        REQUIRE(c->written > 0); /* or it would have been taken for unsolicited data */
+        c->early = c->input_from < front->header_end;
         c->draining = true;
     }
     return http_response_take(&c->response, &c->input, part);
@@ -117,12 +117,13 @@ static void pop(struct connection *c)
 static bool complete(struct connection *c)
 {
     const struct in_flight *front = c->queue;
-    bool whole = c->written > 0 && c->handed >= front->end;
+    bool whole = c->handed >= front->end; /* it is not after an early answer: the rest was kept back */
     bool pipelined = front->transfer && front->transfer->pipelined;
-    bool reusable = c->response.keep_alive && whole && !c->early && !c->write_failed;
+    bool reusable = c->response.keep_alive && whole && !c->write_failed;
+    REQUIRE(c->written > 0 && c->draining && !(whole && c->early));
     pop(c);
     c->answers += pipelined;
-    c->draining = c->draining && c->count > 0;
+    c->draining = c->count > 0;
     c->answer_over = true;
     c->used = true;
     c->replaced = c->replaced && c->early;
@@ -155,7 +156,7 @@ static void on_head(struct connection *c)
     struct transfer *t = c->queue[0].transfer;
     if (c->early && c->response.status < 400)
         connection_fail_protocol(c, "an answer before the request");
-    else if (t) {
+    else {
         t->answered = true;
         t->early = c->early;
     }
@@ -163,7 +164,7 @@ static void on_head(struct connection *c)
 
 static void on_broken(struct connection *c)
 {
-    if (http_response_is_tls(&c->response) && !(c->queue[0].transfer && c->queue[0].transfer->answered))
+    if (http_response_is_tls(&c->response))
         connection_fail(c, REGTAG_E_PROTOCOL, REGTAG_HINT_SCHEME_TLS,
                         "this port speaks TLS, not plain HTTP", "");
     else
@@ -175,7 +176,8 @@ static void on_broken(struct connection *c)
 static bool on_input_end(struct connection *c, bool cut)
 {
     struct transfer *t = c->queue[0].transfer;
-    if (!c->answer_over && http_response_begun(&c->response)) {
+    REQUIRE(!c->answer_over);
+    if (http_response_begun(&c->response)) {
         if (http_response_eof(&c->response, cut) == HTTP_END)
             return true;
         if (t)
@@ -192,8 +194,9 @@ static bool on_input_end(struct connection *c, bool cut)
 static void on_read_failure(struct connection *c)
 {
     struct transfer *t = c->queue[0].transfer;
+    REQUIRE(!c->answer_over);
     if (t)
-        t->stale = c->used && (c->answer_over || !http_response_begun(&c->response));
+        t->stale = c->used && !http_response_begun(&c->response);
     connection_fail_transport(c, REGTAG_HINT_NONE, "");
 }
 
@@ -228,7 +231,7 @@ static bool read_more(struct connection *c, bool *ended)
 
 bool connection_is_turn(const struct transfer *t)
 {
-    return t->connection && t->connection->queue[0].transfer == t;
+    return t->connection->queue[0].transfer == t;
 }
 
 static enum connection_event wait(struct connection *c)
@@ -314,13 +317,6 @@ void connection_withdraw(struct transfer *t)
     }
 }
 
-void connection_withdraw_followers(struct connection *c)
-{
-    for (unsigned i = c->count; i-- > 0 && i < c->count;)
-        if (c->queue[i].transfer && c->queue[i].transfer->follower)
-            connection_withdraw(c->queue[i].transfer);
-}
-
 bool connection_idle(struct connection *c)
 {
     struct slice part;
@@ -331,7 +327,9 @@ bool connection_idle(struct connection *c)
             break;
         }
         connection_send_pending(c);
-        enum http_event event = c->count ? take(c, &part) : HTTP_MORE;
+        if (c->count == 0 || c->queue[0].transfer)
+            break; /* the connection was lost, or replaced by one without the withdrawn requests */
+        enum http_event event = take(c, &part);
         if (event != HTTP_MORE)
             discard(c, event, &part);
         else if (!read_more(c, &ended)) {

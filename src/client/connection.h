@@ -59,7 +59,6 @@ struct transfer {
     bool pipelined;                /* queued while another request was in flight */
     unsigned followers;            /* requests that were queued while this was at the front */
     uint64_t batch;                /* of requests on that connection that it belongs to */
-    bool follower;                 /* pipelined ahead of time: nobody steps it yet */
     bool sent;                     /* handed over completely: the server may have acted on it */
     bool answered;                 /* status line and header of the response were received */
     bool early;                    /* the response began before the request was sent; see above */
@@ -156,16 +155,13 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
 /* Advances a queued transfer. *part is set for CONNECTION_BODY and valid until the next call. */
 enum connection_event connection_step(struct transfer *t, struct slice *part);
 
-/* Whether the transfer is at the front, so that the current or next response is its own. */
+/* Whether the transfer, which is in flight, is at the front, so that the current or next response is its own. */
 bool connection_is_turn(const struct transfer *t);
 
 /* Abandons a transfer. If it has no body and its response has not begun, the response is discarded later
  * and the connection survives; otherwise the connection is closed. Does nothing if the transfer is not
  * in flight. */
 void connection_withdraw(struct transfer *t);
-
-/* Withdraws all followers; their senders get CONNECTION_LOST. */
-void connection_withdraw_followers(struct connection *c);
 
 /* After CONNECTION_LOST: sets the context's error. Whatever happened, it happened to another request. */
 void connection_explain_loss(struct connection *c);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/debug.h"
+
 /* Reads that may bring nothing but empty lines; beyond that, they count as unsolicited data. */
 #define EMPTY_READS_MAX 4u
 
@@ -152,8 +154,7 @@ enum quiet connection_listen(struct connection *c)
 static void trace_line(const struct connection *c, struct slice line)
 {
     struct slice name = slice_head(line, slice_find(line, ':'));
-    if (line.size && line.data[line.size - 1] == '\r')
-        line.size--;
+    line = slice_head(line, slice_find(line, '\r'));
     if (slice_equal(name, SLICE("Authorization")))
         line = SLICE("Authorization: ***");
     if (slice_equal(name, SLICE("Proxy-Authorization")))
@@ -217,7 +218,8 @@ static struct slice body_part(struct connection *c)
         return (struct slice){body->bytes + at, (size_t)left};
     struct slice part = body->produce(body->context, at);
     c->starved = part.size == 0;
-    return part.size > left ? slice_head(part, (size_t)left) : part;
+    REQUIRE(part.size <= left);
+    return part;
 }
 
 /* The next bytes to hand over: all pending headers, or part of a body. */
@@ -250,15 +252,26 @@ static void note_handed(struct connection *c, size_t size)
 /* Whether nothing in the queue has been sent yet. */
 static bool is_unsent(const struct connection *c)
 {
-    return c->count && (c->written == 0 || c->handed == c->queue[0].begin);
+    REQUIRE(c->count > 0);
+    return c->written == 0 || c->handed == c->queue[0].begin;
 }
 
 /* Whether the response began before the front request was fully sent; the rest need not be sent then. */
 static bool is_answering_early(const struct connection *c)
 {
-    bool whole = c->written && c->handed >= c->queue[0].end;
     bool begun = c->input.size || (!c->answer_over && http_response_begun(&c->response));
-    return begun && c->count && !whole;
+    REQUIRE(!begun || c->written > 0);
+    return begun && c->handed < c->queue[0].end;
+}
+
+/* Nobody needs answers to withdrawn requests that were not sent. */
+static void drop_withdrawn(struct connection *c)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->queue[i].transfer)
+            c->queue[kept++] = c->queue[i];
+    c->count = kept;
 }
 
 /* Replaces a connection on which nothing was sent yet by a new one. A fresh connection is replaced only
@@ -268,6 +281,7 @@ static bool replace(struct connection *c)
     bool used = c->used;
     if (!used && c->replaced)
         return false;
+    drop_withdrawn(c);
     shut(c);
     connection_open(c);
     c->replaced = !used;

@@ -72,6 +72,7 @@ void exchange_cancel(struct exchange *x)
 void exchange_begin(struct exchange *x, struct remote *remote, const struct request *request)
 {
     struct context *c = remote->context;
+    REQUIRE(request->attempts);
     exchange_cancel(x);
     memset(x, 0, sizeof *x);
     x->remote = remote;
@@ -102,20 +103,6 @@ static void start_clock(struct exchange *x, const struct connection *c)
     x->traffic = c->traffic;
 }
 
-/* Pipelines the follower after this request, if it is still pending. */
-static void send_follower(struct exchange *x, struct connection *c, const struct regtag_origin *origin)
-{
-    struct exchange *follower = x->request.follower;
-    if (follower && follower->state == EXCHANGE_SENT && !follower->transfer.connection)
-        make_pending(follower, 0); /* it was withdrawn */
-    if (!follower || follower->state != EXCHANGE_PENDING || follower->resume || x->redirects ||
-        !remote_pipelines(x->remote) || !connection_can_pipeline(c, origin))
-        return;
-    connection_send(c, origin, &follower->transfer);
-    follower->transfer.follower = true;
-    ENTER("exchange", follower->state, EXCHANGE_SENT);
-}
-
 static void wake_at(struct context *c, uint64_t time)
 {
     c->wake = time < c->wake ? time : c->wake;
@@ -141,7 +128,6 @@ static bool waits_for_idle(struct exchange *x, struct connection *c)
 {
     if (c->claim && c->claim != &x->transfer)
         return true;
-    connection_withdraw_followers(c);
     if (connection_idle(c))
         return false;
     if (!x->request.pipelined || !remote_pipelines(x->remote))
@@ -182,7 +168,6 @@ static bool send(struct exchange *x)
     ENTER("exchange", x->state, EXCHANGE_SENT);
     if (!x->transfer.pipelined)
         start_clock(x, c);
-    send_follower(x, c, origin);
     return true;
 }
 
@@ -303,7 +288,7 @@ static bool fits(const struct exchange *x, unsigned status)
 static enum answer_use use_of(const struct exchange *x, unsigned status)
 {
     const struct request *q = &x->request;
-    bool tries_left = q->attempts && q->attempts->failed < x->remote->context->config->retries;
+    bool tries_left = q->attempts->failed < x->remote->context->config->retries;
     if (request_follows(q, status))
         return USE_REDIRECT;
     if (wants_lines(x))
@@ -316,7 +301,7 @@ static enum answer_use use_of(const struct exchange *x, unsigned status)
 static bool retry(struct exchange *x, const struct error *problem, uint64_t least)
 {
     uint64_t resume;
-    if (!x->request.attempts || !exchange_retry_later(x, problem, least, &resume))
+    if (!exchange_retry_later(x, problem, least, &resume))
         return false;
     x->redirects = 0;
     x->sent_again = x->logged_in = false;
@@ -401,7 +386,8 @@ static enum exchange_event on_redirect(struct exchange *x)
         struct writer w = writer_to(r->location, sizeof r->location - 1);
         write_origin(&w, &r->origin);
         request_write_target(&x->request, r, &w);
-        r->location[w.overflow ? 0 : w.used] = '\0';
+        REQUIRE(!w.overflow); /* it is a URL of the server's, or short */
+        r->location[w.used] = '\0';
     }
     error_clear(&r->context->error);
     if (redirect_follow(x->response, x->redirects, r->location, &r->context->error)) {

@@ -60,7 +60,8 @@ static void ask_for_token(struct login *l)
     auth_token_server(&r->auth, &l->server, &target);
     auth_write_form(&r->auth, r->reference, r->actions, r->also, &form);
     l->form_size = form.used;
-    q.target = form.overflow ? SLICE("") : written(&form);
+    l->too_long = form.overflow;
+    q.target = written(&form);
     if (auth_by_post(&r->auth)) {
         q.method = METHOD_POST;
         q.target = target;
@@ -131,6 +132,8 @@ static enum login_event step_token(struct login *l)
     struct auth *a = &l->remote->auth;
     struct slice part;
     REQUIRE(l->state == LOGIN_TOKEN && *a->realm && l->form_size);
+    if (l->too_long)
+        return token_failed(l, REGTAG_E_CREDENTIALS, 0, "the identity token is too long to be sent");
     for (;;) {
         switch (exchange_step(&l->exchange, &part)) {
         case EXCHANGE_HEAD: auth_begin_token(a); break;

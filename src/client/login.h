@@ -18,6 +18,7 @@ struct login {
     struct attempts *attempts;
     uint64_t asked; /* when the token was requested */
     size_t form_size;
+    bool too_long; /* the form: percent-encoding can triple it */
     struct exchange exchange;
     struct regtag_origin server; /* the token server's */
     char form[FORM_MAX];         /* target or body of the token request */

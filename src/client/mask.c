@@ -60,7 +60,7 @@ static void mask_basic(const char *user, const char *secret, char *text, size_t 
         for (; at < end && plain.used < plain.size; at++)
             write_char(&plain, at < colon ? user[at] : at == colon ? ':' : secret[at - colon - 1]);
         write_base64(&base64, written(&plain));
-        while (base64.used && encoded[base64.used - 1] == '=')
+        while (encoded[base64.used - 1] == '=')
             base64.used--;
         mask(written(&base64), text, size);
     }

@@ -4,38 +4,24 @@
 
 /* ---- Private addresses ----------------------------------------------------------------------- */
 
-static bool starts_with_number(struct slice host, uint64_t least, uint64_t most, struct slice *rest)
-{
-    uint64_t number;
-    *rest = host;
-    return slice_number(slice_split(rest, '.'), 255, &number) && number >= least && number <= most;
-}
-
 /* Four decimal numbers; no leading zeros, because some resolvers read those as octal. */
-static bool is_dotted_quad(struct slice host)
+static bool read_dotted_quad(struct slice host, uint64_t numbers[4])
 {
-    uint64_t number;
-    int parts = 0;
+    unsigned parts = 0;
     for (struct slice rest = host; rest.data; parts++) {
         struct slice part = slice_split(&rest, '.');
-        if (!slice_number(part, 255, &number) || (part.size > 1 && part.data[0] == '0'))
+        if (!slice_number(part, 255, &numbers[parts % 4]) || (part.size > 1 && part.data[0] == '0'))
             return false;
     }
     return parts == 4;
 }
 
 /* A dotted-quad IPv4 address that is not globally routable (RFC 6890). */
-static bool is_private_ipv4(struct slice host)
+static bool is_private_ipv4(const uint64_t n[4])
 {
-    struct slice rest, more;
-    if (!is_dotted_quad(host))
-        return false;
-    return starts_with_number(host, 0, 0, &rest) || starts_with_number(host, 10, 10, &rest) ||
-           starts_with_number(host, 127, 127, &rest) ||
-           (starts_with_number(host, 100, 100, &rest) && starts_with_number(rest, 64, 127, &more)) ||
-           (starts_with_number(host, 169, 169, &rest) && starts_with_number(rest, 254, 254, &more)) ||
-           (starts_with_number(host, 172, 172, &rest) && starts_with_number(rest, 16, 31, &more)) ||
-           (starts_with_number(host, 192, 192, &rest) && starts_with_number(rest, 168, 168, &more));
+    return n[0] == 0 || n[0] == 10 || n[0] == 127 || (n[0] == 100 && n[1] / 64 == 1) ||
+           (n[0] == 169 && n[1] == 254) || (n[0] == 172 && n[1] / 16 == 1) ||
+           (n[0] == 192 && n[1] == 168);
 }
 
 static bool is_ipv6(struct slice host)
@@ -49,33 +35,28 @@ static bool is_private_ipv6(struct slice host)
     return (host.data[0] != '2' && host.data[0] != '3') || slice_find(host, ':') != 4;
 }
 
-/* Top-level domains do not start with a digit, so such a host must be an IPv4 address in one of the
- * other notations that inet_aton accepts: 127.1, 0x7f.1, 2130706433. */
-static bool is_odd_ipv4(struct slice host)
-{
-    struct slice label = {NULL, 0}, rest = host;
-    while (rest.data)
-        label = slice_split(&rest, '.');
-    return label.size && is_digit(label.data[0]) && !is_dotted_quad(host);
-}
-
 /* A name that leads to this machine or network: localhost and what is under it (RFC 6761, 6.3), what /etc/hosts usually
- * has beside it, such as localhost.localdomain and ip6-loopback, and any other name without a dot: no public one is. */
+ * has beside it, such as localhost.localdomain and ip6-loopback, and any other name without a dot: no public one is. Or
+ * one whose top-level domain starts with a digit, as none does: an IPv4 address in one of the other notations that
+ * inet_aton accepts, 127.1, 0x7f.1, 2130706433. */
 static bool is_local_name(struct slice host)
 {
     struct slice label = {NULL, 0}, rest = host;
     while (rest.data)
         label = slice_split(&rest, '.');
-    return label.size == host.size || slice_equal_nocase(label, SLICE("localhost")) ||
+    return label.size == host.size || label.size == 0 || is_digit(label.data[0]) ||
+           slice_equal_nocase(label, SLICE("localhost")) ||
            slice_equal_nocase(slice_head(label, 11), SLICE("localdomain"));
 }
 
 static bool is_private(struct slice host)
 {
-    if (host.size && host.data[host.size - 1] == '.') /* a trailing dot names the same host */
+    uint64_t numbers[4];
+    if (host.data[host.size - 1] == '.') /* a trailing dot names the same host */
         host.size--;
-    return is_ipv6(host) ? is_private_ipv6(host)
-                         : is_local_name(host) || is_private_ipv4(host) || is_odd_ipv4(host);
+    if (is_ipv6(host))
+        return is_private_ipv6(host);
+    return read_dotted_quad(host, numbers) ? is_private_ipv4(numbers) : is_local_name(host);
 }
 
 /* Whether the user allowed the realm explicitly, as HOST or HOST:PORT. */

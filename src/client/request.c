@@ -1,5 +1,6 @@
 #include "client/request.h"
 
+#include "base/debug.h"
 #include "client/accept.h"
 #include "http/request.h"
 #include "oci/digest.h"
@@ -50,7 +51,7 @@ bool request_is_conditional(const struct request *q)
 /* ---- Where it goes --------------------------------------------------------------------------- */
 
 /* bytes of a target composed of path and reference */
-#define TARGET_MAX (REPOSITORY_MAX + DIGEST_MAX + 128)
+#define TARGET_MAX (2 * REPOSITORY_MAX + DIGEST_MAX + 128)
 
 void request_write_target(const struct request *q, const struct remote *r, struct writer *w)
 {
@@ -146,5 +147,5 @@ void request_write(const struct request *q, const struct remote *r, bool redirec
     write_line(q, r, origin, target, w);
     write_login(q, r, origin, w);
     write_fields(q, r, w);
-    w->overflow = w->overflow || made.overflow;
+    REQUIRE(!made.overflow);
 }

@@ -54,9 +54,8 @@ struct request {
     bool aside; /* not on the connection to the registry, which an unfinished answer occupies */
 
     const struct meaning *meanings; /* of error responses; see answer.h */
-    struct attempts *attempts;      /* failed attempts so far; NULL: no retries */
+    struct attempts *attempts;      /* failed attempts so far */
     uint64_t not_before;            /* earliest time to send it, in milliseconds; 0: at once */
-    struct exchange *follower;      /* exchange to pipeline after this one if possible, or NULL */
 };
 
 bool request_changes_nothing(const struct request *q);

@@ -62,7 +62,7 @@ void retry_note_pace(struct remote *r, const struct http_response *response, boo
     const struct context *c = r->context;
     uint64_t by_rate = home ? pace(r, response) : 0, by_request = http_retry_after(response);
     r->pause = by_request > by_rate ? by_request : by_rate;
-    if (home && response->status == 429 && c->now < c->deadline && by_request < c->deadline - c->now)
+    if (home && response->status == 429 && c->now + by_request < c->deadline)
         r->hold = c->now + by_request;
 }
 
@@ -85,7 +85,8 @@ bool retry_later(const struct remote *r, struct attempts *attempts, const struct
     uint64_t wait = backoff(&c->config->random, attempts->failed);
     if (wait < least)
         wait = least;
-    if (attempts->failed >= c->config->retries || c->now >= c->deadline || wait >= c->deadline - c->now)
+    if (attempts->failed >= c->config->retries || (attempts->polling && least) ||
+        c->now >= c->deadline || wait >= c->deadline - c->now)
         return false;
     attempts->failed++;
     *resume = c->now + wait;

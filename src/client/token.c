@@ -4,8 +4,7 @@
 
 static bool broken(struct token_answer *t, const char *problem)
 {
-    if (!t->problem)
-        t->problem = problem;
+    t->problem = problem;
     return false;
 }
 

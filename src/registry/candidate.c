@@ -24,8 +24,10 @@ bool candidate_read(struct regtag *r, struct slice bytes, const struct media_typ
     struct error e;
     error_clear(&e);
     *type = manifest_type(bytes, media_type_find(SLICE("")), &r->memory, &e);
-    return *type && manifest_check(bytes, *type, &r->memory, &e) &&
-           document_index(d, bytes, &r->memory, "", &e);
+    if (!*type || !manifest_check(bytes, *type, &r->memory, &e))
+        return false;
+    document_index_again(d, bytes, &r->memory);
+    return true;
 }
 
 bool candidate_may_be_bundle(const struct document *d, int descriptor)

@@ -17,10 +17,8 @@ bool fetch_check_platform(struct regtag *r, struct slice platform)
 
 /* ---- The request ----------------------------------------------------------------------------- */
 
-/* The follower is pipelined after the request for the image itself, not after that for an index. */
 static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice reference, bool lines)
 {
-    bool is_image = f->options.platform.size == 0 || f->state == FETCH_CHILD;
     struct request q = {.method = METHOD_GET,
                         .place = PLACE_MANIFESTS,
                         .target = reference,
@@ -29,8 +27,7 @@ static void begin_get(struct regtag *r, struct manifest_fetch *f, struct slice r
                         .known = f->options.known,
                         .content = true,
                         .meanings = MANIFEST_MEANINGS,
-                        .attempts = f->options.attempts,
-                        .follower = is_image ? f->options.follower : NULL};
+                        .attempts = f->options.attempts};
     client_begin(r->source, &f->exchange, &q);
 }
 

@@ -9,12 +9,11 @@
 enum fetch_state { FETCH_START, FETCH_MANIFEST, FETCH_CHILD, FETCH_SIGNATURE, FETCH_OVER };
 
 struct fetch_options {
-    struct slice platform;     /* empty: the image itself */
-    bool child_digest;         /* stop at the child's digest, without fetching its manifest */
-    bool to_tag;               /* refuse schema 1, which cannot be retagged */
-    bool vouched;              /* needs no signature of its own */
-    const char *known;         /* NULL, "", or the digest that the caller already has */
-    struct exchange *follower; /* NULL, or a request to pipeline after that for the image itself */
+    struct slice platform; /* empty: the image itself */
+    bool child_digest;     /* stop at the child's digest, without fetching its manifest */
+    bool to_tag;           /* refuse schema 1, which cannot be retagged */
+    bool vouched;          /* needs no signature of its own */
+    const char *known;     /* NULL, "", or the digest that the caller already has */
     struct attempts *attempts;
 };
 

@@ -40,8 +40,7 @@ struct resolve_options {
     uint64_t not_before;
 };
 
-/* `tag` is not copied and must stay valid. Nothing is sent until the first step, or until z->exchange
- * is pipelined as the follower of another request. */
+/* `tag` is not copied and must stay valid. Nothing is sent until the first step. */
 void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                    const struct resolve_options *options);
 

@@ -257,10 +257,10 @@ static int find_layer(struct signatures *s, const struct document *d)
 static bool next_layer(struct regtag *r, struct signatures *s)
 {
     struct download *tag = &s->place[SIGNATURES_AT_TAG];
-    const struct media_type *type;
     struct document d;
-    if (!s->type || !read_manifest(r, tag, &type, &d))
+    if (!s->type)
         return false;
+    document_index_again(&d, downloaded(tag), &r->memory);
     int layer = find_layer(s, &d);
     if (layer == NO_VALUE)
         return false;

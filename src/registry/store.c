@@ -83,8 +83,7 @@ static void check_children(struct regtag *r, struct error *e)
     bool alike = false;
     char text[PLATFORMS_TEXT_MAX];
     struct writer missing = writer_to(text, sizeof text);
-    if (!document_index(&d, manifest, &r->memory, "the manifest", e))
-        return;
+    document_index_again(&d, manifest, &r->memory);
     int children = document_member(&d, 0, SLICE("manifests"), &alike);
     for (int i = document_first(&d, children); i != NO_VALUE; i = document_next(&d, i)) {
         struct slice digest = descriptor_digest(&d, i);

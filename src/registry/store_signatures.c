@@ -89,10 +89,7 @@ static bool check_layers(struct regtag *r, struct search *s, struct slice manife
 {
     for (unsigned number = 0;; number++) {
         struct document d;
-        struct error ignored;
-        error_clear(&ignored);
-        if (!document_index(&d, manifest, &r->memory, "", &ignored))
-            return false;
+        document_index_again(&d, manifest, &r->memory);
         int layer = document_first(&d, layers_of(&d));
         for (unsigned i = 0; layer != NO_VALUE && i < number; i++)
             layer = document_next(&d, layer);

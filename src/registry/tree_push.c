@@ -93,10 +93,9 @@ static void begin_fetch(struct regtag *r, struct tree_push *v)
     r->provider->begin_manifest(r, &v->fetch, &options);
 }
 
-static bool index_current(struct regtag *r, struct tree_push *v)
+static void index_current(struct regtag *r, struct tree_push *v)
 {
-    struct slice text = {r->manifest, r->manifest_size};
-    return document_index(&v->document, text, &r->memory, "the manifest", verb_problem(r));
+    document_index_again(&v->document, (struct slice){r->manifest, r->manifest_size}, &r->memory);
 }
 
 /* Back in memory after its children. */
@@ -106,8 +105,7 @@ static enum regtag_event take_up(struct regtag *r, struct tree_push *v)
     use_memory(r, v, l->offset, l->size);
     r->media_type = l->type;
     memcpy(r->digest, l->digest, sizeof l->digest);
-    if (!index_current(r, v))
-        return fail(r, v, &r->problem);
+    index_current(r, v);
     ENTER("tree_push", v->state, TREE_CHILDREN);
     return GO_ON;
 }
@@ -341,8 +339,7 @@ static enum regtag_event on_manifest(struct regtag *r, struct tree_push *v)
     l->type = r->media_type;
     l->dropped = false;
     memcpy(l->digest, r->digest, sizeof l->digest);
-    if (!index_current(r, v))
-        return fail(r, v, &r->problem);
+    index_current(r, v);
     enum regtag_event event = first ? on_image(r, v) : GO_ON;
     if (v->state != TREE_FETCH)
         return event;

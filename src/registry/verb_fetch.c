@@ -124,9 +124,11 @@ static bool read_layers(struct regtag *r, struct fetch_verb *v, struct error *e)
         error_set(e, REGTAG_E_SCHEMA1,
                   "the image exists only as schema 1, the format of Docker before 1.10, which does not "
                   "say how large its layers are");
-    else if (document_index(&v->manifest, text, &r->memory, "the manifest", e) &&
-             r->config.titles_are_names)
-        titles_check(&v->manifest, &r->memory, e);
+    else {
+        document_index_again(&v->manifest, text, &r->memory);
+        if (r->config.titles_are_names)
+            titles_check(&v->manifest, &r->memory, e);
+    }
     return e->status == 0;
 }
 

@@ -86,6 +86,7 @@ bool regtag_descriptor(struct regtag *r, struct regtag_descriptor *part)
 /* Leaves the first one to come next, or none. */
 static bool check_parts(struct regtag *r, struct save_verb *v, struct error *e)
 {
+    document_index_again(&v->manifest, (struct slice){r->manifest, r->manifest_size}, &r->memory);
     first_part(r, v);
     for (int part; !e->status && (part = next_part(v)) != NO_VALUE;) {
         struct slice digest = descriptor_digest(&v->manifest, part);
@@ -180,11 +181,7 @@ static enum regtag_event step_manifest(struct regtag *r, struct save_verb *v)
     enum fetch_event event = fetch_step(r, &v->fetch, problem);
     if (event == FETCH_WAIT)
         return REGTAG_WAIT;
-    bool good = event == FETCH_DONE &&
-                document_index(&v->manifest, (struct slice){r->manifest, r->manifest_size}, &r->memory,
-                               "the manifest", problem) &&
-                check_parts(r, v, problem);
-    return settle(r, v, good ? NULL : problem);
+    return settle(r, v, event == FETCH_DONE && check_parts(r, v, problem) ? NULL : problem);
 }
 
 static enum regtag_event step_blob(struct regtag *r, struct save_verb *v)

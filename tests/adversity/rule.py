@@ -51,6 +51,13 @@ def _judge_words(scene, result):
         complete = False
     if result.status == 0 and not complete:
         yield f"ended with 0, and printed {_text(result.out)}"
+    if result.status and scene.reads_only and not _is_part(scene, result.out):
+        yield f"failed, and printed {_text(result.out)}"
+
+
+def _is_part(scene, out):
+    """Nothing that is wrong: where a document is printed, all of it or nothing."""
+    return out in (b"", scene.wanted) or (not scene.whole and scene.wanted.startswith(out))
 
 
 def _judge_secrets(scene, result):
@@ -77,19 +84,23 @@ class Player:
         self._program = program
         self.within = within
 
-    def run(self, scene, before=(), more=(), retries=1, env=None, within=None):
-        """One run; `before` are words in front of the program, as strace's. Returns the result and its seconds."""
+    def command(self, scene, before=(), more=(), retries=1, within=None):
+        """`before` are words in front of the program, as strace's."""
         verb, *rest = scene.command
+        words = [verb, "--timeout", within or self.within, "--retries", retries, *more, *rest]
+        return [str(word) for word in (*before, self._program.path, *words)]
+
+    def run(self, scene, env=None, within=None, **options):
+        """One run. Returns the result and its seconds."""
         within = within or self.within
-        words = [verb, "--timeout", within, "--retries", retries, *more, *rest]
-        command = [*before, self._program.path, *words]
+        command = self.command(scene, within=within, **options)
         began = time.monotonic()
         result = self._program.run(command, limit=within + 60, cwd=scene.world.folder, env=env or {})
         return result, time.monotonic() - began
 
     def again(self, scene):
         """What is broken by a run without the fault."""
-        scene.world.way = lambda passing: passing.whole
+        scene.world.calm()
         result, _ = self.run(scene)
         if result.status not in scene.repeated or scene.state() != "new":
             yield f"the second run: status {result.status}, {scene.state()}: {_text(result.err)}"
@@ -100,6 +111,10 @@ class Player:
         """A run with the fault that has been arranged for, judged, and one without; what was broken."""
         result, seconds = self.run(scene, **options)
         broken = list(judge(scene, result, allowed, killed))
-        if seconds > (options.get("within") or self.within) + SPARE:
-            broken.append(f"took {seconds:.1f} seconds")
+        broken += self.late(scene, seconds, options.get("within"))
         return broken + list(self.again(scene))
+
+    def late(self, scene, seconds, within=None):
+        """What is broken by a run that took so long."""
+        if seconds > (within or self.within) + SPARE + scene.patience:
+            yield f"took {seconds:.1f} seconds"

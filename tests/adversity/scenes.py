@@ -11,7 +11,7 @@ import tarfile
 from artifacts import artifact, file_layer
 from bundles import WHOLE, pack
 from copies import AMD, ARM, BLOBS, INDEX
-from images import CONFIG, LAYER, OCI_INDEX, OCI_MANIFEST, compact, digest_of, oci_manifest
+from images import OCI_INDEX, OCI_MANIFEST, compact, descriptor, digest_of, oci_manifest
 from signing import Key, key_sum, sign_simply, signature_tag
 
 OLD = compact(oci_manifest(annotations={"which": "the old one"}))
@@ -28,6 +28,7 @@ class Scene:
     tls = token = False
     meant = ()
     reads_only = False
+    patience = 0  # seconds beyond the deadline that it may take
     repeated = (0,)  # what a second run may end with, when all is done
 
     def __init__(self, world):
@@ -151,6 +152,16 @@ class TagTwo(Tag):
     name, names = "tag-2", ("new", "newer")
 
 
+class TagEight(Tag):
+    """All are in flight on one connection."""
+
+    name, names = "tag-8", tuple(f"new-{number}" for number in range(8))
+
+    @property
+    def args(self):
+        return ["tag", "--jobs", "1", *super().args[1:]]
+
+
 class TagHundred(Tag):
     name, names = "tag-100", tuple(f"new-{number:02}" for number in range(100))
 
@@ -237,6 +248,7 @@ class Watch(Scene):
 
     name, verb = "watch", "watch"
     meant = ("seen",)
+    patience = 3  # the deadline is that of each check, the next of which is right
 
     def prepare(self):
         self.seen = self.world.folder / "seen"
@@ -306,7 +318,8 @@ class Load(Copy):
 
     def prepare(self):
         super().prepare()
-        (self.world.folder / "image.tar").write_bytes(pack(WHOLE))
+        self.archive = self.world.folder / "image.tar"
+        self.archive.write_bytes(pack(WHOLE))
 
     @property
     def args(self):
@@ -483,6 +496,26 @@ class Verify(Printing):
         return "\t".join(fields).encode() + b"\n"
 
 
+class Referrers(Printing):
+    """A registry without such a list has an index of them, at a tag."""
+
+    name, verb = "referrers", "referrers"
+    whole = False
+    listed = descriptor(OCI_MANIFEST, OLD, artifactType="application/vnd.example.sbom")
+
+    def prepare(self):
+        index = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [self.listed]})
+        self.world.depot.put(REPO, digest_of(NEW).replace(":", "-"), OCI_INDEX, index)
+
+    @property
+    def args(self):
+        return ["referrers", self.image()]
+
+    @property
+    def wanted(self):
+        return f"{digest_of(OLD)}\t{self.listed['artifactType']}\t{len(OLD)}\n".encode()
+
+
 SCENES = {
     one.name: one
     for one in (
@@ -491,5 +524,6 @@ SCENES = {
         *(Delete, Undo, Watch, Copy, CopyToken, Load),
         *(Fetch, Save),
         *(Digest, Manifest, List, ListDigests, Verify),
+        *(TagEight, Referrers),
     )
 }

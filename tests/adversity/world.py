@@ -99,9 +99,17 @@ class World:
     def close(self):
         self._stack.close()
 
+    def calm(self):
+        """Nobody is in the way, not even of what TLS sends."""
+        self.way = untouched
+        for one in (self.here, self.there, self.tokens):
+            if one and one.front:
+                one.front.most = one.front.spoil = one.front.slow_from = None
+                one.front.drip = False
+
     def reset(self):
         """Empty registries, an empty folder, and nobody in the way."""
-        self.way = untouched
+        self.calm()
         self.passed = []
         self.secrets = [self.password] if self.tokens else []
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -114,6 +122,8 @@ class World:
         for one in (self.here, self.there, self.tokens):
             if one:
                 one.requests.clear()
+            if one and one.front:
+                one.front.sessions.clear()
 
     @property
     def depot(self):

@@ -38,6 +38,7 @@ static const struct masked {
     {"ab", "ab", "ab"},
     {"", "ab", "ab"},
     {"abcabcabcabd", "abcabcabcabcabd", "***************"},
+    {"%25", "a %25", "a ***"},
 };
 
 static void a_secret_is_masked_in_each_form_in_which_it_is_sent(void **state)
@@ -82,18 +83,51 @@ static void a_long_password_is_masked_to_its_end(void **state)
         assert_true(text[i] == '*' || text[i] == '=');
 }
 
+/* What a proxy is sent; an answer may have it decoded. */
+static void a_login_that_came_encoded_is_masked_in_both_forms(void **state)
+{
+    static const struct masked LOGINS[] = {
+        {"dXNlcjpwYXNzL3dvcmQ=", "dXNlcjpwYXNzL3dvcmQ= user pass/word",
+         "*******************= user *********"},
+        {"dXNlcjpwYXNzd29yZA==", "user:password pass%77ord", "user:******** **********"},
+        {"YS1sb25lLXRva2Vu", "a-lone-token YS1sb25lLXRva2Vu", "************ ****************"},
+        {"not*base64", "not*base64 not", "********** not"},
+        {"", "user:", "user:"},
+        {"==", "user==", "user=="},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(LOGINS); i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", LOGINS[i].text);
+        mask_encoded_login(slice_of(LOGINS[i].secret), text, strlen(text));
+        assert_string_equal(text, LOGINS[i].shown);
+    }
+}
+
 /* ---- Token servers --------------------------------------------------------------------------- */
+
+/* A token server's URL; the registry is named with its scheme. */
+static bool is_realm_asked(const char *realm, const char *registry, const struct regtag_side *side)
+{
+    struct url u;
+    struct regtag_origin origin;
+    struct error e;
+    error_clear(&e);
+    assert_true(url_parse(&u, slice_of(registry)));
+    url_origin(&u, &origin);
+    bool asked = realm_check(slice_of(realm), side, &origin, &e);
+    assert_int_equal(e.status, asked ? 0 : REGTAG_E_DENIED);
+    assert_int_equal(e.hint, asked ? 0 : REGTAG_HINT_REALM);
+    return asked;
+}
 
 static bool is_asked(const char *host, const char *registry)
 {
     static const struct regtag_side side;
-    char realm[300];
-    struct regtag_origin origin = {.tls = true, .port = 443};
-    struct error e;
-    error_clear(&e);
+    char realm[300], url[300];
     snprintf(realm, sizeof realm, "https://%s:5001/token", host);
-    snprintf(origin.host, sizeof origin.host, "%s", registry);
-    return realm_check(slice_of(realm), &side, &origin, &e);
+    snprintf(url, sizeof url, "https://%s", registry);
+    return is_realm_asked(realm, url, &side);
 }
 
 static void a_name_of_this_machine_is_private(void **state)
@@ -129,10 +163,34 @@ static void a_name_of_this_machine_is_private(void **state)
 static void a_public_name_or_address_is_asked(void **state)
 {
     static const char *const NAMES[] = {
-        "auth.example",   "localhost.example",      "alocalhost.example",
-        "a.notlocalhost", "localhost.a.test",       "ip6-localhost.test",
-        "8.8.8.8",        "[2001:4860:4860::8888]", "[2a00:1450::1]",
+        "auth.example",
+        "localhost.example",
+        "alocalhost.example",
+        "a.notlocalhost",
+        "localhost.a.test",
+        "ip6-localhost.test",
+        "8.8.8.8",
+        "[2001:4860:4860::8888]",
+        "[2a00:1450::1]",
         "[3fff::1]",
+        "1.2.3.4",
+        "100.63.0.1",
+        "100.128.0.1",
+        "101.64.0.1",
+        "169.253.0.1",
+        "169.255.0.1",
+        "170.254.0.1",
+        "172.15.0.1",
+        "172.32.0.1",
+        "173.16.0.1",
+        "192.167.0.1",
+        "192.169.0.1",
+        "193.168.0.1",
+        "11.0.0.1",
+        "126.0.0.1",
+        "128.0.0.1",
+        "8.8.8.8.",
+        "0.example",
     };
     (void)state;
     for (size_t i = 0; i < COUNT(NAMES); i++)
@@ -149,15 +207,81 @@ static void an_address_of_ipv6_that_is_not_global_is_private(void **state)
             fail_msg("asked: %s", HOSTS[i]);
 }
 
+/* In any notation that inet_aton takes. */
+static void an_address_of_ipv4_that_is_not_global_is_private(void **state)
+{
+    static const char *const HOSTS[] = {
+        "0.0.0.0",      "0.1.2.3",         "10.0.0.1",        "10.255.255.255", "127.0.0.1",
+        "100.64.0.1",   "100.127.255.255", "169.254.1.2",     "172.16.0.1",     "172.31.255.255",
+        "192.168.0.1",  "127.1",           "0x7f.1",          "2130706433",     "010.0.0.1",
+        "8.08.8.8",     "1.2.3.256",       "1.2.3",           "1.2.3.4.5",      "a.2130706433",
+        "example.0x7f", "8.8.8.8..",       "registry.test..",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(HOSTS); i++) {
+        if (is_asked(HOSTS[i], "registry.example"))
+            fail_msg("asked: %s", HOSTS[i]);
+        assert_true(is_asked(HOSTS[i], "10.1.2.3"));
+        assert_true(is_asked(HOSTS[i], HOSTS[i]));
+    }
+}
+
+static void plain_http_is_for_the_same_host_or_this_machine(void **state)
+{
+    static const struct regtag_side side;
+    static const struct {
+        const char *realm, *registry;
+        bool asked;
+    } REALMS[] = {
+        {"http://a.test/token", "http://a.test", true},
+        {"http://A.test:81/token", "http://a.test", true},
+        {"http://b.test/token", "http://a.test", false},
+        {"http://localhost/token", "http://127.0.0.1", true},
+        {"http://localhost/token", "http://a.test", false},
+        {"http://a.test/token", "http://localhost", false},
+        {"http://a.test/token", "https://a.test", false},
+        {"http://localhost/token", "https://localhost", false},
+        {"https://b.test/token", "http://a.test", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(REALMS); i++)
+        if (is_realm_asked(REALMS[i].realm, REALMS[i].registry, &side) != REALMS[i].asked)
+            fail_msg("%s for %s", REALMS[i].realm, REALMS[i].registry);
+}
+
+static void a_server_that_was_allowed_is_asked_wherever_it_is(void **state)
+{
+    static const char *const allowed[] = {"other.test", "10.0.0.1:80", "B.test:8080", "[fd00::1]:443"};
+    static const struct regtag_side side = {.allowed_realms = allowed,
+                                            .allowed_realms_count = COUNT(allowed)};
+    static const struct {
+        const char *realm;
+        bool asked;
+    } REALMS[] = {
+        {"http://other.test/", true},  {"http://other.test:99/", true}, {"http://10.0.0.1/token", true},
+        {"http://10.0.0.1:80/", true}, {"http://10.0.0.1:81/", false},  {"http://b.test:8080/", true},
+        {"http://b.test/", false},     {"http://c.test/", false},       {"https://[fd00::1]:443/", true},
+        {"https://[fd00::2]/", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(REALMS); i++)
+        if (is_realm_asked(REALMS[i].realm, "https://registry.test", &side) != REALMS[i].asked)
+            fail_msg("%s", REALMS[i].realm);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_secret_is_masked_in_each_form_in_which_it_is_sent),
         cmocka_unit_test(a_login_is_masked_as_it_is_sent),
         cmocka_unit_test(a_long_password_is_masked_to_its_end),
+        cmocka_unit_test(a_login_that_came_encoded_is_masked_in_both_forms),
         cmocka_unit_test(a_name_of_this_machine_is_private),
         cmocka_unit_test(a_public_name_or_address_is_asked),
         cmocka_unit_test(an_address_of_ipv6_that_is_not_global_is_private),
+        cmocka_unit_test(an_address_of_ipv4_that_is_not_global_is_private),
+        cmocka_unit_test(plain_http_is_for_the_same_host_or_this_machine),
+        cmocka_unit_test(a_server_that_was_allowed_is_asked_wherever_it_is),
     };
     return cmocka_run_group_tests_name("secrets", tests, NULL, NULL);
 }

@@ -1,0 +1,258 @@
+/* src/client: what is made of an answer that is no success: which status, whose words; where it leads to. */
+#include "run.h"
+
+#define EMPTY "Content-Length: 0\r\n\r\n"
+
+static void quirk(struct run *run, unsigned number, const char *request, const char *answer)
+{
+    run->wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer};
+}
+
+static void expect_text(const struct run *run, const char *words)
+{
+    const char *text;
+    regtag_error(run->regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+}
+
+static void look(struct run *run, const char *image)
+{
+    assert_int_equal(regtag_digest(run->regtag, image), REGTAG_OK);
+    run_on(run);
+}
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+#define ERRORS(members) "{\"errors\":[{" members "}]}"
+
+static const struct {
+    unsigned http;
+    const char *body;
+    enum regtag_status status;
+    const char *words;
+} refusals[] = {
+    {403, ERRORS("\"code\":\"C\",\"message\":\"m\",\"detail\":\"d\""), REGTAG_E_DENIED,
+     "(HTTP 403: C: m: d)"},
+    {403, ERRORS("\"code\":\"C\",\"message\":\"m\",\"detail\":\"m\""), REGTAG_E_DENIED,
+     "(HTTP 403: C: m)"},
+    {403, ERRORS("\"other\":\"x\",\"code\":\"C\",\"detail\":{\"y\":\"z\"}"), REGTAG_E_DENIED,
+     "(HTTP 403: C)"},
+    {403, "{\"errors\":[{\"code\":\"C\",\"message\":\"cut o", REGTAG_E_DENIED, "(HTTP 403: C: cut o)"},
+    {403, "{\"message\":\"m\"}", REGTAG_E_DENIED, "(HTTP 403: m)"},
+    {403, "<html><TITLE>No entry</TITLE></html>", REGTAG_E_DENIED, "(HTTP 403: No entry)"},
+    {403, "<html><p>No entry</p></html>", REGTAG_E_DENIED, "(HTTP 403)"},
+    {403, "{\"x\":1}", REGTAG_E_DENIED, "(HTTP 403)"},
+    {403, " no entry \nfor anybody", REGTAG_E_DENIED, "(HTTP 403: no entry)"},
+    {403, "", REGTAG_E_DENIED, "(HTTP 403)"},
+    {403, "the tag is immutable", REGTAG_E_IMMUTABLE, "does not allow moving this tag"},
+    {403, "Immutability of tags", REGTAG_E_IMMUTABLE, "does not allow moving this tag"},
+    {403, ERRORS("\"code\":\"TAG_IMMUTABLE\""), REGTAG_E_IMMUTABLE, "does not allow moving this tag"},
+    {403, "this does not allow updating", REGTAG_E_IMMUTABLE, "does not allow moving this tag"},
+    {403, "it is a protected tag", REGTAG_E_IMMUTABLE, "does not allow moving this tag"},
+    {403, "Protected Tags stay", REGTAG_E_IMMUTABLE, "does not allow moving this tag"},
+    {403, "it is a protected project", REGTAG_E_DENIED, "does not allow it"},
+    {400, ERRORS("\"code\":\"MANIFEST_INVALID\""), REGTAG_E_REFUSED, "rejects the manifest"},
+    {400, "The plain HTTP request was sent to HTTPS port", REGTAG_E_PROTOCOL, "this port speaks TLS"},
+    {407, "", REGTAG_E_DENIED, "the proxy requires a user and password"},
+    {413, "", REGTAG_E_REFUSED, "too large"},
+    {520, "", REGTAG_E_SERVER_FAILED, "the registry failed"},
+    {530, "", REGTAG_E_SERVER_FAILED, "the registry failed"},
+    {599, "", REGTAG_E_SERVER_FAILED, "the registry failed"},
+};
+
+static void an_upload_that_is_refused_fails_in_the_registrys_words(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(refusals); i++) {
+        char answer[400];
+        struct run run;
+        begin(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 %u No\r\nContent-Length: %zu\r\n\r\n%s",
+                 refusals[i].http, strlen(refusals[i].body), refusals[i].body);
+        quirk(&run, 0, "PUT new", answer);
+        tag_one(&run);
+        expect_text(&run, refusals[i].words);
+        expect_end(&run, refusals[i].status);
+        expect_outcome(&run, REGTAG_TAG_FAILED);
+        assert_true(IS_OLD(&run, "new"));
+        finish(&run);
+    }
+}
+
+/* The same words after a retry: the origin is out of reach of what stands before it. */
+static void what_may_pass_is_tried_again(void **state)
+{
+    static const unsigned statuses[] = {408, 429, 500, 502, 504, 520, 524, 530};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        char answer[100];
+        struct run run;
+        begin(&run);
+        run.config.retries = 1;
+        begin_again(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 %u No\r\n" EMPTY, statuses[i]);
+        quirk(&run, 0, "HEAD base", answer);
+        look(&run, "localhost/a:base");
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.heads, 2);
+        finish(&run);
+    }
+}
+
+/* ---- Redirects ------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *image, *location, *words;
+} nowhere[] = {
+    {"localhost/a:base", "", "redirects without saying where (HTTP 307)"},
+    {"localhost/a:base", "Location: \r\n", "redirects without saying where (HTTP 307)"},
+    {"localhost/a:base", "Location: /x\r\nLocation: /y\r\n",
+     "redirects without saying where (HTTP 307)"},
+    {"localhost/a:base", "Location: ftp://x/\r\n",
+     "to something that is not a URL: \"ftp://x/\" (HTTP 307)"},
+    {"registry.test/a:base", "Location: http://registry.test/x\r\n",
+     "from TLS to plain HTTP (HTTP 307)"},
+    {"localhost/a:base", "Location: /v2/a/manifests/base\r\n", "more than 5 times (HTTP 307)"},
+};
+
+static void a_redirect_that_cannot_be_followed_is_an_error(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(nowhere); i++) {
+        char answer[200];
+        struct run run;
+        begin(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 307 There\r\n%s" EMPTY, nowhere[i].location);
+        quirk(&run, 0, "HEAD base", answer);
+        run.wire.quirk[0].times = 9;
+        look(&run, nowhere[i].image);
+        expect_end(&run, REGTAG_E_PROTOCOL);
+        expect_text(&run, nowhere[i].words);
+        finish(&run);
+    }
+}
+
+/* What a server redirects to may be a signed URL, which is as good as a password. */
+static void a_signed_url_is_followed_but_not_shown(void **state)
+{
+    struct run run;
+    char there[200];
+    (void)state;
+    begin(&run);
+    run.config.stall = UINT64_MAX;
+    take_notes(&run, true);
+    snprintf(there, sizeof there,
+             "HTTP/1.1 200 OK\r\nDocker-Content-Digest: %s\r\nLocation: /y?sig=shown\r\n" EMPTY,
+             digest_of_new());
+    quirk(&run, 0, "HEAD base", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/x?sig=shown\r\n" EMPTY);
+    quirk(&run, 1, "HEAD x?sig=",
+          "HTTP/1.1 307 There\r\nLocation: https://elsewhere.test/blob?sig=hidden\r\n" EMPTY);
+    quirk(&run, 2, "HEAD blob?sig=hidden", there);
+    look(&run, "localhost/a:base");
+    expect_end(&run, REGTAG_OK);
+    assert_string_equal(run.digest, digest_of_new());
+    assert_non_null(strstr(run.notes, "<Location: /v2/a/manifests/x?sig=shown\n"));
+    assert_non_null(strstr(run.notes, ">HEAD /v2/a/manifests/x?sig=shown HTTP/1.1\n"));
+    assert_non_null(strstr(run.notes, "<Location: https://elsewhere.test/blob?***\n"));
+    assert_non_null(strstr(run.notes, ">HEAD /blob?***\n"));
+    assert_non_null(strstr(run.notes, "<Location: /y?***\n"));
+    assert_null(strstr(run.notes, "hidden"));
+    finish(&run);
+}
+
+/* Only one at a time can be redirected; the others wait. */
+static void several_requests_are_redirected_one_after_the_other(void **state)
+{
+    static const char *const names[] = {"xa", "xb", "xc"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "HEAD x",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/base\r\n" EMPTY);
+    run.wire.quirk[0].times = 9; /* those that wait ask anew */
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.settled, 3);
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_int_equal(run.outcome[i], REGTAG_TAG_UNCHANGED);
+    assert_int_equal(run.wire.puts, 0);
+    finish(&run);
+}
+
+/* ---- Lines of Accept ------------------------------------------------------------------------- */
+
+static size_t count_lines(const struct run *run)
+{
+    return count_of(run->wire.log.data, "Accept: application/vnd.oci.image.index.v1+json\r\n");
+}
+
+#define LACKS "HTTP/1.1 406 No\r\n" EMPTY
+
+/* Some registries understand no list of media types: they are asked again, and in lines from then on. */
+static void a_registry_that_takes_no_list_gets_lines(void **state)
+{
+    (void)state;
+    for (unsigned misread = 0; misread < 3; misread++) {
+        char index[400];
+        struct run run;
+        begin(&run);
+        run.config.platform = "linux/arm";
+        begin_again(&run);
+        int size =
+            snprintf(index, sizeof index,
+                     "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":"
+                     "\"%s\",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\"}}]}",
+                     OCI, sizeof NEW - 1, digest_of_new());
+        wire_push(&run.wire, "index", INDEX, index, (size_t)size);
+        quirk(&run, 0, "GET index", LACKS);
+        run.wire.quirk[0].times = misread == 1 ? 2 : 1;
+        if (misread == 2)
+            quirk(&run, 1, "GET sha256", LACKS);
+        assert_int_equal(regtag_manifest(run.regtag, "localhost/a:index"), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, misread ? REGTAG_E_PROTOCOL : REGTAG_OK);
+        assert_int_equal(count_lines(&run), misread == 1 ? 1 : 2);
+        assert_int_equal(run.wire.gets, misread == 1 ? 2 : 3);
+        finish(&run);
+    }
+}
+
+/* ---- Unchanged ------------------------------------------------------------------------------- */
+
+/* A registry may repeat the digest, or not; or name another one, and is believed. */
+static void a_304_leaves_the_digest_or_states_another(void **state)
+{
+    const char *const stated[] = {NULL, digest_of_new(), digest_of_old(), "gibberish"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(stated); i++) {
+        char answer[200];
+        struct run run;
+        begin(&run);
+        look(&run, "localhost/a:base");
+        snprintf(answer, sizeof answer, "HTTP/1.1 304 Same\r\n%s%s\r\n\r\n",
+                 stated[i] ? "Docker-Content-Digest: " : "X: y", stated[i] ? stated[i] : "");
+        quirk(&run, 0, "HEAD base", answer);
+        regtag_again(run.regtag, digest_of_new());
+        run_on(&run);
+        expect_end(&run, i < 3 ? REGTAG_OK : REGTAG_E_PROTOCOL);
+        if (i < 3)
+            assert_string_equal(run.digest, stated[i] ? stated[i] : digest_of_new());
+        finish(&run);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_upload_that_is_refused_fails_in_the_registrys_words),
+        cmocka_unit_test(what_may_pass_is_tried_again),
+        cmocka_unit_test(a_redirect_that_cannot_be_followed_is_an_error),
+        cmocka_unit_test(a_signed_url_is_followed_but_not_shown),
+        cmocka_unit_test(several_requests_are_redirected_one_after_the_other),
+        cmocka_unit_test(a_registry_that_takes_no_list_gets_lines),
+        cmocka_unit_test(a_304_leaves_the_digest_or_states_another),
+    };
+    return cmocka_run_group_tests_name("answers", tests, NULL, NULL);
+}

@@ -1,0 +1,351 @@
+/* Images that are copied to another repository: blobs are mounted or streamed, whatever the target says on the way, and the
+ * tag is set only when all is there. */
+#include "run.h"
+
+#define FOX "The quick brown fox jumps over the lazy dog"
+#define EMPTY "Content-Length: 0\r\n\r\n"
+#define ABSENT "HTTP/1.1 404 None\r\n" EMPTY
+#define SOURCE "localhost/b:image"
+#define TARGET "localhost/a:copy"
+
+static struct run run; /* too large for the stack */
+static char layer[72], config[72];
+static char head_layer[80], head_config[80], get_layer[80];
+
+/* ---- The registry: one for both sides; the target does not have the blobs -------------------- */
+
+static void quirk(unsigned number, const char *request, const char *answer, unsigned times)
+{
+    run.wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer, .times = times};
+}
+
+static void prepare(void)
+{
+    char manifest[600];
+    begin(&run);
+    run.config.retries = 2;
+    widen(&run, 4);
+    snprintf(config, sizeof config, "%s", wire_push_blob(&run.wire, "{}", 2, NULL));
+    snprintf(layer, sizeof layer, "%s", wire_push_blob(&run.wire, FOX, sizeof FOX - 1, NULL));
+    int used = snprintf(manifest, sizeof manifest,
+                        "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[{\"mediaType\":"
+                        "\"application/vnd.oci.image.layer.v1.tar\",\"size\":%zu,\"digest\":\"%s\"}]}",
+                        sizeof FOX - 1, layer);
+    wire_push(&run.wire, "image", OCI, manifest, (size_t)used);
+    snprintf(head_layer, sizeof head_layer, "HEAD %s", layer);
+    snprintf(head_config, sizeof head_config, "HEAD %s", config);
+    snprintf(get_layer, sizeof get_layer, "GET %s", layer);
+    quirk(0, head_layer, ABSENT, 1);
+}
+
+static void copy(const char *source, const char *target)
+{
+    assert_int_equal(regtag_copy(run.regtag, source, target), REGTAG_OK);
+    run_on(&run);
+}
+
+static size_t count(const char *request)
+{
+    return count_of(run.wire.asked.data, request);
+}
+
+static void expect_copied(void)
+{
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_CREATED);
+    const struct wire_tag *copied = wire_find(&run.wire, "copy"), *image = wire_find(&run.wire, "image");
+    assert_non_null(copied);
+    assert_string_equal(copied->digest, image->digest);
+    assert_int_equal(run.uploads, 1);
+}
+
+static void expect_refused(enum regtag_status status, const char *words)
+{
+    const char *text;
+    regtag_error(run.regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+    expect_end(&run, status);
+    expect_outcome(&run, REGTAG_TAG_FAILED);
+    assert_null(wire_find(&run.wire, "copy"));
+    assert_int_equal(run.wire.puts, 0);
+}
+
+static bool is_uploaded(const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < run.wire.upload_count; i++)
+        if (run.wire.uploads[i].ended && run.wire.uploads[i].bytes.size == size &&
+            memcmp(run.wire.uploads[i].bytes.data, bytes, size) == 0)
+            return true;
+    return false;
+}
+
+/* ---- Mounts ---------------------------------------------------------------------------------- */
+
+#define MOUNTED "HTTP/1.1 201 Mounted\r\n" EMPTY
+
+static void a_blob_of_the_same_registry_is_mounted(void **state)
+{
+    (void)state;
+    prepare();
+    quirk(1, "POST ?mount=", MOUNTED, 1);
+    copy(SOURCE, TARGET);
+    expect_copied();
+    assert_int_equal(count("PATCH "), 0);
+    assert_int_equal(count(get_layer), 0);
+    finish(&run);
+}
+
+/* The registry begins an upload instead, or refuses to mount anything. */
+static void a_blob_that_is_not_mounted_is_streamed(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum regtag_status status;
+        const char *words;
+    } ANSWERS[] = {
+        {NULL, REGTAG_OK, NULL},
+        {"HTTP/1.1 202 Begun\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where to upload to"},
+        {"HTTP/1.1 202 Begun\r\nLocation: \r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where"},
+        {"HTTP/1.1 202 Begun\r\nLocation: ftp://x/\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where"},
+        {"HTTP/1.1 200 Odd\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not fit the request"},
+        {"HTTP/1.1 403 No\r\n" EMPTY, REGTAG_E_DENIED, "does not allow it"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(ANSWERS); i++) {
+        prepare();
+        quirk(1, "POST ?mount=", ANSWERS[i].answer, 1);
+        if (!ANSWERS[i].answer)
+            run.wire.quirk[1].request = NULL;
+        copy(SOURCE, TARGET);
+        if (ANSWERS[i].words)
+            expect_refused(ANSWERS[i].status, ANSWERS[i].words);
+        else {
+            expect_copied();
+            assert_true(is_uploaded(FOX, sizeof FOX - 1));
+        }
+        assert_int_equal(count("POST ?mount=sha256:"), 1);
+        finish(&run);
+    }
+}
+
+/* From TLS nothing leads to plain HTTP. */
+static void an_upload_stays_encrypted(void **state)
+{
+    (void)state;
+    prepare();
+    quirk(1, "POST ?mount=", "HTTP/1.1 202 Begun\r\nLocation: http://registry.test/x\r\n" EMPTY, 1);
+    copy("registry.test/b:image", "registry.test/a:copy");
+    expect_refused(REGTAG_E_PROTOCOL, "leads from TLS to plain HTTP");
+    finish(&run);
+}
+
+/* Both names are in the request. */
+static void repositories_may_have_long_names(void **state)
+{
+    char from[300], to[300];
+    (void)state;
+    prepare();
+    snprintf(from, sizeof from, "localhost/%0240d:image", 0);
+    snprintf(to, sizeof to, "localhost/%0250d:copy", 0);
+    quirk(0, "HEAD sha256", ABSENT, 2);
+    quirk(1, "POST ?mount=", MOUNTED, 2);
+    copy(from, to);
+    expect_copied();
+    finish(&run);
+}
+
+/* Within a repository there is nothing to mount from. */
+static void within_a_repository_blobs_are_there(void **state)
+{
+    (void)state;
+    prepare();
+    run.wire.quirk[0].request = NULL;
+    copy("localhost/a:image", TARGET);
+    expect_copied();
+    assert_int_equal(count("POST "), 0);
+    finish(&run);
+}
+
+/* ---- Looks and commits that go wrong --------------------------------------------------------- */
+
+static const struct {
+    const char *request, *answer;
+    unsigned times;
+    enum regtag_status status;
+    const char *words; /* NULL: it is copied nevertheless */
+} troubles[] = {
+    {"PUT 1?digest=", "HTTP/1.1 503 Later\r\n" EMPTY, 1, REGTAG_OK, NULL},
+    {"PUT 1?digest=", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PUT 1?digest=", "HTTP/1.1 302 There\r\nLocation: /x\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "redirect"},
+    {"PATCH 1", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PATCH 1", "HTTP/1.1 404 Gone\r\n" EMPTY, 1, REGTAG_OK, NULL},
+    {"PATCH 1", "HTTP/1.1 416 Odd\r\n" EMPTY, 1, REGTAG_OK, NULL},
+    {"PATCH 1", "HTTP/1.1 503 Later\r\n" EMPTY, 1, REGTAG_OK, NULL},
+    {"PATCH 1", "HTTP/1.1 202 Part\r\nRange: 0-5\r\n" EMPTY, 1, REGTAG_OK, NULL},
+    {"PATCH", "HTTP/1.1 503 Later\r\n" EMPTY, 9, REGTAG_E_SERVER_FAILED, "the registry failed"},
+};
+
+static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(troubles); i++) {
+        prepare();
+        run.wire.quirk[0].times = 1;
+        quirk(1, troubles[i].request, troubles[i].answer, troubles[i].times);
+        copy(SOURCE, TARGET);
+        if (troubles[i].words)
+            expect_refused(troubles[i].status, troubles[i].words);
+        else
+            expect_copied();
+        finish(&run);
+    }
+}
+
+/* What the registry says of an upload that was interrupted: the bytes before the end are here no more, and it is begun
+ * again. */
+static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
+{
+    static const char *const states[] = {
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\n\r\n",
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: \r\n\r\n",
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-0\r\n\r\n",
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 5-10\r\n\r\n",
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: bytes=0-999\r\n\r\n",
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-many\r\n\r\n",
+        "HTTP/1.1 204 Here\r\nRange: 0-9\r\n\r\n",
+        "HTTP/1.1 200 Here\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 404 Gone\r\n" EMPTY,
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(states); i++) {
+        prepare();
+        quirk(1, "PATCH 1", "HTTP/1.1 503 Later\r\n" EMPTY, 1);
+        quirk(2, "GET 1", states[i], 1);
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_int_equal(run.wire.upload_count, 2);
+        assert_true(run.wire.uploads[0].ended);
+        finish(&run);
+    }
+}
+
+/* All of it is there, or what follows is at hand. */
+static void an_upload_goes_on_where_it_is(void **state)
+{
+    static const char *const states[] = {
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-42\r\n\r\n",
+        "HTTP/1.1 200 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: bytes=0-42\r\nContent-Length: 0\r\n\r\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(states); i++) {
+        prepare();
+        quirk(1, "PATCH 1", "HTTP/1.1 503 Later\r\n" EMPTY, 1);
+        run.wire.quirk[1].done = true;
+        quirk(2, "GET 1", states[i], 1);
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_int_equal(run.wire.upload_count, 1);
+        assert_true(is_uploaded(FOX, sizeof FOX - 1));
+        finish(&run);
+    }
+}
+
+static void a_blob_may_be_there_before_it_is_asked_for(void **state)
+{
+    static const char *const answers[] = {"HTTP/1.1 405 No HEAD\r\n" EMPTY, "HTTP/1.1 403 No\r\n" EMPTY,
+                                          "HTTP/1.1 503 Later\r\n" EMPTY};
+    (void)state;
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        prepare();
+        quirk(0, head_layer, answers[i], i == 2 ? 9 : 1);
+        copy(SOURCE, TARGET);
+        if (i == 0)
+            expect_copied();
+        else
+            expect_refused(i == 1 ? REGTAG_E_DENIED : REGTAG_E_SERVER_FAILED, "blob sha256:");
+        finish(&run);
+    }
+}
+
+/* The source does not have what its manifest names, or something else. */
+static void what_the_source_does_not_have_is_not_copied(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        prepare();
+        if (i == 0)
+            quirk(1, get_layer, "HTTP/1.1 404 None\r\n" EMPTY, 9);
+        else
+            run.wire.ranges.changed = 3;
+        copy(SOURCE, TARGET);
+        if (i == 0)
+            expect_refused(REGTAG_E_NOT_FOUND, "the registry does not have this blob");
+        else
+            expect_refused(REGTAG_E_REFUSED, "other ones");
+        for (unsigned u = 0; u < run.wire.upload_count; u++)
+            assert_true(run.wire.uploads[u].ended);
+        finish(&run);
+    }
+}
+
+/* ---- Other ends ------------------------------------------------------------------------------ */
+
+static void a_copy_cannot_be_followed_by_another_operation(void **state)
+{
+    (void)state;
+    prepare();
+    run.config.keep = true;
+    begin_again(&run);
+    quirk(1, "POST ?mount=", MOUNTED, 1);
+    copy(SOURCE, TARGET);
+    expect_copied();
+    assert_false(regtag_next(run.regtag, &run.config));
+    regtag_end(run.regtag);
+    finish(&run);
+}
+
+static void what_cannot_be_copied_is_refused_before_anything_is_asked(void **state)
+{
+    static const struct {
+        const char *source, *target, *words;
+    } USES[] = {
+        {"localhost/b", "localhost", "is only a host"},
+        {"localhost", TARGET, "is only a host"},
+        {SOURCE, "localhost/a@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+         "the target has a digest"},
+        {"localhost/b:X:y", TARGET, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(USES); i++) {
+        const char *text;
+        prepare();
+        assert_int_equal(regtag_copy(run.regtag, USES[i].source, USES[i].target), REGTAG_E_USAGE);
+        regtag_error(run.regtag, &text);
+        if (!strstr(text, USES[i].words))
+            fail_msg("\"%s\" is not in: %s", USES[i].words, text);
+        run_on(&run);
+        expect_end(&run, REGTAG_E_USAGE);
+        assert_int_equal(run.wire.requests, 0);
+        finish(&run);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_blob_of_the_same_registry_is_mounted),
+        cmocka_unit_test(a_blob_that_is_not_mounted_is_streamed),
+        cmocka_unit_test(an_upload_stays_encrypted),
+        cmocka_unit_test(repositories_may_have_long_names),
+        cmocka_unit_test(within_a_repository_blobs_are_there),
+        cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
+        cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
+        cmocka_unit_test(an_upload_goes_on_where_it_is),
+        cmocka_unit_test(a_blob_may_be_there_before_it_is_asked_for),
+        cmocka_unit_test(what_the_source_does_not_have_is_not_copied),
+        cmocka_unit_test(a_copy_cannot_be_followed_by_another_operation),
+        cmocka_unit_test(what_cannot_be_copied_is_refused_before_anything_is_asked),
+    };
+    return cmocka_run_group_tests_name("copy", tests, NULL, NULL);
+}

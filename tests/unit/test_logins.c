@@ -1,0 +1,437 @@
+/* src/client: what a registry's challenge leads to: a password, a token, a question at /v2/, or an error that says what is
+ * wrong; and to whom secrets go on the way. */
+#include "run.h"
+
+#define USER "somebody"
+#define PASSWORD "a-password-of-this-test"
+#define BASIC "Authorization: Basic c29tZWJvZHk6YS1wYXNzd29yZC1vZi10aGlzLXRlc3Q=\r\n"
+#define IDENTITY "an-identity-token-of-this-test"
+#define OF_TOKEN "Authorization: Basic PHRva2VuPjphbi1pZGVudGl0eS10b2tlbi1vZi10aGlzLXRlc3Q=\r\n"
+#define OF_BOTH "Authorization: Basic c29tZWJvZHk6YW4taWRlbnRpdHktdG9rZW4tb2YtdGhpcy10ZXN0\r\n"
+#define TOKEN "Authorization: Bearer a-token\r\n"
+#define ASKED "GET /token?service=s&scope=repository%3Aa%3Apull HTTP/1.1\r\n"
+#define REALM "realm=\"http://localhost/token\""
+#define CHALLENGE(fields) "WWW-Authenticate: " fields "\r\n"
+#define EMPTY "Content-Length: 0\r\n\r\n"
+#define GOOD "HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"token\":\"a-token\"}"
+
+enum login { NOBODY, NONE, A_USER, AN_IDENTITY, BOTH };
+
+static const struct regtag_credentials logins[] = {
+    [NOBODY] = {.user = ""},
+    [NONE] = {.user = NULL},
+    [A_USER] = {.user = USER, .password = PASSWORD},
+    [AN_IDENTITY] = {.identity_token = IDENTITY},
+    [BOTH] = {.user = USER, .identity_token = IDENTITY},
+};
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+static void quirk(struct run *run, unsigned number, const char *request, const char *answer)
+{
+    run->wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer};
+}
+
+static void look(struct run *run)
+{
+    assert_int_equal(regtag_digest(run->regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(run);
+}
+
+static void expect_text(const struct run *run, const char *words)
+{
+    const char *text;
+    regtag_error(run->regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+}
+
+static bool was_sent(const struct run *run, const char *text)
+{
+    return run->wire.log.data && strstr(run->wire.log.data, text);
+}
+
+/* `words`: of the message, or NULL if all is well; `sent`: what must be among all that was sent. */
+static void expect_login(const struct run *run, enum regtag_status status, const char *words,
+                         const char *sent)
+{
+    expect_end(run, status);
+    if (words)
+        expect_text(run, words);
+    else
+        assert_string_equal(run->digest, digest_of_new());
+    if (sent && !was_sent(run, sent))
+        fail_msg("not sent: %s", sent);
+}
+
+/* ---- Challenges ------------------------------------------------------------------------------ */
+
+#define UNREADABLE "names a token server that is not a URL"
+
+static const struct challenge {
+    const char *fields;
+    enum login login;
+    enum regtag_status status;
+    const char *words, *sent;
+} challenges[] = {
+    {CHALLENGE("Basic realm=\"x\""), A_USER, REGTAG_OK, NULL, BASIC},
+    {CHALLENGE("basic"), A_USER, REGTAG_OK, NULL, BASIC},
+    {CHALLENGE("Basic realm=\"x\""), NONE, REGTAG_E_DENIED, "none were found", NULL},
+    {CHALLENGE("Basic realm=\"x\""), NOBODY, REGTAG_E_DENIED, "none were found", NULL},
+    {CHALLENGE("Basic realm=\"x\""), AN_IDENTITY, REGTAG_E_DENIED, "none were found", NULL},
+    {CHALLENGE("Bearer " REALM ",service=\"s\""), NONE, REGTAG_OK, NULL, ASKED},
+    {CHALLENGE("Bearer " REALM ",scope=\"x\",service=\"s\""), A_USER, REGTAG_OK, NULL, BASIC},
+    {CHALLENGE("Bearer " REALM), NONE, REGTAG_OK, NULL, "GET /token?scope="},
+    {CHALLENGE("Bearer realm=\"/token?x=1\""), NONE, REGTAG_OK, NULL, "GET /token?x=1&scope="},
+    {CHALLENGE("Bearer " REALM ",service=\"s\", Basic realm=\"x\""), A_USER, REGTAG_OK, NULL, ASKED},
+    {CHALLENGE("Basic realm=\"x\", Bearer " REALM ",service=\"s\""), A_USER, REGTAG_OK, NULL, ASKED},
+    {CHALLENGE("Basic") CHALLENGE("Bearer " REALM ",service=\"s\""), A_USER, REGTAG_OK, NULL, ASKED},
+    {CHALLENGE("Bearer " REALM ",service=\"s\", Bearer realm=\"/other\""), NONE, REGTAG_OK, NULL, ASKED},
+    {CHALLENGE("Bearer, Basic realm=\"x\""), A_USER, REGTAG_OK, NULL, BASIC},
+    {CHALLENGE("=, Basic realm=\"x\""), A_USER, REGTAG_OK, NULL, BASIC},
+    {CHALLENGE("Bearer"), A_USER, REGTAG_E_PROTOCOL, UNREADABLE ": \"\"", NULL},
+    {CHALLENGE("Bearer realm=\"ftp://a.test/\""), A_USER, REGTAG_E_PROTOCOL,
+     UNREADABLE ": \"ftp:", NULL},
+    {CHALLENGE("Bearer realm=\"http://elsewhere.test/\""), A_USER, REGTAG_E_DENIED,
+     "refused to use the token server http://elsewhere.test/", NULL},
+    {CHALLENGE("Negotiate"), A_USER, REGTAG_E_DENIED, "a kind of authentication that is not supported",
+     "GET /v2/ HTTP/1.1\r\n"},
+};
+
+static void a_challenge_is_met_or_it_is_said_why_not(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(challenges); i++) {
+        const struct challenge *c = &challenges[i];
+        char answer[300];
+        struct run run;
+        begin(&run);
+        run.config.credentials = logins[c->login];
+        begin_again(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 401 No\r\n%s" EMPTY, c->fields);
+        quirk(&run, 0, "HEAD base", answer);
+        quirk(&run, 1, "GET token", GOOD);
+        quirk(&run, 2, "GET ", "HTTP/1.1 200 OK\r\n" EMPTY);
+        look(&run);
+        expect_login(&run, c->status, c->words, c->sent);
+        if (c->sent && strcmp(c->sent, BASIC) != 0 && !c->words)
+            assert_true(was_sent(&run, TOKEN));
+        finish(&run);
+    }
+}
+
+/* Longer than there is room for. */
+static void a_challenge_of_any_length_is_an_error_that_is_told(void **state)
+{
+    static const struct {
+        const char *before;
+        size_t size;
+    } LONG[] = {{"Bearer realm=\"/", 4096}, {"Bearer realm=\"/token\",service=\"", 256}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(LONG); i++) {
+        char filler[4100], answer[4400];
+        struct run run;
+        begin(&run);
+        memset(filler, 'x', LONG[i].size);
+        filler[LONG[i].size] = '\0';
+        snprintf(answer, sizeof answer, "HTTP/1.1 401 No\r\n" CHALLENGE("%s%s\"") EMPTY, LONG[i].before,
+                 filler);
+        quirk(&run, 0, "HEAD base", answer);
+        look(&run);
+        expect_login(&run, REGTAG_E_PROTOCOL, UNREADABLE, NULL);
+        finish(&run);
+    }
+}
+
+/* ---- A 401 that says nothing: /v2/ may ------------------------------------------------------- */
+
+#define PONG(fields) "HTTP/1.1 401 No\r\n" fields EMPTY
+
+static const struct challenge pongs[] = {
+    {PONG(CHALLENGE("Basic realm=\"x\"")), A_USER, REGTAG_OK, NULL, BASIC},
+    {PONG(CHALLENGE("Bearer " REALM ",service=\"s\"")), NONE, REGTAG_OK, NULL, ASKED},
+    {PONG(""), A_USER, REGTAG_E_DENIED, "not supported", NULL},
+    {PONG(CHALLENGE("Bearer")), A_USER, REGTAG_E_PROTOCOL, UNREADABLE, NULL},
+    {"", A_USER, REGTAG_E_DENIED, "not authenticated, and the registry does not say how", NULL},
+};
+
+static void a_401_without_a_challenge_is_asked_for_one_at_v2(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(pongs); i++) {
+        const struct challenge *c = &pongs[i];
+        struct run run;
+        begin(&run);
+        run.config.credentials = logins[c->login];
+        begin_again(&run);
+        quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" EMPTY);
+        quirk(&run, 1, "GET token", GOOD);
+        quirk(&run, 2, "GET ", c->fields);
+        if (!*c->fields) {
+            run.wire.quirk[2].ending = WIRE_RESETS;
+            run.wire.quirk[2].times = 2; /* the first one ends an idle connection */
+        }
+        look(&run);
+        expect_login(&run, c->status, c->words, c->sent);
+        finish(&run);
+    }
+}
+
+/* ---- Tokens ---------------------------------------------------------------------------------- */
+
+#define ANSWER(status) "HTTP/1.1 " status " Whatever\r\n" EMPTY
+#define BODY(size, text) "HTTP/1.1 200 OK\r\nContent-Length: " size "\r\n\r\n" text
+
+/* What a token server says to POST, and then to GET. */
+static const struct server {
+    const char *to_post, *to_get;
+    enum login login;
+    enum regtag_status status;
+    const char *words, *sent;
+} servers[] = {
+    {GOOD, NULL, AN_IDENTITY, REGTAG_OK, NULL, "&refresh_token=" IDENTITY},
+    {ANSWER("404"), GOOD, AN_IDENTITY, REGTAG_OK, NULL, OF_TOKEN},
+    {ANSWER("405"), GOOD, BOTH, REGTAG_OK, NULL, OF_BOTH},
+    {ANSWER("415"), GOOD, AN_IDENTITY, REGTAG_OK, NULL, OF_TOKEN},
+    {ANSWER("501"), GOOD, AN_IDENTITY, REGTAG_OK, NULL, OF_TOKEN},
+    {ANSWER("404"), ANSWER("404"), AN_IDENTITY, REGTAG_E_PROTOCOL, "no token server at this address",
+     NULL},
+    {ANSWER("403"), NULL, AN_IDENTITY, REGTAG_E_DENIED, "it rejects these credentials", NULL},
+    {NULL, ANSWER("407"), A_USER, REGTAG_E_DENIED, "the proxy requires a user and password", NULL},
+    {NULL, ANSWER("500"), A_USER, REGTAG_E_SERVER_FAILED, "it failed", NULL},
+    {NULL, BODY("2", "{}"), A_USER, REGTAG_E_PROTOCOL, "it contains no token", NULL},
+    {NULL, BODY("3", "{\"a"), A_USER, REGTAG_E_PROTOCOL, "no token from localhost", NULL},
+    {NULL, BODY("2", "[]"), A_USER, REGTAG_E_PROTOCOL, "it is not a JSON object", NULL},
+    {NULL, BODY("39", "{\"access_token\":\"a\",\"access_token\":\"b\"}"), A_USER, REGTAG_E_PROTOCOL,
+     "it contains a token twice", NULL},
+    {NULL, BODY("25", "{\"token\":\"a\",\"token\":\"b\"}"), A_USER, REGTAG_E_PROTOCOL,
+     "it contains a token twice", NULL},
+};
+
+static void a_token_server_is_asked_in_the_way_that_it_knows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(servers); i++) {
+        const struct server *s = &servers[i];
+        struct run run;
+        begin(&run);
+        run.config.credentials = logins[s->login];
+        begin_again(&run);
+        quirk(&run, 0, "HEAD base",
+              "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM ",service=\"s\"") EMPTY);
+        quirk(&run, 1, "POST token", s->to_post);
+        quirk(&run, 2, "GET token", s->to_get);
+        look(&run);
+        expect_login(&run, s->status, s->words, s->sent);
+        if (!s->words)
+            assert_true(was_sent(&run, TOKEN));
+        finish(&run);
+    }
+}
+
+/* The root of a server is a token server, too. */
+static void a_realm_needs_no_path(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "HEAD base",
+          "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer realm=\"http://localhost\"") EMPTY);
+    quirk(&run, 1, "GET ?scope=", GOOD);
+    look(&run);
+    expect_login(&run, REGTAG_OK, NULL, TOKEN);
+    finish(&run);
+}
+
+/* Encoded, each of its bytes takes three. */
+static void an_identity_token_that_does_not_fit_is_not_sent_cut_off(void **state)
+{
+    static char identity[16385];
+    struct run run;
+    (void)state;
+    memset(identity, '+', sizeof identity - 1);
+    begin(&run);
+    run.config.credentials.identity_token = identity;
+    begin_again(&run);
+    quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY);
+    look(&run);
+    expect_login(&run, REGTAG_E_CREDENTIALS, "the identity token is too long", NULL);
+    assert_false(was_sent(&run, "%2B%2B"));
+    finish(&run);
+}
+
+/* ---- Refusals -------------------------------------------------------------------------------- */
+
+static void what_was_refused_is_named(void **state)
+{
+    static const struct {
+        struct regtag_credentials credentials;
+        const char *challenge;
+        enum regtag_status status;
+        const char *words;
+    } REFUSALS[] = {
+        {{.bearer_token = "a-bearer-token"}, "Basic", REGTAG_E_DENIED, "rejects the given bearer token"},
+        {{.user = USER, .password = PASSWORD}, "Basic", REGTAG_E_DENIED, "rejects these credentials"},
+        {{.identity_token = IDENTITY}, "Bearer " REALM, REGTAG_E_DENIED, "rejects these credentials"},
+        {{.user = NULL}, "Bearer " REALM, REGTAG_E_DENIED, "none were found"},
+        {{.unavailable = "the helper is asleep"}, "Basic", REGTAG_E_CREDENTIALS, "the helper is asleep"},
+        {{.unavailable = ""}, "Basic", REGTAG_E_DENIED, "none were found"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(REFUSALS); i++) {
+        char answer[200];
+        struct run run;
+        begin(&run);
+        run.config.credentials = REFUSALS[i].credentials;
+        begin_again(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 401 No\r\n" CHALLENGE("%s") EMPTY,
+                 REFUSALS[i].challenge);
+        quirk(&run, 0, "HEAD base", answer);
+        run.wire.quirk[0].times = 9;
+        quirk(&run, 1, "POST token", GOOD);
+        quirk(&run, 2, "GET token", GOOD);
+        look(&run);
+        expect_login(&run, REFUSALS[i].status, REFUSALS[i].words, NULL);
+        finish(&run);
+    }
+}
+
+/* The same if it is the token server that wants credentials; "" is no reason. */
+static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **state)
+{
+    static const char *const reasons[] = {NULL, "", "the helper is asleep"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(reasons); i++) {
+        struct run run;
+        begin(&run);
+        run.config.credentials.unavailable = reasons[i];
+        begin_again(&run);
+        quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY);
+        quirk(&run, 1, "GET token", ANSWER("401"));
+        look(&run);
+        if (i == 2)
+            expect_login(&run, REGTAG_E_CREDENTIALS, reasons[i], NULL);
+        else
+            expect_login(&run, REGTAG_E_DENIED, "it rejects these credentials", NULL);
+        finish(&run);
+    }
+}
+
+/* No answer could say that it was cut off. */
+static void a_bearer_token_that_is_too_long_is_not_sent(void **state)
+{
+    static char bearer[16386];
+    struct run run;
+    (void)state;
+    memset(bearer, 'x', sizeof bearer - 1);
+    begin(&run);
+    run.config.credentials.bearer_token = bearer;
+    begin_again(&run);
+    quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+    look(&run);
+    expect_login(&run, REGTAG_E_DENIED, "rejects the given bearer token", NULL);
+    assert_false(was_sent(&run, "Authorization"));
+    finish(&run);
+}
+
+/* ---- Logins that do not last ----------------------------------------------------------------- */
+
+/* The PUT is refused although the password was good for what came before it: that is no challenge, unless there is another
+ * way to log in. */
+static void a_password_is_not_tried_again_but_another_way_is(void **state)
+{
+    (void)state;
+    for (unsigned bearer = 0; bearer < 2; bearer++) {
+        struct run run;
+        begin(&run);
+        run.config.credentials = logins[A_USER];
+        begin_again(&run);
+        quirk(&run, 0, "GET base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        quirk(&run, 1, "PUT new",
+              bearer ? "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY
+                     : "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        quirk(&run, 2, "GET token", GOOD);
+        tag_one(&run);
+        expect_end(&run, bearer ? REGTAG_OK : REGTAG_E_DENIED);
+        assert_int_equal(IS_NEW(&run, "new"), bearer);
+        assert_int_equal(run.wire.puts, 1 + bearer);
+        finish(&run);
+    }
+}
+
+/* ---- Elsewhere ------------------------------------------------------------------------------- */
+
+/* What a redirect leads to may want a password of its own: it does not get ours. */
+static void a_401_from_where_a_redirect_leads_to_is_no_challenge(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.credentials = logins[A_USER];
+    begin_again(&run);
+    quirk(&run, 0, "HEAD base",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/moved\r\n" EMPTY);
+    quirk(&run, 1, "HEAD moved", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+    quirk(&run, 2, "GET base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+    look(&run);
+    expect_end(&run, REGTAG_E_DENIED);
+    expect_text(&run, "elsewhere.test: not authenticated");
+    assert_false(was_sent(&run, "Authorization"));
+    finish(&run);
+}
+
+/* ---- Trace ----------------------------------------------------------------------------------- */
+
+static const char *proxy_login;
+
+static const char *proxy(void *context, const struct regtag_origin *origin)
+{
+    (void)context;
+    return strcmp(origin->host, "localhost") == 0 ? proxy_login : NULL;
+}
+
+static void no_login_is_traced(void **state)
+{
+    static const char *const proxies[] = {NULL, "", "Basic dXNlcjpwYXNz"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(proxies); i++) {
+        struct run run;
+        begin(&run);
+        proxy_login = proxies[i];
+        run.config.credentials = logins[A_USER];
+        run.config.transport.proxy = proxy;
+        take_notes(&run, true);
+        quirk(&run, 0, "HEAD base",
+              "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") "X: dXNlcjpwYXNz\r\n" EMPTY);
+        look(&run);
+        expect_login(&run, REGTAG_OK, NULL, BASIC);
+        assert_non_null(strstr(run.notes, ">Authorization: ***\n"));
+        assert_null(strstr(run.notes, "c29tZ"));
+        bool through = proxies[i], login = through && *proxies[i];
+        assert_int_equal(count_of(run.notes, ">HEAD http://localhost/v2/"), through ? 2 : 0);
+        assert_int_equal(count_of(run.notes, ">Proxy-Authorization: ***\n"), login ? 2 : 0);
+        assert_int_equal(was_sent(&run, "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n"), login);
+        if (login)
+            assert_non_null(strstr(run.notes, "<X: ************\n"));
+        finish(&run);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_challenge_is_met_or_it_is_said_why_not),
+        cmocka_unit_test(a_challenge_of_any_length_is_an_error_that_is_told),
+        cmocka_unit_test(a_401_without_a_challenge_is_asked_for_one_at_v2),
+        cmocka_unit_test(a_token_server_is_asked_in_the_way_that_it_knows),
+        cmocka_unit_test(a_realm_needs_no_path),
+        cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent_cut_off),
+        cmocka_unit_test(what_was_refused_is_named),
+        cmocka_unit_test(why_there_are_no_credentials_is_said_instead_of_a_refusal),
+        cmocka_unit_test(a_bearer_token_that_is_too_long_is_not_sent),
+        cmocka_unit_test(a_password_is_not_tried_again_but_another_way_is),
+        cmocka_unit_test(a_401_from_where_a_redirect_leads_to_is_no_challenge),
+        cmocka_unit_test(no_login_is_traced),
+    };
+    return cmocka_run_group_tests_name("logins", tests, NULL, NULL);
+}
