@@ -98,7 +98,7 @@ def faults(call):
 def cases(stage, whole):
     if missing(stage):
         return
-    for name in SCENES:
+    for name in SCENES if whole else SCENES[::2]:
         for call in calls_of(stage, stage.scene(name)):
             if call.name not in NEVER:
                 for fault in faults(call):
