@@ -46,6 +46,8 @@ static enum signatures_event over(struct regtag *r, struct signatures *s, enum s
 
 static enum signatures_event set_unsigned(struct regtag *r, struct signatures *s, struct error *e)
 {
+    if (candidate_unable(&s->check, e))
+        return over(r, s, SIGNATURES_FAILED);
     error_set(e, REGTAG_E_UNSIGNED,
               "%s signed with a required key: %s; looked at the tag %s, and among the referrers%s%s",
               *s->index ? "neither it nor its index is" : "it is not", signature_text(s->best), s->tag,
