@@ -29,8 +29,8 @@ static bool add(const char *reference, struct error *e)
 {
     size_t size = strlen(reference) + 1;
     if (count == SAVE_IMAGES_MAX || size > sizeof text - used) {
-        error_set(e, REGTAG_E_OTHER, "too much is attached for one run, after %d images and referrers",
-                  count);
+        error_set(e, REGTAG_E_OTHER, "too much is attached for one run, after %u images and referrers",
+                  (unsigned)count);
         return false;
     }
     memcpy(text + used, reference, size);

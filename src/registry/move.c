@@ -193,7 +193,7 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct move *m)
     const struct http_response *response = m->change.exchange.response;
     struct error *problem = verb_problem(r);
     struct slice digest;
-    bool taken = response->status >= 200 && response->status < 300;
+    bool taken = response->status < 300;
     bool stated = taken && answer_digest(response, &digest) && digest_is_sha256(digest);
 
     m->verdict = !taken                                     ? VERDICT_REFUSED
@@ -379,15 +379,14 @@ static enum regtag_event run_state(struct regtag *r, struct move *m)
     case MOVE_UPLOAD: return step_upload(r, m);
     case MOVE_HELD: return step_held(r, m);
     case MOVE_UNCONFIRMED: return step_unconfirmed(r, m);
-    case MOVE_CONFIRM: return step_confirm(r, m);
-    case MOVE_OVER: break;
+    default: return step_confirm(r, m);
     }
-    return REGTAG_SETTLED;
 }
 
 enum regtag_event move_step(struct regtag *r, struct move *m)
 {
     enum regtag_event event = GO_ON;
+    REQUIRE(m->state != MOVE_OVER);
     r->result = m->result;
     while (event == GO_ON)
         event = run_state(r, m);

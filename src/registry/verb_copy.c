@@ -46,7 +46,7 @@ enum regtag_status regtag_copy(struct regtag *r, const char *image, const char *
     if (verb_begin_image(r, &COPY, TREE_CLEARED, target) != REGTAG_OK)
         return REGTAG_E_USAGE;
     if (half < REGTAG_CONNECTIONS_MIN)
-        return VERB_USAGE(r, "a copy needs %d connections", 2 * REGTAG_CONNECTIONS_MIN);
+        return VERB_USAGE(r, "a copy needs %u connections", 2u * REGTAG_CONNECTIONS_MIN);
     if (!verb_read_reference(r, &v->image, image) ||
         !fetch_check_platform(r, slice_of(r->config.platform)))
         return REGTAG_E_USAGE;
