@@ -379,14 +379,14 @@ static enum regtag_event run_state(struct regtag *r, struct move *m)
     case MOVE_UPLOAD: return step_upload(r, m);
     case MOVE_HELD: return step_held(r, m);
     case MOVE_UNCONFIRMED: return step_unconfirmed(r, m);
-    default: return step_confirm(r, m);
+    case MOVE_CONFIRM: return step_confirm(r, m);
+    default: return REGTAG_SETTLED; /* declined */
     }
 }
 
 enum regtag_event move_step(struct regtag *r, struct move *m)
 {
     enum regtag_event event = GO_ON;
-    REQUIRE(m->state != MOVE_OVER);
     r->result = m->result;
     while (event == GO_ON)
         event = run_state(r, m);
