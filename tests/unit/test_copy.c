@@ -517,6 +517,41 @@ static void a_copy_may_be_declined_before_the_tag_is_set(void **state)
     }
 }
 
+/* ---- Several blobs --------------------------------------------------------------------------- */
+
+/* Whenever one blob fails, the other is given up, and its upload is ended. */
+static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
+{
+    static mbedtls_sha256_context contexts[2];
+    const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
+    static const char *const sources[] = {SOURCE, "registry.test/b:image"};
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        for (uint64_t delay = 50; delay < 1200; delay += 100) {
+            prepare();
+            run.config.retries = i / 2 == 3 ? 0 : 2;
+            run.config.hashes = hashes;
+            run.config.hashes_count = COUNT(hashes);
+            widen(&run, 6);
+            run.wire.manners.delay = 100;
+            run.wire.quirk[0].times = 9;
+            quirk(1, head_config, "HTTP/1.1 403 No\r\n" EMPTY, 1);
+            run.wire.quirk[1].delay = delay;
+            if (i / 2 == 1)
+                quirk(2, "PUT 1", "HTTP/1.1 503 Later\r\n" EMPTY, 1);
+            if (i / 2 >= 2)
+                quirk(2, "PATCH 1", "HTTP/1.1 404 Gone\r\n" EMPTY, 1);
+            if (i / 2 == 3)
+                quirk(3, "DELETE 1", "HTTP/1.1 500 No\r\n" EMPTY, 9);
+            copy(sources[i % 2], TARGET);
+            expect_refused(i / 2 == 3 ? run.status[0] : REGTAG_E_DENIED, "blob sha256:");
+            for (unsigned u = 0; i / 2 % 2 == 0 && u < run.wire.upload_count; u++)
+                assert_true(run.wire.uploads[u].ended);
+            finish(&run);
+        }
+    }
+}
+
 /* ---- Two registries -------------------------------------------------------------------------- */
 
 static bool was_sent_to(unsigned connection, const char *text)
@@ -568,6 +603,7 @@ int main(void)
         cmocka_unit_test(without_a_tag_it_is_copied_by_its_digest),
         cmocka_unit_test(a_guarded_tag_is_looked_at_again_after_the_blobs),
         cmocka_unit_test(a_copy_may_be_declined_before_the_tag_is_set),
+        cmocka_unit_test(if_one_blob_fails_the_other_is_given_up_at_any_time),
         cmocka_unit_test(between_two_registries_blobs_are_streamed),
         cmocka_unit_test(a_copy_cannot_be_followed_by_another_operation),
         cmocka_unit_test(what_cannot_be_copied_is_refused_before_anything_is_asked),
