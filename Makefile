@@ -12,16 +12,24 @@
 #                   build/TARGET-plain-tag
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
-#   make dist       build/dist: an archive for each, SHA256SUMS, and COMPILERS: what made them
+#   make dist       build/dist: the sources, an archive for each target, what each consists of (SPDX), SHA256SUMS, and
+#                   COMPILERS: what made them
+#   make debian     build/debian: Debian packages; toolchains/packaging has recipes for other systems, too
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
+#   make fuzz SECONDS=5 [FUZZ="http verb_tag"]
+#                   fuzzes each parser and verb, or those, so long, with libFuzzer; make fuzz-afl with AFL++
 #   make coverage   which lines and branches of src/ the tests run
+#   make mutants    changes the library a thousand times, each time a little, and counts what the unit tests notice
+#   make adversity  tries whatever may go wrong: tests/adversity/RESULTS.md; under two hours on two cores
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
+#   make check-coverage  fails unless the unit tests take every branch of the library
 #   make check-all  everything, including what takes too long for .ci/run: check, also with sanitizers,
-#                   check-targets on all targets, their sizes, check-small, and whether bytes are reproducible
+#                   check-targets on all targets, their sizes, check-small, check-coverage, and whether
+#                   bytes are reproducible
 #   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
 #                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
 #                   needs, or there as an ordinary user; "N passed, N failed"
@@ -29,13 +37,16 @@
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds; draws the pictures of README.md
 #   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
-#   make install    program, man page, headers, libraries and regtag.pc, to DESTDIR and PREFIX
+#   make install    program, man page, completions, headers, libraries and regtag.pc, to DESTDIR and PREFIX
 #   make clean      removes build
 #
 # What can be set, on the command line or in the environment:
 #
 #   TARGETS                         which targets, where several are made: all that toolchains/ has
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
+#   OFFLINE=1                       installs and downloads nothing: what is missing is said, and tests that need it
+#                                   are skipped. JSMN_DIR, MBEDTLS_DIR and MUSL_DIR say where unpacked sources are
+#   SYSTEM_JSMN=1                   takes the jsmn.h that the compiler finds, instead of the pinned one
 #   CROSS_COMPILE                   the prefix of gcc, ar and strip; with TARGET, of a compiler to use instead
 #                                   of Debian's
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
@@ -68,6 +79,9 @@ TARGET  ?=
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
+OFFLINE ?=
+SYSTEM_JSMN ?=
+export OFFLINE
 
 ifeq ($(origin CC),default)
 CC := $(CROSS_COMPILE)gcc
@@ -78,7 +92,7 @@ endif
 STRIP ?= $(CROSS_COMPILE)strip
 
 # A switch that is neither 1 nor 0 is a mistake, and not a yes.
-$(foreach switch,TLS VERIFY MIPS16 QUICK V,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
+$(foreach switch,TLS VERIFY MIPS16 QUICK V OFFLINE SYSTEM_JSMN,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
     $(error $(switch)=$($(switch)): it must be 1 or 0)))
 $(foreach switch,TLS VERIFY,$(if $($(switch)),,$(error $(switch) is empty: it must be 1 or 0)))
 $(if $(filter 10,$(TLS)$(VERIFY)),$(error VERIFY=0 is for TLS=0: what verifies signatures is a part of TLS))
@@ -92,10 +106,16 @@ MAKEFLAGS += --no-builtin-rules
 
 comma := ,
 space := $(subst ,, )
+pound := \#
 parts := $(TARGET) $(if $(filter 0,$(TLS)),plain) $(if $(filter 01,$(TLS)$(VERIFY)),verify) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
 OUT   := $(subst $(space),/,$(strip build $(subst $(space),-,$(strip $(parts)))))
 OBJ   := $(OUT)/obj
 
+# A header, which the system may have in place of the pinned one.
+ifeq ($(SYSTEM_JSMN),1)
+JSMN_DIR := $(patsubst %/jsmn.h,%,$(filter %/jsmn.h,$(shell echo '$(pound)include <jsmn.h>' | $(CC) $(CPPFLAGS) $(CFLAGS) -x c -M - 2>/dev/null)))
+$(if $(JSMN_DIR),,$(error SYSTEM_JSMN=1: the compiler finds no jsmn.h; it is in Debian's libjsmn-dev, for instance))
+endif
 JSMN_DIR    ?= build/third_party/jsmn
 MBEDTLS_DIR ?= build/third_party/mbedtls
 third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
@@ -281,12 +301,42 @@ $(unit): $(OUT)/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(test_helpers) $(p
 	mkdir -p $(@D)
 	$(link) -o $@ $^ -lcmocka $(LDLIBS)
 
+# Called by its name, it is one of the fuzzers. Without net/hide.c, which would hide it from the sanitizers. The compiler
+# brings the engine along: libFuzzer, or AFL++'s.
+fuzzers := $(patsubst %,tests/unit/%.c,layers vectors wire $(patsubst %,fuzz/%,harness fuzz_layer fuzz_files fuzz_key \
+           fuzz_verbs fuzz_conversation)) $(probed) $(patsubst %,src/%.c,$(patsubst %,cli/%,hint journal_line journal_reader \
+           output report tag_line undo_index) $(patsubst %,net/%,address file no_proxy proxy tls_arena tls_pem tls_trust verify_keys) \
+           $(patsubst %,embed/regtag_%,address verify_mbedtls))
+$(OUT)/fuzz: LDLIBS += -fsanitize=fuzzer
+$(OUT)/seeds: $(call objects,tests/unit/fuzz/seeds.c)
+# What is known of each edge keeps functions of mbedTLS that nobody calls, nor what they call.
+$(OUT)/fuzz $(OUT)/seeds: LDLIBS += -no-pie -Wl,--unresolved-symbols=ignore-all
+$(OUT)/fuzz $(OUT)/seeds: $(call objects,$(fuzzers)) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	$(link) -o $@ $^ $(LDLIBS)
+
 # Counts comparisons.
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
 $(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
+
+# Rows of tests/adversity that are programs of their own. The herd has a clock of its own, and no sockets.
+adversities := $(patsubst tests/adversity/%.c,$(OUT)/adversity/%,$(wildcard tests/adversity/*.c))
+$(filter-out %/herd,$(adversities)): $(OUT)/adversity/%: $(OBJ)/tests/adversity/%.o $(call objects,$(test_helpers) $(probed) $(tested))
+$(OUT)/adversity/herd: $(call objects,tests/adversity/herd.c src/cli/schedule.c src/cli/outage.c $(hash))
+$(adversities): $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
+
+# The program by a clock that a row sets, so that a wait takes no time.
+adversities += $(OUT)/adversity/regtag
+$(OUT)/adversity/regtag: $(call objects,$(program) tests/adversity/clock/clock.c) $(sha256) $(OUT)/libregtag.a $(OUT)/mbedtls.a
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -Wl,--wrap=clock_gettime,--wrap=poll,--wrap=pselect,--wrap=time -o $@ $^ $(LDLIBS)
 
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(ours))
@@ -384,8 +434,8 @@ $(OBJ)/mbedtls/psa_crypto_ecp.o $(OBJ)/mbedtls/psa_crypto_hash.o: private flags_
 $(OBJ)/mbedtls/x509.o: private flags_here := -Dmbedtls_oid_get_sig_alg=regtag_x509_signature_algorithm
 $(OBJ)/mbedtls/ssl_tls.o $(OBJ)/mbedtls/ssl_tls13_generic.o: private flags_here := -Dmbedtls_x509_crt_parse_der=regtag_x509_parse_peer
 
-# The clock of a device is not believed when it is before this.
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+# The clock of a device is not believed when it is before this: the time of the commit, which an archive of git's has in a file.
+export SOURCE_DATE_EPOCH ?= $(shell grep -x '[0-9]*' toolchains/epoch || git log -1 --format=%ct 2>/dev/null || date +%s)
 $(OBJ)/src/net/tls_clock.o: private flags_here := -DREGTAG_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 $(OBJ)/src/net/tls_clock.o: $(OBJ)/epoch
 $(OBJ)/epoch: FORCE
@@ -433,19 +483,29 @@ check-targets: packages targets $(TARGETS:%=vectors/%)
 $(boards:%=vectors/%): vectors/%: targets/%-plain
 	+$(MAKE) --no-print-directory TARGET=$* TLS=0 CROSS_COMPILE= vectors
 
-# One archive for each, with the licences of all that is linked in. The same commit gives the same bytes with the
-# compilers and sources that COMPILERS names: a Debian release has its own.
+# The sources as git has them, and an archive for each target, with the licences of all that is linked in; beside each,
+# what it consists of. The same commit gives the same bytes with the compilers and sources that COMPILERS names: a Debian
+# release has its own.
+DIST := build/dist
 dist: targets
-	rm -rf build/dist
+	rm -rf $(DIST)
+	+! git rev-parse HEAD >/dev/null 2>&1 || $(MAKE) --no-print-directory source
 	+for target in $(TARGETS); do \
 	    $(foreach kind,secure plain secure_tag plain_tag,$(call $(kind),$$target) archive &&) : || exit 1; done
-	cd build/dist && sha256sum *.tar.gz >SHA256SUMS
+	cd $(DIST) && sha256sum *.tar.gz *.spdx.json COMPILERS >SHA256SUMS
+
+sources := regtag-$(VERSION)
+source:
+	echo '  TAR $(sources)'
+	mkdir -p $(DIST)
+	git archive --format=tar --prefix=$(sources)/ HEAD | gzip -9n >$(DIST)/$(sources).tar.gz
+	toolchains/sbom $(DIST)/$(sources).tar.gz $(VERSION) >$(DIST)/$(sources).spdx.json
 
 packed  := regtag-$(VERSION)-$(notdir $(OUT))
 archive: $(OUT)/regtag
 	echo '  TAR $(packed)'
 	rm -rf $(OUT)/archive
-	install -d build/dist $(OUT)/archive/$(packed)/licences
+	install -d $(DIST) $(OUT)/archive/$(packed)/licences
 	install $(OUT)/regtag $(OUT)/archive/$(packed)
 	install -m 644 src/regtag.1 $(OUT)/archive/$(packed)
 	install -m 644 LICENSE $(OUT)/archive/$(packed)/licences/regtag
@@ -453,9 +513,28 @@ archive: $(OUT)/regtag
 	install -m 644 $(MBEDTLS_DIR)/LICENSE $(OUT)/archive/$(packed)/licences/mbedtls
 	install -m 644 $(toolchain)/COPYRIGHT $(OUT)/archive/$(packed)/licences/musl
 	tar -C $(OUT)/archive --sort=name --owner=0 --group=0 --numeric-owner --format=ustar \
-	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >build/dist/$(packed).tar.gz
+	    --mode=u=rwX,go=rX --mtime=@$(SOURCE_DATE_EPOCH) -c $(packed) | gzip -9n >$(DIST)/$(packed).tar.gz
+	toolchains/sbom $(DIST)/$(packed).tar.gz $(VERSION) jsmn-$(jsmn_version) mbedtls-$(mbedtls_version) \
+	    musl-$$(cat $(toolchain)/VERSION) >$(DIST)/$(packed).spdx.json
 	echo "$(packed): $$($(CC) --version | sed q), $$($(CC) -Wl,--version 2>/dev/null | sed q), musl $$(cat $(toolchain)/VERSION)," \
-	    "mbedTLS $$(sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)" >>build/dist/COMPILERS
+	    "mbedTLS $(mbedtls_version)" >>$(DIST)/COMPILERS
+
+# Debian's package, in build/debian: the sources of others go beside regtag's, as tarballs of their own.
+debian: source packages $(third_party)
+	rm -rf build/debian
+	mkdir -p build/debian
+	cp $(DIST)/$(sources).tar.gz build/debian/regtag_$(VERSION).orig.tar.gz
+	for one in jsmn:$(JSMN_DIR) mbedtls:$(MBEDTLS_DIR); do \
+	    tar -C "$${one#*:}/" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) \
+	        --transform "s,^\.,$${one%%:*}," -c . | gzip -9n >build/debian/regtag_$(VERSION).orig-$${one%%:*}.tar.gz || exit 1; done
+	tar -C build/debian -xzf $(DIST)/$(sources).tar.gz
+	for one in jsmn mbedtls; do tar -C build/debian/$(sources) -xzf build/debian/regtag_$(VERSION).orig-$$one.tar.gz || exit 1; done
+	cp -R toolchains/packaging/debian build/debian/$(sources)/debian
+	cd build/debian/$(sources) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u OFFLINE dpkg-buildpackage -us -uc $(DEBIAN_OPTIONS)
+
+mbedtls_version = $(shell sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)
+# It does not say itself which it is; the folder that it was unpacked to does.
+jsmn_version    = $(or $(shell readlink -f $(JSMN_DIR) | sed -n 's/.*jsmn-\([0-9.]*\).*/\1/p'),unknown)
 
 # ---- What must be there first ----------------------------------------------------------------
 
@@ -472,13 +551,19 @@ $(filter-out build/third_party/%,$(third_party)):
 # Debian's packages, by goal. A compiler that works is good enough, wherever it is from.
 compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
-check_needs         := binutils libcmocka-dev libwrap0 $(pytest_needs)
+check_needs         := binutils fish libcmocka-dev libwrap0 zsh $(pytest_needs)
 coverage_needs      := clang llvm $(check_needs)
+mutants_needs       := $(check_needs)
+adversity_needs     := $(check_needs)
 check-small_needs   := $(pytest_needs)
+check-coverage_needs := $(coverage_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
+debian_needs        := debhelper dpkg-dev fakeroot libcmocka-dev python3
 demo_needs          := curl
+fuzz_needs          := clang
+fuzz-afl_needs      := afl++ clang
 lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
 
 cross_package = gcc-$(subst _,-,$(1))
@@ -491,7 +576,7 @@ packages:
 # All packages of all goals. This machine's own compiler also makes static programs for it.
 foreign = $(filter-out $(shell uname -m)-%,$(shell sed -n 's/^triple *:= *//p' toolchains/*.mk))
 deps:
-	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian figures demo lint,$($(goal)_needs)) \
+	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian coverage debian figures demo fuzz-afl lint,$($(goal)_needs)) \
 	    $(foreach triple,$(foreign),$(call cross_package,$(triple))))
 
 toolchain: | packages
@@ -500,7 +585,12 @@ toolchain: | packages
 
 # ---- Tests and measurements ------------------------------------------------------------------
 
-check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(amalgamated) $(examples)
+# With OFFLINE=1 what needs a package that is not there is left out, and said so.
+ifeq ($(OFFLINE),1)
+$(if $(shell echo '$(pound)include <cmocka.h>' | $(CC) -x c -M -include setjmp.h -include stdarg.h -include stddef.h -include stdint.h - 2>/dev/null),,\
+    $(eval unit :=) $(eval adversities :=))
+endif
+check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(adversities) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
@@ -516,15 +606,44 @@ check-all:
 	+$(MAKE) --no-print-directory check-targets
 	tests/targets/budget
 	+$(MAKE) --no-print-directory check-small
+	+$(MAKE) --no-print-directory check-coverage
 	tests/targets/reproducible mips-linux-musl
+
+# Whatever may go wrong does: tests/adversity/README.md.
+adversity: $(OUT)/regtag $(adversities)
+	BUILD=$(OUT) REGTAG=$(OUT)/regtag tests/adversity/run --write
 
 # Which lines and branches of src/ the tests run.
 coverage: packages
 	+MAKE='$(MAKE)' tests/coverage $(OUT)/coverage
 
+# Those of the library are all taken by the unit tests.
+check-coverage: packages
+	+MAKE='$(MAKE)' tests/coverage $(OUT)/coverage --unit --check
+
+# Small changes of the library, one at a time: which do the unit tests notice?
+mutants: packages $(third_party)
+	MAKE='$(MAKE)' tests/mutants
+
+# For mutants: the objects of the unit tests, how a file is compiled, and what is linked.
+mutable: $(call objects,$(library) $(tests) $(test_helpers) $(probed) $(tested)) $(OUT)/mbedtls.a
+	printf '%s\n' '$(subst ','\'',$(compile))' '$(library)' '$^'
+
 # Another release of Debian, in a folder of the cache.
 check-debian: packages
 	tests/debian '$(SUITE)' '$(or $(GOALS),check)' '$(or $(ACCOUNT),root)'
+
+# How long each, and which; all unless FUZZ names some.
+SECONDS ?= 5
+FUZZ    ?=
+fuzz: packages
+	+$(MAKE) --no-print-directory CC=clang TLS=0 VERIFY=1 SAN=address,undefined OUT=build/fuzz/bin CFLAGS='$(CFLAGS) -fsanitize=fuzzer-no-link' \
+	    build/fuzz/bin/fuzz build/fuzz/bin/seeds
+	tests/unit/fuzz/run $(SECONDS) $(FUZZ)
+fuzz-afl: packages
+	+$(MAKE) --no-print-directory CC=afl-clang-fast TLS=0 VERIFY=1 SAN=address,undefined OUT=build/fuzz/afl \
+	    build/fuzz/afl/fuzz build/fuzz/afl/seeds
+	FUZZ_ENGINE=afl FUZZ_BIN=build/fuzz/afl tests/unit/fuzz/run $(SECONDS) $(FUZZ)
 
 demo: $(OUT)/regtag
 	tests/demo $(OUT)/regtag
@@ -544,15 +663,19 @@ objects: $(call objects,$(SOURCES))
 
 # ---- Installing ------------------------------------------------------------------------------
 
+# Where each shell looks.
+completions := bash-completion/completions/regtag zsh/site-functions/_regtag fish/vendor_completions.d/regtag.fish
+
 install: $(OUT)/regtag $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(OUT)/regtag.pc $(amalgamated)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig \
-	    $(DESTDIR)$(PREFIX)/share/man/man1
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(patsubst %,$(DESTDIR)$(PREFIX)/share/%,$(dir $(completions)))
 	install -m 755 $(OUT)/regtag $(DESTDIR)$(PREFIX)/bin/regtag
 	$(STRIP) $(DESTDIR)$(PREFIX)/bin/regtag
 	install -m 644 src/regtag.1 $(DESTDIR)$(PREFIX)/share/man/man1/regtag.1
 	install -m 644 $(patsubst %,build/amalgamation/regtag%.h,'' _address _sockets _blocking) $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(OUT)/libregtag.a $(OUT)/libregtag-posix.a $(DESTDIR)$(LIBDIR)
 	install -m 644 $(OUT)/regtag.pc $(DESTDIR)$(LIBDIR)/pkgconfig/regtag.pc
+	$(foreach one,$(completions),install -m 644 src/completions/$(patsubst regtag,regtag.bash,$(notdir $(one))) $(DESTDIR)$(PREFIX)/share/$(one) &&) :
 
 $(OUT)/regtag.pc: FORCE
 	mkdir -p $(@D)
@@ -565,7 +688,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: all amalgamation examples lib probe check check-all check-debian check-small clean coverage demo deps figures help install lint objects packages verbs \
-    targets toolchain vectors FORCE archive check-targets dist $(boards:%=vectors/%) \
+.PHONY: adversity all amalgamation examples lib probe check check-all check-coverage check-debian check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
+    targets toolchain vectors FORCE archive check-targets debian dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

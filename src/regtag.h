@@ -389,7 +389,8 @@ enum regtag_status regtag_save(struct regtag *r, const char *image);
 
 /* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: repeats the query with a fresh timeout, reusing
  * the connection and token if they are still good. `known` is the digest that the caller already has,
- * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. */
+ * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. A Retry-After ends the
+ * query, which is not retried: wait as long as regtag_pause says. */
 void regtag_again(struct regtag *r, const char *known);
 
 /* After REGTAG_DONE or REGTAG_ERROR of an operation with `keep`: sets up the next one in the same memory, as
@@ -457,7 +458,8 @@ struct regtag_layer {
     const char *media_type;
     /* org.opencontainers.image.title in UTF-8, the name of the file that was pushed; "" if there is none, or
      * none of at most REGTAG_TITLE_MAX bytes without a NUL. With `titles_are_names`, it has no empty, "." or
-     * ".." component, none that begins with ".regtag-", no leading slash, and no control characters. */
+     * ".." component, none that begins with ".regtag-", no leading slash, and no control characters:
+     * neither those of ASCII and Latin 1, nor those of Unicode that end a line or turn the direction of text. */
     const char *title;
     uint64_t size; /* bytes; UINT64_MAX if unknown, as for regtag_fetch_blob before it begins */
     bool packed;   /* a folder, packed as a tar file (io.deis.oras.content.unpack) */

@@ -44,10 +44,10 @@ bool slice_starts(struct slice s, struct slice prefix)
 
 bool slice_contains(struct slice s, struct slice part)
 {
-    for (; s.size >= part.size && s.size > 0; s = slice_from(s, 1))
+    for (; s.size >= part.size; s = slice_from(s, 1))
         if (slice_starts(s, part))
             return true;
-    return part.size == 0;
+    return false;
 }
 
 size_t slice_find(struct slice s, char c)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/debug.h"
+
 struct writer writer_to(void *memory, size_t size)
 {
     return (struct writer){.data = memory, .size = size};
@@ -74,8 +76,10 @@ static const char *write_conversion(struct writer *w, const char *format, va_lis
         write_cut(w, slice_of(va_arg(*arguments, const char *)));
     else if (*format == 'u')
         write_number(w, va_arg(*arguments, unsigned));
-    else
+    else {
+        REQUIRE(*format == '%');
         write_char(w, *format);
+    }
     return format + 1;
 }
 

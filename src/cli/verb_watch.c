@@ -15,9 +15,6 @@
 #include "oci/digest.h"
 #include "oci/reference.h"
 
-/* Milliseconds that an idle connection is kept for the next poll. */
-#define IDLE_MAX 90000
-
 /* Where a tag may point. */
 struct place {
     enum { UNKNOWN, ABSENT, PRESENT } kind;
@@ -28,6 +25,7 @@ struct watch {
     struct options *o;
     const char *image;
     struct regtag *operation; /* NULL: the credentials must be read first */
+    unsigned retries;         /* of its requests */
     struct schedule schedule;
     struct place current; /* by the last answer */
 
@@ -97,6 +95,20 @@ static bool check(struct watch *w, struct error *e)
 
 /* ---- One poll -------------------------------------------------------------------------------- */
 
+static unsigned retries(const struct watch *w)
+{
+    return schedule_retries(&w->schedule, (unsigned)w->o->retries);
+}
+
+/* Without a deadline: each poll has the whole timeout. */
+static struct regtag_config poll_config(struct watch *w)
+{
+    struct regtag_config config = session_config(0);
+    config.keep = true;
+    config.retries = w->retries = retries(w);
+    return config;
+}
+
 /* Reads the credentials, again if need be: they may have been changed. A password on standard input can
  * be read only once. The time that this takes is not taken from the poll's. */
 static bool begin(struct watch *w, struct error *e)
@@ -107,14 +119,24 @@ static bool begin(struct watch *w, struct error *e)
     if (!keep && !session_login(w->image, regtag_clock() + timeout, e))
         return false;
     w->logged_in = w->o->warned = true;
-    struct regtag_config config = session_config(regtag_clock() + timeout);
-    config.deadline = 0; /* each poll has the whole timeout */
-    config.keep = true;
+    struct regtag_config config = poll_config(w);
     struct regtag *operation = session_operation(&config);
     regtag_digest(operation, w->image);
     if (session_operation_ok(operation, e))
         w->operation = operation;
     return w->operation != NULL;
+}
+
+/* With the same connection and token. How often it may retry is fixed when an operation begins. */
+static void poll_again(struct watch *w)
+{
+    if (w->retries == retries(w)) {
+        regtag_again(w->operation, w->current.kind == PRESENT ? w->current.digest : NULL);
+        return;
+    }
+    struct regtag_config config = poll_config(w);
+    w->operation = session_next(&config);
+    regtag_digest(w->operation, w->image);
 }
 
 /* Sets w->current. Absence is an answer too. */
@@ -128,7 +150,7 @@ static bool poll_tag(struct watch *w, struct error *e)
         w->operation = NULL;
     }
     if (w->operation)
-        regtag_again(w->operation, w->current.kind == PRESENT ? w->current.digest : NULL);
+        poll_again(w);
     else if (!begin(w, e))
         return false;
     do
@@ -318,12 +340,12 @@ static void on_first_answer(struct watch *w)
                        w->current.digest);
 }
 
-static void on_answer(struct watch *w)
+static void on_answer(struct watch *w, uint64_t took)
 {
     outage_on_success(&w->registry_outage, w->image, "answers again", w->o->quiet);
     if (!w->schedule.answered)
         on_first_answer(w);
-    schedule_on_answer(&w->schedule);
+    schedule_on_answer(&w->schedule, took);
     bool moved = !same(&w->current, &w->reported);
     bool due = w->o->command && !same(&w->current, &w->applied);
     if (HAS_VERB(VERB_ID_VERIFY) && (moved || due || w->torn) && !is_signed(w))
@@ -389,7 +411,7 @@ static void wait_for_next(struct watch *w, const struct error *e, uint64_t pause
     if (e->status)
         report_failure(e, wait);
     report_pause(w, pause, wait);
-    if (wait > IDLE_MAX)
+    if (wait > SCHEDULE_IDLE_MAX)
         session_close();
     note_wait(wait);
     command_reap();
@@ -403,11 +425,12 @@ static void poll_and_act(struct watch *w)
     error_clear(&e);
     give_output_time(w);
     output_offer(); /* what was left of the last time */
+    uint64_t begun = regtag_clock();
     bool answered = poll_tag(w, &e);
     give_output_time(w);
     uint64_t since = regtag_clock(), pause = w->operation ? regtag_pause(w->operation) : 0;
     if (answered)
-        on_answer(w);
+        on_answer(w, since - begun);
     else
         on_failure(w, &e);
     if (!w->over)

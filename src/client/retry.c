@@ -85,7 +85,8 @@ bool retry_later(const struct remote *r, struct attempts *attempts, const struct
     uint64_t wait = backoff(&c->config->random, attempts->failed);
     if (wait < least)
         wait = least;
-    if (attempts->failed >= c->config->retries || c->now >= c->deadline || wait >= c->deadline - c->now)
+    if (attempts->failed >= c->config->retries || (attempts->polling && least) ||
+        c->now >= c->deadline || wait >= c->deadline - c->now)
         return false;
     attempts->failed++;
     *resume = c->now + wait;

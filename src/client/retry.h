@@ -8,6 +8,7 @@
 /* Failed attempts at one task, which may take several requests in succession. */
 struct attempts {
     unsigned failed;
+    bool polling; /* the caller asks again later anyway, and waits for as long as the server wants */
 };
 
 /* Failures no longer count once 64 KiB more have moved: a bad line is no reason to give up while it carries something.
@@ -26,7 +27,8 @@ bool failure_is_transient(const struct context *c, bool cut);
 void retry_note_pace(struct remote *r, const struct http_response *response, bool home);
 
 /* Counts an attempt that failed with `problem`, and sets *resume to the time of the next one, at least
- * `least` milliseconds from now. False if there are no retries left or the deadline is too near. */
+ * `least` milliseconds from now. False if there are no retries left, the deadline is too near, or the caller is
+ * polling and there is such a wait. */
 bool retry_later(const struct remote *r, struct attempts *attempts, const struct error *problem,
                  uint64_t least, uint64_t *resume);
 

@@ -52,8 +52,7 @@ static void skip_token68(struct slice *in)
 {
     struct slice s = *in;
     skip_spaces(&s);
-    while (s.size && s.data[0] &&
-           strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/", s.data[0]))
+    while (s.size && (is_alnum(s.data[0]) || memchr("-._~+/", s.data[0], 6)))
         s = slice_from(s, 1);
     while (skip_char(&s, '='))
         ;

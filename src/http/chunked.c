@@ -1,5 +1,7 @@
 #include "http/chunked.h"
 
+#include "base/debug.h"
+
 #define SIZE_LINE_MAX 18 /* the digits of any size, and the line end */
 
 enum state { SIZE, PADDING, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, TRAILER, ENDED };
@@ -111,7 +113,8 @@ static enum chunked_progress trailer(struct http_chunked *c, struct slice *in)
 
 enum chunked_progress http_chunked_take(struct http_chunked *c, struct slice *in, struct slice *data)
 {
-    enum chunked_progress progress = c->problem ? CHUNKED_BROKEN : CHUNKED_MORE;
+    enum chunked_progress progress = CHUNKED_MORE;
+    REQUIRE(!c->problem);
     while (progress == CHUNKED_MORE && c->state != ENDED && in->size) {
         if (c->state == DATA)
             progress = data_part(c, in, data);

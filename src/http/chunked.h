@@ -7,10 +7,10 @@
 #include "http/fields.h"
 
 enum chunked_progress {
-    CHUNKED_MORE, /* the input is used up */
-    CHUNKED_DATA, /* *data is the next part of the content */
-    CHUNKED_END,  /* the body is complete */
-    CHUNKED_BROKEN
+    CHUNKED_MORE,  /* the input is used up */
+    CHUNKED_DATA,  /* *data is the next part of the content */
+    CHUNKED_END,   /* the body is complete */
+    CHUNKED_BROKEN /* `problem` says why; no more may be taken */
 };
 
 /* To begin a body, clear the whole struct. */

@@ -80,7 +80,7 @@ static bool is_unix_time(uint64_t seconds)
 static uint64_t until(const struct http_response *response, uint64_t then)
 {
     int64_t now;
-    if (!http_date(field(response, SLICE("date")), &now) || now < 0 || then < (uint64_t)now * 1000)
+    if (!http_date(field(response, SLICE("date")), &now) || then < (uint64_t)now * 1000)
         return 0;
     return then - (uint64_t)now * 1000;
 }
@@ -91,7 +91,7 @@ uint64_t http_retry_after(const struct http_response *response)
     uint64_t pause = 0;
     int64_t then;
     if (http_date(value, &then))
-        pause = until(response, then > 0 ? (uint64_t)then * 1000 : 0);
+        pause = until(response, (uint64_t)then * 1000);
     else if (read_duration(value, &pause)) {
         if (is_unix_time(pause / 1000000)) /* it was in milliseconds */
             pause /= 1000;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/debug.h"
+
 enum state { LINE_START, NAME, FIELD_VALUE, VALUE_CR, END_CR };
 
 bool is_token_char(char c)
@@ -70,8 +72,9 @@ static enum fields_progress take_byte(struct http_fields *f, char c)
 
 enum fields_progress http_fields_take(struct http_fields *f, struct slice *in)
 {
-    enum fields_progress progress = f->problem ? FIELDS_BROKEN : FIELDS_MORE;
+    enum fields_progress progress = FIELDS_MORE;
     size_t n = 0;
+    REQUIRE(!f->problem);
     while (n < in->size && progress == FIELDS_MORE)
         progress = take_byte(f, in->data[n++]);
     *in = slice_from(*in, n);

@@ -7,14 +7,14 @@
 #include "base/slice.h"
 
 enum fields_progress {
-    FIELDS_MORE, /* not at the end yet */
-    FIELDS_END,  /* the empty line has been taken */
-    FIELDS_BROKEN
+    FIELDS_MORE,  /* not at the end yet */
+    FIELDS_END,   /* the empty line has been taken */
+    FIELDS_BROKEN /* `problem` says why; no more may be taken */
 };
 
 struct http_fields {
     unsigned char state; /* 0: at the start of a line */
-    const char *problem; /* what is wrong, with FIELDS_BROKEN */
+    const char *problem; /* with FIELDS_BROKEN */
 };
 
 /* Takes the bytes of the section off *in. The caller keeps them if they are needed. */

@@ -17,7 +17,7 @@ static enum http_event broken(struct http_response *r, const char *problem)
 
 bool http_response_begun(const struct http_response *r)
 {
-    return r->head_size > 0 || r->state != STATUS_LINE;
+    return r->head_size > 0;
 }
 
 bool http_response_is_tls(const struct http_response *r)
@@ -29,7 +29,7 @@ struct slice http_response_status_line(const struct http_response *r)
 {
     struct slice line = {r->head, r->fields_at};
     line = slice_split(&line, '\n');
-    if (line.size && line.data[line.size - 1] == '\r')
+    if (line.data[line.size - 1] == '\r')
         line.size--;
     return line;
 }

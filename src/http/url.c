@@ -215,7 +215,7 @@ void write_encoded(struct writer *w, struct slice s)
     for (size_t i = 0; i < s.size; i++) {
         unsigned char c = (unsigned char)s.data[i];
         char encoded[3] = {'%', HEX[c >> 4], HEX[c & 15]};
-        if (is_alnum(s.data[i]) || (c && strchr("-._~", c)))
+        if (is_alnum(s.data[i]) || memchr("-._~", c, 4))
             write_char(w, s.data[i]);
         else
             write_slice(w, (struct slice){encoded, sizeof encoded});

@@ -145,3 +145,8 @@ size_t tls_arena_peak(void)
 {
     return peak;
 }
+
+size_t tls_arena_in_use(void)
+{
+    return in_use;
+}

@@ -28,4 +28,7 @@ bool tls_arena_exhausted(void);
  * TLS_ARENA_CONNECTION. `make figures` reads it from outside. */
 size_t tls_arena_peak(void);
 
+/* What is in use now. tests/adversity looks whether it grows. */
+size_t tls_arena_in_use(void);
+
 #endif

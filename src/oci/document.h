@@ -54,7 +54,7 @@ void document_sort(const struct document *d, struct document_key *keys, size_t c
 bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
                     const char *what, struct error *e);
 
-/* The same once more for a text that was indexed with this memory before: manifest_check does so. */
+/* The same for a text that document_index has accepted, with as much memory: it need not be validated again. */
 void document_index_again(struct document *d, struct slice text, const struct document_memory *memory);
 
 /* Values are numbered: 0 is the document itself. NO_VALUE may be passed anywhere. */

@@ -142,6 +142,13 @@ static bool refuse(struct error *e, struct slice where, const char *what)
     return false;
 }
 
+static bool require(bool valid, struct error *e, struct slice where, const char *otherwise)
+{
+    if (!valid)
+        refuse(e, where, otherwise);
+    return valid;
+}
+
 static bool refuse_alike(struct error *e, struct slice name)
 {
     return refuse(e, name, "is spelled differently, and registries disagree on that");
@@ -200,8 +207,8 @@ static bool check_rule(const struct document *d, enum rule rule, struct slice na
     switch (rule) {
     case DESCRIPTOR: return check_descriptor(d, value, name, e);
     case DESCRIPTORS: return check_descriptors(d, value, name, e);
-    case TEXT: return document_string(d, value).size > 0 || refuse(e, name, "is not a string");
-    default: return document_is_array(d, value) || refuse(e, name, "is not an array");
+    case TEXT: return require(document_string(d, value).size > 0, e, name, "is not a string");
+    default: return require(document_is_array(d, value), e, name, "is not an array");
     }
 }
 
@@ -222,7 +229,7 @@ static bool check_field(const struct document *d, const struct field *f, struct 
         return false;
     }
     if (value == NO_VALUE)
-        return f->presence == OPTIONAL || refuse(e, name, "is missing");
+        return require(f->presence == OPTIONAL, e, name, "is missing");
     return check_rule(d, f->rule, name, value, e);
 }
 
@@ -233,7 +240,7 @@ static bool check_media_type(const struct document *d, const struct media_type *
     if (alike)
         return refuse_alike(e, SLICE("mediaType"));
     if (value == NO_VALUE)
-        return !type->stated || refuse(e, SLICE("mediaType"), "is missing");
+        return require(!type->stated, e, SLICE("mediaType"), "is missing");
     if (!document_is_text(d, value, type->name)) {
         error_set(e, REGTAG_E_REFUSED,
                   "the manifest is ambiguous: its mediaType is \"%.*s\", but it was sent as %.*s",
@@ -252,8 +259,8 @@ static bool check_version(const struct document *d, const struct media_type *typ
         return refuse_alike(e, SLICE("schemaVersion"));
     if (value == NO_VALUE && type->kind == MANIFEST_ARTIFACT)
         return true;
-    return slice_equal(document_number(d, value), schema1 ? SLICE("1") : SLICE("2")) ||
-           refuse(e, SLICE("schemaVersion"), schema1 ? "is not 1" : "is not 2");
+    return require(slice_equal(document_number(d, value), schema1 ? SLICE("1") : SLICE("2")), e,
+                   SLICE("schemaVersion"), schema1 ? "is not 1" : "is not 2");
 }
 
 static bool check_document(const struct document *d, const struct media_type *type, struct error *e)
@@ -292,8 +299,8 @@ static bool payload(struct slice bytes, const struct media_type *type,
                      slice_equal(type->name, SLICE(SCHEMA1_SIGNED));
     if (alike)
         return refuse_alike(e, SLICE("signatures"));
-    return !is_signed || schema1_payload(&d, parts, tail) ||
-           refuse(e, SLICE("signatures"), "does not say which part of the manifest is signed");
+    return require(!is_signed || schema1_payload(&d, parts, tail), e, SLICE("signatures"),
+                   "does not say which part of the manifest is signed");
 }
 
 bool manifest_digest(struct slice bytes, const struct media_type *type,

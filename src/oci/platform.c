@@ -11,7 +11,7 @@ struct platform {
 bool platform_valid(struct slice text)
 {
     int parts = 0;
-    for (; text.data && parts < 4; parts++)
+    for (; text.data; parts++)
         if (!slice_is_word(slice_split(&text, '/'), "._-"))
             return false;
     return parts == 2 || parts == 3;
@@ -200,8 +200,7 @@ bool platform_child(struct slice manifest, const struct media_type *type,
     if (type->kind != MANIFEST_INDEX)
         return fail(error_hint(e, REGTAG_HINT_PLATFORM), REGTAG_E_NOT_FOUND, platform,
                     "the image is not an index", SLICE(""));
-    if (!document_index(&d, manifest, memory, "the manifest", e))
-        return false;
+    document_index_again(&d, manifest, memory);
     search(&d, &wanted, &found);
     if (found.count == 0)
         return fail(e, REGTAG_E_NOT_FOUND, platform, "the index has only ", written(&found.all));
@@ -220,8 +219,7 @@ void platform_is_missing(struct slice manifest, const struct document_memory *me
     struct document d;
     struct platform any = {.variant = SLICE_INIT("")};
     struct found found = {.match = NO_MATCH};
-    if (!document_index(&d, manifest, memory, "the manifest", e))
-        return;
+    document_index_again(&d, manifest, memory);
     search(&d, &any, &found);
     if (found.all.used == 0)
         error_set(e, REGTAG_E_USAGE,

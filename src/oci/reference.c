@@ -15,11 +15,11 @@ static bool is_word_char(char c)
     return is_lower(c) || is_digit(c);
 }
 
-/* The length of the separator that s starts with: one '.', one or two '_', any number of '-'. */
+/* The length of the separator that s, which is not empty, starts with: one '.', one or two '_', any number of '-'. */
 static size_t separator_size(struct slice s)
 {
     size_t n = 0;
-    if (s.size && s.data[0] == '.')
+    if (s.data[0] == '.')
         return 1;
     while (n < s.size && n < 2 && s.data[n] == '_')
         n++;
@@ -82,13 +82,13 @@ static bool ipv6_valid(struct slice s)
     return colons >= 2 && s.size <= 39;
 }
 
-/* The port is not empty: see empty_part. */
+/* Neither it nor the port is empty: see empty_part. */
 static bool host_parse(struct reference *r, struct slice text)
 {
     uint64_t port = 0;
     struct slice rest = text;
 
-    if (text.size && text.data[0] == '[') {
+    if (text.data[0] == '[') {
         rest = slice_from(text, 1);
         size_t end = slice_find(rest, ']');
         r->host = slice_head(rest, end);

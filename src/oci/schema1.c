@@ -40,7 +40,7 @@ bool schema1_payload(const struct document *d, struct slice parts[2], char tail[
     int signatures = document_member(d, 0, SLICE("signatures"), &alike);
     int first = document_is_array(d, signatures) ? document_first(d, signatures) : NO_VALUE;
 
-    if (alike || first == NO_VALUE)
+    if (first == NO_VALUE)
         return false;
     for (int s = first; s != NO_VALUE; s = document_next(d, s)) {
         struct slice encoded = document_string(d, document_member(d, s, SLICE("protected"), &alike));

@@ -39,12 +39,19 @@ int layer_title(const struct document *d, int layer)
 
 /* ---- One title ------------------------------------------------------------------------------- */
 
-/* Those of ASCII and of Latin 1, which some terminals obey as well. */
+/* Those of ASCII and of Latin 1, which some terminals obey as well, and those of Unicode that end a line or turn the
+ * direction of what follows: "\u202egnp.exe" is displayed as "exe.png". */
+static bool is_control_character(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 static bool has_control_character(struct slice raw)
 {
     uint32_t c;
     while (json_character(&raw, &c))
-        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+        if (is_control_character(c))
             return true;
     return false;
 }
@@ -80,14 +87,17 @@ static int compare_titles(const struct document *d, struct document_key one, str
     return document_compare(document_string(d, one.token), document_string(d, other.token), '/');
 }
 
-/* Whether `name` is a file where `other` needs a folder, or the same file. */
+/* Whether `name` is a file where `other` needs a folder, or the same file. `other` does not sort first, so it cannot be the
+ * beginning of `name`. */
 static bool collides(const struct document *d, int name, int other)
 {
     struct slice a = document_string(d, name), b = document_string(d, other);
     uint32_t x, y = '/';
-    while (json_character(&a, &x))
-        if (!json_character(&b, &y) || x != y)
+    while (json_character(&a, &x)) {
+        json_character(&b, &y);
+        if (x != y)
             return false;
+    }
     return !json_character(&b, &y) || y == '/';
 }
 

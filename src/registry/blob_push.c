@@ -313,11 +313,15 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
     return false;
 }
 
+/* An answer that states another digest is that to the look at the tag, which was sent behind the commit. */
 static bool on_committed(struct regtag *r, struct blob_push *p)
 {
-    unsigned status = p->exchange.response->status;
+    const struct http_response *response = p->exchange.response;
+    unsigned status = response->status;
+    struct slice stated;
+    bool clear = answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest));
     if (status < 300)
-        return over(r, p, PUSH_COPIED);
+        return clear ? over(r, p, PUSH_COPIED) : search(r, p);
     explain(p);
     return status_is_transient(status) ? search(r, p) : over(r, p, PUSH_FAILED);
 }

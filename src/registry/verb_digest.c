@@ -177,6 +177,7 @@ void regtag_again(struct regtag *r, const char *known)
     r->digest[0] = '\0';
     r->started = r->over = false;
     v->attempts.failed = 0;
+    v->attempts.polling = true;
     client_again(&r->client);
     r->client.remote.auth.refused = false;
     error_clear(&r->error);

@@ -44,10 +44,11 @@ class Canvas:
     def axis(self, x1, y1, x2, y2):
         self._parts.append(f'<path class="axis" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>')
 
-    def line(self, points, colour):
+    def line(self, points, colour, dots=True):
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         self._parts.append(f'<path class="line" stroke="{colour}" d="M{path}"/>')
-        self._parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
+        if dots:
+            self._parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
 
     def write(self, name):
         (FOLDER / name).write_text("\n".join([*self._parts, "</svg>", ""]))

@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE))
 pytest.register_assert_rewrite("program")
 
 from fake import Fake, Shelf  # noqa: E402
+from fronts import unpacked  # noqa: E402
 from images import (  # noqa: E402
     DOCKER_MANIFEST,
     OCI_MANIFEST,
@@ -84,9 +85,7 @@ def strace(regtag, tmp_path_factory):
 def registry_binary():
     path = os.environ.get("REGISTRY")
     if not path:
-        unpack = [TOP / "third_party/unpack", "docker-registry"]
-        folder = subprocess.run(unpack, stdout=subprocess.PIPE, check=True, text=True).stdout
-        path = Path(folder.strip()) / "usr/bin/docker-registry"
+        path = unpacked("docker-registry", "usr/bin/docker-registry")
     return str(path)
 
 

@@ -1,7 +1,7 @@
 """A server on raw sockets that does what a test tells it, and what no real registry would do.
 
 A test hands in a function from a request to an answer. An answer is bytes, or a list of steps:
-bytes to send, Drip, Pause, Take, or one of the acts below. After the steps the connection stays
+bytes to send, Drip, Pause, Take, a function of the connection, or one of the acts below. After the steps the connection stays
 open for the next request, unless a step has ended it.
 """
 
@@ -185,6 +185,8 @@ class Fake(Listener):
                 return False
             elif step is HANG_UP:
                 return False
+            elif callable(step):
+                step(connection)
             else:
                 raise TypeError(f"no step: {step!r}")
         return True

@@ -27,9 +27,10 @@ WEAK = "ALL:!DH:!aNULL:@SECLEVEL=0"  # what OpenSSL no longer does unless it is 
 
 def unpacked(package, pattern):
     """A file of a Debian package that must not be installed. Since Debian 13, /bin/* is in usr: **/bin/*"""
-    done = subprocess.run(
-        [TOP / "third_party/unpack", package], stdout=subprocess.PIPE, check=True, text=True
-    )
+    done = subprocess.run([TOP / "third_party/unpack", package], stdout=subprocess.PIPE, text=True)
+    if done.returncode and os.environ.get("OFFLINE") == "1":
+        pytest.skip(f"OFFLINE=1, and {package} is not in the cache")
+    done.check_returncode()
     found = glob.glob(f"{done.stdout.strip()}/{pattern}", recursive=True)
     assert found, f"no {pattern} in {package}"
     return found[0]

@@ -27,11 +27,11 @@ class Peak(NamedTuple):
     highest: int  # KiB at any time, as the kernel keeps count: it may be some pages off
 
 
-def measure(command, stdout, variables, limit=120):
-    """Runs the command with its output to a file."""
+def measure(command, stdout, variables, limit=120, stderr=None, cwd=None):
+    """Runs the command with its output to a file, and that for errors to another, in a folder."""
     child = os.fork()
     if child == 0:
-        _become(command, stdout, variables)
+        _become(command, stdout, variables, stderr, cwd)
     try:
         return _follow(child, time.monotonic() + limit)
     except BaseException:
@@ -40,9 +40,13 @@ def measure(command, stdout, variables, limit=120):
         raise
 
 
-def _become(command, stdout, variables):
+def _become(command, stdout, variables, stderr, cwd):
     try:
         os.dup2(stdout.fileno(), 1)
+        if stderr:
+            os.dup2(stderr.fileno(), 2)
+        if cwd:
+            os.chdir(cwd)
         if _libc.ptrace(TRACE_ME, 0, None, None) == 0:
             os.execve(command[0], command, variables)
     finally:

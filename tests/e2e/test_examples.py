@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from artifacts import Store
 from conftest import OTHER_DOCUMENT, TOP
 from fronts import unpacked
+from images import digest_of
 from watcher import NEW, OLD, Watcher, point, until
 
 pytest_plugins = ["watch_fixtures"]
@@ -203,3 +205,115 @@ def test_what_systemd_would_start_does_its_work(regtag, board, watched, shelf):
     with Watcher(command, env=env) as watcher:
         until(lambda: board.here == f"HERE={OLD}\n", "the image")
         assert watcher.end() == 0
+
+
+# ---- OpenWrt
+
+# What rc.common and procd have for a script, as far as it is used here: a line for each word that is set.
+PROCD = """
+config_load() { :; }
+config_foreach() { "$1" one; "$1" nothing; }
+config_get() {
+    case $2.$3 in
+    one.image) value=$IMAGE ;;
+    one.interval) value=1 ;;
+    one.authfile) value=/etc/auth.json ;;
+    *) value=${4:-} ;;
+    esac
+    eval "$1=\\$value"
+}
+config_list_foreach() { "$3" /etc/a.pub; "$3" /etc/b.pub; }
+procd_open_instance() { echo "instance $1"; }
+procd_close_instance() { echo end; }
+procd_set_param() { for word; do echo "  $word"; done; }
+procd_append_param() { shift; for word; do echo "  $word"; done; }
+procd_add_reload_trigger() { echo "reload $1"; }
+procd_add_raw_trigger() { echo "trigger $*"; }
+. "$SCRIPT"
+"""
+
+
+def procd(board, tmp_path, function):
+    """What the script tells procd, a word on each line."""
+    script = tmp_path / "regtag-watch"
+    text = (EXAMPLES / "regtag-watch.procd").read_text().replace("state=/etc/regtag ", f"state={tmp_path} ")
+    script.write_text(text)
+    done = subprocess.run(
+        [board.busybox, "ash", "-e", "-c", f"{PROCD}\n{function}"],
+        env={**board.env, "SCRIPT": str(script), "IMAGE": "registry.example/team/app:stable"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_procd_is_told_to_watch(board, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/here").write_text(f"HERE={OLD}\n")
+
+    told = [line.strip() for line in procd(board, tmp_path, "start_service")]
+
+    begin = told.index("command")
+    command = shlex.split(
+        f"/usr/bin/regtag watch --interval 1 --from {OLD} --authfile /etc/auth.json --verify-key /etc/a.pub "
+        "--verify-key /etc/b.pub registry.example/team/app:stable -- /usr/libexec/regtag-moved"
+    )
+    assert told[0] == "instance one" and told.count("instance one") == 1
+    assert told[begin + 1 : begin + 1 + len(command)] == command
+    assert f"STATE_DIRECTORY={tmp_path}/one" in told
+    assert told[told.index("reload_signal") + 1] == "HUP"
+    assert "instance nothing" not in told  # it has no image
+
+
+def test_procd_checks_at_once_when_an_interface_comes_up(board, tmp_path):
+    assert procd(board, tmp_path, "service_triggers") == [
+        "reload regtag",
+        "trigger interface.*.up 2000 /etc/init.d/regtag-watch reload",
+    ]
+
+
+# ---- Installers
+
+
+INSTALLERS = {
+    "install-rauc": ("update.raucb", "rauc", ["install", "{file}"], []),
+    "install-swupdate": ("update.swu", "swupdate", ["-e", "stable,main", "-i", "{file}"], ["stable,main"]),
+}
+
+
+@pytest.mark.parametrize("name", INSTALLERS)
+@pytest.mark.parametrize("status", [0, 7])
+def test_an_installer_gets_the_file_of_the_image(regtag, serve, tmp_path, name, status):
+    title, installer, expected, more = INSTALLERS[name]
+    store = Store()
+    store.put_files("repo", "new", {title: b"an update"})
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/regtag").symlink_to(regtag.path)
+    stub = tmp_path / "bin" / installer
+    stub.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{tmp_path}/told\ncp {tmp_path}/update/* {tmp_path}/seen\nexit {status}\n')
+    stub.chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "WORK": f"{tmp_path}/update", "OPTIONS": "--retries 0"}
+    image = f"{serve(store).host}/repo@{digest_of(store.document('repo', 'new'))}"
+
+    done = subprocess.run([EXAMPLES / name, image, *more], env=env, capture_output=True, check=False)
+
+    assert done.returncode == status, done
+    file = tmp_path / "update" / title
+    assert (tmp_path / "told").read_text().splitlines() == [one.format(file=file) for one in expected]
+    assert (tmp_path / "seen").read_bytes() == b"an update"
+    assert file.exists() == bool(status)  # it need not be fetched again
+
+
+@pytest.mark.parametrize("name", INSTALLERS)
+def test_an_installer_is_not_run_for_what_cannot_be_fetched(regtag, serve, tmp_path, name):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/regtag").symlink_to(regtag.path)
+    env = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "WORK": f"{tmp_path}/update", "OPTIONS": "--retries 0"}
+    image = f"{serve(Store()).host}/repo@{OLD}"
+
+    done = subprocess.run([EXAMPLES / name, image], env=env, capture_output=True, check=False)
+
+    assert done.returncode == 3, done
+    assert list((tmp_path / "update").iterdir()) == []

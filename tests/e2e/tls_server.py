@@ -91,11 +91,12 @@ class Front(Listener):
         self.most = most
         self.ending = ending
         self.spoil = spoil
+        self.slow_from = None  # from this byte on the wire on, one comes a second
         self._upstream = upstream
         self.context = context
         self.polite = polite
         self.greeting = greeting
-        self._drip = drip
+        self.drip = drip
         self._stopped = threading.Event()
         context.sni_callback = lambda session, name, _: self.names.append(name)
 
@@ -131,7 +132,12 @@ class Front(Listener):
             allowed = bytearray(allowed)
             allowed[self.spoil - session.raw] ^= 1
         session.raw += len(allowed)
-        size = 1 if self._drip else max(len(allowed), 1)
+        size = 1 if self.drip else max(len(allowed), 1)
+        if self.slow_from is not None:
+            first = max(self.slow_from - session.raw + len(allowed), 0)
+            client.sendall(allowed[:first])
+            self._send_slowly(client, allowed[first:])
+            return
         for index in range(0, len(allowed), size):
             client.sendall(allowed[index : index + size])
         if len(allowed) == len(data):
@@ -142,6 +148,12 @@ class Front(Listener):
             while not self._stopped.is_set() and client.recv(65536):
                 pass
         raise EOFError
+
+    def _send_slowly(self, client, data):
+        for index in range(len(data)):
+            client.sendall(data[index : index + 1])
+            if self._stopped.wait(1):
+                raise EOFError
 
     def connect(self):
         """A new connection to the server behind."""

@@ -8,9 +8,9 @@
 #include "../unit/layers.h"
 #include "../unit/vectors.h"
 
-static const char *const layers[] = {"ref",       "json",   "manifest", "http",   "link",
-                                     "challenge", "creds",  "token",    "base64", "payload",
-                                     "statement", "bundle", "signature"};
+static const char *const layers[] = {"ref",       "json",   "manifest",  "http",   "link",
+                                     "challenge", "creds",  "token",     "base64", "payload",
+                                     "statement", "bundle", "signature", "date",   "tags"};
 
 static int answers(const struct vector *v, const char *input, size_t step)
 {

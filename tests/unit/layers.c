@@ -8,6 +8,7 @@
 #include "cli/layout_images.h"
 #include "cli/tar_reader.h"
 #include "http/challenge.h"
+#include "http/date.h"
 #include "http/link.h"
 #include "http/response.h"
 #include "http/url.h"
@@ -19,6 +20,7 @@
 #include "oci/signature.h"
 #include "oci/titles.h"
 #include "client/token.h"
+#include "registry/tag_list.h"
 #include "regtag.h"
 
 struct layer_case {
@@ -359,6 +361,33 @@ static int run_http(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
+/* ---- date ------------------------------------------------------------------------------------ */
+
+/* The fields of an answer that ask for a pause. */
+static int run_date(const struct layer_case *c)
+{
+    static char head[HTTP_HEAD_MAX];
+    struct http_response r;
+    struct slice rest = c->input, status = SLICE("HTTP/1.1 200 OK\r\n"), end = SLICE("\r\n"), body;
+    uint64_t remaining, window;
+    enum http_event event;
+    http_response_start(&r, true, head);
+    event = http_response_take(&r, &status, &body);
+    while (rest.size && event == HTTP_MORE) {
+        struct slice piece = next_piece(&rest, c->step);
+        event = http_response_take(&r, &piece, &body);
+    }
+    if (event == HTTP_MORE)
+        event = http_response_take(&r, &end, &body);
+    if (event != HTTP_HEAD)
+        return reject(c);
+    int used = snprintf(c->out, c->out_size, "ok %llu", (unsigned long long)http_retry_after(&r));
+    if (http_rate_limit(&r, &remaining, &window))
+        snprintf(c->out + used, c->out_size - (size_t)used, " %llu/%llu", (unsigned long long)remaining,
+                 (unsigned long long)window);
+    return LAYER_ACCEPTED;
+}
+
 /* ---- link ------------------------------------------------------------------------------------ */
 
 static int run_link(const struct layer_case *c)
@@ -437,6 +466,27 @@ static int run_token(const struct layer_case *c)
     return LAYER_ACCEPTED;
 }
 
+/* ---- tags ------------------------------------------------------------------------------------ */
+
+static int run_tags(const struct layer_case *c)
+{
+    struct tag_list t;
+    struct slice rest = c->input;
+    struct writer w = writer_to(c->out, c->out_size - 1);
+    memset(&t, 0, sizeof t);
+    write_text(&w, "ok");
+    while (rest.size) {
+        struct slice piece = next_piece(&rest, c->step);
+        enum tag_list_event event;
+        while ((event = tag_list_take(&t, &piece)) == TAG_LIST_TAG || event == TAG_LIST_OTHER)
+            write_format(&w, "\n%s%s", event == TAG_LIST_OTHER ? "?" : "", t.name);
+    }
+    if (!tag_list_end(&t) || w.overflow)
+        return reject(c);
+    c->out[w.used] = '\0';
+    return LAYER_ACCEPTED;
+}
+
 /* ---- creds ----------------------------------------------------------------------------------- */
 
 static void add_line(const struct layer_case *c, const char *name, const char *value)
@@ -486,9 +536,11 @@ static const struct {
     {"json", run_json},
     {"manifest", run_manifest},
     {"http", run_http},
+    {"date", run_date},
     {"link", run_link},
     {"challenge", run_challenge},
     {"token", run_token},
+    {"tags", run_tags},
     {"creds", run_creds},
     {"platform", run_platform},
     {"titles", run_titles},

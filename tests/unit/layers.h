@@ -19,6 +19,8 @@
  *     json                   reject | ok
  *     manifest CONTENT-TYPE  reject | ok DIGEST
  *     http METHOD            reject | ok STATUS BODY-LENGTH BODY-SHA256
+ *     date                   reject | ok MILLISECONDS [REMAINING/WINDOW]: the pause that fields of an answer ask for
+ *     tags                   reject | ok, and a line for each entry; those that are no tags with "?" in front
  *     link REQUEST-URL       reject | end | next URL
  *     tar                    reject | ok, and lines NAME file|link|sparse|other OFFSET SIZE
  *     index [IMAGE|-]        reject | none | ok, and lines DIGEST TAG: of all, of those that are wanted, of the only one

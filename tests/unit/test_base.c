@@ -84,6 +84,7 @@ static void parts_are_found(void **state)
     assert_true(slice_contains(SLICE("immutable"), SLICE("immutable")));
     assert_true(slice_contains(SLICE("aab"), SLICE("ab")));
     assert_true(slice_contains(SLICE("a"), SLICE("")));
+    assert_true(slice_contains(SLICE(""), SLICE("")));
     assert_false(slice_contains(SLICE(""), SLICE("a")));
     assert_false(slice_contains(SLICE("ab"), SLICE("abc")));
     assert_int_equal(slice_find(SLICE("abcb"), 'b'), 1);
@@ -368,6 +369,7 @@ static void json_paths_keep_utf8_and_nothing_else(void **state)
         {"\xc0\x80", "\"\\\\xc0\\\\x80\""},            /* overlong */
         {"\xe0\x9f\xbf", "\"\\\\xe0\\\\x9f\\\\xbf\""}, /* overlong */
         {"\xed\xa0\x80", "\"\\\\xed\\\\xa0\\\\x80\""}, /* a surrogate */
+        {"\xf5\x80\x80\x80", "\"\\\\xf5\\\\x80\\\\x80\\\\x80\""},
         {"\xf4\x90\x80\x80", "\"\\\\xf4\\\\x90\\\\x80\\\\x80\""},
     };
     char memory[256];
@@ -395,6 +397,16 @@ static void the_first_error_stays(void **state)
     error_clear(&e);
     assert_int_equal(e.status, 0);
     assert_string_equal(e.text, "");
+}
+
+static void a_hint_belongs_to_the_first_error(void **state)
+{
+    struct error e;
+    (void)state;
+    error_clear(&e);
+    error_set(error_hint(&e, 1), 9, "first");
+    error_set(error_hint(&e, 2), 10, "second");
+    assert_int_equal(e.hint, 1);
 }
 
 static void a_long_message_is_cut_and_ended(void **state)
@@ -647,6 +659,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_quoted),
         cmocka_unit_test(json_paths_keep_utf8_and_nothing_else),
         cmocka_unit_test(the_first_error_stays),
+        cmocka_unit_test(a_hint_belongs_to_the_first_error),
         cmocka_unit_test(a_long_message_is_cut_and_ended),
         cmocka_unit_test(base64_is_decoded_in_both_alphabets),
         cmocka_unit_test(what_is_no_base64_is_refused),

@@ -5,6 +5,8 @@
 #define FOX "The quick brown fox jumps over the lazy dog"
 #define EMPTY "Content-Length: 0\r\n\r\n"
 #define ABSENT "HTTP/1.1 404 None\r\n" EMPTY
+#define OF_FOX "sha256:d7a8fbb307d7809469ca9abcb0082e4f8d5651e46d3cdb762d02d0bf37c9e592"
+#define OTHER "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 #define SOURCE "localhost/b:image"
 #define TARGET "localhost/a:copy"
 
@@ -176,6 +178,12 @@ static const struct {
     const char *words; /* NULL: it is copied nevertheless */
 } troubles[] = {
     {"PUT 1?digest=", "HTTP/1.1 503 Later\r\n" EMPTY, 1, REGTAG_OK, NULL},
+    {"PUT 1?digest=", "HTTP/1.1 201 Done\r\nDocker-Content-Digest: x\r\n" EMPTY, 1, REGTAG_OK, NULL},
+    {"PUT 1?digest=", "HTTP/1.1 201 Done\r\nDocker-Content-Digest: " OTHER "\r\n" EMPTY, 1, REGTAG_OK,
+     NULL},
+    {"PUT 1?digest=", "HTTP/1.1 201 Done\r\nDocker-Content-Digest: " OF_FOX "\r\n" EMPTY, 1, REGTAG_OK,
+     NULL},
+    {"PUT 1?digest=", "HTTP/1.1 201 Done\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PUT 1?digest=", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
     {"PUT 1?digest=", "HTTP/1.1 302 There\r\nLocation: /x\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "redirect"},
     {"PATCH 1", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},

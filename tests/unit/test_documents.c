@@ -11,6 +11,7 @@
 
 #include "guard.h"
 #include "oci/json.h"
+#include "oci/platform.h"
 #include "oci/schema_version.h"
 #include "client/token.h"
 
@@ -188,6 +189,32 @@ static void a_schema_version_is_read_in_pieces(void **state)
     }
 }
 
+/* ---- Platforms ------------------------------------------------------------------------------- */
+
+static void a_child_is_listed_with_what_it_says_about_itself(void **state)
+{
+    static const char *const cases[][2] = {
+        {"{\"digest\":\"d\"}", "d"},
+        {"{\"digest\":\"d\",\"platform\":{\"os\":\"a\",\"architecture\":\"b\"}}", "a/b d"},
+        {"{\"platform\":{\"os\":\"a\",\"architecture\":\"b\",\"variant\":\"c\",\"os.version\":\"1\"}}",
+         "a/b/c 1"},
+    };
+    static jsmntok_t tokens[32];
+    static struct document_key keys[16];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[32];
+        struct document d;
+        struct error e = {.status = 0};
+        struct writer w = writer_to(text, sizeof text);
+        assert_true(document_index(&d, slice_of(cases[i][0]), &memory, "it", &e));
+        platform_list(&w, &d, 0);
+        assert_int_equal(w.used, strlen(cases[i][1]));
+        assert_memory_equal(text, cases[i][1], w.used);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -197,6 +224,7 @@ int main(void)
         cmocka_unit_test(what_is_no_time_is_none),
         cmocka_unit_test(long_texts_stay_within_their_memory),
         cmocka_unit_test(a_schema_version_is_read_in_pieces),
+        cmocka_unit_test(a_child_is_listed_with_what_it_says_about_itself),
     };
     return cmocka_run_group_tests_name("documents", tests, NULL, NULL);
 }

@@ -159,6 +159,25 @@ static void references_are_resolved_as_the_standard_shows(void **state)
     }
 }
 
+static void references_are_resolved_from_any_base(void **state)
+{
+    static const char *const cases[][3] = {
+        {"http://a", "?q", "http://a/?q"},
+        {"http://a", "g", "http://a/g"},
+        {"https://a/b", "//c?q", "https://c/?q"},
+        {"http://a/b", "//[::ffff:192.0.2.1]:81/c", "http://[::ffff:192.0.2.1]:81/c"},
+    };
+    char memory[64];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct writer w = writer_to(memory, sizeof memory);
+        assert_true(url_resolve(slice_of(cases[i][0]), slice_of(cases[i][1]), &w));
+        assert_slice(written(&w), cases[i][2]);
+    }
+    struct writer w = writer_to(memory, sizeof memory);
+    assert_false(url_resolve(SLICE("a/b"), SLICE("http://c/"), &w));
+}
+
 static void a_result_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -215,6 +234,32 @@ static void an_authority_names_the_port_where_it_matters(void **state)
     }
 }
 
+static void an_origin_is_written_with_its_scheme(void **state)
+{
+    static const struct {
+        struct regtag_origin origin;
+        const char *text;
+    } cases[] = {{{.host = "a", .port = 80}, "http://a"},
+                 {{.host = "a", .port = 443, .tls = true}, "https://a"},
+                 {{.host = "::1", .port = 5000, .tls = true}, "https://[::1]:5000"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char memory[64];
+        struct writer w = writer_to(memory, sizeof memory);
+        write_origin(&w, &cases[i].origin);
+        assert_slice(written(&w), cases[i].text);
+    }
+}
+
+static void values_in_a_query_are_encoded(void **state)
+{
+    char memory[64];
+    struct writer w = writer_to(memory, sizeof memory);
+    (void)state;
+    write_encoded(&w, SLICE("aZ0-._~ /+%\0\xff"));
+    assert_slice(written(&w), "aZ0-._~%20%2F%2B%25%00%FF");
+}
+
 /* ---- Requests -------------------------------------------------------------------------------- */
 
 static void a_request_is_written_to_the_byte(void **state)
@@ -241,6 +286,9 @@ static void a_request_without_a_path_asks_for_the_root(void **state)
     (void)state;
     write_request(&w, "GET", SLICE(""), SLICE(""), SLICE("a"));
     assert_slice(written(&w), "GET / HTTP/1.1\r\nHost: a\r\n");
+    w = writer_to(memory, sizeof memory);
+    write_request(&w, "GET", SLICE(""), SLICE("?q"), SLICE("a"));
+    assert_slice(written(&w), "GET /?q HTTP/1.1\r\nHost: a\r\n");
 }
 
 static void a_request_that_does_not_fit_is_poisoned(void **state)
@@ -437,6 +485,34 @@ static void a_broken_answer_stays_broken(void **state)
     assert_int_equal(http_response_eof(&r, false), HTTP_BROKEN);
 }
 
+/* What ends with the connection must not be taken for whole when an attacker may have ended it. */
+static void an_end_completes_what_has_no_other_end(void **state)
+{
+    static const struct {
+        const char *text;
+        bool head, cut;
+        enum http_event event;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\n\r\nx", false, false, HTTP_END},
+        {"HTTP/1.1 200 OK\r\n\r\nx", false, true, HTTP_BROKEN},
+        {"HTTP/1.1 200 OK\r\n\r\n", true, true, HTTP_END},
+        {"HTTP/1.1 204 No Content\r\n\r\n", false, true, HTTP_END},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nx", false, false, HTTP_BROKEN},
+        {"HTTP/1.1 200 OK\r\n", false, false, HTTP_BROKEN},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct http_response r;
+        struct slice in = slice_of(cases[i].text), body;
+        http_response_start(&r, cases[i].head, head);
+        http_response_take(&r, &in, &body);
+        if (in.size)
+            assert_int_equal(http_response_take(&r, &in, &body), HTTP_BODY);
+        if (http_response_eof(&r, cases[i].cut) != cases[i].event)
+            fail_msg("case %zu", i);
+    }
+}
+
 static void an_answer_has_begun_with_its_first_byte(void **state)
 {
     struct http_response r;
@@ -474,6 +550,7 @@ static void tls_instead_of_http_is_recognised(void **state)
         bool tls;
     } cases[] = {{SLICE_INIT("\x15\x03\x01\x00\x02\x02\x16"), true},
                  {SLICE_INIT("\x15\x03\x03\x00\x02\x02\x28"), true},
+                 {SLICE_INIT("\x16\x03\x03\x00\x02\x02\x28"), true},
                  {SLICE_INIT("HTTQ/1.1 200 OK\r\n\r\n"), false},
                  {SLICE_INIT("SSH-2.0-OpenSSH_9.2\r\n"), false}};
     (void)state;
@@ -501,6 +578,18 @@ static void tls_instead_of_http_is_recognised(void **state)
 /* ---- Dates, and when to ask again ------------------------------------------------------------ */
 
 /* Seconds as `date -u -d ... +%s` gives them. */
+static void a_header_that_is_too_long_at_once_is_not_tls(void **state)
+{
+    static char text[HTTP_HEAD_MAX + 1];
+    struct http_response r;
+    struct slice in = {text, sizeof text}, body;
+    (void)state;
+    memset(text, 0x16, sizeof text);
+    http_response_start(&r, false, head);
+    assert_int_equal(http_response_take(&r, &in, &body), HTTP_BROKEN);
+    assert_false(http_response_is_tls(&r));
+}
+
 static void an_http_date_is_read(void **state)
 {
     static const struct {
@@ -737,9 +826,12 @@ int main(void)
         cmocka_unit_test(a_url_is_taken_apart),
         cmocka_unit_test(what_is_no_url_is_refused),
         cmocka_unit_test(references_are_resolved_as_the_standard_shows),
+        cmocka_unit_test(references_are_resolved_from_any_base),
         cmocka_unit_test(a_result_that_does_not_fit_is_refused),
         cmocka_unit_test(origins_are_scheme_host_and_port),
         cmocka_unit_test(an_authority_names_the_port_where_it_matters),
+        cmocka_unit_test(an_origin_is_written_with_its_scheme),
+        cmocka_unit_test(values_in_a_query_are_encoded),
         cmocka_unit_test(a_request_is_written_to_the_byte),
         cmocka_unit_test(a_request_without_a_path_asks_for_the_root),
         cmocka_unit_test(a_request_that_does_not_fit_is_poisoned),
@@ -753,9 +845,11 @@ int main(void)
         cmocka_unit_test(a_connection_is_kept_unless_something_ends_it),
         cmocka_unit_test(what_follows_an_answer_is_left_in_the_input),
         cmocka_unit_test(a_broken_answer_stays_broken),
+        cmocka_unit_test(an_end_completes_what_has_no_other_end),
         cmocka_unit_test(an_answer_has_begun_with_its_first_byte),
         cmocka_unit_test(nothing_of_one_answer_leaks_into_the_next),
         cmocka_unit_test(tls_instead_of_http_is_recognised),
+        cmocka_unit_test(a_header_that_is_too_long_at_once_is_not_tls),
         cmocka_unit_test(an_http_date_is_read),
         cmocka_unit_test(every_month_of_an_http_date_is_known),
         cmocka_unit_test(what_is_no_http_date_is_refused),

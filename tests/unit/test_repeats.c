@@ -142,6 +142,20 @@ static void any_memory_will_do(void **state)
     }
 }
 
+static void a_name_is_found_with_any_memory(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 300; i++)
+        name(i, i % 100);
+    for (size_t size = 0; size <= sizeof table; size = 2 * size + 1) {
+        struct names names;
+        names_begin(&names, list, 300, '\0', table, size);
+        assert_int_equal(names_find(&names, SLICE("v0")), 0);
+        assert_int_equal(names_find(&names, SLICE("v99")), 99);
+        assert_int_equal(names_find(&names, SLICE("v100")), 300);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -152,6 +166,7 @@ int main(void)
         cmocka_unit_test(few_names_touch_no_memory),
         cmocka_unit_test(more_names_touch_as_much_as_they_need),
         cmocka_unit_test(any_memory_will_do),
+        cmocka_unit_test(a_name_is_found_with_any_memory),
     };
     if (getenv("ONLY"))
         cmocka_set_test_filter(getenv("ONLY"));

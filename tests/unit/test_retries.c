@@ -1118,6 +1118,23 @@ static void the_limit_is_obeyed_once_a_request_is_refused(void **state)
     }
 }
 
+static void who_polls_waits_for_as_long_as_the_registry_wants(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 1;
+    keep(&run);
+    let_fail(&run, "HEAD", 1, 429, "Retry-After: 1\r\n");
+    ask_again(&run, NULL);
+    expect_end(&run, REGTAG_E_SLOW_DOWN);
+    assert_int_equal(regtag_pause(run.regtag), 1000);
+    let_fail(&run, "HEAD", 1, 503, NULL);
+    ask_again(&run, NULL);
+    expect_end(&run, REGTAG_OK);
+    finish(&run);
+}
+
 static void a_429_says_so_too(void **state)
 {
     struct run run;
@@ -1180,6 +1197,7 @@ int main(void)
         cmocka_unit_test(what_is_left_of_a_rate_is_made_to_last),
         cmocka_unit_test(requests_that_are_free_need_no_pause),
         cmocka_unit_test(the_limit_is_obeyed_once_a_request_is_refused),
+        cmocka_unit_test(who_polls_waits_for_as_long_as_the_registry_wants),
         cmocka_unit_test(a_429_says_so_too),
     };
     if (getenv("ONLY"))

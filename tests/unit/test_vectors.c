@@ -19,9 +19,10 @@
 #include "layers.h"
 #include "vectors.h"
 
-static const char *const layers[] = {"ref",    "json",    "manifest",  "http",   "link",     "challenge",
-                                     "creds",  "token",   "platform",  "titles", "tar",      "index",
-                                     "base64", "payload", "statement", "bundle", "signature"};
+static const char *const layers[] = {"ref",       "json",      "manifest", "http",     "link",
+                                     "challenge", "creds",     "token",    "platform", "titles",
+                                     "tar",       "index",     "base64",   "payload",  "statement",
+                                     "bundle",    "signature", "date",     "tags"};
 
 #define LAYER_COUNT (sizeof(layers) / sizeof(layers[0]))
 #define CANARY 0x5a

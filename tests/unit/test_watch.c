@@ -80,7 +80,7 @@ static void failures_make_waits_longer_up_to_a_limit(void **state)
             schedule_on_failure(&s);
             assert_int_equal(schedule_wait(&s, 0, 0), BACKOFFS[i].waits[n]);
         }
-        schedule_on_answer(&s);
+        schedule_on_answer(&s, 0);
         assert_int_equal(schedule_wait(&s, 0, 0), s.interval);
     }
 }
@@ -93,6 +93,44 @@ static void failures_have_jitter_as_well(void **state)
     schedule_on_failure(&s);
     assert_int_equal(schedule_wait(&s, 0, 0), MINUTE);
     assert_int_equal(schedule_wait(&s, 0, UINT16_MAX), 3 * MINUTE);
+}
+
+static void between_failures_a_poll_is_one_request(void **state)
+{
+    struct schedule s = {.interval = MINUTE, .answered = true};
+    (void)state;
+    assert_int_equal(schedule_retries(&s, 4), 2);
+    assert_int_equal(schedule_retries(&s, 1), 1);
+    schedule_on_failure(&s);
+    assert_int_equal(schedule_retries(&s, 4), 0);
+    schedule_on_answer(&s, 0);
+    assert_int_equal(schedule_retries(&s, 4), 2);
+}
+
+/* ---- In step --------------------------------------------------------------------------------- */
+
+static void scattered(const struct schedule *s, uint64_t wait)
+{
+    assert_int_equal(schedule_wait(s, 0, 0), wait / 2);
+    assert_int_equal(schedule_wait(s, 0, UINT16_MAX), wait / 2 * 3);
+}
+
+static void devices_that_may_be_in_step_scatter(void **state)
+{
+    struct schedule s = {.interval = MINUTE, .jitter = 10};
+    (void)state;
+    schedule_on_failure(&s);
+    scattered(&s, 15000);
+    schedule_on_answer(&s, 0);
+    scattered(&s, MINUTE); /* the first answer, and the first after a failure */
+    schedule_on_answer(&s, 6000);
+    assert_int_equal(schedule_wait(&s, 0, 0), 54000);
+    schedule_on_answer(&s, 6001);
+    scattered(&s, MINUTE);
+    s.jitter = 60;
+    assert_int_equal(schedule_wait(&s, 0, 0), 24000);
+    s.jitter = 0;
+    assert_int_equal(schedule_wait(&s, 0, UINT16_MAX), MINUTE);
 }
 
 /* ---- What the registry wants ----------------------------------------------------------------- */
@@ -111,7 +149,11 @@ static void devices_do_not_come_back_from_a_pause_together(void **state)
 {
     struct schedule s = {.interval = MINUTE, .jitter = 10};
     (void)state;
-    assert_int_equal(schedule_wait(&s, 10 * MINUTE, UINT16_MAX), 10 * MINUTE + 6000);
+    assert_int_equal(schedule_wait(&s, 10 * MINUTE, 0), 10 * MINUTE);
+    assert_int_equal(schedule_wait(&s, 10 * MINUTE, UINT16_MAX), 11 * MINUTE);
+    assert_int_equal(schedule_wait(&s, MINUTE, UINT16_MAX), MINUTE + 6000);
+    s.jitter = 0;
+    assert_int_equal(schedule_wait(&s, 10 * MINUTE, UINT16_MAX), 10 * MINUTE);
 }
 
 static void a_pause_is_a_day_at_most(void **state)
@@ -179,6 +221,8 @@ int main(void)
         cmocka_unit_test(the_longest_interval_does_not_overflow),
         cmocka_unit_test(failures_make_waits_longer_up_to_a_limit),
         cmocka_unit_test(failures_have_jitter_as_well),
+        cmocka_unit_test(between_failures_a_poll_is_one_request),
+        cmocka_unit_test(devices_that_may_be_in_step_scatter),
         cmocka_unit_test(a_pause_is_a_minimum),
         cmocka_unit_test(devices_do_not_come_back_from_a_pause_together),
         cmocka_unit_test(a_pause_is_a_day_at_most),

@@ -391,7 +391,7 @@ static void answer_delete(struct wire *w, const char *reference)
 /* Whether it leads to the registry, not to any other server. */
 static bool is_home(const struct wire *w)
 {
-    return w->c != &w->line[1];
+    return w->c != &w->line[1] && strncmp(w->c->host, "storage.", 8) != 0;
 }
 
 /* ---- Tokens ---------------------------------------------------------------------------------- */
@@ -435,9 +435,11 @@ static bool is_allowed(struct wire *w)
     uint64_t life = w->manners.token_life;
     unsigned uses = w->manners.token_uses;
     snprintf(expected, sizeof expected, "Bearer t%u", w->tokens);
-    bool allowed = !w->manners.realm || (w->tokens && strcmp(w->authorization, expected) == 0 &&
-                                         (life == 0 || w->now - w->token_since < life) &&
-                                         (uses == 0 || w->token_used < uses));
+    bool known = w->manners.tokens_stay ? strncmp(w->authorization, "Bearer t", 8) == 0
+                                        : strcmp(w->authorization, expected) == 0;
+    bool allowed =
+        !w->manners.realm || (w->tokens && known && (life == 0 || w->now - w->token_since < life) &&
+                              (uses == 0 || w->token_used < uses));
     w->token_used += allowed;
     return allowed;
 }
@@ -530,11 +532,11 @@ static void answer_blob(struct wire *w, const struct request *q, const char *ref
     char digest[136];
     snprintf(digest, sizeof digest, "%.*s", (int)strcspn(reference, "?"), reference);
     const struct wire_blob *b = find_blob(w, digest);
-    if (is_home(w) && w->ranges.location)
+    if (is_home(w) && w->ranges.location && !w->c->head_request)
         redirect_blob(w, digest);
     else if (w->ranges.location && w->ranges.status)
         answer_error(w, w->ranges.status, "DENIED");
-    else if (b)
+    else if (b && !(w->blobs_hidden && w->c->head_request))
         answer_range(w, q, b);
     else
         answer_error(w, 404, "BLOB_UNKNOWN");
@@ -597,7 +599,8 @@ static void commit_upload(struct wire *w, const struct request *q, struct wire_u
         answer_error(w, 400, "DIGEST_INVALID");
         return;
     }
-    u->ended = true;
+    u->ended = u->committed = true;
+    w->blobs_hidden = false;
     if (!find_blob(w, digest))
         wire_push_blob(w, u->bytes.data ? u->bytes.data : "", u->bytes.size, NULL);
     begin_answer(w, 201);
@@ -896,6 +899,13 @@ void wire_say(struct wire *w, unsigned connection, const char *text)
     add(&c->out, text, strlen(text));
 }
 
+/* Of any repository. */
+static bool is_of_blob(const struct request *q)
+{
+    return strncmp(q->target, "/v2/", 4) == 0 && q->target[4] &&
+           strncmp(q->target + 5, "/blobs/", 7) == 0;
+}
+
 static void answer_as_usual(struct wire *w, const struct request *q, const char *reference)
 {
     if (answer_specially(w, q, reference))
@@ -909,8 +919,7 @@ static void answer_as_usual(struct wire *w, const struct request *q, const char 
         answer_redirection(w);
     else if (strncmp(q->target, "/v2/a/blobs/uploads/", 20) == 0)
         answer_upload(w, q);
-    else if (strncmp(q->target, "/v2/a/blobs/", 12) == 0 ||
-             strncmp(q->target, "/v2/b/blobs/", 12) == 0 || strncmp(q->target, "/storage/", 9) == 0)
+    else if (is_of_blob(q) || strncmp(q->target, "/storage/", 9) == 0)
         answer_blob(w, q, reference);
     else if (strncmp(q->target, "/v2/a/referrers/", 16) == 0)
         answer_referrers(w, reference);
@@ -986,6 +995,10 @@ static void answer(struct wire *w, const struct request *q)
     struct wire_quirk *quirk = find_quirk(w, q, reference);
     if (!quirk || !quirk->instead || quirk->done)
         answer_as_usual(w, q, reference);
+    if (w->record) {
+        add(w->record, w->c->out.data + start, w->c->out.size - start);
+        add(w->record, "\xff", 1);
+    }
     bool waits = w->c->swapped.size > 0;
     if (quirk)
         twist_answer(w, quirk, start);

@@ -50,6 +50,7 @@ struct wire_ranges {
 /* An upload of a blob, at /v2/a/blobs/uploads/NUMBER. */
 struct wire_upload {
     bool ended; /* committed, or deleted */
+    bool committed;
     struct wire_bytes bytes;
 };
 
@@ -115,6 +116,7 @@ struct wire_manners {
     unsigned token_refusal; /* of tokens beyond tokens_max: a status, WIRE_CUT or WIRE_GARBAGE; 0: 403 */
     unsigned refusals;      /* so often; 0: for good */
     unsigned token_uses;    /* requests of the registry that it takes a token for; 0: any number */
+    bool tokens_stay;       /* and those before the last one are good, too */
 
     size_t upload_loses;  /* so many of the last bytes of a PATCH that is interrupted, or fails */
     bool forgets_uploads; /* that were interrupted: 404 */
@@ -218,6 +220,7 @@ struct wire_line {
 struct wire {
     struct wire_manners manners;
     struct wire_ranges ranges;
+    bool blobs_hidden; /* from HEAD, until one was uploaded */
     struct wire_fault fault;
     unsigned fault_on; /* 0, or counted in the bytes of connection `fault_on - 1` alone */
     struct wire_rival rival;
@@ -230,6 +233,7 @@ struct wire {
     unsigned refused;    /* so many connections fail, then they succeed */
     struct regtag_failure failure; /* what is said then; all zeros: that the way is broken */
     uint64_t now;
+    struct wire_bytes *record; /* NULL, or where all answers are kept, as for manners.raw */
 
     struct wire_tag tags[WIRE_TAGS_MAX];
     size_t tag_count;

@@ -1,22 +1,9 @@
-/* libFuzzer over one layer, FUZZ_LAYER. Beside what the sanitizers see, it expects the same answer
- * however the bytes arrive, and that what one layer has said makes sense to it and to the others. */
-#include <stdint.h>
+/* One layer. Beside what the sanitizers see, it expects the same answer however the bytes arrive, and that what one layer has said makes sense to it and to the others. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
-#include "layers.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void expect(int condition, const char *what)
-{
-    if (!condition) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
+#include "harness.h"
+#include "../layers.h"
 
 static int answer(const char *layer, const char *argument, const char *input, size_t size, size_t step,
                   char *out)
@@ -100,25 +87,24 @@ static const char *with_checksums(const char *input, size_t size)
     return memory;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_layer(const struct harness *h, const uint8_t *data, size_t size)
 {
     static char whole[LAYER_ANSWER_MAX], parts[LAYER_ANSWER_MAX];
     if (size == 0)
-        return 0;
-    const char *argument = fuzz_argument(FUZZ_LAYER, data[0]);
+        return;
+    const char *layer = h->name, *argument = h->arguments[data[0] / FUZZ_STEPS];
     const char *input = (const char *)data + 1;
-    if (strcmp(FUZZ_LAYER, "tar") == 0)
+    if (strcmp(layer, "tar") == 0)
         input = with_checksums(input, size - 1);
-    int accepted = answer(FUZZ_LAYER, argument, input, size - 1, 0, whole) == LAYER_ACCEPTED;
-    answer(FUZZ_LAYER, argument, input, size - 1, 1 + data[0] % FUZZ_STEPS, parts);
+    int accepted = answer(layer, argument, input, size - 1, 0, whole) == LAYER_ACCEPTED;
+    answer(layer, argument, input, size - 1, 1 + data[0] % FUZZ_STEPS, parts);
     expect(strcmp(whole, parts) == 0, "whole and in parts differ");
-    if (accepted && strcmp(FUZZ_LAYER, "ref") == 0)
+    if (accepted && strcmp(layer, "ref") == 0)
         check_ref(whole);
-    if (accepted && strcmp(FUZZ_LAYER, "link") == 0)
+    if (accepted && strcmp(layer, "link") == 0)
         check_link(whole);
-    if (accepted && strcmp(FUZZ_LAYER, "manifest") == 0)
+    if (accepted && strcmp(layer, "manifest") == 0)
         check_manifest(input, size - 1);
-    if (accepted && strcmp(FUZZ_LAYER, "titles") == 0)
+    if (accepted && strcmp(layer, "titles") == 0)
         check_titles(whole);
-    return 0;
 }

@@ -1,0 +1,242 @@
+"""Answers that never end, or are larger, deeper and more than anybody needs; and archives of that kind. The program needs
+less than 1 MiB more of memory than without them, keeps its deadline, and says what is wrong.
+"""
+
+import hashlib
+import itertools
+import json
+import tempfile
+import time
+
+from answers import answers, patiently
+from fake import END_OF_HEAD, answer, bodiless
+from images import OCI_MANIFEST, compact, oci_manifest
+from memory import LEAVE_OUT_OF_TRACE, measure
+from program import Result, environment
+from rule import judge
+
+TITLE = "bombs"
+WAITING = 2
+SCENES = ["tag", "tag-token", "copy-token", "load", "fetch", "save", "delete", "watch", "manifest", "ls", "ls-digests"]
+SCENES += ["verify", "referrers"]
+WITHIN = 6  # seconds
+ROOM = 1024  # KiB
+BLOCK = 65536
+MILLION = 1_000_000
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def endless(start, block):
+    yield start
+    while True:
+        yield block
+
+
+def many_headers(passing):
+    return OK + b"".join(b"X-%d: y\r\n" % number for number in range(100_000)) + b"\r\n"
+
+
+def redirects(passing):
+    """To a place that redirects to another place, and so on."""
+    target = f"{passing.request.path}?n={passing.number}"
+    return bodiless(answer(307, b"", f"Location: {target}"))
+
+
+def with_body(passing, body):
+    """The same head, but this body."""
+    head = passing.whole[: passing.whole.index(END_OF_HEAD)].split(b"\r\n")
+    kept = [one for one in head if not one.lower().startswith((b"content-length:", b"docker-content-digest:"))]
+    return b"\r\n".join([*kept, b"Content-Length: %d" % len(body)]) + END_OF_HEAD + body
+
+
+# Those of any answer.
+HEADS = {
+    "headers": many_headers,
+    "status-line": lambda passing: endless(b"HTTP/1.1 200 ", b"a" * BLOCK),
+    "header-line": lambda passing: endless(OK + b"X-Long: ", b"a" * BLOCK),
+    "header-name": lambda passing: endless(OK, b"a" * BLOCK),
+    "header-lines": lambda passing: endless(OK, b"X-Many: y\r\n" * 5000),
+    "interim": lambda passing: endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2500),
+    "hints": lambda passing: endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n" * 1200),
+    "empty-lines": lambda passing: endless(b"", b"\r\n" * 30000),
+    "nothing-of-http": lambda passing: endless(b"", b"\0\xff" * 30000),
+    "redirect-loop": redirects,
+}
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+# Those of an answer with a body.
+BODIES = {
+    "chunk-extension": lambda passing: endless(CHUNKED + b"5;a=", b"a" * BLOCK),
+    "chunk-size": lambda passing: endless(CHUNKED, b"0" * BLOCK),
+    "chunks": lambda passing: endless(CHUNKED, b"1\r\n \r\n" * 10000),
+    "trailer": lambda passing: endless(CHUNKED + b"0\r\n", b"X-Many: y\r\n" * 5000),
+    "body": lambda passing: endless(OK + b"\r\n", b" " * BLOCK),
+    "body-of-exabytes": lambda passing: endless(OK + b"Content-Length: 9223372036854775807\r\n\r\n", b"a" * BLOCK),
+    "depth": lambda passing: with_body(passing, b"[" * MILLION + b"]" * MILLION),
+    "depth-of-objects": lambda passing: with_body(passing, b'{"a":' * MILLION),
+    "tokens": lambda passing: with_body(passing, b'{"tags":[' + b"0," * MILLION + b"0]}"),
+    "string": lambda passing: with_body(passing, b'{"token":"' + b"a" * 8 * MILLION + b'"}'),
+    "number": lambda passing: with_body(passing, b'{"expires_in":' + b"1" * 4 * MILLION + b"}"),
+}
+
+
+def names_of(count, first=0):
+    return json.dumps({"name": "repo", "tags": [f"v{number:07}" for number in range(first, first + count)]}).encode()
+
+
+# Those of a list of tags.
+LISTS = {
+    "million-names": lambda passing: answer(200, names_of(MILLION)),
+    "link-loop": lambda passing: answer(200, names_of(3), f'Link: <{passing.request.target}>; rel="next"'),
+    "links": lambda passing: answer(
+        200, names_of(3, passing.number), f'Link: <{passing.request.path}?n={passing.number}>; rel="next"'
+    ),
+}
+
+# ---- Archives
+
+
+def header(name, size=b"0", kind=b"0", magic=b"ustar\x0000"):
+    block = bytearray(512)
+    block[: len(name)] = name
+    block[100:108] = b"0000644\0"
+    block[108:124] = b"0000000\0" * 2
+    block[124 : 124 + min(len(size), 12)] = size[:12]
+    block[136:148] = b"00000000000\0"
+    block[156:157] = kind
+    block[257:265] = magic
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def octal(size):
+    return b"%011o\0" % size
+
+
+def file(name, data):
+    return header(name, octal(len(data))) + data + bytes(-len(data) % 512)
+
+
+LAYOUT = file(b"oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+HUGE = b"\x80" + b"\0" * 3 + b"\x7f" + b"\xff" * 7  # base 256
+
+ARCHIVES = {
+    "entries": lambda: itertools.chain([LAYOUT], itertools.repeat(header(b"a"), 200_000)),
+    "entries-of-names": lambda: (header(b"blobs/sha256/%064x" % number) for number in range(100_000)),
+    "size": lambda: [LAYOUT, header(b"index.json", HUGE)],
+    "octal-size": lambda: [LAYOUT, header(b"index.json", b"77777777777\0")],
+    "blob-size": lambda: [LAYOUT, header(b"blobs/sha256/" + b"a" * 64, HUGE)],
+    "long-name": lambda: [header(b"././@LongLink", octal(64 << 20), b"L"), b"a" * (64 << 20)],
+    "long-names": lambda: itertools.repeat(header(b"././@LongLink", octal(512), b"L") + b"a" * 512, 50_000),
+    "endless-name": lambda: [header(b"././@LongLink", HUGE, b"L"), b"a" * MILLION],
+    "extended": lambda: [header(b"x", octal(30 * MILLION), b"x"), b"30 path=aaaaaaaaaaaaaaaaaaaaa\n" * MILLION],
+    "sparse": lambda: [header(b"index.json", octal(512), b"S"), b"\xff" * 512 * 2000],
+    "depth": lambda: [LAYOUT, file(b"index.json", b"[" * MILLION)],
+    "tokens": lambda: [LAYOUT, file(b"index.json", b'{"schemaVersion":2,"manifests":[' + b"{}," * MILLION + b"{}]}")],
+    "large-index": lambda: [LAYOUT, file(b"index.json", b" " * (64 << 20))],
+    "indexes": lambda: itertools.repeat(file(b"index.json", b"{}"), 50_000),
+    "nesting": lambda: nested(500),
+    "zeros": lambda: [bytes(64 << 20)],
+}
+
+
+def nested(depth):
+    """An index in an index in an index, and so on."""
+    yield LAYOUT
+    inner = compact(oci_manifest())
+    kind = OCI_MANIFEST
+    for _ in range(depth):
+        name = hashlib.sha256(inner).hexdigest()
+        yield file(b"blobs/sha256/" + name.encode(), inner)
+        entry = {"mediaType": kind, "size": len(inner), "digest": f"sha256:{name}"}
+        kind = "application/vnd.oci.image.index.v1+json"
+        inner = compact({"schemaVersion": 2, "mediaType": kind, "manifests": [entry]})
+    yield file(b"index.json", inner)
+
+
+# ---- Cases
+
+
+def bombs_of(passing):
+    yield from HEADS
+    if passing.request.method in ("GET", "POST"):
+        yield from BODIES
+    if passing.request.path.endswith("/tags/list"):
+        yield from LISTS
+
+
+def kind_of(passing):
+    """What is asked for, once for each scene."""
+    path = passing.request.path
+    return passing.server, passing.request.method, path.rsplit("/", 2)[-2], "uploads" in path, passing.whole[9:12]
+
+
+def cases(stage, whole):
+    for name in SCENES:
+        seen = set()
+        for passing in answers(stage, name):
+            if kind_of(passing) not in seen:
+                seen.add(kind_of(passing))
+                for bomb in bombs_of(passing):
+                    yield name, passing.number, bomb
+    for bomb in ARCHIVES:
+        yield "load", "archive", bomb
+
+
+# A loop of redirects, or of 401, ends with 1 or 4; what can be cut short is 9 or 10; what cannot, ends at the deadline.
+STATUSES = {1, 4, 6, 9, 10, 15, 18, 19}
+
+
+def attempt(stage, case):
+    return patiently(lambda: list(try_once(stage, case)))
+
+
+def try_once(stage, case):
+    name, number, bomb = case
+    normal = usual_memory(stage, name)
+    scene = stage.scene(name)
+    if number == "archive":
+        with open(scene.archive, "wb") as archive:
+            for part in ARCHIVES[bomb]():
+                archive.write(part)
+    else:
+        scene.world.way = bomb_at(number, bomb)
+    began = time.monotonic()
+    result, highest = run(stage, scene)
+    yield from stage.player.late(scene, time.monotonic() - began, WITHIN)
+    yield from judge(scene, result, STATUSES)
+    if highest - normal >= ROOM:
+        yield f"needed {highest} KiB, {highest - normal} more than usual, and ended with {result.status}"
+    if number == "archive":
+        scene.prepare()
+    yield from stage.player.again(scene)
+
+
+def bomb_at(number, bomb):
+    explode = {**HEADS, **BODIES, **LISTS}[bomb]
+    loops = bomb in ("redirect-loop", "link-loop", "links")
+
+    def way(passing):
+        hit = passing.number == number or (loops and passing.number > number and "n=" in passing.request.query)
+        return explode(passing) if hit else passing.whole
+
+    return way
+
+
+def run(stage, scene):
+    """The result, and how much memory that took, in KiB."""
+    command = stage.player.command(scene, retries=0, within=WITHIN)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        peak = measure(command, out, environment(LEAVE_OUT_OF_TRACE), stderr=err, cwd=scene.world.folder)
+        found = []
+        for one in (out, err):
+            one.seek(0)
+            found.append(one.read())
+    return Result(peak.status, *found), peak.highest
+
+
+def usual_memory(stage, name, known={}):
+    if name not in known:
+        _, known[name] = run(stage, stage.scene(name))
+    return known[name]

@@ -1,0 +1,4 @@
+"""An answer never answers another request: tests/adversity/crossed.c."""
+
+TITLE = "crossed"
+PROGRAM = "crossed"
