@@ -23,6 +23,12 @@ from token_server import Tokens, bearer_challenge
 USER = "reader"
 
 
+class Keys(Workshop):
+    """None of those that take long to make."""
+
+    SLOW = []
+
+
 class Passing(NamedTuple):
     """An answer on its way. `way(passing)` returns what becomes of it: bytes, or steps as fake.py knows them."""
 
@@ -89,7 +95,7 @@ class World:
 
     def _make_authority(self):
         (self.top / "tls").mkdir()
-        workshop = self.enter(Workshop(self.top / "tls"))
+        workshop = self.enter(Keys(self.top / "tls"))
         self.root = workshop.root()
         self.context = server_context(self.top / "tls", workshop.server(self.root))
 
