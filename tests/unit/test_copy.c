@@ -530,7 +530,7 @@ static void a_copy_may_be_declined_before_the_tag_is_set(void **state)
 /* Whenever one blob fails, the other is given up, and its upload is ended. */
 static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
 {
-    static mbedtls_sha256_context contexts[2];
+    static struct regtag_sha256_context contexts[2];
     const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
     static const char *const sources[] = {SOURCE, "registry.test/b:image"};
     (void)state;

@@ -72,7 +72,8 @@ static void what_has_kept_a_connection_is_told(void **state)
 /* Byte by byte, empty lines are no answer; many of them are nothing to send anything after. */
 static void empty_lines_are_no_answer(void **state)
 {
-    static const char *const greetings[] = {"\r\n", "\r\n\r\n", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"};
+    static const char *const greetings[] = {"\r\n", "\r\n\r\n",
+                                            "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"};
     static const char *const names[] = {"new", "x", "y"};
     (void)state;
     for (size_t i = 0; i < 2 * COUNT(greetings); i++) {
