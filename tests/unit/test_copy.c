@@ -185,6 +185,8 @@ static const struct {
      NULL},
     {"PUT 1?digest=", "HTTP/1.1 201 Done\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PUT 1?digest=", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PUT 1?digest=", "HTTP/1.1 300 Choose\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "300"},
+    {"PUT 1?digest=", "HTTP/1.1 299 Done\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PUT 1?digest=", "HTTP/1.1 302 There\r\nLocation: /x\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "redirect"},
     {"PATCH 1", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
     {"PATCH 1", "HTTP/1.1 404 Gone\r\n" EMPTY, 1, REGTAG_OK, NULL},
