@@ -59,7 +59,7 @@ static void check_sum(struct journal_reader *r, size_t size)
 {
     unsigned char sum[32];
     unsigned char *kept = r->sums[r->at / JOURNAL_BLOCK];
-    mbedtls_sha256_context context;
+    struct regtag_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
     if (hash.start(&context) || hash.update(&context, r->text, size) || hash.finish(&context, sum))
         r->problem = "its digest cannot be computed";

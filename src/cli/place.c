@@ -131,7 +131,7 @@ static void update(void *context, const void *bytes, size_t size)
 
 bool place_has(const struct place *p, const char *digest, uint64_t size, uint64_t deadline)
 {
-    static mbedtls_sha256_context context;
+    static struct regtag_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
     unsigned char sum[32];
     char text[DIGEST_SHA256_SIZE + 1];

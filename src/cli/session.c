@@ -25,7 +25,7 @@ static const struct options *options;
 static struct regtag *operation;
 static struct network network;
 static struct regtag_transport transport;
-static mbedtls_sha256_context hash_context;
+static struct regtag_sha256_context hash_context;
 static struct report_trace trace;
 #define SIDES (HAS_VERB(VERB_ID_COPY) ? 2u : 1u)
 

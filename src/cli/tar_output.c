@@ -17,7 +17,7 @@
 /* The partial file is named for the file that it becomes. */
 static bool open_partial(struct tar_output *t, uint64_t deadline, bool quiet, struct error *e)
 {
-    static mbedtls_sha256_context context;
+    static struct regtag_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
     struct slice name = slice_of(t->place.name);
     char digest[DIGEST_SHA256_SIZE + 1];

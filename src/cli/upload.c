@@ -19,7 +19,7 @@ static ptrdiff_t write_and_show(void *context, unsigned connection, const void *
 
 struct regtag *upload_operation(struct regtag_config *config, size_t jobs)
 {
-    static mbedtls_sha256_context contexts[UPLOAD_JOBS_MAX];
+    static struct regtag_sha256_context contexts[UPLOAD_JOBS_MAX];
     static struct regtag_hash hashes[UPLOAD_JOBS_MAX];
     for (size_t i = 0; i < jobs; i++)
         hashes[i] = regtag_sha256(&contexts[i]);

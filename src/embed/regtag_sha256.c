@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+#include <mbedtls/sha256.h>
+
+/* There is room for mbedTLS's own in it, or this does not compile. */
+typedef char
+    context_has_room[sizeof(mbedtls_sha256_context) <= sizeof(struct regtag_sha256_context) ? 1 : -1];
+
 static int start(void *context)
 {
     mbedtls_sha256_init(context);
@@ -22,7 +28,7 @@ static int finish(void *context, unsigned char sum[32])
     return result;
 }
 
-struct regtag_hash regtag_sha256(mbedtls_sha256_context *context)
+struct regtag_hash regtag_sha256(struct regtag_sha256_context *context)
 {
     struct regtag_hash hash;
     memset(&hash, 0, sizeof hash);

@@ -28,7 +28,7 @@ static uint64_t memory[(REGTAG_SIZE(MANIFEST_MAX, TOKENS_MAX, CONNECTIONS) + 7) 
 static struct regtag_config config;
 static struct regtag_socket socket_memory[CONNECTIONS];
 static struct regtag_sockets sockets = {.sockets = socket_memory, .count = CONNECTIONS};
-static mbedtls_sha256_context sha256;
+static struct regtag_sha256_context sha256;
 
 static const char *image;
 static char tag[129], installed[512]; /* DEVICE-installed, and IMAGE@DIGEST */

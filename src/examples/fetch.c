@@ -13,7 +13,7 @@
 
 static struct regtag_socket socket_memory[REGTAG_CONNECTIONS_MIN];
 static struct regtag_sockets sockets = {.sockets = socket_memory, .count = REGTAG_CONNECTIONS_MIN};
-static mbedtls_sha256_context sha256;
+static struct regtag_sha256_context sha256;
 static struct regtag_call call;
 static FILE *file;
 static bool chosen, verified;

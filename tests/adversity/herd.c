@@ -161,7 +161,7 @@ static struct event *heap; /* one for each device, the next one first */
 static unsigned char *memory;
 static size_t stride;
 static uint64_t now, random_state;
-static mbedtls_sha256_context hash;
+static struct regtag_sha256_context hash;
 static unsigned *bins; /* requests, and attempts to connect that were refused */
 static uint64_t served_last;
 

@@ -15,7 +15,7 @@ struct one {
     struct regtag *operation;
     struct regtag_socket memory[REGTAG_CONNECTIONS_MIN];
     struct regtag_sockets sockets;
-    mbedtls_sha256_context sha256;
+    struct regtag_sha256_context sha256;
     bool over;
 };
 

@@ -36,7 +36,7 @@ static ptrdiff_t resolve(void *context, unsigned connection, const struct regtag
     return (ptrdiff_t)count;
 }
 
-static struct regtag *begin(struct regtag_sockets *sockets, mbedtls_sha256_context *sha256,
+static struct regtag *begin(struct regtag_sockets *sockets, struct regtag_sha256_context *sha256,
                             const char *image)
 {
     static uint64_t memory[(REGTAG_SIZE(4096, 64, REGTAG_CONNECTIONS_MIN) + 7) / 8];
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 {
     static struct regtag_socket memory[REGTAG_CONNECTIONS_MIN];
     static struct regtag_sockets sockets = {.sockets = memory, .count = REGTAG_CONNECTIONS_MIN};
-    static mbedtls_sha256_context sha256;
+    static struct regtag_sha256_context sha256;
     struct names names = {0, argc - 2, argv + 2};
     enum regtag_event event = REGTAG_WAIT;
     const char *error;

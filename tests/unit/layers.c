@@ -84,7 +84,7 @@ static const struct document_memory document = {tokens, keys, REGTAG_TOKENS_MAX}
 static int run_manifest(const struct layer_case *c)
 {
     const struct media_type *type = media_type_find(c->argument);
-    mbedtls_sha256_context context;
+    struct regtag_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
     char digest[DIGEST_SHA256_SIZE + 1];
     struct error e = {.status = 0};
@@ -335,7 +335,7 @@ static enum http_event feed(struct http_response *r, struct slice piece, struct 
 static int run_http(const struct layer_case *c)
 {
     static char head[HTTP_HEAD_MAX];
-    mbedtls_sha256_context context;
+    struct regtag_sha256_context context;
     struct body_sum sum = {regtag_sha256(&context), 0};
     struct http_response r;
     struct slice rest = c->input;

@@ -37,7 +37,7 @@ extern const char OCI[], SCHEMA1[], INDEX[], ZEROS[];
 struct run {
     struct wire wire;
     struct regtag_config config;
-    mbedtls_sha256_context hash;
+    struct regtag_sha256_context hash;
     struct guard block;
     struct regtag *regtag;
     struct regtag_want want[WIRE_LINES];

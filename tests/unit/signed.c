@@ -7,7 +7,7 @@
 /* "KEY:" and the SHA-256 of the message. */
 static void make_signature(unsigned key, const struct regtag_part *parts, size_t count, char text[80])
 {
-    mbedtls_sha256_context context;
+    struct regtag_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
     struct slice slices[4];
     char digest[72];

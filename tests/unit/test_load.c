@@ -853,7 +853,7 @@ static void an_upload_goes_on_where_it_broke(void **state)
 /* Strictly one after the other with one hash, so that a pipe will do. */
 static void one_blob_at_a_time_or_several(void **state)
 {
-    static mbedtls_sha256_context contexts[2];
+    static struct regtag_sha256_context contexts[2];
     const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
     (void)state;
     for (size_t count = 0; count <= 2; count++) {
@@ -874,7 +874,7 @@ static void one_blob_at_a_time_or_several(void **state)
 
 static void blobs_are_not_mixed_up(void **state)
 {
-    static mbedtls_sha256_context contexts[2];
+    static struct regtag_sha256_context contexts[2];
     const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
     (void)state;
     for (uint64_t seed = 1; seed <= 50; seed++) {
@@ -892,7 +892,7 @@ static void blobs_are_not_mixed_up(void **state)
 
 static void if_one_blob_fails_so_does_the_other(void **state)
 {
-    static mbedtls_sha256_context contexts[2];
+    static struct regtag_sha256_context contexts[2];
     const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
     (void)state;
     begin_fox();

@@ -91,7 +91,7 @@ static size_t chance(struct wire *w, size_t below)
 
 void wire_digest(const char *bytes, size_t size, char digest[72])
 {
-    mbedtls_sha256_context context;
+    struct regtag_sha256_context context;
     struct regtag_hash hash = regtag_sha256(&context);
     struct slice part = {bytes, size};
     if (!digest_of(&hash, &part, 1, digest))

@@ -452,7 +452,7 @@ static void run(struct regtag *r, enum task task, bool by_digest)
 /* Bytes: the task, and above it whether by digest, and login; manners; how often it is tried again, and options; then the script. */
 void fuzz_conversation(const struct harness *h, const uint8_t *data, size_t size)
 {
-    mbedtls_sha256_context hash;
+    struct regtag_sha256_context hash;
     (void)h;
     if (size < CHOICES)
         return;

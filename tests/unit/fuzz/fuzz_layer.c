@@ -1,4 +1,5 @@
-/* One layer. Beside what the sanitizers see, it expects the same answer however the bytes arrive, and that what one layer has said makes sense to it and to the others. */
+/* One layer. Beside what the sanitizers see, it expects the same answer however the bytes arrive, and that what one layer
+ * has said makes sense to it and to the others. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@ static int answer(const char *layer, const char *argument, const char *input, si
     memset(out, 'x', LAYER_ANSWER_MAX);
     int result = layer_run(layer, argument, input, size, step, out, LAYER_ANSWER_MAX);
     expect(memchr(out, '\0', LAYER_ANSWER_MAX) != NULL, "the answer has no end");
-    expect(result == (strcmp(out, "reject") == 0 ? LAYER_REJECTED : LAYER_ACCEPTED),
+    /* The first scheme of a challenge may have this name. */
+    expect(result == LAYER_ACCEPTED || (result == LAYER_REJECTED && strcmp(out, "reject") == 0),
            "result and answer differ");
     return result;
 }

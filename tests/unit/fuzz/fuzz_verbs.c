@@ -413,7 +413,7 @@ static void begin(struct trial *t)
     run(t);
 }
 
-static void configure(struct trial *t, mbedtls_sha256_context *hash)
+static void configure(struct trial *t, struct regtag_sha256_context *hash)
 {
     uint8_t choice = t->choices[0], option = t->choices[3];
     t->signed_image = choice & SIGNED && !(choice & OTHER && t->verb->begin == begin_fetch);
@@ -445,7 +445,7 @@ static void configure(struct trial *t, mbedtls_sha256_context *hash)
 /* Once; to be watched, or kept, a second and a third time. */
 static void try_verb(struct trial *t)
 {
-    mbedtls_sha256_context hash;
+    struct regtag_sha256_context hash;
     configure(t, &hash);
     size_t size = regtag_size(&t->config);
     void *block = malloc(size);
