@@ -21,23 +21,28 @@ static void quirk(unsigned number, const char *request, const char *answer, unsi
     run.wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer, .times = times};
 }
 
-static void prepare(void)
+static void prepare_layer(const char *bytes, size_t size)
 {
     char manifest[600];
     begin(&run);
     run.config.retries = 2;
     widen(&run, 4);
     snprintf(config, sizeof config, "%s", wire_push_blob(&run.wire, "{}", 2, NULL));
-    snprintf(layer, sizeof layer, "%s", wire_push_blob(&run.wire, FOX, sizeof FOX - 1, NULL));
+    snprintf(layer, sizeof layer, "%s", wire_push_blob(&run.wire, bytes, size, NULL));
     int used = snprintf(manifest, sizeof manifest,
                         "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[{\"mediaType\":"
                         "\"application/vnd.oci.image.layer.v1.tar\",\"size\":%zu,\"digest\":\"%s\"}]}",
-                        sizeof FOX - 1, layer);
+                        size, layer);
     wire_push(&run.wire, "image", OCI, manifest, (size_t)used);
     snprintf(head_layer, sizeof head_layer, "HEAD %s", layer);
     snprintf(head_config, sizeof head_config, "HEAD %s", config);
     snprintf(get_layer, sizeof get_layer, "GET %s", layer);
     quirk(0, head_layer, ABSENT, 1);
+}
+
+static void prepare(void)
+{
+    prepare_layer(FOX, sizeof FOX - 1);
 }
 
 static void copy(const char *source, const char *target)
@@ -110,6 +115,8 @@ static void a_blob_that_is_not_mounted_is_streamed(void **state)
         {"HTTP/1.1 202 Begun\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where to upload to"},
         {"HTTP/1.1 202 Begun\r\nLocation: \r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where"},
         {"HTTP/1.1 202 Begun\r\nLocation: ftp://x/\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where"},
+        {"HTTP/1.1 202 Begun\r\nLocation: /x\r\nLocation: /y\r\n" EMPTY, REGTAG_E_PROTOCOL,
+         "does not say where"},
         {"HTTP/1.1 200 Odd\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not fit the request"},
         {"HTTP/1.1 403 No\r\n" EMPTY, REGTAG_E_DENIED, "does not allow it"},
     };
@@ -135,11 +142,18 @@ static void a_blob_that_is_not_mounted_is_streamed(void **state)
 static void an_upload_stays_encrypted(void **state)
 {
     (void)state;
-    prepare();
-    quirk(1, "POST ?mount=", "HTTP/1.1 202 Begun\r\nLocation: http://registry.test/x\r\n" EMPTY, 1);
-    copy("registry.test/b:image", "registry.test/a:copy");
-    expect_refused(REGTAG_E_PROTOCOL, "leads from TLS to plain HTTP");
-    finish(&run);
+    for (unsigned plain = 0; plain < 2; plain++) {
+        prepare();
+        if (plain)
+            quirk(1, "POST ?mount=", "HTTP/1.1 202 Begun\r\nLocation: http://registry.test/x\r\n" EMPTY,
+                  1);
+        copy("registry.test/b:image", "registry.test/a:copy");
+        if (plain)
+            expect_refused(REGTAG_E_PROTOCOL, "leads from TLS to plain HTTP");
+        else
+            expect_copied();
+        finish(&run);
+    }
 }
 
 /* Both names are in the request. */
@@ -194,6 +208,8 @@ static const struct {
     {"PATCH 1", "HTTP/1.1 503 Later\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH 1", "HTTP/1.1 202 Part\r\nRange: 0-5\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH", "HTTP/1.1 503 Later\r\n" EMPTY, 9, REGTAG_E_SERVER_FAILED, "the registry failed"},
+    {"PATCH 1", "SSH-2.0-OpenSSH\r\n", 1, REGTAG_E_PROTOCOL, "broke the protocol"},
+    {"POST ", "HTTP/1.1 503 Later\r\n" EMPTY, 9, REGTAG_E_SERVER_FAILED, "the registry failed"},
 };
 
 static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **state)
@@ -224,6 +240,7 @@ static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
         "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: bytes=0-999\r\n\r\n",
         "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-many\r\n\r\n",
         "HTTP/1.1 204 Here\r\nRange: 0-9\r\n\r\n",
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-9\r\nRange: 0-42\r\n\r\n",
         "HTTP/1.1 200 Here\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 404 Gone\r\n" EMPTY,
     };
@@ -236,6 +253,50 @@ static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
         expect_copied();
         assert_int_equal(run.wire.upload_count, 2);
         assert_true(run.wire.uploads[0].ended);
+        finish(&run);
+    }
+}
+
+#define LARGE 5000
+
+/* The answer comes in the middle of the upload: the registry has failed, or takes no more. What it then says to have ends
+ * before the bytes that are at hand, and the DELETE of the upload may fail, too. */
+static void what_is_not_at_hand_any_more_is_uploaded_anew(void **state)
+{
+    static const char *const answers[] = {"HTTP/1.1 503 Later\r\n" EMPTY, "HTTP/1.1 202 Here\r\n" EMPTY};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(answers); i++) {
+        static char bytes[LARGE];
+        memset(bytes, 'x', sizeof bytes);
+        prepare_layer(bytes, sizeof bytes);
+        run.wire.step = 500;
+        run.wire.early = (struct wire_early){.method = "PATCH", .at = 2000, .times = 1, .text = answers[i / 2]};
+        quirk(1, "GET 1",
+              "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-99\r\n\r\n", 1);
+        quirk(2, "DELETE 1", "", 1);
+        run.wire.quirk[2].request = i % 2 ? "DELETE 1" : NULL;
+        run.wire.quirk[2].ending = WIRE_RESETS;
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_int_equal(count("GET 1"), 1);
+        assert_int_equal(count("DELETE 1"), 1);
+        assert_true(is_uploaded(bytes, sizeof bytes));
+        finish(&run);
+    }
+}
+
+/* The source's answer, or that to the POST, comes first. */
+static void a_layer_may_be_empty(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        prepare_layer("", 0);
+        run.wire.quirk[1] = (struct wire_quirk){.request = i ? "POST " : get_layer, .delay = 500};
+        run.impatient = i;
+        copy("registry.test/b:image", TARGET);
+        expect_copied();
+        assert_int_equal(count("PATCH "), 0);
+        assert_true(is_uploaded("", 0));
         finish(&run);
     }
 }
@@ -536,7 +597,7 @@ static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
     const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
     static const char *const sources[] = {SOURCE, "registry.test/b:image"};
     (void)state;
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 12; i++) {
         for (uint64_t delay = 50; delay < 1200; delay += 100) {
             prepare();
             run.config.retries = i / 2 == 3 ? 0 : 2;
@@ -553,8 +614,13 @@ static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
                 quirk(2, "PATCH 1", "HTTP/1.1 404 Gone\r\n" EMPTY, 1);
             if (i / 2 == 3)
                 quirk(3, "DELETE 1", "HTTP/1.1 500 No\r\n" EMPTY, 9);
+            if (i / 2 == 4)
+                quirk(2, "POST ", "HTTP/1.1 403 No\r\n" EMPTY, 9);
+            if (i / 2 == 5)
+                quirk(2, "POST ", "", 9);
+            run.wire.quirk[2].ending = i / 2 == 5 ? WIRE_RESETS : WIRE_STAYS;
             copy(sources[i % 2], TARGET);
-            expect_refused(i / 2 == 3 ? run.status[0] : REGTAG_E_DENIED, "blob sha256:");
+            expect_refused(i / 2 == 3 || i / 2 == 5 ? run.status[0] : REGTAG_E_DENIED, "blob sha256:");
             for (unsigned u = 0; i / 2 % 2 == 0 && u < run.wire.upload_count; u++)
                 assert_true(run.wire.uploads[u].ended);
             finish(&run);
@@ -604,6 +670,8 @@ int main(void)
         cmocka_unit_test(within_a_repository_blobs_are_there),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
+        cmocka_unit_test(what_is_not_at_hand_any_more_is_uploaded_anew),
+        cmocka_unit_test(a_layer_may_be_empty),
         cmocka_unit_test(an_upload_goes_on_where_it_is),
         cmocka_unit_test(a_blob_may_be_there_before_it_is_asked_for),
         cmocka_unit_test(what_the_source_does_not_have_is_not_copied),
