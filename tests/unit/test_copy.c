@@ -270,9 +270,10 @@ static void what_is_not_at_hand_any_more_is_uploaded_anew(void **state)
         memset(bytes, 'x', sizeof bytes);
         prepare_layer(bytes, sizeof bytes);
         run.wire.step = 500;
-        run.wire.early = (struct wire_early){.method = "PATCH", .at = 2000, .times = 1, .text = answers[i / 2]};
-        quirk(1, "GET 1",
-              "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-99\r\n\r\n", 1);
+        run.wire.early =
+            (struct wire_early){.method = "PATCH", .at = 2000, .times = 1, .text = answers[i / 2]};
+        quirk(1, "GET 1", "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-99\r\n\r\n",
+              1);
         quirk(2, "DELETE 1", "", 1);
         run.wire.quirk[2].request = i % 2 ? "DELETE 1" : NULL;
         run.wire.quirk[2].ending = WIRE_RESETS;
@@ -442,6 +443,7 @@ static void an_index_is_copied_after_its_images(void **state)
         run.config.certain_absence = i & 1;
         if (i & 2)
             run.wire.quirk[3] = (struct wire_quirk){.request = "HEAD copy", .delay = 500};
+        run.wire.manners.delay = 10;
         begin_again(&run);
         copy("localhost/b:index", TARGET);
         expect_index_copied();
@@ -532,6 +534,7 @@ static void without_a_tag_it_is_copied_by_its_digest(void **state)
         prepare();
         take_notes(&run, false);
         wire_push(&run.wire, "referrer", OCI, REFERRER, sizeof REFERRER - 1);
+        run.wire.manners.delay = 10;
         run.config.dry_run = i == 1;
         begin_again(&run);
         if (i)
@@ -559,6 +562,7 @@ static void a_guarded_tag_is_looked_at_again_after_the_blobs(void **state)
     prepare();
     run.config.expected = absent;
     run.config.expected_count = 1;
+    run.wire.manners.delay = 10;
     begin_again(&run);
     quirk(1, "POST ?mount=", MOUNTED, 1);
     copy(SOURCE, TARGET);
@@ -584,6 +588,49 @@ static void a_copy_may_be_declined_before_the_tag_is_set(void **state)
         run.refuses_upload = false;
         run_on(&run);
         expect_refused(REGTAG_E_OTHER, "it is not wanted any more");
+        finish(&run);
+    }
+}
+
+/* At any step, not only when it is asked for: then it changes nothing. */
+static void a_copy_is_not_stopped_where_nothing_is_announced(void **state)
+{
+    (void)state;
+    for (unsigned steps = 0;; steps++) {
+        prepare();
+        run.wire.manners.delay = 10;
+        assert_int_equal(regtag_copy(run.regtag, SOURCE, TARGET), REGTAG_OK);
+        bool goes_on = true;
+        for (unsigned i = 0; goes_on && i < steps; i++)
+            goes_on = step(&run);
+        if (run.end != REGTAG_UPLOAD)
+            regtag_decline(run.regtag, "it is not wanted any more");
+        if (goes_on)
+            run_on(&run);
+        expect_copied();
+        finish(&run);
+        if (!goes_on)
+            break;
+    }
+}
+
+/* The registry states no digest, so that both the tag and the image have to be hashed, and there is one hash for both. */
+static void the_tag_is_hashed_while_the_image_comes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        prepare();
+        wire_push(&run.wire, "copy", OCI, OLD, sizeof OLD - 1);
+        run.wire.manners.no_digest = run.wire.manners.no_head_digest = true;
+        run.wire.manners.pace = 1;
+        run.wire.quirk[1] =
+            (struct wire_quirk){.request = i ? "GET image" : "GET copy", .delay = 200 * i};
+        run.config.dry_run = i == 2;
+        begin_again(&run);
+        copy("registry.test/b:image", TARGET);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
+        assert_string_equal(run.previous[0], digest_of_old());
         finish(&run);
     }
 }
@@ -628,6 +675,69 @@ static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
     }
 }
 
+#define DOG "the lazy dog"
+
+/* One digest twice is one blob; one that cannot be checked is refused. */
+static void each_layer_is_copied_once(void **state)
+{
+    static const char *const unknown =
+        "sha512:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567"
+        "89abcdef0123456789abcdef0123456789abcdef";
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char manifest[1200];
+        prepare();
+        const char *dog = wire_push_blob(&run.wire, DOG, sizeof DOG - 1, NULL);
+        int used =
+            snprintf(manifest, sizeof manifest,
+                     "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":["
+                     "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"},"
+                     "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"},"
+                     "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"}]}",
+                     sizeof FOX - 1, layer, sizeof DOG - 1, i ? unknown : dog, sizeof FOX - 1, layer);
+        wire_push(&run.wire, "image", OCI, manifest, (size_t)used);
+        run.wire.quirk[0].request = "HEAD sha256:";
+        run.wire.quirk[0].times = 9;
+        copy(SOURCE, TARGET);
+        if (i)
+            expect_refused(REGTAG_E_REFUSED, "only sha256 digests can be checked");
+        else {
+            expect_copied();
+            assert_int_equal(run.wire.upload_count, 3);
+            assert_true(is_uploaded(FOX, sizeof FOX - 1) && is_uploaded(DOG, sizeof DOG - 1));
+        }
+        finish(&run);
+    }
+}
+
+/* ---- Two repositories, one token ----------------------------------------------------------------- */
+
+/* A mount needs a token for both, whichever way it is asked for. */
+static void one_token_is_for_both_repositories(void **state)
+{
+    (void)state;
+    for (unsigned posts = 0; posts < 2; posts++) {
+        prepare();
+        run.wire.quirk[0].request = NULL;
+        if (posts)
+            run.config.target.credentials.identity_token = "an-identity-token";
+        begin_again(&run);
+        quirk(1, "HEAD copy",
+              "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"http://localhost/token\"\r\n" EMPTY,
+              1);
+        quirk(2, posts ? "POST token" : "GET token",
+              "HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"token\":\"a-token\"}", 1);
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_int_equal(
+            count_of(run.wire.log.data,
+                     posts ? "scope=repository%3Aa%3Apull%2Cpush+repository%3Ab%3Apull"
+                           : "scope=repository%3Aa%3Apull%2Cpush&scope=repository%3Ab%3Apull"),
+            1);
+        finish(&run);
+    }
+}
+
 /* ---- Two registries -------------------------------------------------------------------------- */
 
 static bool was_sent_to(unsigned connection, const char *text)
@@ -660,6 +770,27 @@ static void between_two_registries_blobs_are_streamed(void **state)
     }
 }
 
+/* The registry has all of the blob before the source says that this was all. */
+static void the_end_of_a_blob_may_come_late(void **state)
+{
+    unsigned since = 0;
+    (void)state;
+    prepare();
+    quirk(1, get_layer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2b\r\n" FOX "\r\n", 1);
+    run.impatient = true;
+    assert_int_equal(regtag_copy(run.regtag, "registry.test/b:image", TARGET), REGTAG_OK);
+    while (step(&run)) {
+        since += run.wire.upload_count && run.wire.uploads[0].bytes.size == sizeof FOX - 1;
+        if (since == 4) {
+            assert_int_equal(count("PUT 1"), 0);
+            wire_say(&run.wire, 2, "0\r\n\r\n");
+        }
+    }
+    expect_copied();
+    assert_true(is_uploaded(FOX, sizeof FOX - 1));
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -682,7 +813,12 @@ int main(void)
         cmocka_unit_test(a_guarded_tag_is_looked_at_again_after_the_blobs),
         cmocka_unit_test(a_copy_may_be_declined_before_the_tag_is_set),
         cmocka_unit_test(if_one_blob_fails_the_other_is_given_up_at_any_time),
+        cmocka_unit_test(a_copy_is_not_stopped_where_nothing_is_announced),
+        cmocka_unit_test(the_tag_is_hashed_while_the_image_comes),
+        cmocka_unit_test(each_layer_is_copied_once),
+        cmocka_unit_test(one_token_is_for_both_repositories),
         cmocka_unit_test(between_two_registries_blobs_are_streamed),
+        cmocka_unit_test(the_end_of_a_blob_may_come_late),
         cmocka_unit_test(a_copy_cannot_be_followed_by_another_operation),
         cmocka_unit_test(what_cannot_be_copied_is_refused_before_anything_is_asked),
     };
