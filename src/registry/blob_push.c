@@ -329,7 +329,7 @@ static bool on_committed(struct regtag *r, struct blob_push *p)
 
 static bool on_found(struct regtag *r, struct blob_push *p)
 {
-    return p->exchange.response->status == 200 ? over(r, p, PUSH_COPIED) : restart(r, p);
+    return p->exchange.response->status == 200 ? over(r, p, PUSH_COPIED) : drop(r, p);
 }
 
 /* ---- Failures -------------------------------------------------------------------------------- */

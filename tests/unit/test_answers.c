@@ -201,6 +201,7 @@ static void another_redirect_may_come_between_a_login_and_what_it_is_for(void **
     struct run run;
     (void)state;
     begin(&run);
+    run.wire.manners.delay = 10;
     widen(&run, 5);
     quirk(&run, 0, "HEAD x", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/moved\r\n" EMPTY);
     run.wire.quirk[0].times = 9;

@@ -57,6 +57,29 @@ static void names_are_hashed_while_a_signature_is_looked_for(void **state)
     }
 }
 
+/* What was begun before goes on, and the signature has to wait for the hash. */
+static void a_signature_waits_for_the_hash(void **state)
+{
+    (void)state;
+    make_names();
+    for (unsigned bundle = 0; bundle < 2; bundle++) {
+        begin_signed(&run, 1);
+        sign(bundle);
+        wire_push(&run.wire, names[0], OCI, OLD, sizeof OLD - 1);
+        run.wire.manners.no_digest = run.wire.manners.no_head_digest = true;
+        run.wire.quirk[0] = (struct wire_quirk){.request = "GET base", .delay = 100};
+        run.wire.quirk[1] = (struct wire_quirk){.request = "GET n", .delay = 1000};
+        widen(&run, 5);
+        begin_signed_again(&run);
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 1), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
+        assert_true(IS_NEW(&run, names[0]));
+        finish(&run);
+    }
+}
+
 /* Whoever signs an index vouches for the digests in it. */
 static void an_index_is_copied_with_its_images_if_it_is_signed(void **state)
 {
@@ -92,6 +115,7 @@ static void an_index_is_copied_with_its_images_if_it_is_signed(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signature_waits_for_the_hash),
         cmocka_unit_test(an_index_is_copied_with_its_images_if_it_is_signed),
         cmocka_unit_test(names_are_hashed_while_a_signature_is_looked_for),
     };
