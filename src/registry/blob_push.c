@@ -99,7 +99,8 @@ static struct slice produce(void *context, uint64_t at)
 {
     struct blob_push *p = context;
     uint64_t offset = p->begins + at;
-    p->out_of_reach = p->out_of_reach || offset < p->sent;
+    if (offset < p->sent)
+        p->out_of_reach = true;
     p->sent = offset;
     if (p->out_of_reach || offset - p->at >= p->part.size)
         return SLICE("");
@@ -355,7 +356,7 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
 static bool is_used_up(const struct blob_push *p)
 {
     uint64_t end = p->at + p->part.size;
-    return p->taken || (end < p->size && (exchange_may_have_acted(&p->exchange) || p->sent >= end));
+    return p->taken || (end < p->size && p->sent >= end);
 }
 
 /* Gets the next part. Returns whether the source has to be waited for; *failed if there is no use in that. */
