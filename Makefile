@@ -356,6 +356,18 @@ $(OUT)/adversity/regtag: $(call objects,$(program) tests/adversity/clock/clock.c
 	mkdir -p $(@D)
 	$(link) -Wl,--wrap=clock_gettime,--wrap=poll,--wrap=pselect,--wrap=time -o $@ $^ $(LDLIBS)
 
+# What other rows run the program under, and the program with memory that runs short.
+tools := $(patsubst %,$(OUT)/adversity/tools/%,fault $(if $(filter 1,$(VERIFY)),regtag))
+short := tls_arena_calloc tls_arena_exhausted regtag_init regtag_next
+$(OUT)/adversity/tools/regtag: LDLIBS += $(patsubst %,-Wl$(comma)--wrap=%,$(short))
+$(OUT)/adversity/tools/regtag: $(call objects,tests/adversity/tools/memory.c $(program)) $(sha256) \
+                               $(OUT)/libregtag.a $(OUT)/mbedtls.a
+$(OUT)/adversity/tools/fault: $(call objects,tests/adversity/tools/fault.c)
+$(tools):
+	echo '  LD  $@'
+	mkdir -p $(@D)
+	$(link) -o $@ $^ $(LDLIBS)
+
 $(OUT)/libregtag.a: $(call objects,$(library) $(reports))
 $(OUT)/mbedtls.a: $(patsubst %,$(OBJ)/mbedtls/%.o,$(mbedtls)) $(call objects,$(ours))
 %.a:
@@ -616,7 +628,7 @@ ifeq ($(OFFLINE),1)
 $(if $(shell echo '$(pound)include <cmocka.h>' | $(CC) -x c -M -include setjmp.h -include stdarg.h -include stddef.h -include stdint.h - 2>/dev/null),,\
     $(eval unit :=) $(eval adversities :=))
 endif
-check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(adversities) $(amalgamated) $(examples)
+check: $(OUT)/regtag $(if $(SAN),,$(few)) $(OUT)/probe $(unit) $(adversities) $(tools) $(amalgamated) $(examples)
 	BUILD=$(OUT) TLS=$(TLS) SAN=$(SAN) QUICK=$(filter 1,$(QUICK)) CC='$(CC)' MBEDTLS_DIR=$(MBEDTLS_DIR) tests/run $(unit)
 
 # A static program for this machine that takes manifests of 256 KiB, with 2 MiB of address space; and with musl's
@@ -636,7 +648,7 @@ check-all:
 	tests/targets/reproducible mips-linux-musl
 
 # Whatever may go wrong does: tests/adversity/README.md.
-adversity: $(OUT)/regtag $(adversities)
+adversity: $(OUT)/regtag $(adversities) $(tools)
 	BUILD=$(OUT) REGTAG=$(OUT)/regtag tests/adversity/run --write
 
 # Which lines and branches of src/ the tests run.

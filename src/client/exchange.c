@@ -86,9 +86,14 @@ void exchange_begin(struct exchange *x, struct remote *remote, const struct requ
     make_pending(x, request->not_before);
 }
 
+/* Behind a 401 it goes where it was redirected to, unless another one has been redirected meanwhile. */
 void exchange_restart(struct exchange *x)
 {
     connection_withdraw(&x->transfer);
+    if (x->redirects && x->remote->located == x)
+        x->remote->redirected = x;
+    else
+        x->redirects = 0;
     x->sent_again = false;
     make_pending(x, 0);
 }
@@ -391,7 +396,7 @@ static enum exchange_event on_redirect(struct exchange *x)
     }
     error_clear(&r->context->error);
     if (redirect_follow(x->response, x->redirects, r->location, &r->context->error)) {
-        r->redirected = x;
+        r->located = x;
         x->redirects++;
         exchange_restart(x);
         return AGAIN;
@@ -452,7 +457,7 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *part)
             break;
         case CONNECTION_END: event = on_end(x); break;
         case CONNECTION_FAILED: event = on_failure(x, false); break;
-        case CONNECTION_LOST: event = on_failure(x, true); break;
+        default: event = on_failure(x, true); /* CONNECTION_LOST */
         }
     }
     return event;

@@ -32,7 +32,8 @@ struct remote {
     struct connection *home;           /* to the registry; so are those after `away` */
     struct connection *away; /* to any other origin: a token server or the target of a redirect */
 
-    const struct exchange *redirected; /* the exchange that `location` belongs to */
+    const struct exchange *redirected; /* the exchange that needs `location`, or NULL */
+    const struct exchange *located;    /* whose it was last */
     struct regtag_origin origin;
 
     /* The large buffers come last: what each run needs stays on few pages. */

@@ -26,6 +26,7 @@ struct peer {
     /* Why a CA that has the issuer's name could not be used: an error of mbedTLS, or 0. */
     int unusable;
     bool identified; /* it shows the client's certificate */
+    struct tls_unread unread;
     mbedtls_ssl_config config;
     struct error error;
 };
@@ -120,7 +121,9 @@ static int find_issuer(void *context, mbedtls_x509_crt const *child, mbedtls_x50
     struct peer *p = context;
     struct slice issuer = {(const char *)child->issuer_raw.p, child->issuer_raw.len};
     struct candidate c = {p, child, NULL};
-    tls_trust_find(p->settings, p->origin, issuer, add_candidate, &c);
+    struct tls_unread unread = tls_trust_find(p->settings, p->origin, issuer, add_candidate, &c);
+    if (unread.path)
+        p->unread = unread;
     *found = c.best;
     return 0;
 }
@@ -229,9 +232,15 @@ static void explain_unusable(struct writer *w, int unusable)
         write_format(w, "; the trusted CA of that name %s", words ? words : "");
 }
 
-static void explain_untrusted(struct peer *p, const struct regtag_failure *f)
+static void explain_untrusted(struct peer *p, struct regtag_failure *f)
 {
     char places[400], unusable[160];
+    if (p->unread.path) {
+        error_set(&p->error, REGTAG_E_USAGE, "cannot read %s, which --cacert names: %s", p->unread.path,
+                  p->unread.problem);
+        f->hint = REGTAG_HINT_NONE;
+        return;
+    }
     struct writer w = writer_to(places, sizeof places - 1);
     tls_trust_any(p->settings, p->origin, &w);
     places[w.used] = '\0';
@@ -334,6 +343,7 @@ static const mbedtls_ssl_config *configure(void *context, unsigned connection,
     p->named = NULL;
     p->unusable = 0;
     p->identified = false;
+    p->unread.path = NULL;
     error_clear(&p->error);
     if (tls_platform_start(p->settings, &p->error) && check_trust(p, f)) {
         if (set_up(p, connection))

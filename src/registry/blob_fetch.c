@@ -234,15 +234,17 @@ static enum blob_event on_end(struct regtag *r, struct blob_fetch *b, struct err
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
+/* The bytes of other answers, such as a 401, are not the blob's. */
 static enum blob_event step(struct regtag *r, struct blob_fetch *b, struct slice *part, uint64_t *at,
                             struct error *problem)
 {
+    struct slice bytes;
     if (b->state == BLOB_HELD)
         return b->at >= b->size ? verify(r, b, problem) : ask(r, b);
     REQUIRE(b->state == BLOB_GET && b->at <= b->size);
-    switch (client_step(r->source, &b->exchange, part)) {
+    switch (client_step(r->source, &b->exchange, &bytes)) {
     case EXCHANGE_HEAD: return on_head(r, b, problem);
-    case EXCHANGE_BODY: return on_bytes(b, part, at, problem);
+    case EXCHANGE_BODY: *part = bytes; return on_bytes(b, part, at, problem);
     case EXCHANGE_END: return on_end(r, b, problem);
     case EXCHANGE_FAILED: *problem = r->source->context.error; return BLOB_FAILED;
     default: return BLOB_WAIT;

@@ -179,7 +179,10 @@ static bool keep_location(struct regtag *r, struct blob_push *p)
     write_origin(&b, home);
     write_text(&b, "/v2/");
     if (!http_response_field(p->exchange.response, SLICE("location"), &value) || value.size == 0 ||
-        !url_resolve(written(&b), value, &w) || !url_parse(&u, written(&w)) || (home->tls && !u.tls))
+        !url_resolve(written(&b), value, &w))
+        return false;
+    url_parse(&u, written(&w));
+    if (home->tls && !u.tls)
         return false;
     memcpy(p->location, text, w.used);
     p->location[w.used] = '\0';
@@ -296,7 +299,7 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
     uint64_t size = p->size;
-    if (response->status < 200 || response->status > 299) {
+    if (response->status > 299) {
         explain(p);
         return may_go_on(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
     }
@@ -317,7 +320,7 @@ static bool on_committed(struct regtag *r, struct blob_push *p)
     unsigned status = response->status;
     struct slice stated;
     bool clear = answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest));
-    if (status >= 200 && status < 300)
+    if (status < 300)
         return clear ? over(r, p, PUSH_COPIED) : search(r, p);
     explain(p);
     return status_is_transient(status) ? search(r, p) : over(r, p, PUSH_FAILED);
@@ -347,10 +350,12 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
 
 /* ---- Streaming ------------------------------------------------------------------------------- */
 
-/* Whether the part has been handed over, so that the source's connection may be read again. */
+/* Whether the part has been handed over, so that the source's connection may be read again. Where it is the last one,
+ * that would leave the connection to another blob, though the part may have to be sent again: after a 401. */
 static bool is_used_up(const struct blob_push *p)
 {
-    return p->taken || exchange_may_have_acted(&p->exchange) || p->sent >= p->at + p->part.size;
+    uint64_t end = p->at + p->part.size;
+    return p->taken || (end < p->size && (exchange_may_have_acted(&p->exchange) || p->sent >= end));
 }
 
 /* Gets the next part. Returns whether the source has to be waited for; *failed if there is no use in that. */

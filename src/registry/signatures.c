@@ -46,6 +46,8 @@ static enum signatures_event over(struct regtag *r, struct signatures *s, enum s
 
 static enum signatures_event set_unsigned(struct regtag *r, struct signatures *s, struct error *e)
 {
+    if (candidate_unable(&s->check, e))
+        return over(r, s, SIGNATURES_FAILED);
     error_set(e, REGTAG_E_UNSIGNED,
               "%s signed with a required key: %s; looked at the tag %s, and among the referrers%s%s",
               *s->index ? "neither it nor its index is" : "it is not", signature_text(s->best), s->tag,
@@ -367,10 +369,10 @@ static struct signatures *make_room(struct regtag *r, struct error *e)
         char c;
         struct signatures s;
     };
-    size_t used = r->manifest_size, alignment = offsetof(struct alignment_probe, s);
-    used += -(uintptr_t)(r->manifest + used) % alignment;
-    if (used <= r->manifest_max && r->manifest_max - used >= sizeof(struct signatures))
-        return (struct signatures *)(void *)(r->manifest + used);
+    char *behind = r->manifest + r->manifest_size;
+    size_t gap = -(uintptr_t)behind % offsetof(struct alignment_probe, s);
+    if (r->manifest_max - r->manifest_size >= gap + sizeof(struct signatures))
+        return (struct signatures *)(void *)(behind + gap);
     error_set(e, REGTAG_E_REFUSED,
               "the manifest is so large that no memory is left to look for its signature");
     return NULL;

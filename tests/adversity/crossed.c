@@ -366,7 +366,8 @@ static bool is_true(struct run *run, const struct crossing *c)
 static bool is_beyond_knowledge(const struct run *run, const struct crossing *c)
 {
     bool followed = c->request < run->wire.taken_count && run->wire.taken[c->request].followed;
-    return c->closes ? followed || run->wire.pipelined : followed && c->beside && c->way->head;
+    bool lost = run->wire.history.data && strstr(run->wire.history.data, "lost ");
+    return c->closes ? followed || lost || run->wire.pipelined : followed && c->beside && c->way->head;
 }
 
 /* ---- Trying ------------------------------------------------------------------------------------ */

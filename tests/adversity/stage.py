@@ -16,6 +16,7 @@ class Stage:
         self.program = Program(program_path())
         self.player = Player(self.program)
         self._scenes = {}
+        self._kept = {}
         self._stack = ExitStack()
 
     def __enter__(self):
@@ -27,6 +28,14 @@ class Stage:
     def close(self):
         self._stack.close()
         self._scenes.clear()
+        self._kept.clear()
+
+    def keep(self, key, make):
+        """What a row has made of its own, to be closed at the end."""
+        if key not in self._kept:
+            self._kept[key] = make()
+            self._stack.callback(self._kept[key].close)
+        return self._kept[key]
 
     def scene(self, name):
         """As it is before the first run."""
@@ -39,8 +48,8 @@ class Stage:
             self._scenes[name].begin()
         return self._scenes[name]
 
-    def play(self, scene, **options):
-        return self.player.play(scene, **options)
+    def play(self, scene, *allowed, **options):
+        return self.player.play(scene, *allowed, **options)
 
     @staticmethod
     def has(tool):

@@ -37,7 +37,7 @@ parts='SHA256_C BASE64_C ECDSA_C ECP_DP_SECP256R1_ENABLED RSA_C PKCS1_V15 PKCS1_
     SSL_SERVER_NAME_INDICATION SSL_KEEP_PEER_CERTIFICATE X509_CRT_PARSE_C PEM_PARSE_C HAVE_TIME_DATE'
 # Without one of them, or with all: none
 without() {
-    # shellcheck disable=SC2046 # a word each
+    # shellcheck disable=SC2046,SC2086 # a word each
     header build_info.h 'MBEDTLS_VERSION_NUMBER 0x03060600' $(printf 'MBEDTLS_%s\n' $parts | grep -vx "MBEDTLS_$1")
 }
 without SSL_PROTO_TLS1_3
