@@ -212,6 +212,26 @@ static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **
     }
 }
 
+/* It is not there afterwards either: the tag must not lead to it. */
+static void a_blob_that_is_confirmed_as_another_one_sets_no_tag(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 201 Done\r\nDocker-Content-Digest: " OTHER "\r\n" EMPTY,
+        "HTTP/1.1 201 Done\r\nDocker-Content-Digest: x\r\n" EMPTY,
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(answers); i++) {
+        prepare();
+        run.wire.quirk[0].times = 99;
+        quirk(1, "PUT 1?digest=", answers[i / 2], 1);
+        quirk(2, "PUT 2?digest=", answers[i / 2], 1);
+        quirk(3, "PUT 3?digest=", answers[i / 2], 1);
+        copy(i % 2 ? SOURCE : "registry.test/b:image", TARGET);
+        expect_refused(REGTAG_E_NOT_CONFIRMED, "the registry states another digest for the blob");
+        finish(&run);
+    }
+}
+
 /* What the registry says of an upload that was interrupted: the bytes before the end are here no more, and it is begun
  * again. */
 static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
@@ -603,6 +623,7 @@ int main(void)
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
+        cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
         cmocka_unit_test(an_upload_goes_on_where_it_is),
         cmocka_unit_test(a_blob_may_be_there_before_it_is_asked_for),
