@@ -190,7 +190,8 @@ static bool keep_location(struct regtag *r, struct blob_push *p)
         !url_resolve(written(&b), value, &w))
         return false;
     url_parse(&u, written(&w));
-    if (home->tls && !u.tls)
+    bool fits = w.used + SLICE("?digest=").size + p->digest.size <= URL_MAX; /* see begin_commit */
+    if (!fits || (home->tls && !u.tls))
         return false;
     memcpy(p->location, text, w.used);
     p->location[w.used] = '\0';

@@ -169,6 +169,41 @@ static void within_a_repository_blobs_are_there(void **state)
     finish(&run);
 }
 
+/* ---- Uploads on another server --------------------------------------------------------------- */
+
+#define TAKEN "HTTP/1.1 202 Taken\r\n" EMPTY
+
+/* The answer to a POST: an upload at a URL of so many bytes. */
+static const char *begun_at(const char *server, size_t size)
+{
+    static char answer[5000];
+    int begun = snprintf(answer, sizeof answer, "HTTP/1.1 202 Begun\r\nLocation: ");
+    int origin = snprintf(answer + begun, sizeof answer - (size_t)begun, "%s", server);
+    memset(answer + begun + origin, 'p', size - (size_t)origin);
+    snprintf(answer + begun + size, sizeof answer - (size_t)begun - size, "\r\n" EMPTY);
+    return answer;
+}
+
+/* The digest is added to it. */
+static void an_upload_whose_url_leaves_no_room_for_the_digest_is_refused(void **state)
+{
+    enum { MOST = 4096 - 8 - 71 };
+    (void)state;
+    for (size_t size = MOST; size <= MOST + 1; size++) {
+        prepare();
+        quirk(1, "POST ", begun_at("http://u/", size), 1);
+        quirk(2, "PATCH ", TAKEN, 1);
+        quirk(3, "PUT ", "HTTP/1.1 201 Done\r\n" EMPTY, 1);
+        copy(SOURCE, TARGET);
+        if (size == MOST)
+            expect_copied();
+        else
+            expect_refused(REGTAG_E_PROTOCOL, "does not say where to upload to");
+        assert_null(strstr(run.wire.log.data, "Host: \r\n"));
+        finish(&run);
+    }
+}
+
 /* ---- Looks and commits that go wrong --------------------------------------------------------- */
 
 static const struct {
@@ -622,6 +657,7 @@ int main(void)
         cmocka_unit_test(an_upload_stays_encrypted),
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
+        cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
