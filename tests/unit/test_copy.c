@@ -184,6 +184,22 @@ static const char *begun_at(const char *server, size_t size)
     return answer;
 }
 
+/* Its relative redirects lead on there, and not to the registry. */
+static void the_server_of_an_upload_redirects_within_itself(void **state)
+{
+    static const size_t sizes[] = {20, 4000};
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        prepare();
+        quirk(1, "POST ", begun_at("http://u/", sizes[i]), 1);
+        quirk(2, "PATCH ", TAKEN, 1);
+        quirk(3, "PUT ", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/more\r\n" EMPTY, 1);
+        copy(SOURCE, TARGET);
+        assert_non_null(strstr(run.wire.log.data, "PUT /v2/a/manifests/more HTTP/1.1\r\nHost: u\r\n"));
+        finish(&run);
+    }
+}
+
 /* The digest is added to it. */
 static void an_upload_whose_url_leaves_no_room_for_the_digest_is_refused(void **state)
 {
@@ -664,6 +680,7 @@ int main(void)
         cmocka_unit_test(an_upload_stays_encrypted),
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
+        cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
         cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
