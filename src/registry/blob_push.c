@@ -410,7 +410,7 @@ static bool step_stream(struct regtag *r, struct blob_push *p)
     else if (p->out_of_reach)
         return look_again(r, p);
     else if (step_request(r, p))
-        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || p->done || !is_used_up(p));
+        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || !is_used_up(p));
     return false;
 }
 

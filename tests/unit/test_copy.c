@@ -404,16 +404,19 @@ static void an_upload_goes_on_where_it_is(void **state)
 static void a_blob_may_be_there_before_it_is_asked_for(void **state)
 {
     static const char *const answers[] = {"HTTP/1.1 405 No HEAD\r\n" EMPTY, "HTTP/1.1 403 No\r\n" EMPTY,
-                                          "HTTP/1.1 503 Later\r\n" EMPTY};
+                                          "HTTP/1.1 503 Later\r\n" EMPTY, ""};
+    static const enum regtag_status statuses[] = {REGTAG_OK, REGTAG_E_DENIED, REGTAG_E_SERVER_FAILED,
+                                                  REGTAG_E_NO_CONNECTION};
     (void)state;
     for (size_t i = 0; i < COUNT(answers); i++) {
         prepare();
-        quirk(0, head_layer, answers[i], i == 2 ? 9 : 1);
+        quirk(0, head_layer, answers[i], i >= 2 ? 9 : 1);
+        run.wire.quirk[0].ending = i == 3 ? WIRE_RESETS : WIRE_STAYS;
         copy(SOURCE, TARGET);
         if (i == 0)
             expect_copied();
         else
-            expect_refused(i == 1 ? REGTAG_E_DENIED : REGTAG_E_SERVER_FAILED, "blob sha256:");
+            expect_refused(statuses[i], "blob sha256:");
         finish(&run);
     }
 }
@@ -742,8 +745,7 @@ static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
             if (i / 2 == 4)
                 quirk(2, "POST ", "HTTP/1.1 403 No\r\n" EMPTY, 9);
             if (i / 2 == 5)
-                quirk(2, "POST ", "", 9);
-            run.wire.quirk[2].ending = i / 2 == 5 ? WIRE_RESETS : WIRE_STAYS;
+                quirk(2, "POST ", "SSH-2.0-OpenSSH\r\n", 9);
             copy(sources[i % 2], TARGET);
             expect_refused(i / 2 == 3 || i / 2 == 5 ? run.status[0] : REGTAG_E_DENIED, "blob sha256:");
             for (unsigned u = 0; i / 2 % 2 == 0 && u < run.wire.upload_count; u++)
@@ -814,6 +816,31 @@ static void one_token_is_for_both_repositories(void **state)
             1);
         finish(&run);
     }
+}
+
+/* Each side has its own settings, wherever it is sent to. */
+static void the_target_may_be_redirected(void **state)
+{
+    (void)state;
+    prepare();
+    run.wire.quirk[0].request = NULL;
+    quirk(1, "HEAD copy",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/base\r\n" EMPTY, 9);
+    copy(SOURCE, TARGET);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_string_equal(run.previous[0], digest_of_new());
+    finish(&run);
+}
+
+/* As many blobs at the same time as there is memory for. */
+static void a_copy_takes_many_connections(void **state)
+{
+    (void)state;
+    prepare();
+    widen(&run, 18);
+    assert_int_equal(regtag_copy(run.regtag, SOURCE, TARGET), REGTAG_OK);
+    finish(&run);
 }
 
 /* ---- Two registries -------------------------------------------------------------------------- */
@@ -897,6 +924,8 @@ int main(void)
         cmocka_unit_test(a_copy_is_not_stopped_where_nothing_is_announced),
         cmocka_unit_test(the_tag_is_hashed_while_the_image_comes),
         cmocka_unit_test(each_layer_is_copied_once),
+        cmocka_unit_test(the_target_may_be_redirected),
+        cmocka_unit_test(a_copy_takes_many_connections),
         cmocka_unit_test(one_token_is_for_both_repositories),
         cmocka_unit_test(between_two_registries_blobs_are_streamed),
         cmocka_unit_test(the_end_of_a_blob_may_come_late),
