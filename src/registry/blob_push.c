@@ -310,17 +310,21 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
     return false;
 }
 
-/* An answer that states another digest is that to the look at the tag, which was sent behind the commit. */
+/* An answer that states another digest is perhaps that to the look at the tag, which was sent behind the commit. */
 static bool on_committed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
     unsigned status = response->status;
     struct slice stated;
-    bool clear = answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest));
-    if (status >= 200 && status < 300)
-        return clear ? over(r, p, PUSH_COPIED) : search(r, p);
-    explain(p);
-    return status_is_transient(status) ? search(r, p) : over(r, p, PUSH_FAILED);
+    bool taken = status >= 200 && status < 300;
+    if (taken && answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest)))
+        return over(r, p, PUSH_COPIED);
+    error_clear(&p->problem);
+    if (taken)
+        error_set(&p->problem, REGTAG_E_PROTOCOL, "the registry confirms another digest");
+    else
+        explain(p);
+    return taken || status_is_transient(status) ? search(r, p) : over(r, p, PUSH_FAILED);
 }
 
 static bool on_found(struct regtag *r, struct blob_push *p)
