@@ -114,6 +114,8 @@ struct regtag_random {
     void *reserved[2];
 };
 
+#define REGTAG_VERIFY_UNABLE (-32767) /* see `verify` in struct regtag_config */
+
 /* A part of a message. */
 struct regtag_part {
     const void *bytes;
@@ -306,9 +308,9 @@ struct regtag_config {
     /* tag, copy, load, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
      * them. save: so must each manifest. Others do not look. See regtag_require_signature. 0: it need not be signed. */
     unsigned keys;
-    /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other, else
-     * another number. The key decides on algorithm and hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5
-     * or PSS for RSA. */
+    /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other;
+     * REGTAG_VERIFY_UNABLE if there is not enough memory to tell; else another number. The key decides on algorithm and
+     * hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5 or PSS for RSA. */
     int (*verify)(void *context, unsigned key, const struct regtag_part *parts, size_t count,
                   const void *signature, size_t size);
     void *verify_context;

@@ -89,8 +89,11 @@ static int ends_torn(int fd, bool *torn)
 {
     struct stat s;
     char last = '\n';
-    if (fstat(fd, &s) != 0 || (s.st_size > 0 && pread(fd, &last, 1, s.st_size - 1) < 0))
+    if (fstat(fd, &s) != 0)
         return errno;
+    while (s.st_size > 0 && pread(fd, &last, 1, s.st_size - 1) < 0)
+        if (errno != EINTR)
+            return errno;
     *torn = last != '\n';
     return 0;
 }

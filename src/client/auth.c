@@ -120,7 +120,7 @@ static void collect_offers(struct offers *offers, struct slice value)
                 one.service = text;
             break;
         case CHALLENGE_BROKEN: one = NONE; break;
-        case CHALLENGE_END: add_offer(offers, &one); return;
+        default: add_offer(offers, &one); return;
         }
     }
 }

@@ -457,7 +457,7 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *part)
             break;
         case CONNECTION_END: event = on_end(x); break;
         case CONNECTION_FAILED: event = on_failure(x, false); break;
-        case CONNECTION_LOST: event = on_failure(x, true); break;
+        default: event = on_failure(x, true); /* CONNECTION_LOST */
         }
     }
     return event;

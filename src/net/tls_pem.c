@@ -16,6 +16,15 @@ static void skip_mark(struct tls_pem *p)
         p->used = 3;
 }
 
+static ssize_t read_file(struct tls_pem *p)
+{
+    ssize_t n;
+    do
+        n = read(p->fd, p->buffer, sizeof p->buffer);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 bool tls_pem_open(struct tls_pem *p, const char *path)
 {
     struct slice text;
@@ -33,7 +42,7 @@ bool tls_pem_open(struct tls_pem *p, const char *path)
     if (p->fd < 0)
         return false;
     /* A directory can be opened, but not read. */
-    ssize_t n = read(p->fd, p->buffer, sizeof p->buffer);
+    ssize_t n = read_file(p);
     if (n < 0) {
         int problem = errno;
         close(p->fd);
@@ -54,16 +63,13 @@ void tls_pem_close(struct tls_pem *p)
 /* Reads more, up to TLS_FILE_MAX. False at the end, or p->problem says why not. */
 static bool fill(struct tls_pem *p)
 {
-    ssize_t n;
     if (p->fd < 0)
         return false;
     if (p->total >= TLS_FILE_MAX) {
         p->problem = "it is larger than 16 MiB";
         return false;
     }
-    do
-        n = read(p->fd, p->buffer, sizeof p->buffer);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = read_file(p);
     if (n < 0)
         p->problem = strerror(errno);
     if (n <= 0)

@@ -64,6 +64,8 @@ struct search {
     void *context;
     bool own; /* the user chose the place */
     bool over;
+    const char *problem; /* why the last place could not be read, or not to its end; or NULL */
+    struct tls_unread unread;
 };
 
 /* Static, since 12 KB are too much for the stack of a small board; one file is read at a time. */
@@ -81,6 +83,7 @@ static bool search_file(struct search *s, const char *path)
             s->over = !s->visit(s->context, der, s->own);
     }
     tls_pem_close(&pem);
+    s->problem = pem.problem;
     return true;
 }
 
@@ -99,9 +102,14 @@ static bool search_directory(struct search *s, const char *path, const char *end
     return true;
 }
 
+/* Says in s->problem why not; what else is in a directory does not matter. */
 static bool search_place(struct search *s, const char *path)
 {
-    return search_file(s, path) || search_directory(s, path, "");
+    if (search_file(s, path))
+        return true;
+    bool found = errno == EISDIR && search_directory(s, path, "");
+    s->problem = found ? NULL : strerror(errno);
+    return found;
 }
 
 /* Returns whether there is a directory for the host. */
@@ -127,8 +135,11 @@ static bool search_all(struct search *s, const struct tls_settings *settings,
 {
     bool any = false;
     s->own = true;
-    for (unsigned i = 0; i < settings->authorities; i++)
+    for (unsigned i = 0; i < settings->authorities; i++) {
         any = search_place(s, settings->authority[i]) || any;
+        if (s->problem)
+            s->unread = (struct tls_unread){settings->authority[i], s->problem};
+    }
     if (settings->authorities)
         return any;
 
@@ -158,7 +169,7 @@ static bool note_any(void *context, struct slice der, bool own)
 const char *tls_check_authority(const char *path)
 {
     bool any = false;
-    struct search s = {{NULL, 0}, note_any, &any, true, false};
+    struct search s = {.visit = note_any, .context = &any, .own = true};
     if (search_file(&s, path)) {
         if (pem.problem)
             return pem.problem;
@@ -167,15 +178,12 @@ const char *tls_check_authority(const char *path)
     return any ? NULL : "it contains no certificate";
 }
 
-void tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,
-                    struct slice subject, tls_trust_visit *visit, void *context)
+struct tls_unread tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,
+                                 struct slice subject, tls_trust_visit *visit, void *context)
 {
-    struct search s;
-    s.subject = subject;
-    s.visit = visit;
-    s.context = context;
-    s.over = false;
+    struct search s = {.subject = subject, .visit = visit, .context = context};
     search_all(&s, settings, origin);
+    return s.unread;
 }
 
 /* ---- Changes --------------------------------------------------------------------------------- */

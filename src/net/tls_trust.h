@@ -11,9 +11,14 @@
  * whether to go on. */
 typedef bool tls_trust_visit(void *context, struct slice der, bool own);
 
+/* A file or directory of --cacert that could not be read any more, and why; or NULL. */
+struct tls_unread {
+    const char *path, *problem;
+};
+
 /* Searches all that is trusted for this origin for certificates with this subject (DER). */
-void tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,
-                    struct slice subject, tls_trust_visit *visit, void *context);
+struct tls_unread tls_trust_find(const struct tls_settings *settings, const struct regtag_origin *origin,
+                                 struct slice subject, tls_trust_visit *visit, void *context);
 
 /* Whether there is any file or directory to search; writes the places that were tried to w. */
 bool tls_trust_any(const struct tls_settings *settings, const struct regtag_origin *origin,

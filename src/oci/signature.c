@@ -49,9 +49,12 @@ static bool verify(struct signature_check *c, const struct regtag_part *parts, s
     if (c->left == 0)
         return false;
     c->left--;
-    for (c->key = 0; c->key < c->keys; c->key++)
-        if (c->verify(c->context, c->key, parts, count, signature.data, signature.size) == 0)
+    for (c->key = 0; c->key < c->keys; c->key++) {
+        int result = c->verify(c->context, c->key, parts, count, signature.data, signature.size);
+        if (result == 0)
             return true;
+        c->unable |= result == REGTAG_VERIFY_UNABLE;
+    }
     return false;
 }
 

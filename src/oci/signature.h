@@ -31,6 +31,7 @@ struct signature_check {
     unsigned left;                        /* how many more signatures may be looked at */
 
     bool cut;     /* out: there were more than that; never cleared */
+    bool unable;  /* out: there was not enough memory to verify one; never cleared */
     unsigned key; /* out: with SIGNATURE_GOOD, the key that it is by */
 };
 

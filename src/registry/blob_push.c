@@ -99,7 +99,8 @@ static struct slice produce(void *context, uint64_t at)
 {
     struct blob_push *p = context;
     uint64_t offset = p->begins + at;
-    p->out_of_reach = p->out_of_reach || offset < p->sent;
+    if (offset < p->sent)
+        p->out_of_reach = true;
     p->sent = offset;
     if (p->out_of_reach || offset - p->at >= p->part.size)
         return SLICE("");
@@ -179,7 +180,10 @@ static bool keep_location(struct regtag *r, struct blob_push *p)
     write_origin(&b, home);
     write_text(&b, "/v2/");
     if (!http_response_field(p->exchange.response, SLICE("location"), &value) || value.size == 0 ||
-        !url_resolve(written(&b), value, &w) || !url_parse(&u, written(&w)) || (home->tls && !u.tls))
+        !url_resolve(written(&b), value, &w))
+        return false;
+    url_parse(&u, written(&w));
+    if (home->tls && !u.tls)
         return false;
     memcpy(p->location, text, w.used);
     p->location[w.used] = '\0';
@@ -296,7 +300,7 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
     uint64_t size = p->size;
-    if (response->status < 200 || response->status > 299) {
+    if (response->status > 299) {
         explain(p);
         return may_go_on(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
     }
@@ -316,7 +320,7 @@ static bool on_committed(struct regtag *r, struct blob_push *p)
     const struct http_response *response = p->exchange.response;
     unsigned status = response->status;
     struct slice stated;
-    bool taken = status >= 200 && status < 300;
+    bool taken = status < 300;
     if (taken && answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest)))
         return over(r, p, PUSH_COPIED);
     error_clear(&p->problem);
@@ -356,7 +360,7 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
 static bool is_used_up(const struct blob_push *p)
 {
     uint64_t end = p->at + p->part.size;
-    return p->taken || (end < p->size && (exchange_may_have_acted(&p->exchange) || p->sent >= end));
+    return p->taken || (end < p->size && p->sent >= end);
 }
 
 /* Gets the next part. Returns whether the source has to be waited for; *failed if there is no use in that. */

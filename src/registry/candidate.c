@@ -11,6 +11,13 @@ struct signature_check candidate_check(const struct regtag *r)
                                     .left = SIGNATURES_LOOKED_MAX};
 }
 
+bool candidate_unable(const struct signature_check *c, struct error *e)
+{
+    if (c->unable)
+        error_set(e, REGTAG_E_OTHER, "cannot verify its signature: there is not enough memory");
+    return c->unable;
+}
+
 bool candidate_read(struct regtag *r, struct slice bytes, const struct media_type **type,
                     struct document *d)
 {

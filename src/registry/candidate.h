@@ -10,6 +10,9 @@
 /* A check with the configuration's keys; the image is not set. */
 struct signature_check candidate_check(const struct regtag *r);
 
+/* Where no signature is good: whether there was not enough memory to verify one, which says nothing about the image. */
+bool candidate_unable(const struct signature_check *c, struct error *e);
+
 /* Indexes a manifest, if it is valid and unambiguous. */
 bool candidate_read(struct regtag *r, struct slice bytes, const struct media_type **type,
                     struct document *d);

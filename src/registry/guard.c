@@ -27,8 +27,9 @@ bool guard_exists(struct regtag *r, const char *tag)
 
 const char *guard_condition(struct regtag *r, const struct resolve *z)
 {
-    if (!z->guarded || z->sight == SIGHT_UNKNOWN)
+    if (!z->guarded)
         return "";
+    REQUIRE(z->sight != SIGHT_UNKNOWN); /* no guard holds then */
     return z->sight == SIGHT_ABSENT ? "*" : r->guards.etag;
 }
 

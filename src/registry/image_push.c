@@ -36,7 +36,7 @@ static bool is_repeated(const struct image_push *p, int descriptor)
 {
     const struct document *d = p->manifest;
     struct slice digest = descriptor_digest(d, descriptor);
-    for (int i = document_first(d, p->layers); i != NO_VALUE && i < descriptor; i = document_next(d, i))
+    for (int i = document_first(d, p->layers); i != descriptor; i = document_next(d, i))
         if (slice_equal(descriptor_digest(d, i), digest))
             return true;
     return false;
@@ -123,7 +123,8 @@ static bool step_one(struct regtag *r, struct image_push *p, unsigned at)
 
 bool image_is_committing(const struct image_push *p)
 {
-    bool none = p->next == NO_VALUE && !p->config;
+    bool none = p->next == NO_VALUE;
+    REQUIRE(!p->config); /* it came first */
     for (unsigned i = 0; i < p->count; i++)
         none = none && (!push_is_under_way(&p->blobs[i]) || p->blobs[i].state == PUSH_COMMIT);
     return none;

@@ -193,7 +193,7 @@ static enum regtag_event on_upload_answer(struct regtag *r, struct move *m)
     const struct http_response *response = m->change.exchange.response;
     struct error *problem = verb_problem(r);
     struct slice digest;
-    bool taken = response->status >= 200 && response->status < 300;
+    bool taken = response->status < 300;
     bool stated = taken && answer_digest(response, &digest) && digest_is_sha256(digest);
 
     m->verdict = !taken                                     ? VERDICT_REFUSED
@@ -380,9 +380,8 @@ static enum regtag_event run_state(struct regtag *r, struct move *m)
     case MOVE_HELD: return step_held(r, m);
     case MOVE_UNCONFIRMED: return step_unconfirmed(r, m);
     case MOVE_CONFIRM: return step_confirm(r, m);
-    case MOVE_OVER: break;
+    default: return REGTAG_SETTLED; /* declined */
     }
-    return REGTAG_SETTLED;
 }
 
 enum regtag_event move_step(struct regtag *r, struct move *m)

@@ -46,6 +46,8 @@ static enum signatures_event over(struct regtag *r, struct signatures *s, enum s
 
 static enum signatures_event set_unsigned(struct regtag *r, struct signatures *s, struct error *e)
 {
+    if (candidate_unable(&s->check, e))
+        return over(r, s, SIGNATURES_FAILED);
     error_set(e, REGTAG_E_UNSIGNED,
               "%s signed with a required key: %s; looked at the tag %s, and among the referrers%s%s",
               *s->index ? "neither it nor its index is" : "it is not", signature_text(s->best), s->tag,
@@ -124,7 +126,7 @@ static void step_place(struct regtag *r, struct signatures *s, unsigned number)
     switch (download_step(r, &s->place[number], problem)) {
     case DOWNLOAD_WAIT: return;
     case DOWNLOAD_END: s->answer[number] = on_answer(s, number, problem); break;
-    case DOWNLOAD_FAILED: s->answer[number] = LOOK_FAILED; break;
+    default: s->answer[number] = LOOK_FAILED; /* DOWNLOAD_FAILED */
     }
     if (s->answer[number] == LOOK_FAILED)
         note_failure(s, problem);
@@ -262,9 +264,10 @@ static bool next_layer(struct regtag *r, struct signatures *s)
     int layer = find_layer(s, &d);
     if (layer == NO_VALUE)
         return false;
-    s->check.cut = s->check.cut || s->check.left == 0;
-    if (s->check.left == 0)
+    if (s->check.left == 0) {
+        s->check.cut = true;
         return false;
+    }
     want(s, descriptor_digest(&d, layer));
     get(r, s, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, tag);
     ENTER("signatures", s->state, SIGNATURES_PAYLOAD);
@@ -367,10 +370,10 @@ static struct signatures *make_room(struct regtag *r, struct error *e)
         char c;
         struct signatures s;
     };
-    size_t used = r->manifest_size, alignment = offsetof(struct alignment_probe, s);
-    used += -(uintptr_t)(r->manifest + used) % alignment;
-    if (used <= r->manifest_max && r->manifest_max - used >= sizeof(struct signatures))
-        return (struct signatures *)(void *)(r->manifest + used);
+    char *behind = r->manifest + r->manifest_size;
+    size_t gap = -(uintptr_t)behind % offsetof(struct alignment_probe, s);
+    if (r->manifest_max - r->manifest_size >= gap + sizeof(struct signatures))
+        return (struct signatures *)(void *)(behind + gap);
     error_set(e, REGTAG_E_REFUSED,
               "the manifest is so large that no memory is left to look for its signature");
     return NULL;

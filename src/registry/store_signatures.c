@@ -188,7 +188,7 @@ bool store_is_signed(struct regtag *r, const char *image, const char *index, str
         return true;
     if (s.failure.status)
         *e = s.failure;
-    else
+    else if (!candidate_unable(&s.check, e))
         error_set(e, REGTAG_E_UNSIGNED,
                   "%s signed with a required key: %s; looked at all that its layout lists%s",
                   *index ? "neither it nor its index is" : "it is not", signature_text(s.best),

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/debug.h"
+
 static enum tag_list_event broken(struct tag_list *t, const char *problem)
 {
     t->problem = problem;
@@ -74,7 +76,7 @@ static enum tag_list_event meaning(struct tag_list *t, enum json_event event, st
 
 enum tag_list_event tag_list_take(struct tag_list *t, struct slice *in)
 {
-    enum tag_list_event result = t->problem ? TAG_LIST_BROKEN : TAG_LIST_MORE;
+    enum tag_list_event result = TAG_LIST_MORE;
     struct slice text = {NULL, 0};
     while (result == TAG_LIST_MORE) {
         enum json_event event = json_next(&t->json, in, &text);
@@ -87,9 +89,10 @@ enum tag_list_event tag_list_take(struct tag_list *t, struct slice *in)
 
 bool tag_list_end(struct tag_list *t)
 {
-    if (!t->problem && !json_end(&t->json))
+    REQUIRE(!t->problem); /* nothing is read behind it */
+    if (!json_end(&t->json))
         t->problem = t->json.problem;
-    if (!t->problem && !t->had_tags)
+    else if (!t->had_tags)
         t->problem = "it contains no \"tags\"";
     return t->problem == NULL;
 }

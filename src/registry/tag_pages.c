@@ -77,7 +77,7 @@ static enum pages_event take_tag(struct regtag *r, struct tag_pages *p, struct e
             break;
         case TAG_LIST_BROKEN:
             return page_failed(e, "the answer is not a tag list: ", slice_of(p->tags.problem));
-        case TAG_LIST_MORE: return MORE;
+        default: return MORE;
         }
     }
 }

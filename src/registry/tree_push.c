@@ -258,7 +258,7 @@ static bool check_upload(struct regtag *r, const struct tree_push *v, struct err
 {
     const struct http_response *response = v->exchange.response;
     struct slice digest;
-    if (response->status < 200 || response->status > 299)
+    if (response->status > 299)
         exchange_explain(&v->exchange, e);
     else if (answer_digest(response, &digest) && digest.size &&
              !slice_equal(digest, slice_of(r->digest)))

@@ -359,7 +359,7 @@ static enum regtag_event on_answer(struct regtag *r, struct delete_verb *v)
     unsigned status = v->change.exchange.response->status;
     bool transient = status_is_transient(status);
     struct error *problem = verb_problem(r);
-    if (status >= 200 && status < 300) {
+    if (status < 300) {
         error_set(problem, REGTAG_E_UNCERTAIN, "the registry accepted the request (HTTP %u)", status);
         return verify(r, v, problem, false);
     }
@@ -452,9 +452,8 @@ static enum regtag_event step(struct regtag *r)
     case DELETE_VERIFY: return step_verify(r, v);
     case DELETE_LIST: return step_list(r, v);
     case DELETE_SIBLINGS: return step_siblings(r, v);
-    case DELETE_OVER: break;
+    default: return verb_done(r);
     }
-    return verb_done(r);
 }
 
 static void decline(struct regtag *r, const struct error *reason)

@@ -381,7 +381,8 @@ static void operate(const struct verb *verb, const struct kind *kind, uint64_t a
         assert_int_equal(regtag_require_signature(run.regtag), REGTAG_OK);
     said_size = blob_at = part_count = run.settled = run.listed = chosen = 0;
     run.wire.now = 0;
-    run.uploads = verb->loads; /* blobs go where a changed Location says, which is not announced */
+    if (verb->loads)
+        run.uploads = 1; /* blobs go where a changed Location says, which is not announced */
     arm(kind, at);
     verb->start();
     while (step(&run))

@@ -115,6 +115,16 @@ class TagTls(Tag):
     name, tls = "tag-tls", True
 
 
+class TagFolder(TagTls):
+    """The CA is in a folder, among other files."""
+
+    name = "tag-ca-folder"
+
+    @property
+    def args(self):
+        return ["tag", "--cacert", self.world.root.file.parent, *super().args[1:]]
+
+
 class TagToken(Tag):
     name, token = "tag-token", True
 
@@ -509,7 +519,8 @@ class Referrers(Printing):
 SCENES = {
     one.name: one
     for one in (
-        *(Tag, TagTls, TagToken, TagLookup, TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
+        *(Tag, TagTls, TagFolder, TagToken, TagLookup),
+        *(TagJournal, TagTwo, TagHundred, TagFrom, TagSigned),
         *(Delete, Undo, Watch, Copy, CopyToken, Load),
         *(Fetch, Save),
         *(Digest, Manifest, List, ListDigests, Verify),

@@ -48,8 +48,8 @@ class Stage:
             self._scenes[name].begin()
         return self._scenes[name]
 
-    def play(self, scene, **options):
-        return self.player.play(scene, **options)
+    def play(self, scene, *allowed, **options):
+        return self.player.play(scene, *allowed, **options)
 
     @staticmethod
     def has(tool):

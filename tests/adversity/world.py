@@ -1,7 +1,8 @@
 """The servers that a scene is played with, and what reaches them. All are in this process, and answer as a script says.
 
 Two registries, `here` and `there`, which take blobs; a token server; and TLS in front of each, where a scene wants it.
-Every answer that they send passes through `way`, which a row sets to change, cut or delay it: see Passing.
+Every answer that they send passes through `way`, which a row sets to change, cut or delay it: see Passing. And a
+`stranger`, with another name, that nobody has a reason to ask unless somebody says so.
 """
 
 import re
@@ -92,6 +93,9 @@ class World:
         self.here = Server(self, "here", self._respond("here"), tls, self.kind)
         self.there = Server(self, "there", self._respond("there"), tls, self.kind)
         self.tokens = Server(self, "tokens", self._respond("tokens"), tls) if token else None
+        self.stranger = Server(self, "stranger", self._respond("there"))
+        self.stranger.host = f"stranger.test:{self.stranger.fake.port}"
+        self.stranger.options = reached(self.stranger.host)
         self.password = secrets.token_hex(16)
         self.reset()
 
@@ -107,10 +111,14 @@ class World:
     def close(self):
         self._stack.close()
 
+    @property
+    def _all(self):
+        return self.here, self.there, self.tokens, self.stranger
+
     def calm(self):
         """Nobody is in the way, not even of what TLS sends."""
         self.way = untouched
-        for one in (self.here, self.there, self.tokens):
+        for one in self._all:
             if one and one.front:
                 one.front.most = one.front.spoil = one.front.slow_from = None
                 one.front.drip = False
@@ -127,7 +135,7 @@ class World:
         self._issuer.accounts[USER] = self.password
         if self.tokens:
             (self.folder / "password").write_text(self.password)
-        for one in (self.here, self.there, self.tokens):
+        for one in self._all:
             if one:
                 one.requests.clear()
             if one and one.front:
@@ -147,7 +155,7 @@ class World:
     def options(self):
         """What the program needs to reach these servers."""
         found = ["--cacert", str(self.root.file)] if self.root else []
-        return found + [word for one in (self.here, self.there, self.tokens) if one for word in one.options]
+        return found + [word for one in self._all if one for word in one.options]
 
     def login(self, side=""):
         """What the program needs to log in; `side`: "", "from-" or "to-"."""
@@ -179,6 +187,9 @@ class World:
             for request in server.requests:
                 if any(one.encode() in request.head for one in self.secrets) or b"Basic " in request.head:
                     yield f"a password was sent to {server.name}"
+        for request in self.stranger.requests:
+            if request.value("Authorization"):
+                yield "a stranger was shown what is for others"
         for request in self.tokens.requests if self.tokens else []:
             if re.search(rb"(?i)^authorization: bearer", request.head, re.MULTILINE):
                 yield "a token was sent to the token server"

@@ -39,8 +39,12 @@ awk '/^```text$/ { inside = 1; next } /^```$/ { inside = 0 } inside' tests/READM
 lines=$(wc -l <README.md)
 [ "$lines" -le 150 ] || { echo "README.md has $lines lines, 150 at most"; exit 1; }
 
-for page in *.md src/*.md src/*/*.md tests/*.md tests/*/*.md toolchains/*.md third_party/*.md; do
+for page in *.md src/*.md src/*/*.md tests/*.md tests/*/*.md toolchains/*.md toolchains/*/*.md third_party/*.md; do
     for link in $(tr '\n' ' ' <"$page" | grep -oE '\]\([^)]*\)' | sed 's/^](//; s/)$//' | grep -v '^https\{0,1\}:'); do
-        [ -e "$(dirname "$page")/$link" ] || { echo "$page: there is no $link"; exit 1; }
+        file=$(dirname "$page")/${link%%#*} heading=${link#*#}
+        case $link in "#"*) file=$page ;; esac
+        [ -e "$file" ] || { echo "$page: there is no $link"; exit 1; }
+        [ "$heading" = "$link" ] || sed -n 's/^#\{1,\} //p' "$file" | tr '[:upper:] ' '[:lower:]-' | tr -cd 'a-z0-9_\n-' | grep -qxF -- "$heading" ||
+            { echo "$page: $file has no heading for #$heading"; exit 1; }
     done
 done

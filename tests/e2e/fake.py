@@ -112,6 +112,10 @@ class Fake(Listener):
         if self._failures and kind is None:
             raise self._failures[0]
 
+    def forgive(self):
+        """What a client was led to ask for is no failure of the test."""
+        self._failures.clear()
+
     def settle(self):
         """Waits until all connections have ended: a client that is gone may have left something to do."""
         with self._starting:

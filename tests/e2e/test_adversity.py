@@ -1,5 +1,6 @@
 """A sample of every row of tests/adversity, and what all of them rest on: without a fault, nothing is broken."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,15 +8,17 @@ from pathlib import Path
 
 import pytest
 from conftest import TOP
+from fronts import needs_tls
 
 HERE = TOP / "tests/adversity"
 sys.path.append(str(HERE))
 
 from scenes import SCENES  # noqa: E402
 from stage import Stage  # noqa: E402
+from traced import QUIET, calls_of, missing, with_fault  # noqa: E402
 
 ROWS = sorted(path.stem for path in Path(HERE / "rows").glob("[a-z]*.py"))
-SAMPLE = "12"
+SAMPLE = "8"
 LIMIT = 120  # seconds
 
 
@@ -35,6 +38,7 @@ def test_without_a_fault_a_scene_is_new_and_breaks_nothing(stage, name):
     assert scene.state() == "new"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_a_sample_of_a_row_breaks_nothing(regtag, row):
     command = [HERE / "run", "--sample", SAMPLE, "--jobs", "1", row]
@@ -42,3 +46,19 @@ def test_a_sample_of_a_row_breaks_nothing(regtag, row):
         command, env={**os.environ, "REGTAG": regtag.path}, stdout=subprocess.PIPE, timeout=LIMIT, check=False
     )
     assert done.returncode == 0, done.stdout.decode(errors="replace")
+
+
+@needs_tls
+def test_a_ca_file_that_cannot_be_read_in_the_handshake_is_no_fault_of_the_peer(stage):
+    if missing(stage):
+        pytest.skip("programs cannot be traced here")
+    calls = calls_of(stage, stage.scene("tag-tls"))
+    opened = [one for one in calls if one.name == "openat" and one.what.endswith(".crt")]
+    assert len(opened) == 2  # to check it, and in the handshake
+
+    before = with_fault(opened[1], errno.EMFILE)
+    scene = stage.scene("tag-tls")
+    result, _ = stage.player.run(scene, before=before, env=QUIET)
+
+    assert (result.status, scene.state()) == (2, "old")
+    result.complaint("--cacert", ".crt", "too many open files")

@@ -2,9 +2,9 @@
  * cmocka comes here first.
  *
  *     runner measure SECONDS PROGRAM...
- *                      runs each test in a process of its own: a line "test PROGRAM INDEX STATUS SECONDS NAME" for it,
- *                      then "ran ADDRESS..." with the blocks of the library that it runs; after so many SECONDS of
- *                      processor time it ends, as if with success
+ *                      runs each test in a process of its own: "ran ADDRESS..." has the blocks of the library that
+ *                      it runs, then "test PROGRAM INDEX STATUS SECONDS NAME"; status 3: it was ended after so many
+ *                      SECONDS of processor time
  *     runner run       runs what stdin names, a line "PROGRAM SECONDS INDEX..." for each process, until one
  *                      test fails, or takes more than its SECONDS of processor time; says which, and ends
  *                      with status 1
@@ -29,6 +29,7 @@
 
 #define MEMORY_MAX (2ull * 1024 * 1024 * 1024)
 #define BLOCKS_MAX 65536
+#define TIME_OVER 3
 #define TEXT_MAX (32u * 1024 * 1024)
 
 static FILE *report;
@@ -39,7 +40,8 @@ static size_t passed; /* tests of groups before this one */
 
 /* ---- Which blocks of the library a test runs ------------------------------------------------- */
 
-extern char __executable_start[] __attribute__((weak)); /* not in the library that mutants are run with */
+extern char __executable_start[]
+    __attribute__((weak)); /* not in the library that mutants are run with */
 void __sanitizer_cov_trace_pc(void);
 
 static unsigned char seen[TEXT_MAX];
@@ -83,7 +85,7 @@ static void on_time_over(int signal)
 {
     (void)signal;
     tell_blocks();
-    _exit(0);
+    _exit(TIME_OVER);
 }
 
 /* Time that has passed would say more about the machine than about the test. */
@@ -113,8 +115,9 @@ static void measure(const struct CMUnitTest *test, size_t index, CMFixtureFuncti
     int status = 1;
     waitpid(child, &status, 0);
     getrusage(RUSAGE_CHILDREN, &after);
-    fprintf(report, "test %s %zu %d %.6f %.200s\n", program, index, status,
-            seconds_of(&after) - seconds_of(&before), test->name);
+    fprintf(report, "test %s %zu %d %.6f %.200s\n", program, index,
+            WIFEXITED(status) ? WEXITSTATUS(status) : -1, seconds_of(&after) - seconds_of(&before),
+            test->name);
 }
 
 int __wrap__cmocka_run_group_tests(const char *name, const struct CMUnitTest *tests, size_t count,

@@ -598,6 +598,18 @@ static void moments_that_there_are_not_are_refused(void **state)
                      none[i].hour, none[i].minute, none[i].second);
 }
 
+static void times_beyond_the_calendar_are_its_first_or_last(void **state)
+{
+    struct calendar c;
+    (void)state;
+    calendar_of(-1, &c);
+    assert_int_equal(c.year, 1970);
+    assert_int_equal(c.second, 0);
+    calendar_of(INT64_MAX, &c);
+    assert_int_equal(c.year, 9999);
+    assert_int_equal(c.second, 59);
+}
+
 static void so_many_digits_are_taken_and_what_stands_behind_them(void **state)
 {
     static const struct {
@@ -670,6 +682,7 @@ int main(void)
         cmocka_unit_test(every_day_from_1970_to_2400_has_its_number),
         cmocka_unit_test(hours_minutes_and_seconds_add_up),
         cmocka_unit_test(moments_that_there_are_not_are_refused),
+        cmocka_unit_test(times_beyond_the_calendar_are_its_first_or_last),
         cmocka_unit_test(so_many_digits_are_taken_and_what_stands_behind_them),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

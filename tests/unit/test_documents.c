@@ -215,9 +215,46 @@ static void a_child_is_listed_with_what_it_says_about_itself(void **state)
     }
 }
 
+static void an_escape_is_the_utf8_of_its_unit(void **state)
+{
+    static const struct {
+        const char *text, *utf8;
+    } escapes[] = {{"[\"\\u007f\"]", "\x7f"},         {"[\"\\u0080\"]", "\xc2\x80"},
+                   {"[\"\\u05ea\"]", "\xd7\xaa"},     {"[\"\\u07ff\"]", "\xdf\xbf"},
+                   {"[\"\\u0800\"]", "\xe0\xa0\x80"}, {"[\"\\u9a7c\"]", "\xe9\xa9\xbc"},
+                   {"[\"\\ufffe\"]", "\xef\xbf\xbe"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(escapes); i++) {
+        struct json j = {0};
+        struct slice in = slice_of(escapes[i].text), text;
+        assert_int_equal(json_next(&j, &in, &text), JSON_ARRAY);
+        assert_int_equal(json_next(&j, &in, &text), JSON_TEXT);
+        assert_int_equal(text.size, strlen(escapes[i].utf8));
+        assert_memory_equal(text.data, escapes[i].utf8, text.size);
+    }
+}
+
+/* Of a key that is there twice, a message has so many bytes. */
+static void a_long_key_is_cut_in_a_message(void **state)
+{
+    static jsmntok_t tokens[8];
+    static struct document_key keys[4];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    char text[400], expected[200];
+    struct document d;
+    struct error e = {.status = 0};
+    (void)state;
+    snprintf(text, sizeof text, "{\"%0101d\":1,\"%0101d\":1}", 0, 0);
+    snprintf(expected, sizeof expected, "it has the key \"%0100d\" twice in one object", 0);
+    assert_false(document_index(&d, slice_of(text), &memory, "it", &e));
+    assert_string_equal(e.text, expected);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_escape_is_the_utf8_of_its_unit),
+        cmocka_unit_test(a_long_key_is_cut_in_a_message),
         cmocka_unit_test(the_whole_part_of_a_number_is_told),
         cmocka_unit_test(a_huge_number_is_large),
         cmocka_unit_test(a_token_answer_tells_how_long_it_is_good_for),

@@ -770,6 +770,32 @@ static void a_sibling_that_head_denies_is_told(void **state)
     }
 }
 
+/* Of names of every length, in any order, and a tag that comes to them between the two looks. */
+static void all_siblings_are_told_before_they_are_deleted(void **state)
+{
+    static const char *const names[] = {"twin", "a-much-longer-name-than-the-others", "b", "cc"};
+    (void)state;
+    for (unsigned rival = 0; rival < 2; rival++) {
+        struct run run;
+        begin(&run);
+        for (size_t i = 0; i < COUNT(names); i++)
+            wire_push(&run.wire, names[i], OCI, OLD, sizeof OLD - 1);
+        wire_push(&run.wire, "other", OCI, NEW, sizeof NEW - 1);
+        run.config.siblings = true;
+        begin_again(&run);
+        run.wire.manners.deletes_whole = true;
+        if (rival)
+            run.wire.rival = (struct wire_rival){10, "other", OCI, OLD};
+        delete_one(&run);
+        assert_int_equal(run.listed, COUNT(names));
+        expect_end(&run, rival ? REGTAG_E_GUARD : REGTAG_OK);
+        for (size_t i = 0; i < COUNT(names); i++)
+            assert_true(rival ? IS_OLD(&run, names[i]) : !wire_find(&run.wire, names[i]));
+        assert_true(rival ? IS_OLD(&run, "other") : IS_NEW(&run, "other"));
+        finish(&run);
+    }
+}
+
 static void nothing_is_deleted_where_get_does_not_tell_of_a_sibling(void **state)
 {
     (void)state;
@@ -823,6 +849,7 @@ int main(void)
         cmocka_unit_test(a_tag_that_get_does_not_find_either_cannot_be_deleted),
         cmocka_unit_test(a_deletion_without_effect_is_not_taken_for_one),
         cmocka_unit_test(a_sibling_that_head_denies_is_told),
+        cmocka_unit_test(all_siblings_are_told_before_they_are_deleted),
         cmocka_unit_test(nothing_is_deleted_where_get_does_not_tell_of_a_sibling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

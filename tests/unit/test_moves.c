@@ -745,6 +745,23 @@ static void a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed(void *
     finish(&run);
 }
 
+static void why_a_tag_cannot_be_seen_is_told(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    take_notes(&run, false);
+    run.wire.quirk[0] = (struct wire_quirk){
+        .request = "HEAD new",
+        .instead = "HTTP/1.1 200 OK\r\nDocker-Content-Digest: sha256:12\r\nContent-Length: 9\r\n\r\n"};
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_SET);
+    assert_non_null(
+        strstr(run.notes, "cannot tell where new points: the registry states a malformed digest"));
+    finish(&run);
+}
+
 /* ---- Preconditions --------------------------------------------------------------------------- */
 
 /* What a lookup of "new" has stated, and what goes along with the guarded upload behind it. */
@@ -793,6 +810,32 @@ static void a_strong_etag_goes_back_unchanged(void **state)
         if (cases[i].sent ? !strstr(put, cases[i].sent) : strstr(run.wire.log.data, "If-Match") != NULL)
             fail_msg("%s", cases[i].fields);
         assert_null(strstr(run.wire.log.data, "If-None-Match"));
+        finish(&run);
+    }
+}
+
+/* Where the tag still is what the guard says, a registry that refuses the condition did not understand it. */
+static void a_condition_that_is_refused_is_left_out(void **state)
+{
+    static const unsigned statuses[] = {400, 412, 428, 501, 402, 411, 413, 427};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        const char *guard[] = {digest_of_old()};
+        struct run run;
+        begin(&run);
+        run.wire.manners.fields = "ETag: \"a\"\r\n";
+        run.wire.manners.fail_method = "PUT";
+        run.wire.manners.fail = 1;
+        run.wire.manners.fail_status = statuses[i];
+        guard_with(&run, guard, 1);
+        tag_one(&run);
+        if (i < 4)
+            expect_end(&run, REGTAG_OK);
+        else
+            assert_int_equal(run.end, REGTAG_ERROR);
+        expect_asked(&run, i < 4 ? "GET base\nHEAD new\nPUT new\nHEAD new\nPUT new\n"
+                                 : "GET base\nHEAD new\nPUT new\n");
+        assert_int_equal(count_of(run.wire.log.data, "If-Match: \"a\"\r\n"), 1);
         finish(&run);
     }
 }
@@ -1527,7 +1570,9 @@ int main(void)
         cmocka_unit_test(a_tag_that_nobody_tells_of_is_left_alone_with_a_guard),
         cmocka_unit_test(a_guard_holds_where_the_digest_has_to_be_computed),
         cmocka_unit_test(a_stated_digest_that_is_not_that_of_the_bytes_is_not_believed),
+        cmocka_unit_test(why_a_tag_cannot_be_seen_is_told),
         cmocka_unit_test(a_strong_etag_goes_back_unchanged),
+        cmocka_unit_test(a_condition_that_is_refused_is_left_out),
         cmocka_unit_test(a_tag_that_must_not_be_moved_and_is_there_is_unchanged),
         cmocka_unit_test(a_tag_that_was_seen_before_is_not_looked_at_when_it_must_not_be_moved),
         cmocka_unit_test(an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fails),

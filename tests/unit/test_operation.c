@@ -940,6 +940,28 @@ static void a_repository_that_is_not_there_is_not_found(void **state)
     finish(&run);
 }
 
+static void a_web_page_is_no_list(void **state)
+{
+    static const char *const types[] = {"text/html", "Text/HTML ; charset=utf-8", "text/html; x",
+                                        "text/html:x", "text/plain"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(types); i++) {
+        struct run run;
+        char answers[ANSWERS_MAX];
+        const char *text;
+        begin(&run);
+        say(&run, answers, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: 4\r\n\r\n<h1>",
+            types[i]);
+        assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_E_PROTOCOL);
+        regtag_error(run.regtag, &text);
+        if ((strstr(text, "web page") != NULL) != (i < 3))
+            fail_msg("%s: %s", types[i], text);
+        finish(&run);
+    }
+}
+
 static void where_head_is_not_allowed_get_is_used(void **state)
 {
     (void)state;
@@ -1575,6 +1597,7 @@ int main(void)
         cmocka_unit_test(several_link_fields_are_all_looked_at),
         cmocka_unit_test(empty_pages_do_not_go_on_for_ever),
         cmocka_unit_test(a_repository_that_is_not_there_is_not_found),
+        cmocka_unit_test(a_web_page_is_no_list),
         cmocka_unit_test(where_head_is_not_allowed_get_is_used),
         cmocka_unit_test(a_pinned_digest_is_compared_with_the_stated_one),
         cmocka_unit_test(the_requests_are_what_registries_want),

@@ -112,6 +112,84 @@ static void test_without_such_a_list_there_is_a_tag(void **state)
     }
 }
 
+/* Of a list; or where it leads to, which may say 401. */
+static void test_other_answers_are_failures(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum regtag_status status;
+    } ANSWERS[] = {
+        {"HTTP/1.1 407 No\r\n", REGTAG_E_DENIED},
+        {"HTTP/1.1 408 No\r\n", REGTAG_E_TIMEOUT},
+        {"HTTP/1.1 429 No\r\n", REGTAG_E_SLOW_DOWN},
+        {"HTTP/1.1 500 No\r\n", REGTAG_E_SERVER_FAILED},
+        {"HTTP/1.1 300 Odd\r\n", REGTAG_E_PROTOCOL},
+        {"HTTP/1.1 401 No\r\n", REGTAG_E_DENIED},
+        {"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n", REGTAG_E_PROTOCOL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(ANSWERS); i++) {
+        char answer[100], request[100];
+        begin(&run);
+        snprintf(answer, sizeof answer, "%sContent-Length: 0\r\n\r\n", ANSWERS[i].answer);
+        snprintf(request, sizeof request, "GET %s", digest_of_new());
+        run.wire.quirk[0] = (struct wire_quirk){
+            .request = request,
+            .instead =
+                "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/there\r\nContent-Length: 0\r\n\r\n"};
+        run.wire.quirk[1] = (struct wire_quirk){.request = "GET there", .instead = answer, .times = 9};
+        list(NULL);
+        expect_failed(ANSWERS[i].status, "localhost/a:base");
+    }
+}
+
+static void test_there_may_be_no_index(void **state)
+{
+    static const unsigned statuses[] = {404, 410, 403};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        char answer[100];
+        begin(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 %u No\r\nContent-Length: 0\r\n\r\n", statuses[i]);
+        run.wire.quirk[0] = (struct wire_quirk){.request = "GET sha256-", .instead = answer};
+        list(NULL);
+        if (i < 2)
+            expect_listed(0, NULL);
+        else
+            expect_failed(REGTAG_E_DENIED, "does not allow it");
+    }
+}
+
+/* No text can show it. */
+static void test_a_type_with_a_nul_is_none(void **state)
+{
+    (void)state;
+    begin(&run);
+    push_index(&run, tag_of(digest_of_new(), ""), TWO, 1, "a\\u0000b");
+    list(NULL);
+    expect_listed(1, "sha256:00000  100");
+}
+
+/* An index is named by its digest, and one of its images is meant. */
+static void test_a_platform_needs_a_lookup(void **state)
+{
+    char image[100], index[400];
+    (void)state;
+    begin(&run);
+    run.config.platform = "linux/arm";
+    begin_again(&run);
+    int size =
+        snprintf(index, sizeof index,
+                 "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":"
+                 "\"%s\",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\"}}]}",
+                 OCI, sizeof NEW - 1, digest_of_new());
+    wire_push(&run.wire, "index", INDEX, index, (size_t)size);
+    push_index(&run, tag_of(digest_of_new(), ""), TWO, 1, "a/b");
+    snprintf(image, sizeof image, "localhost/a@%s", wire_find(&run.wire, "index")->digest);
+    list_of(image, NULL);
+    expect_listed(1, "sha256:00000 a/b 100");
+}
+
 static void test_there_may_be_none(void **state)
 {
     (void)state;
@@ -265,6 +343,10 @@ int main(void)
         cmocka_unit_test(test_pages_that_form_a_circle_end),
         cmocka_unit_test(test_pages_stay_with_the_registry),
         cmocka_unit_test(test_without_such_a_list_there_is_a_tag),
+        cmocka_unit_test(test_other_answers_are_failures),
+        cmocka_unit_test(test_there_may_be_no_index),
+        cmocka_unit_test(test_a_type_with_a_nul_is_none),
+        cmocka_unit_test(test_a_platform_needs_a_lookup),
         cmocka_unit_test(test_there_may_be_none),
         cmocka_unit_test(test_the_image_itself_at_the_tag_is_no_list),
         cmocka_unit_test(test_a_digest_needs_no_lookup),

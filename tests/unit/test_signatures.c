@@ -154,6 +154,24 @@ static void test_another_key_is_not_enough(void **state)
     expect_refused(REGTAG_E_UNSIGNED, "by another key");
 }
 
+static int has_no_memory(void *context, unsigned key, const struct regtag_part *parts, size_t count,
+                         const void *signature, size_t size)
+{
+    (void)context, (void)key, (void)parts, (void)count, (void)signature, (void)size;
+    return REGTAG_VERIFY_UNABLE;
+}
+
+static void test_what_cannot_be_verified_for_lack_of_memory_is_not_called_unsigned(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    sign_at_tag(0);
+    run.config.verify = has_no_memory;
+    begin_signed_again(&run);
+    tag_one(&run);
+    expect_refused(REGTAG_E_OTHER, "there is not enough memory");
+}
+
 static void test_the_signature_of_another_image_is_refused(void **state)
 {
     struct signed_layer layer = {digest_of_old(), NULL, 0};
@@ -610,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_other_artifacts_are_not_downloaded),
         cmocka_unit_test(test_nothing_moves_without_a_signature),
         cmocka_unit_test(test_another_key_is_not_enough),
+        cmocka_unit_test(test_what_cannot_be_verified_for_lack_of_memory_is_not_called_unsigned),
         cmocka_unit_test(test_the_signature_of_another_image_is_refused),
         cmocka_unit_test(test_an_attestation_is_no_signature),
         cmocka_unit_test(test_a_bad_signature_does_no_harm_to_a_good_one),

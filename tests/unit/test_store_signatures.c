@@ -355,6 +355,24 @@ static void without_a_good_signature_nothing_is_loaded(void **state)
     }
 }
 
+static int has_no_memory(void *context, unsigned key, const struct regtag_part *parts, size_t count,
+                         const void *signature, size_t size)
+{
+    (void)context, (void)key, (void)parts, (void)count, (void)signature, (void)size;
+    return REGTAG_VERIFY_UNABLE;
+}
+
+static void what_cannot_be_verified_for_lack_of_memory_is_not_called_unsigned(void **state)
+{
+    (void)state;
+    prepare();
+    by_another_key();
+    run.config.verify = has_no_memory;
+    load(digest_of_new());
+    expect("no memory", REGTAG_E_OTHER, "there is not enough memory");
+    end();
+}
+
 /* ---- An index -------------------------------------------------------------------------------- */
 
 static const char *push_new_index(void)
@@ -482,6 +500,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signature_is_found_wherever_the_list_leads_to_it),
         cmocka_unit_test(without_a_good_signature_nothing_is_loaded),
+        cmocka_unit_test(what_cannot_be_verified_for_lack_of_memory_is_not_called_unsigned),
         cmocka_unit_test(with_a_platform_the_image_or_its_index_must_be_signed),
         cmocka_unit_test(a_store_that_fails_is_no_proof),
         cmocka_unit_test(several_failures_are_one),

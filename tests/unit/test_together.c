@@ -48,6 +48,24 @@ static void a_declined_tag_is_left_alone_and_so_are_those_after_it(void **state)
     finish(&run);
 }
 
+/* Nothing is to be moved, but the image is looked at. */
+static void without_a_name_there_is_an_image_or_not(void **state)
+{
+    (void)state;
+    for (unsigned absent = 0; absent < 2; absent++) {
+        struct run run;
+        begin(&run);
+        assert_int_equal(
+            regtag_tag(run.regtag, absent ? "localhost/a:none" : "localhost/a:base", NULL, 0),
+            REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, absent ? REGTAG_E_NOT_FOUND : REGTAG_OK);
+        expect_asked(&run, absent ? "GET none\n" : "GET base\n");
+        assert_int_equal(run.settled, 0);
+        finish(&run);
+    }
+}
+
 #define MANY 100u
 
 static const char *many_names[MANY];
@@ -155,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_declined_deletion_deletes_nothing),
         cmocka_unit_test(a_declined_tag_is_left_alone_and_so_are_those_after_it),
+        cmocka_unit_test(without_a_name_there_is_an_image_or_not),
         cmocka_unit_test(many_tags_may_be_declined_at_any_time),
         cmocka_unit_test(lookups_are_made_again_if_an_answer_came_twice),
     };

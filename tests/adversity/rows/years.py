@@ -3,4 +3,4 @@
 from pathlib import Path
 
 TITLE = "years"
-PROGRAM = Path(__file__).resolve().parent.parent / "years"
+PROGRAM = str(Path(__file__).resolve().parent.parent / "years")

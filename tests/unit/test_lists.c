@@ -1,0 +1,218 @@
+/* Lists of tags: what the caller wants of them, pages that lead nowhere, and answers that are no list. */
+#include "run.h"
+
+#define PAGE(link, tags)                                                                                \
+    "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n" link                                                \
+    "Content-Length: 29\r\n\r\n{\"name\":\"a\",\"tags\":[" tags "]}    "
+#define NEXT(page) "Link: <" page ">; rel=\"next\"\r\n"
+
+static struct run run; /* too large for the stack */
+static char wanted[8];
+
+static bool wants(void *context, const char *tag)
+{
+    (void)context;
+    return strncmp(tag, wanted, strlen(wanted)) == 0;
+}
+
+static void quirk(unsigned number, const char *request, const char *answer)
+{
+    run.wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer, .times = 9};
+}
+
+static void list(bool digests, uint64_t limit)
+{
+    run.listed = 0;
+    assert_int_equal((digests ? regtag_digests : regtag_list)(run.regtag, "localhost/a", limit),
+                     REGTAG_OK);
+    run_on(&run);
+}
+
+static void expect_text(const char *words)
+{
+    const char *text;
+    regtag_error(run.regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+}
+
+/* ---- What is wanted -------------------------------------------------------------------------- */
+
+static void only_what_is_wanted_is_listed_and_counted(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        begin(&run);
+        wire_push(&run.wire, "new-1", OCI, NEW, sizeof NEW - 1);
+        wire_push(&run.wire, "other", OCI, NEW, sizeof NEW - 1);
+        wire_push(&run.wire, "new-2", OCI, NEW, sizeof NEW - 1);
+        run.wire.manners.page = 2;
+        run.config.wants = wants;
+        snprintf(wanted, sizeof wanted, "new");
+        begin_again(&run);
+        list(i % 2, i < 2 ? 0 : 2);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, i < 2 ? 3 : 2);
+        assert_string_equal(run.name[0], "new");
+        assert_string_equal(run.name[1], "new-1");
+        assert_int_equal(run.wire.heads, i % 2 ? run.listed : 0);
+        finish(&run);
+    }
+}
+
+/* The limit is a page's size only if it is that small. */
+static void a_limit_of_any_size_is_kept(void **state)
+{
+    static const uint64_t limits[] = {1, 2, 3, 999, 1000, UINT64_MAX};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(limits); i++) {
+        uint64_t limit = limits[i / 2];
+        char asked[40];
+        begin(&run);
+        list(i % 2, limit);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, limit < 2 ? limit : 2);
+        snprintf(asked, sizeof asked, "GET list?n=%llu\n",
+                 (unsigned long long)(limit < 1000 ? limit : 1000));
+        assert_memory_equal(run.wire.asked.data, asked, strlen(asked));
+        finish(&run);
+    }
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+/* A circle that does not lead back to the first page, nor to one that was marked. */
+static void pages_that_form_a_circle_end_with_a_warning(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool empty = i >= 2;
+        begin(&run);
+        take_notes(&run, false);
+        quirk(0, "GET list?n=", empty ? PAGE(NEXT("/1"), "   ") : PAGE(NEXT("/1"), "\"a\""));
+        quirk(1, "GET 1", empty ? PAGE(NEXT("/2"), "   ") : PAGE(NEXT("/2"), "\"b\""));
+        quirk(2, "GET 2", empty ? PAGE(NEXT("/3"), "   ") : PAGE(NEXT("/3"), "\"c\""));
+        quirk(3, "GET 3", empty ? PAGE(NEXT("/3"), "   ") : PAGE(NEXT("/3"), "\"d\""));
+        list(i % 2, 0);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, empty ? 0 : 4);
+        assert_int_equal(run.wire.gets, i == 1 ? 8 : 4); /* the tags are gone: that is made sure of */
+        assert_int_equal(count_of(run.notes, "!localhost/a: the list may be incomplete"), !empty);
+        finish(&run);
+    }
+}
+
+static void after_a_page_that_fails_the_tags_so_far_are_listed(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        begin(&run);
+        take_notes(&run, false);
+        quirk(0, "GET list?n=", PAGE(NEXT("/1"), "\"a\""));
+        quirk(1, "GET 1", "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+        if (i >= 2)
+            quirk(2, "HEAD a", "HTTP/1.1 500 No\r\n\r\n");
+        list(i % 2, 0);
+        assert_int_equal(run.end, REGTAG_ERROR);
+        assert_int_equal(run.listed, 1);
+        expect_text(i == 3 ? "the registry failed" : "does not allow it");
+        assert_int_equal(count_of(run.notes, "!localhost/a: the list may be incomplete"), i == 3);
+        finish(&run);
+    }
+}
+
+/* ---- No list --------------------------------------------------------------------------------- */
+
+#define TYPED(type) "HTTP/1.1 200 OK\r\n" type "Content-Length: 20\r\n\r\n{\"tags\":[\"only\"]}   "
+
+static const struct {
+    const char *answer, *words; /* NULL: it is one */
+} answers[] = {
+    {TYPED(""), NULL},
+    {TYPED("Content-Type: text/plain; charset=utf-8\r\n"), NULL},
+    {TYPED("Content-Type: a/b\r\nContent-Type: text/html\r\n"), NULL},
+    {TYPED("Content-Type: text/html\r\n"), "the answer is a web page"},
+    {TYPED("Content-Type: Text/HTML ;charset=utf-8\r\n"), "the answer is a web page"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "it is not a JSON object"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "it contains no \"tags\""},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"tags\":[]", "not a tag list"},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"tags\":[}]", "not a tag list"},
+};
+
+static void what_is_no_list_is_an_error(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        begin(&run);
+        quirk(0, "GET list?n=", answers[i].answer);
+        list(false, 0);
+        expect_end(&run, answers[i].words ? REGTAG_E_PROTOCOL : REGTAG_OK);
+        assert_int_equal(run.listed, !answers[i].words);
+        if (answers[i].words)
+            expect_text(answers[i].words);
+        finish(&run);
+    }
+}
+
+/* ---- Digests --------------------------------------------------------------------------------- */
+
+static void push_tags(unsigned count)
+{
+    char name[8];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "t%03u", i);
+        wire_push(&run.wire, name, OCI, NEW, sizeof NEW - 1);
+    }
+}
+
+/* Once nobody is there any more, the rest is not looked up. */
+static void when_the_registry_is_gone_all_tags_are_listed_without_digests(void **state)
+{
+    (void)state;
+    begin(&run);
+    push_tags(100);
+    run.wire.manners.close_after_each = true;
+    widen(&run, 2);
+    run.wire.fault = (struct wire_fault){.armed = true, .at = 4000, .lasting = true};
+    list(true, 0);
+    expect_end(&run, REGTAG_E_NO_CONNECTION);
+    assert_int_equal(run.listed, 102);
+    assert_true(run.wire.heads < 90);
+    finish(&run);
+}
+
+/* In memory for a few names, lookups go over another connection while the page waits; also if they are redirected. */
+static void in_little_memory_a_long_page_is_read_bit_by_bit(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        begin(&run);
+        push_tags(100);
+        run.config.manifest_max = 400;
+        run.wire.step = 50;
+        widen(&run, 2);
+        if (i) {
+            quirk(0, "HEAD t",
+                  "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/new\r\n\r\n");
+            run.wire.quirk[0].times = 300;
+        }
+        list(true, 0);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, 102);
+        finish(&run);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_what_is_wanted_is_listed_and_counted),
+        cmocka_unit_test(a_limit_of_any_size_is_kept),
+        cmocka_unit_test(pages_that_form_a_circle_end_with_a_warning),
+        cmocka_unit_test(after_a_page_that_fails_the_tags_so_far_are_listed),
+        cmocka_unit_test(what_is_no_list_is_an_error),
+        cmocka_unit_test(when_the_registry_is_gone_all_tags_are_listed_without_digests),
+        cmocka_unit_test(in_little_memory_a_long_page_is_read_bit_by_bit),
+    };
+    return cmocka_run_group_tests_name("lists", tests, NULL, NULL);
+}
