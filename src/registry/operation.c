@@ -161,6 +161,18 @@ static void check_step(struct regtag *r, size_t count)
         VERB_USAGE(r, "regtag_step needs a want of %zu elements", r->config.connections);
 }
 
+#define STUCK 500u /* milliseconds */
+
+/* Whether time was up a while ago, and it still waits, but for nothing that could happen. No verb does; but if one did,
+ * it would wait for ever. */
+static bool is_stuck(const struct regtag *r, uint64_t now, const struct regtag_want *want, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (want[i].open || want[i].close || want[i].read || want[i].write)
+            return false;
+    return now >= r->deadline && now - r->deadline >= STUCK;
+}
+
 enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count)
 {
     enum regtag_event event = GO_ON;
@@ -178,6 +190,8 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
     client_end_step(&r->client, want, count);
     if (is_copy(r))
         client_end_step(r->source, want, count);
+    if (event == REGTAG_WAIT && is_stuck(r, now, want, count))
+        r->over = verb_cannot_go_on(r, &r->error);
     return event;
 }
 

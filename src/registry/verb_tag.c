@@ -152,7 +152,8 @@ static bool may_look(const struct regtag *r, const struct tag_verb *v, const str
 {
     bool index = slice_of(r->config.platform).size && v->fetch.state != FETCH_CHILD;
     return v->state != TAG_FETCH || exchange_is_in_flight(&m->resolve.exchange) ||
-           r->client.logging_in == &m->resolve.exchange || /* all wait for that */
+           r->client.logging_in == &m->resolve.exchange ||        /* all wait for that, */
+           r->client.remote.redirected == &m->resolve.exchange || /* or may have to */
            (!index && exchange_is_in_flight(&v->fetch.exchange));
 }
 

@@ -120,7 +120,7 @@ class CopyGate:
         self._challenge = f"WWW-Authenticate: {challenge}"
 
     def __call__(self, request):
-        repository = re.split("/(?:blobs|manifests|tags)/", request.path.removeprefix("/v2/"))[0]
+        repository = re.split("/(?:blobs|manifests|tags|referrers)/", request.path.removeprefix("/v2/"))[0]
         action = "pull" if request.method in ("GET", "HEAD") else "push"
         wanted = [(repository, action)]
         if source := re.search("from=([^&]+)", request.query):

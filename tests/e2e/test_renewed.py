@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from copies import AMD, Pantry
-from fake import answer, bodiless, errors
+from fake import CLOSE, answer, bodiless, errors
 from images import CONFIG, LAYER, OCI_MANIFEST, digest_of
 from token_server import Tokens, bearer_challenge
 
@@ -70,7 +70,31 @@ def test_what_is_uploaded_again_is_not_what_came_meanwhile(regtag, serve, source
     assert target.blobs == source.blobs
 
 
-def test_a_challenge_behind_a_redirect_leads_back_to_where_that_led(regtag, serve, refuse):
+@pytest.mark.parametrize("retries", [0, 4])
+def test_an_answer_about_another_digest_commits_no_blob(regtag, serve, source, retries):
+    """It may be that to another request."""
+    target, lost = Pantry(), []
+
+    def respond(request):
+        if request.method == "PUT" and "/blobs/" in request.path and not lost:
+            lost.append(request)
+            return answer(200, b"", f"Docker-Content-Digest: {digest_of(b'another')}")
+        return target(request)
+
+    args = [f"{serve(source).host}/repo:old", f"{serve(respond).host}/repo:new"]
+    result = regtag("copy", *args, retries=retries)
+
+    assert lost
+    if retries:
+        assert (result.status, target.blobs) == (0, source.blobs), result
+    else:
+        assert result.status == 9, result
+        result.complaint("another digest")
+        assert target.document("repo", "new") is None
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_challenge_behind_a_redirect_leads_back_to_where_that_led(regtag, serve, refuse, closes):
     """Several requests are redirected at the same time, and each of them is then asked for a token."""
     shelf = Pantry()
     shelf.put("repo", "old", OCI_MANIFEST, AMD)
@@ -87,9 +111,9 @@ def test_a_challenge_behind_a_redirect_leads_back_to_where_that_led(regtag, serv
         request.target = request.target.removeprefix("/moved")
         return shelf(request)
 
-    server = serve(respond)
+    server = serve((lambda request: [respond(request), CLOSE]) if closes else respond)
 
-    result = regtag("tag", f"{server.host}/repo:old", *names)
+    result = regtag("tag", f"{server.host}/repo:old", *names, retries=4, limit=90)
 
     assert (result.status, result.err) == (0, b""), result
     assert [row[2] for row in result.rows] == ["moved", "created"] * 4 + ["moved"]

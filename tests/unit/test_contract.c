@@ -2,6 +2,7 @@
  * connections are handed over. */
 #include <limits.h>
 
+#include "registry/verb.h"
 #include "run.h"
 
 #define LOCAL "localhost/a:base"
@@ -393,6 +394,29 @@ static void a_failure_without_a_status_is_a_failure(void **state)
     }
 }
 
+/* A verb that no longer knows what it waits for. */
+static enum regtag_event wait_for_ever(struct regtag *r)
+{
+    (void)r;
+    return REGTAG_WAIT;
+}
+
+static void an_operation_that_waits_for_nothing_ends_all_the_same(void **state)
+{
+    static const struct verb STUCK = {"pull", false, wait_for_ever, NULL};
+    static struct run run;
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_digest(run.regtag, LOCAL), REGTAG_OK);
+    run.regtag->verb = &STUCK;
+    run.impatient = true;
+    while (step(&run))
+        run.wire.now += 100;
+    expect_end(&run, REGTAG_E_TIMEOUT);
+    assert_in_range(run.wire.now, TIMEOUT, TIMEOUT + 1000);
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -411,6 +435,7 @@ int main(void)
         cmocka_unit_test(where_a_deleted_tag_pointed_is_told),
         cmocka_unit_test(what_is_known_of_one_tag_is_not_told_of_the_next),
         cmocka_unit_test(a_failure_without_a_status_is_a_failure),
+        cmocka_unit_test(an_operation_that_waits_for_nothing_ends_all_the_same),
     };
     return cmocka_run_group_tests_name("contract", tests, NULL, NULL);
 }

@@ -183,6 +183,57 @@ static void within_a_repository_blobs_are_there(void **state)
     finish(&run);
 }
 
+/* ---- Uploads on another server --------------------------------------------------------------- */
+
+#define TAKEN "HTTP/1.1 202 Taken\r\n" EMPTY
+
+/* The answer to a POST: an upload at a URL of so many bytes. */
+static const char *begun_at(const char *server, size_t size)
+{
+    static char answer[5000];
+    int begun = snprintf(answer, sizeof answer, "HTTP/1.1 202 Begun\r\nLocation: ");
+    int origin = snprintf(answer + begun, sizeof answer - (size_t)begun, "%s", server);
+    memset(answer + begun + origin, 'p', size - (size_t)origin);
+    snprintf(answer + begun + size, sizeof answer - (size_t)begun - size, "\r\n" EMPTY);
+    return answer;
+}
+
+/* Its relative redirects lead on there, and not to the registry. */
+static void the_server_of_an_upload_redirects_within_itself(void **state)
+{
+    static const size_t sizes[] = {20, 4000};
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        prepare();
+        quirk(1, "POST ", begun_at("http://u/", sizes[i]), 1);
+        quirk(2, "PATCH ", TAKEN, 1);
+        quirk(3, "PUT ", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/more\r\n" EMPTY, 1);
+        copy(SOURCE, TARGET);
+        assert_non_null(strstr(run.wire.log.data, "PUT /v2/a/manifests/more HTTP/1.1\r\nHost: u\r\n"));
+        finish(&run);
+    }
+}
+
+/* The digest is added to it. */
+static void an_upload_whose_url_leaves_no_room_for_the_digest_is_refused(void **state)
+{
+    enum { MOST = 4096 - 8 - 71 };
+    (void)state;
+    for (size_t size = MOST; size <= MOST + 1; size++) {
+        prepare();
+        quirk(1, "POST ", begun_at("http://u/", size), 1);
+        quirk(2, "PATCH ", TAKEN, 1);
+        quirk(3, "PUT ", "HTTP/1.1 201 Done\r\n" EMPTY, 1);
+        copy(SOURCE, TARGET);
+        if (size == MOST)
+            expect_copied();
+        else
+            expect_refused(REGTAG_E_PROTOCOL, "does not say where to upload to");
+        assert_null(strstr(run.wire.log.data, "Host: \r\n"));
+        finish(&run);
+    }
+}
+
 /* ---- Looks and commits that go wrong --------------------------------------------------------- */
 
 static const struct {
@@ -202,7 +253,14 @@ static const struct {
     {"PUT 1?digest=", "HTTP/1.1 300 Choose\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "300"},
     {"PUT 1?digest=", "HTTP/1.1 299 Done\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PUT 1?digest=", "HTTP/1.1 302 There\r\nLocation: /x\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "redirect"},
+    {"PUT 1?digest=", "HTTP/1.1 409 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PUT 1?digest=", "HTTP/1.1 411 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PUT 1?digest=", "HTTP/1.1 412 No\r\n" EMPTY, 1, REGTAG_E_DENIED, "a policy of the registry"},
     {"PATCH 1", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PATCH 1", "HTTP/1.1 410 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PATCH 1", "HTTP/1.1 413 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "too large"},
+    {"PATCH 1", "HTTP/1.1 414 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PATCH 1", "HTTP/1.1 415 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
     {"PATCH 1", "HTTP/1.1 404 Gone\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH 1", "HTTP/1.1 416 Odd\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH 1", "HTTP/1.1 503 Later\r\n" EMPTY, 1, REGTAG_OK, NULL},
@@ -224,6 +282,26 @@ static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **
             expect_refused(troubles[i].status, troubles[i].words);
         else
             expect_copied();
+        finish(&run);
+    }
+}
+
+/* It is not there afterwards either: the tag must not lead to it. */
+static void a_blob_that_is_confirmed_as_another_one_sets_no_tag(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 201 Done\r\nDocker-Content-Digest: " OTHER "\r\n" EMPTY,
+        "HTTP/1.1 201 Done\r\nDocker-Content-Digest: x\r\n" EMPTY,
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(answers); i++) {
+        prepare();
+        run.wire.quirk[0].times = 99;
+        quirk(1, "PUT 1?digest=", answers[i / 2], 1);
+        quirk(2, "PUT 2?digest=", answers[i / 2], 1);
+        quirk(3, "PUT 3?digest=", answers[i / 2], 1);
+        copy(i % 2 ? SOURCE : "registry.test/b:image", TARGET);
+        expect_refused(REGTAG_E_NOT_CONFIRMED, "the registry states another digest for the blob");
         finish(&run);
     }
 }
@@ -845,7 +923,10 @@ int main(void)
         cmocka_unit_test(an_upload_stays_encrypted),
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
+        cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
+        cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
+        cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
         cmocka_unit_test(an_upload_that_is_not_committed_is_ended),
         cmocka_unit_test(what_is_not_at_hand_any_more_is_uploaded_anew),

@@ -20,7 +20,8 @@ REDIRECTS = {
     "write-303": (WRITING, "relative", 303),
     "down": ((*READING, *WRITING), "down", 307),
 }
-PLAIN = [name for name, kind in SCENES.items() if not kind.tls and not kind.token]
+# Names are found through --resolve here, and the credentials are those of the row.
+PLAIN = [name for name, kind in SCENES.items() if not kind.tls and not kind.token and name != "tag-lookup"]
 MANY = ["tag-2", "tag-100", "tag-from", "ls-digests", "copy", "save"]  # have several requests in flight
 CHOOSY = {"tolerant": None, "resets": "reset", "refuses": "refuse", "closes": "close"}
 ENDLESS = "watch"  # tries again for ever

@@ -4,7 +4,8 @@
  *
  * That is call number CALL, the TIME-th of its kind in this PROCESS: 0 for the program, from its first fcntl on, 1 for its
  * first child, and so on; a child that has become another program is left alone. FAULT is an errno, which the call fails
- * with, and does nothing, but for close and an interrupted connect, which do their work all the same; "short": it reads or writes a single byte; or "kill": the process is killed before the call.
+ * with, and does nothing, but for close and an interrupted connect, which do their work all the same; "short": it reads or
+ * writes a single byte; or "kill": the process is killed before the call.
  * Ends as the program ends. It is for what strace cannot do, and takes a tenth of strace's time. */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -166,13 +167,15 @@ int main(int argc, char **argv)
         return 125;
     ptrace(PTRACE_SETOPTIONS, id, NULL, (void *)FOLLOW);
     ptrace(PTRACE_SYSCALL, find(id)->id, NULL, NULL);
+    int end = -1;
+    /* To the end of its children as well: one that has just begun would stay stopped for ever. */
     for (pid_t one; (one = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR;) {
         if (one == id && !WIFSTOPPED(status))
-            return end_as(status);
-        if (one > 0 && WIFSTOPPED(status))
+            end = status;
+        else if (one > 0 && WIFSTOPPED(status))
             go_on(find(one), status);
     }
-    return 125;
+    return end < 0 ? 125 : end_as(end);
 }
 
 #else
