@@ -175,10 +175,12 @@ static void give_output_time(const struct watch *w)
     output_deadline(regtag_clock() + w->o->timeout * 1000);
 }
 
-/* Everything else may be cured by time, or by someone else, and is polled for ever. */
+/* Everything else may be cured by time, or by someone else, and is polled for ever. So may a file with CAs that cannot be
+ * read, if it could be before. */
 static bool is_permanent(const struct watch *w, const struct error *e)
 {
-    return e->status == REGTAG_E_USAGE || (w->o->side[0].password_stdin && !w->logged_in);
+    return (e->status == REGTAG_E_USAGE && !w->schedule.answered) ||
+           (w->o->side[0].password_stdin && !w->logged_in);
 }
 
 /* Leaves *e set if it is to be reported, together with when the next poll is. */

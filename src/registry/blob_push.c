@@ -107,7 +107,8 @@ static struct slice produce(void *context, uint64_t at)
 {
     struct blob_push *p = context;
     uint64_t offset = p->begins + at;
-    p->out_of_reach = p->out_of_reach || offset < p->sent;
+    if (offset < p->sent)
+        p->out_of_reach = true;
     p->sent = offset;
     if (p->out_of_reach || offset - p->at >= p->part.size)
         return SLICE("");
@@ -369,7 +370,7 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
 static bool is_used_up(const struct blob_push *p)
 {
     uint64_t end = p->at + p->part.size;
-    return p->taken || (end < p->size && (exchange_may_have_acted(&p->exchange) || p->sent >= end));
+    return p->taken || (end < p->size && p->sent >= end);
 }
 
 /* Gets the next part. Returns whether the source has to be waited for; *failed if there is no use in that. */
@@ -409,7 +410,7 @@ static bool step_stream(struct regtag *r, struct blob_push *p)
     else if (p->out_of_reach)
         return look_again(r, p);
     else if (step_request(r, p))
-        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || p->done || !is_used_up(p));
+        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || !is_used_up(p));
     return false;
 }
 

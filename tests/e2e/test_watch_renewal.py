@@ -180,6 +180,30 @@ def test_a_ca_that_is_no_longer_trusted(watch, site, root, other_root, folder, p
     assert site.server.connections == 2
 
 
+@needs_tls
+def test_a_ca_that_cannot_be_read_for_a_while(watch, site, root, other_root, folder):
+    """Another one that can is not enough."""
+    folder.put(**{"ca.pem": root.pem})
+    trusted = ["--cacert", other_root.file, "--cacert", folder.folder / "ca.pem"]
+    watcher = watch(site.image, *OPEN, "-v", "--retries", "0", *trusted, *site.options)
+    watcher.err.next(ASKED)
+
+    (folder.folder / "ca.pem").rename(folder.folder / "gone")
+    assert "ca.pem" in complaints(poll(watcher))[0]
+    (folder.folder / "gone").rename(folder.folder / "ca.pem")
+
+    assert "answers again, after 1 failure" in complaints(poll(watcher))[0]
+
+
+@needs_tls
+def test_a_ca_that_cannot_be_read_from_the_start(watch, site, other_root, tmp_path):
+    trusted = ["--cacert", other_root.file, "--cacert", tmp_path / "missing.pem"]
+    watcher = watch(site.image, *OPEN, *trusted, *site.options)
+
+    watcher.err.next("missing.pem")
+    assert watcher.process.wait(60) == 2
+
+
 # ---- Passwords -----------------------------------------------------------------------------------
 
 
