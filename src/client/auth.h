@@ -68,7 +68,7 @@ bool auth_expects_challenge(const struct auth *a);
 /* Whether a password is being tried out: many requests with a wrong one may lock the account. */
 bool auth_is_unproven(const struct auth *a);
 
-/* Whether the password was refused before any request was accepted with it; sets e. It is not tried again. */
+/* Sets e: the password was refused, and is not tried again. */
 void auth_refuse(struct auth *a, struct error *e);
 
 /* Whether the current token has expired. */

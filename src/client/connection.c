@@ -117,10 +117,10 @@ static void pop(struct connection *c)
 static bool complete(struct connection *c)
 {
     const struct in_flight *front = c->queue;
-    bool whole = c->handed >= front->end; /* it is not after an early answer: the rest was kept back */
+    bool whole = c->handed >= front->end;
     bool pipelined = front->transfer && front->transfer->pipelined;
-    bool reusable = c->response.keep_alive && whole && !c->write_failed;
-    REQUIRE(c->written > 0 && c->draining && !(whole && c->early));
+    bool reusable = c->response.keep_alive && whole && !c->early && !c->write_failed;
+    REQUIRE(c->written > 0 && c->draining);
     pop(c);
     c->answers += pipelined;
     c->draining = c->count > 0;

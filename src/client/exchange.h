@@ -48,7 +48,8 @@ void exchange_begin(struct exchange *x, struct remote *remote, const struct requ
 
 enum exchange_event exchange_step(struct exchange *x, struct slice *part);
 
-/* Starts over with the same request, as if it had never been sent. */
+/* Starts over with the same request, as if it had never been sent; where it was redirected to, if that is still
+ * known. */
 void exchange_restart(struct exchange *x);
 
 /* Abandons the exchange; does nothing if it is over. */

@@ -78,6 +78,7 @@ enum tag_list_event tag_list_take(struct tag_list *t, struct slice *in)
 {
     enum tag_list_event result = TAG_LIST_MORE;
     struct slice text = {NULL, 0};
+    REQUIRE(!t->problem);
     while (result == TAG_LIST_MORE) {
         enum json_event event = json_next(&t->json, in, &text);
         if (event == JSON_MORE)

@@ -10,7 +10,7 @@ enum tag_list_event {
     TAG_LIST_MORE,  /* all input was consumed */
     TAG_LIST_TAG,   /* `name` is the next tag */
     TAG_LIST_OTHER, /* an entry that is not a valid tag; `name` is its beginning, if it is a string */
-    TAG_LIST_BROKEN /* not a tag list: `problem` says why. Sticky */
+    TAG_LIST_BROKEN /* not a tag list: `problem` says why; no more may be taken */
 };
 
 /* Zero the whole struct before each page. */

@@ -475,13 +475,13 @@ static int run_tags(const struct layer_case *c)
     struct writer w = writer_to(c->out, c->out_size - 1);
     memset(&t, 0, sizeof t);
     write_text(&w, "ok");
-    while (rest.size) {
+    while (rest.size && !t.problem) {
         struct slice piece = next_piece(&rest, c->step);
         enum tag_list_event event;
         while ((event = tag_list_take(&t, &piece)) == TAG_LIST_TAG || event == TAG_LIST_OTHER)
             write_format(&w, "\n%s%s", event == TAG_LIST_OTHER ? "?" : "", t.name);
     }
-    if (!tag_list_end(&t) || w.overflow)
+    if (t.problem || !tag_list_end(&t) || w.overflow)
         return reject(c);
     c->out[w.used] = '\0';
     return LAYER_ACCEPTED;

@@ -439,6 +439,32 @@ static void with_tls_a_proxy_sees_no_request(void **state)
     finish(&run);
 }
 
+/* Another request, on another connection, was redirected meanwhile, in vain: this one does not go there. */
+static void behind_a_login_a_request_goes_nowhere_else(void **state)
+{
+    static const char *const names[] = {"n1", "a", "b", "c", "d", "e", "f", "g", "h",
+                                        "i",  "j", "k", "l", "m", "n", "o", "p", "n2"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    widen(&run, 5);
+    wire_push(&run.wire, "n2", OCI, NEW, sizeof NEW - 1);
+    quirk(&run, 0, "HEAD n1", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/n3\r\n" EMPTY);
+    quirk(&run, 1, "HEAD n3", "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY);
+    quirk(&run, 2, "HEAD n2", "HTTP/1.1 302 There\r\nLocation: ftp://x/\r\n" EMPTY);
+    quirk(&run, 3, "GET token", GOOD);
+    run.wire.quirk[2].delay = 300;
+    run.wire.quirk[3].delay = 600;
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    assert_string_equal(run.name[0], "n1");
+    assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+    assert_true(IS_NEW(&run, "n1"));
+    assert_int_equal(count_of(run.wire.asked.data, "HEAD n1\n"), 2);
+    assert_int_equal(count_of(run.wire.asked.data, "HEAD n2\n"), 1);
+    finish(&run);
+}
+
 static void no_login_is_traced(void **state)
 {
     static const char *const proxies[] = {NULL, "", "Basic dXNlcjpwYXNz"};
@@ -482,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_password_is_tried_once_for_all_names),
         cmocka_unit_test(with_tls_a_proxy_sees_no_request),
         cmocka_unit_test(a_401_from_where_a_redirect_leads_to_is_no_challenge),
+        cmocka_unit_test(behind_a_login_a_request_goes_nowhere_else),
         cmocka_unit_test(no_login_is_traced),
     };
     return cmocka_run_group_tests_name("logins", tests, NULL, NULL);

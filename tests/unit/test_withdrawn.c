@@ -264,6 +264,45 @@ static void one_that_was_given_up_while_connecting_is_in_nobodys_way(void **stat
     }
 }
 
+/* ---- An early answer behind one in time ------------------------------------------------------- */
+
+static struct regtag_transport whole; /* which takes any number of bytes */
+
+/* Takes no more than the rest of a header. */
+static ptrdiff_t write_header(void *context, unsigned connection, const void *header, size_t length)
+{
+    const char *text = header;
+    for (size_t i = 4; i < length; i++)
+        if (memcmp(text + i - 4, "\r\n\r\n", 4) == 0)
+            length = i;
+    return whole.write(context, connection, header, length);
+}
+
+/* Both are read at once, and what is missing of the second request is sent before the first answer is over. The registry
+ * answers it again then, which is no answer to the next one. */
+static void an_answer_too_early_behind_another_ends_the_connection(void **state)
+{
+    static const char *const names[] = {"n1", "n2", "n3"};
+    (void)state;
+    begin(&run);
+    whole = run.config.transport;
+    run.config.transport.write = write_header;
+    begin_again(&run);
+    wire_push(&run.wire, "n1", OCI, OLD, sizeof OLD - 1);
+    run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD n3", .delay = 300};
+    run.wire.early = (struct wire_early){.method = "HEAD",
+                                         .at = 10,
+                                         .text = "HTTP/1.1 404 None\r\nContent-Length: 0\r\n\r\n",
+                                         .times = 1};
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    assert_int_equal(run.wire.early.times, 0);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[2], REGTAG_TAG_CREATED);
+    assert_int_equal(run.wire.connections, 2);
+    finish(&run);
+}
+
 #define CHALLENGE                                                                                       \
     "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"http://localhost/token\"\r\n"                  \
     "Content-Length: 0\r\n\r\n"
@@ -293,6 +332,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_never_comes_is_waited_for_a_while),
         cmocka_unit_test(a_request_that_was_given_up_unsent_is_in_nobodys_way),
         cmocka_unit_test(one_that_was_given_up_while_connecting_is_in_nobodys_way),
+        cmocka_unit_test(an_answer_too_early_behind_another_ends_the_connection),
     };
     return cmocka_run_group_tests_name("withdrawn", tests, NULL, NULL);
 }
