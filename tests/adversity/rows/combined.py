@@ -25,8 +25,8 @@ PLAIN = [name for name, kind in SCENES.items() if not kind.tls and not kind.toke
 MANY = ["tag-2", "tag-100", "tag-from", "ls-digests", "copy", "save"]  # have several requests in flight
 CHOOSY = {"tolerant": None, "resets": "reset", "refuses": "refuse", "closes": "close"}
 ENDLESS = "watch"  # tries again for ever
-# After so many requests a token is good no more: as many at least as are in flight together, or no client gets on.
-USES = {"tag-100": 40, "ls-digests": 11, "copy": 6, "load": 6}
+# After so many requests a token is good no more: more than are in flight together, or no client gets on.
+USES = {"tag-100": 100, "ls-digests": 11, "copy": 6, "load": 6}
 PUTS = {"tag", "copy", "load", "undo"}  # verbs
 
 
