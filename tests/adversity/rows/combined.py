@@ -18,7 +18,7 @@ REDIRECTS = {
     "write-absolute": (WRITING, "absolute", 308),
     "write-other": (WRITING, "other", 307),
     "write-303": (WRITING, "relative", 303),
-    "down": ((*READING, *WRITING), "down", 307),
+    "down": ((*READING, *WRITING, "DELETE"), "down", 307),
 }
 # Names are found through --resolve here, and the credentials are those of the row.
 PLAIN = [name for name, kind in SCENES.items() if not kind.tls and not kind.token and name != "tag-lookup"]
