@@ -132,7 +132,7 @@ def test_a_blob_that_is_refused_meanwhile_sets_no_tag(copy, target):
 
     result = copy()
 
-    assert (result.status, result.rows[0][2]) == (10, "failed")
+    assert (result.status, result.rows[0][2]) == (4, "failed")
     assert methods(copy.requests, "manifests") == ["HEAD", "HEAD"]
 
 
