@@ -359,7 +359,8 @@ enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint
  * held in memory, and must not be larger than a manifest. */
 enum regtag_status regtag_referrers(struct regtag *r, const char *image, const char *artifact_type);
 
-/* Looks up the digest that the tag points to. */
+/* Looks up the digest that the tag points to. With `keep`, for regtag_again, a failed request is not retried if that would
+ * have to wait for a Retry-After, which may end at the same time for many: the query fails at once. Wait for regtag_pause. */
 enum regtag_status regtag_digest(struct regtag *r, const char *image);
 
 /* Downloads and checks the manifest. */
@@ -391,8 +392,8 @@ enum regtag_status regtag_save(struct regtag *r, const char *image);
 
 /* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: repeats the query with a fresh timeout, reusing
  * the connection and token if they are still good. `known` is the digest that the caller already has,
- * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. A Retry-After ends the
- * query, which is not retried: wait as long as regtag_pause says. */
+ * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. If a failed
+ * request would be retried after a Retry-After, the query fails at once, as with `keep`: wait for regtag_pause. */
 void regtag_again(struct regtag *r, const char *known);
 
 /* After REGTAG_DONE or REGTAG_ERROR of an operation with `keep`: sets up the next one in the same memory, as

@@ -72,7 +72,8 @@ static uint64_t spread_of(const struct schedule *s, uint64_t wait)
     return wait * (s->jitter && s->aligned ? max_of(s->jitter, ALIGNED_JITTER) : s->jitter) / 100;
 }
 
-/* A pause may end at the same time for all: they come back in the course of an interval. */
+/* A pause may end at the same time for all: they come back in the course of an interval, also where the wait would have been
+ * shorter than that, as before the first answer. */
 uint64_t schedule_wait(const struct schedule *s, uint64_t pause, uint16_t random)
 {
     uint64_t wait = s->failures ? backoff(s) : s->interval;
@@ -80,7 +81,7 @@ uint64_t schedule_wait(const struct schedule *s, uint64_t pause, uint16_t random
     uint64_t least = min_of(pause, PAUSE_MAX);
     if (wait - spread >= least)
         return wait - spread + 2 * spread * random / UINT16_MAX;
-    if (s->jitter && least > s->interval)
+    if (s->jitter && least > wait)
         spread = max_of(spread, s->interval);
     return least + spread * random / UINT16_MAX;
 }

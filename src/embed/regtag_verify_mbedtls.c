@@ -13,6 +13,14 @@
 #define SEQUENCE (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)
 #define FAILED (-1)
 
+/* An error may be the sum of a module's and of one in what it calls: one of numbers has the last seven bits. */
+static bool is_shortage(int error)
+{
+    int low = -error & 0x7f, high = -error - low;
+    return low == -MBEDTLS_ERR_MPI_ALLOC_FAILED || high == -MBEDTLS_ERR_ECP_ALLOC_FAILED ||
+           high == -MBEDTLS_ERR_MD_ALLOC_FAILED;
+}
+
 /* ---- Hashes ----------------------------------------------------------------------------------- */
 
 static int hash(mbedtls_md_type_t type, const struct regtag_part *parts, size_t count,
@@ -56,10 +64,10 @@ static int load_point(mbedtls_ecp_group *group, mbedtls_ecp_point *point,
 {
     mbedtls_ecp_group_id curve = curve_of(k);
     size_t at = (curve == MBEDTLS_ECP_DP_SECP256R1 ? sizeof P256 : sizeof P384) - 1;
-    if (mbedtls_ecp_group_load(group, curve) != 0 ||
-        mbedtls_ecp_point_read_binary(group, point, k->der + at, k->size - at) != 0)
-        return FAILED;
-    return mbedtls_ecp_check_pubkey(group, point);
+    int result = mbedtls_ecp_group_load(group, curve);
+    if (result == 0)
+        result = mbedtls_ecp_point_read_binary(group, point, k->der + at, k->size - at);
+    return result ? result : mbedtls_ecp_check_pubkey(group, point);
 }
 
 /* Finds both numbers: SEQUENCE { AlgorithmIdentifier, BIT STRING { SEQUENCE { INTEGER n, INTEGER e } } }. */
@@ -77,30 +85,33 @@ static int load_rsa(mbedtls_rsa_context *rsa, const struct regtag_verify_key *k)
         return FAILED;
     n = at;
     at += n_size;
-    if (mbedtls_asn1_get_tag(&at, end, &size, MBEDTLS_ASN1_INTEGER) != 0 || (size_t)(end - at) != size ||
-        mbedtls_rsa_import_raw(rsa, n, n_size, NULL, 0, NULL, 0, NULL, 0, at, size) != 0)
+    if (mbedtls_asn1_get_tag(&at, end, &size, MBEDTLS_ASN1_INTEGER) != 0 || (size_t)(end - at) != size)
         return FAILED;
-    return mbedtls_rsa_check_pubkey(rsa);
+    int result = mbedtls_rsa_import_raw(rsa, n, n_size, NULL, 0, NULL, 0, NULL, 0, at, size);
+    return result ? result : mbedtls_rsa_check_pubkey(rsa);
 }
 
-static bool is_supported(const struct regtag_verify_key *k)
+/* Returns 0 if the key is supported. */
+static int check_key(const struct regtag_verify_key *k)
 {
     mbedtls_ecp_group group;
     mbedtls_ecp_point point;
     mbedtls_rsa_context rsa;
-    bool supported;
+    int result;
     mbedtls_ecp_group_init(&group);
     mbedtls_ecp_point_init(&point);
     mbedtls_rsa_init(&rsa);
     if (curve_of(k) != MBEDTLS_ECP_DP_NONE)
-        supported = load_point(&group, &point, k) == 0;
+        result = load_point(&group, &point, k);
     else
-        supported = load_rsa(&rsa, k) == 0 && mbedtls_rsa_get_bitlen(&rsa) >= 2048 &&
-                    mbedtls_rsa_get_bitlen(&rsa) <= 4096;
+        result = load_rsa(&rsa, k);
+    size_t bits = mbedtls_rsa_get_bitlen(&rsa);
+    if (result == 0 && bits && (bits < 2048 || bits > 4096))
+        result = FAILED;
     mbedtls_rsa_free(&rsa);
     mbedtls_ecp_point_free(&point);
     mbedtls_ecp_group_free(&group);
-    return supported;
+    return result;
 }
 
 /* ---- Keys in PEM ----------------------------------------------------------------------------- */
@@ -161,7 +172,11 @@ static const char *decode(struct regtag_verify_key *k, struct text t)
                                        (size_t)(end.at - t.at));
     if (result != 0 && result != MBEDTLS_ERR_BASE64_BUFFER_TOO_SMALL)
         return "it is not valid PEM";
-    if (result != 0 || !is_supported(k))
+    if (result == 0)
+        result = check_key(k);
+    if (is_shortage(result))
+        return "there is not enough memory for it";
+    if (result != 0)
         return "it is not a key for ECDSA with P-256 or P-384, or RSA with 2048 to 4096 bits";
     return NULL;
 }
@@ -200,12 +215,16 @@ static int verify_rsa(const struct regtag_verify_key *k, const unsigned char *su
                       const unsigned char *signature, size_t size)
 {
     mbedtls_rsa_context rsa;
+    bool pss = false;
     mbedtls_rsa_init(&rsa);
     int result = load_rsa(&rsa, k);
     if (result == 0 && size != mbedtls_rsa_get_len(&rsa))
         result = FAILED;
-    if (result == 0 &&
-        mbedtls_rsa_rsassa_pkcs1_v15_verify(&rsa, MBEDTLS_MD_SHA256, 32, sum, signature) != 0)
+    if (result == 0) {
+        result = mbedtls_rsa_rsassa_pkcs1_v15_verify(&rsa, MBEDTLS_MD_SHA256, 32, sum, signature);
+        pss = result != 0 && !is_shortage(result);
+    }
+    if (pss)
         result = mbedtls_rsa_rsassa_pss_verify_ext(&rsa, MBEDTLS_MD_SHA256, 32, sum, MBEDTLS_MD_SHA256,
                                                    MBEDTLS_RSA_SALT_LEN_ANY, signature);
     mbedtls_rsa_free(&rsa);
@@ -216,10 +235,12 @@ static int verify_rsa(const struct regtag_verify_key *k, const unsigned char *su
 static int read_pair(mbedtls_mpi *r, mbedtls_mpi *s, const unsigned char *signature, size_t size)
 {
     unsigned char *at = (unsigned char *)signature, *end = at + size;
-    if (mbedtls_asn1_get_tag(&at, end, &size, SEQUENCE) != 0 || (size_t)(end - at) != size ||
-        mbedtls_asn1_get_mpi(&at, end, r) != 0 || mbedtls_asn1_get_mpi(&at, end, s) != 0)
+    if (mbedtls_asn1_get_tag(&at, end, &size, SEQUENCE) != 0 || (size_t)(end - at) != size)
         return FAILED;
-    return at == end ? 0 : FAILED;
+    int result = mbedtls_asn1_get_mpi(&at, end, r);
+    if (result == 0)
+        result = mbedtls_asn1_get_mpi(&at, end, s);
+    return result == 0 && at != end ? FAILED : result;
 }
 
 static int verify_ecdsa(const struct regtag_verify_key *k, const unsigned char *sum, size_t sum_size,
@@ -254,8 +275,10 @@ int regtag_verify_mbedtls(void *context, unsigned key, const struct regtag_part 
     const struct regtag_verify_key *k = &v->keys[key];
     mbedtls_ecp_group_id curve = curve_of(k);
     bool longer = curve == MBEDTLS_ECP_DP_SECP384R1;
-    if (hash(longer ? MBEDTLS_MD_SHA384 : MBEDTLS_MD_SHA256, parts, count, sum) != 0)
-        return FAILED;
-    return curve == MBEDTLS_ECP_DP_NONE ? verify_rsa(k, sum, signature, size)
-                                        : verify_ecdsa(k, sum, longer ? 48 : 32, signature, size);
+    int result = hash(longer ? MBEDTLS_MD_SHA384 : MBEDTLS_MD_SHA256, parts, count, sum);
+    if (result == 0 && curve == MBEDTLS_ECP_DP_NONE)
+        result = verify_rsa(k, sum, signature, size);
+    else if (result == 0)
+        result = verify_ecdsa(k, sum, longer ? 48 : 32, signature, size);
+    return is_shortage(result) ? REGTAG_VERIFY_UNABLE : result;
 }

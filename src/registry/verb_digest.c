@@ -159,6 +159,7 @@ enum regtag_status regtag_digest(struct regtag *r, const char *image)
         !fetch_check_platform(r, slice_of(r->config.platform)))
         return REGTAG_E_USAGE;
     v->platform = slice_of(r->config.platform);
+    v->attempts.polling = r->config.keep;
     ask(r, v);
     return REGTAG_OK;
 }

@@ -56,7 +56,9 @@ struct scene {
     uint64_t pause;
     uint64_t move; /* when the tag moves; 0: never */
     bool together; /* all boot at 0, and not in the course of an interval */
-    bool whole;    /* with all devices, and not only with the smaller herd */
+    unsigned
+        most; /* twelfths of an interval with more than twice the steady rate; 0: an interval, as the rule says */
+    bool whole; /* with all devices, and not only with the smaller herd */
 };
 
 /* The longest backoff with its jitter. */
@@ -102,6 +104,13 @@ static const struct scene SCENES[] = {
      .to = 10 * MINUTE,
      .move = SECOND,
      .end = 16 * MINUTE},
+    {.name = "boot-limit-soon",
+     BOOT,
+     .way = LIMITS_ALL,
+     .to = 30 * SECOND,
+     .move = SECOND,
+     .end = 10 * INTERVAL,
+     .most = 1}, /* booting itself */
     {.name = "minute-refused", .way = REFUSES, SHORT(MINUTE), .whole = true},
     {.name = "minute-fails", .way = FAILS, SHORT(MINUTE)},
     {.name = "minute-silent", .way = IS_SILENT, SHORT(MINUTE)},
@@ -531,7 +540,7 @@ static struct verdict judge(void)
 
 static bool is_good(const struct verdict *v)
 {
-    return v->excess <= BINS && v->behind == 0 && v->said <= 2;
+    return v->excess <= (scene->most ? scene->most : BINS) && v->behind == 0 && v->said <= 2;
 }
 
 /* ---- Cases ----------------------------------------------------------------------------------- */

@@ -1118,17 +1118,30 @@ static void the_limit_is_obeyed_once_a_request_is_refused(void **state)
     }
 }
 
+static void is_told_to_wait(struct run *run)
+{
+    expect_end(run, REGTAG_E_SLOW_DOWN);
+    assert_int_equal(regtag_pause(run->regtag), 1000);
+}
+
+/* The first query, too, and the first one of the next operation. */
 static void who_polls_waits_for_as_long_as_the_registry_wants(void **state)
 {
     struct run run;
     (void)state;
     begin(&run);
     run.config.retries = 1;
+    let_fail(&run, "HEAD", 1, 429, "Retry-After: 1\r\n");
     keep(&run);
+    is_told_to_wait(&run);
     let_fail(&run, "HEAD", 1, 429, "Retry-After: 1\r\n");
     ask_again(&run, NULL);
-    expect_end(&run, REGTAG_E_SLOW_DOWN);
-    assert_int_equal(regtag_pause(run.regtag), 1000);
+    is_told_to_wait(&run);
+    let_fail(&run, "HEAD", 1, 429, "Retry-After: 1\r\n");
+    assert_true(regtag_next(run.regtag, &run.config));
+    assert_int_equal(regtag_digest(run.regtag, "localhost/a:new"), REGTAG_OK);
+    run_on(&run);
+    is_told_to_wait(&run);
     let_fail(&run, "HEAD", 1, 503, NULL);
     ask_again(&run, NULL);
     expect_end(&run, REGTAG_OK);

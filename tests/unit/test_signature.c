@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/base64.h"
+#include "net/tls_arena.h"
 #include "oci/digest.h"
 #include "oci/signature.h"
 #include "regtag_verify_mbedtls.h"
@@ -173,6 +174,43 @@ static void test_parts(void **state)
         int result = regtag_verify_mbedtls(&v, 0, parts, 2, signature.bytes, signature.size);
         assert_int_equal(result == 0, at == payload.size);
         assert_int_not_equal(regtag_verify_mbedtls(&v, 1, parts, 3, signature.bytes, signature.size), 0);
+    }
+}
+
+/* With so much memory less each time that another allocation fails: whether good or bad, who cannot tell must not say that it
+ * is not signed. */
+static bool is_told(size_t left, struct regtag_verify *v, const char *name, const struct file *signature,
+                    bool good)
+{
+    struct file payload = read_file(name, ".payload"), pem = read_file(name, ".pub");
+    struct regtag_part part = {payload.bytes, payload.size};
+    struct regtag_verify other = {.count = 0};
+    void *taken = tls_arena_calloc(1, tls_arena_size() - left);
+    assert_non_null(taken);
+    int result = regtag_verify_mbedtls(v, 0, &part, 1, signature->bytes, signature->size);
+    const char *problem = regtag_verify_add(&other, pem.bytes, pem.size);
+    tls_arena_free(taken);
+    if (problem)
+        assert_string_equal(problem, "there is not enough memory for it");
+    if (result != REGTAG_VERIFY_UNABLE)
+        assert_int_equal(result == 0, good);
+    return result != REGTAG_VERIFY_UNABLE && !problem;
+}
+
+static void test_not_enough_memory(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        const char *name = i < 2 ? "p256" : "rsa2048";
+        struct regtag_verify v = only(name);
+        struct file signature = decoded(name, ".signature");
+        size_t left = sizeof(uint64_t[4]);
+        if (i % 2)
+            signature.bytes[signature.size - 1] ^= 1;
+        assert_false(is_told(left, &v, name, &signature, i % 2 == 0));
+        while (!is_told(left, &v, name, &signature, i % 2 == 0))
+            left += sizeof(uint64_t[2]);
+        assert_in_range(left, 1000, 11 * 1024);
     }
 }
 
@@ -450,6 +488,7 @@ int main(void)
         cmocka_unit_test(test_each_key_alone),
         cmocka_unit_test(test_salts_of_any_length),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_not_enough_memory),
         cmocka_unit_test(test_each_byte_of_a_payload),
         cmocka_unit_test(test_each_byte_of_a_signature),
         cmocka_unit_test(test_each_byte_of_a_bundle),

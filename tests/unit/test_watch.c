@@ -152,6 +152,9 @@ static void devices_do_not_come_back_from_a_pause_together(void **state)
     assert_int_equal(schedule_wait(&s, 10 * MINUTE, 0), 10 * MINUTE);
     assert_int_equal(schedule_wait(&s, 10 * MINUTE, UINT16_MAX), 11 * MINUTE);
     assert_int_equal(schedule_wait(&s, MINUTE, UINT16_MAX), MINUTE + 6000);
+    schedule_on_failure(&s); /* the wait would be 15 seconds */
+    assert_int_equal(schedule_wait(&s, 30000, 0), 30000);
+    assert_int_equal(schedule_wait(&s, 30000, UINT16_MAX), 30000 + MINUTE);
     s.jitter = 0;
     assert_int_equal(schedule_wait(&s, 10 * MINUTE, UINT16_MAX), 10 * MINUTE);
 }
