@@ -88,6 +88,7 @@ static bool find_extension(mbedtls_x509_buf *list, const char *oid, size_t size,
 {
     mbedtls_x509_buf extension, id;
     while (take(list, &extension)) {
+        *value = extension;
         value->len = 0;
         if (!take(&extension, &id))
             return true;

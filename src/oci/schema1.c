@@ -35,7 +35,7 @@ static bool read_format(struct slice encoded, char *tail, struct format *f)
 bool schema1_payload(const struct document *d, struct slice parts[2], char tail[SCHEMA1_TAIL_MAX])
 {
     char other_tail[SCHEMA1_TAIL_MAX];
-    struct format format = {0, {NULL, 0}}, other;
+    struct format format = {0, {NULL, 0}}, other = format;
     bool alike = false;
     int signatures = document_member(d, 0, SLICE("signatures"), &alike);
     int first = document_is_array(d, signatures) ? document_first(d, signatures) : NO_VALUE;

@@ -320,7 +320,7 @@ static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
         "HTTP/1.1 204 Here\r\nRange: 0-9\r\n\r\n",
         "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-9\r\nRange: 0-42\r\n\r\n",
         "HTTP/1.1 200 Here\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 404 Gone\r\n" EMPTY,
+        ("HTTP/1.1 404 Gone\r\n" EMPTY),
     };
     (void)state;
     for (size_t i = 0; i < COUNT(states); i++) {

@@ -212,8 +212,8 @@ static void what_is_no_digest_is_not_chosen(void **state)
 {
     static const char *const WRONG[] = {
         "sha256:", "x", "sha256:44136FA", "image",
-        "sha512:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567"
-        "89abcdef0123456789abcdef0123456789abcdef"};
+        ("sha512:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567"
+         "89abcdef0123456789abcdef0123456789abcdef")};
     (void)state;
     for (size_t i = 0; i < COUNT(WRONG); i++) {
         begin_save(IMAGE);

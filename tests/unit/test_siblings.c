@@ -9,7 +9,7 @@ static struct run run; /* too large for the stack */
 /* "new" points at OLD, and so do two others of many. */
 static void prepare(unsigned others)
 {
-    char name[8];
+    char name[16];
     begin(&run);
     run.wire.manners.deletes_whole = true;
     run.config.siblings = true;
