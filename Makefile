@@ -47,6 +47,8 @@
 #   OFFLINE=1                       installs and downloads nothing: what is missing is said, and tests that need it
 #                                   are skipped. JSMN_DIR, MBEDTLS_DIR and MUSL_DIR say where unpacked sources are
 #   SYSTEM_JSMN=1                   takes the jsmn.h that the compiler finds, instead of the pinned one
+#   SYSTEM_MBEDTLS=1                build/system/regtag, linked with the system's mbedTLS 3.6, which pkg-config finds:
+#                                   third_party/README.md says what is different
 #   CROSS_COMPILE                   the prefix of gcc, ar and strip; with TARGET, of a compiler to use instead
 #                                   of Debian's
 #   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
@@ -81,7 +83,8 @@ LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 OFFLINE ?=
 SYSTEM_JSMN ?=
-export OFFLINE
+SYSTEM_MBEDTLS ?=
+export OFFLINE SYSTEM_MBEDTLS
 
 ifeq ($(origin CC),default)
 CC := $(CROSS_COMPILE)gcc
@@ -92,9 +95,10 @@ endif
 STRIP ?= $(CROSS_COMPILE)strip
 
 # A switch that is neither 1 nor 0 is a mistake, and not a yes.
-$(foreach switch,TLS VERIFY MIPS16 QUICK V OFFLINE SYSTEM_JSMN,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
+$(foreach switch,TLS VERIFY MIPS16 QUICK V OFFLINE SYSTEM_JSMN SYSTEM_MBEDTLS,$(if $(word 2,$($(switch)))$(filter-out 0 1,$($(switch))),\
     $(error $(switch)=$($(switch)): it must be 1 or 0)))
 $(foreach switch,TLS VERIFY,$(if $($(switch)),,$(error $(switch) is empty: it must be 1 or 0)))
+$(if $(TARGET),$(if $(filter 1,$(SYSTEM_MBEDTLS)),$(error SYSTEM_MBEDTLS=1 is for programs without TARGET: those are made of the pinned sources)))
 $(if $(filter 10,$(TLS)$(VERIFY)),$(error VERIFY=0 is for TLS=0: what verifies signatures is a part of TLS))
 
 ifneq ($(V),1)
@@ -107,7 +111,8 @@ MAKEFLAGS += --no-builtin-rules
 comma := ,
 space := $(subst ,, )
 pound := \#
-parts := $(TARGET) $(if $(filter 0,$(TLS)),plain) $(if $(filter 01,$(TLS)$(VERIFY)),verify) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
+system := $(filter 1,$(SYSTEM_MBEDTLS))
+parts := $(TARGET) $(if $(system),system) $(if $(filter 0,$(TLS)),plain) $(if $(filter 01,$(TLS)$(VERIFY)),verify) $(if $(SAN),san-$(subst $(comma),-,$(SAN)))
 OUT   := $(subst $(space),/,$(strip build $(subst $(space),-,$(strip $(parts)))))
 OBJ   := $(OUT)/obj
 
@@ -118,7 +123,15 @@ $(if $(JSMN_DIR),,$(error SYSTEM_JSMN=1: the compiler finds no jsmn.h; it is in 
 endif
 JSMN_DIR    ?= build/third_party/jsmn
 MBEDTLS_DIR ?= build/third_party/mbedtls
-third_party := $(JSMN_DIR)/jsmn.h $(MBEDTLS_DIR)/library/sha256.c
+third_party := $(JSMN_DIR)/jsmn.h $(if $(system),,$(MBEDTLS_DIR)/library/sha256.c)
+
+# A library, which takes the place of mbedtls.a.
+ifneq ($(system),)
+PKG_CONFIG     ?= pkg-config
+system_parts   := $(if $(filter 1,$(TLS)),mbedtls mbedx509) mbedcrypto
+system_flags   := $(shell $(PKG_CONFIG) --cflags $(system_parts) 2>/dev/null)
+LDLIBS         += $(or $(shell $(PKG_CONFIG) --libs $(if $(filter -static,$(LDFLAGS)),--static) $(system_parts) 2>/dev/null),$(system_parts:%=-l%))
+endif
 
 # ---- Verbs: which of them the command has ----------------------------------------------------
 
@@ -197,10 +210,10 @@ SMALL    := -O1 -g -fno-omit-frame-pointer -ffunction-sections -fdata-sections
 SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
-includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) -isystem $(MBEDTLS_DIR)/include
+includes := -Isrc -Isrc/embed -Ithird_party -isystem $(JSMN_DIR) $(if $(system),$(system_flags),-isystem $(MBEDTLS_DIR)/include)
 # Without the two BITS, glibc has 32 bits for time, file sizes and inode numbers on a processor of 32 bits.
 defines   = -D_POSIX_C_SOURCE=200809L -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DREGTAG_VERSION='"$(VERSION)"' \
-            -DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"' $(if $(SAN),-DREGTAG_DEBUG)
+            $(if $(system),,-DMBEDTLS_CONFIG_FILE='"$(mbedtls_config)"') $(if $(SAN),-DREGTAG_DEBUG)
 limits    = $(if $(CONNECTIONS_MAX),-DREGTAG_CONNECTIONS_MAX=$(CONNECTIONS_MAX)) \
             $(if $(MANIFEST_MAX),-DREGTAG_MANIFEST_MAX=$(MANIFEST_MAX)u) $(if $(TOKENS_MAX),-DREGTAG_TOKENS_MAX=$(TOKENS_MAX)u)
 language  = -std=c99 $(defines) $(limits) $(includes)
@@ -229,7 +242,7 @@ mbedtls        += asn1parse base64 bignum bignum_core constant_time ecdsa ecp ec
 arena          := src/net/tls_arena.c
 endif
 else
-tls            := $(filter-out src/net/tls_none.c,$(wildcard src/net/tls_*.c)) $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain)
+tls            := $(filter-out src/net/tls_none.c $(if $(system),src/net/tls_arena.c src/net/tls_pinned.c,src/net/tls_system.c),$(wildcard src/net/tls_*.c)) $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain)
 mbedtls_config := regtag_mbedtls_tls.h
 mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod bignum_mod_raw chacha20 \
     chachapoly cipher cipher_wrap constant_time ecdh ecdsa ecp ecp_curves gcm md oid pem pk \
@@ -238,7 +251,12 @@ mbedtls        := aes asn1parse asn1write base64 bignum bignum_core bignum_mod b
     psa_crypto_hash psa_crypto_mac psa_crypto_slot_management psa_util rsa \
     rsa_alt_helpers sha256 sha512 ssl_ciphersuites ssl_client ssl_msg ssl_tls ssl_tls12_client \
     ssl_tls13_client ssl_tls13_generic ssl_tls13_keys x509 x509_crt
-ours           := $(patsubst %,third_party/regtag_%.c,psa_status rsa_unused x509)
+ours           := $(patsubst %,third_party/regtag_%.c,$(if $(system),,psa_status rsa_unused) x509)
+endif
+
+ifneq ($(system),)
+mbedtls        :=
+arena          :=
 endif
 # A static program has a heap of its own, and small stand-ins for some functions of musl's; a shared C library has them all.
 shared  := $(if $(TARGET),,src/cli/heap.c $(wildcard src/cli/libc*.c))
@@ -277,7 +295,7 @@ layout := $(if $(TARGET),toolchains/layout.ld toolchains/hot)
 
 # That program may want another SHA-256: what moves blobs has a faster one.
 moves_blobs := $(filter copy fetch load save,$(verbs))
-sha256      := $(OBJ)/mbedtls/sha256.o
+sha256      := $(if $(system),,$(OBJ)/mbedtls/sha256.o)
 
 $(linked): $(call objects,$(program)) $(sha256) $(archives)/libregtag.a $(archives)/mbedtls.a $(layout)
 	echo '  LD  $@'
@@ -387,7 +405,8 @@ $(amalgamated): LICENSE $(wildcard src/amalgamate* src/regtag.h src/embed/*.[ch]
 # The arena and the randomness that the command's mbedTLS is configured for stand in for a firmware's.
 examples := $(patsubst %,$(OUT)/examples/%,agent fetch once)
 embedded := src/embed/regtag_sha256.c $(if $(filter 0,$(TLS)),src/examples/tls_none.c,\
-            src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) src/examples/platform.c src/net/tls_arena.c)
+            src/examples/tls_mbedtls.c $(patsubst %,src/embed/regtag_%.c,tls_mbedtls chain) \
+            $(if $(system),,src/examples/platform.c src/net/tls_arena.c))
 examples: $(examples)
 $(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedded)) $(OUT)/libregtag-posix.a \
              $(OUT)/libregtag.a $(OUT)/mbedtls.a
@@ -400,10 +419,15 @@ $(examples): $(OUT)/examples/%: $(OBJ)/src/examples/%.o $(call objects,$(embedde
 # The compiler does not name these as what an object depends on: a system header includes them.
 configuration := $(wildcard third_party/regtag_*.h)
 
-$(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(TARGET),toolchain)
+$(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(TARGET),toolchain) $(if $(system),$(OBJ)/system)
 	echo '  CC  $<'
 	mkdir -p $(@D)
 	$(call compile,$(WARNINGS)) -c -o $@ $<
+
+# Is the system's mbedTLS one that can be used?
+$(OBJ)/system: third_party/regtag_system.h $(OBJ)/flags | packages
+	$(CC) $(system_flags) $(CPPFLAGS) $(CFLAGS) -DREGTAG_TLS=$(TLS) -DREGTAG_VERIFY=$(VERIFY) -fsyntax-only -x c $<
+	touch $@
 
 # What asks for the verbs of the build is made again when VERBS changes, and nothing else is.
 by_verbs := $(call objects,$(shell grep -lE 'HAS_VERB|VERBS_(TABLE|NAMES|LEFT_OUT)' src/cli/*.c))
@@ -424,8 +448,10 @@ ifneq ($(wide),)
 $(wide:%=$(OBJ)/%.o): static_compile += -mno-mips16 -fno-lto
 endif
 
+ifneq ($(sha256),)
 $(sha256): private flags_here := $(if $(moves_blobs),-DREGTAG_FAST_SHA256)
 $(sha256): $(OBJ)/verbs
+endif
 
 # TLS 1.2 takes RSA-PSS signatures, by its own code, only if PSA is said to know them; PSA's would be 2 KB more.
 $(OBJ)/mbedtls/ssl_tls12_client.o: private flags_here := -DPSA_WANT_ALG_RSA_PSS=1 \

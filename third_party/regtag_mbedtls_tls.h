@@ -75,14 +75,8 @@ void tls_arena_free(void *memory);
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C
 #define MBEDTLS_CHACHAPOLY_C
-/* All that these make, in mbedTLS's own order, which it would else pick at run time from a table of 190. */
-#define MBEDTLS_SSL_CIPHERSUITES                                                                        \
-    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256, MBEDTLS_TLS1_3_AES_256_GCM_SHA384,                         \
-        MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,         \
-        MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,                                          \
-        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,                                                \
-        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,                                                  \
-        MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+#define MBEDTLS_SSL_CIPHERSUITES REGTAG_CIPHERSUITES
+#include "regtag_ciphersuites.h"
 
 /* Hashes */
 #define MBEDTLS_MD_C

@@ -170,7 +170,7 @@ static enum exchange_event step_login(struct client *c, struct exchange *x)
 static bool is_in_vain(struct client *c, struct exchange *x)
 {
     struct auth *a = &x->remote->auth;
-    if (!a->refused || x->state != EXCHANGE_PENDING || !exchange_is_home(x))
+    if (!a->refused || x->state != EXCHANGE_PENDING)
         return false;
     error_clear(&c->context.error);
     auth_refuse(a, &c->context.error);

@@ -388,15 +388,16 @@ static enum exchange_event on_redirect(struct exchange *x)
         return AGAIN;
     }
     if (x->redirects == 0) {
+        struct regtag_origin memory;
         struct writer w = writer_to(r->location, sizeof r->location - 1);
-        write_origin(&w, &r->origin);
+        r->located = x; /* others must not take it for theirs, even if this fails */
+        write_origin(&w, origin_of(x, &memory));
         request_write_target(&x->request, r, &w);
-        REQUIRE(!w.overflow); /* it is a URL of the server's, or short */
+        REQUIRE(!w.overflow); /* a URL that was parsed, or a short one */
         r->location[w.used] = '\0';
     }
     error_clear(&r->context->error);
     if (redirect_follow(x->response, x->redirects, r->location, &r->context->error)) {
-        r->located = x;
         x->redirects++;
         exchange_restart(x);
         return AGAIN;

@@ -4,9 +4,6 @@
 #define _POSIX_C_SOURCE 200809L
 #endif
 
-/* For the netscape certificate type. */
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS
-
 #include "regtag_chain.h"
 
 #include <arpa/inet.h>
@@ -62,19 +59,6 @@ bool regtag_chain_is_for_host(const mbedtls_x509_crt *certificate, const char *h
     return false;
 }
 
-/* ---- Uses ------------------------------------------------------------------------------------ */
-
-bool regtag_chain_is_for_servers(const mbedtls_x509_crt *certificate, bool authority)
-{
-    static const char SERVER_AUTH[] = MBEDTLS_OID_SERVER_AUTH;
-    if (mbedtls_x509_crt_check_extended_key_usage(certificate, SERVER_AUTH, sizeof SERVER_AUTH - 1) != 0)
-        return false;
-    return authority ||
-           (mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0 &&
-            (!mbedtls_x509_crt_has_ext_type(certificate, MBEDTLS_X509_EXT_NS_CERT_TYPE) ||
-             (certificate->ns_cert_type & MBEDTLS_X509_NS_CERT_TYPE_SSL_SERVER)));
-}
-
 /* ---- DER ------------------------------------------------------------------------------------- */
 
 /* Takes one element off *rest. False at the end, or where it is not DER: then something is left of it. */
@@ -96,6 +80,49 @@ static bool take(mbedtls_x509_buf *rest, mbedtls_x509_buf *element)
 static bool enter(mbedtls_x509_buf outer, mbedtls_x509_buf *inner)
 {
     return take(&outer, inner) && outer.len == 0;
+}
+
+/* Finds the next of a list of extensions that has this identifier. One that is malformed passes for it, with an empty
+ * value, which allows nothing. */
+static bool find_extension(mbedtls_x509_buf *list, const char *oid, size_t size, mbedtls_x509_buf *value)
+{
+    mbedtls_x509_buf extension, id;
+    while (take(list, &extension)) {
+        value->len = 0;
+        if (!take(&extension, &id))
+            return true;
+        *value = id;
+        /* The last element; one that says whether it is critical may come before. */
+        while (take(&extension, value))
+            ;
+        if (id.len == size && memcmp(id.p, oid, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- Uses ------------------------------------------------------------------------------------ */
+
+/* By Netscape's certificate type, if it has one: OCTET STRING { BIT STRING { unused bits, bits } }. */
+static bool allows_servers(const mbedtls_x509_crt *certificate)
+{
+    static const char NS_CERT_TYPE[] = MBEDTLS_OID_NS_CERT_TYPE;
+    mbedtls_x509_buf all, value, bits;
+    if (!certificate->v3_ext.p || !enter(certificate->v3_ext, &all))
+        return !certificate->v3_ext.p;
+    if (!find_extension(&all, NS_CERT_TYPE, sizeof NS_CERT_TYPE - 1, &value))
+        return true;
+    return enter(value, &bits) && bits.len > 1 && (bits.p[1] & MBEDTLS_X509_NS_CERT_TYPE_SSL_SERVER);
+}
+
+bool regtag_chain_is_for_servers(const mbedtls_x509_crt *certificate, bool authority)
+{
+    static const char SERVER_AUTH[] = MBEDTLS_OID_SERVER_AUTH;
+    if (mbedtls_x509_crt_check_extended_key_usage(certificate, SERVER_AUTH, sizeof SERVER_AUTH - 1) != 0)
+        return false;
+    return authority ||
+           (mbedtls_x509_crt_check_key_usage(certificate, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0 &&
+            allows_servers(certificate));
 }
 
 /* ---- Name constraints ------------------------------------------------------------------------ */
@@ -200,20 +227,12 @@ static bool allows_all(const mbedtls_x509_buf *constraints, const mbedtls_x509_c
 
 bool regtag_chain_permits(const mbedtls_x509_crt *authority, const mbedtls_x509_crt *certificate)
 {
-    static const unsigned char NAME_CONSTRAINTS[] = {0x55, 0x1d, 0x1e}; /* 2.5.29.30 */
-    mbedtls_x509_buf all, extension, oid, value;
+    static const char NAME_CONSTRAINTS[] = MBEDTLS_OID_NAME_CONSTRAINTS;
+    mbedtls_x509_buf all, value;
     if (!authority->v3_ext.p || !enter(authority->v3_ext, &all))
         return !authority->v3_ext.p;
-    while (take(&all, &extension)) {
-        if (!take(&extension, &oid))
+    while (find_extension(&all, NAME_CONSTRAINTS, sizeof NAME_CONSTRAINTS - 1, &value))
+        if (!allows_all(&value, certificate))
             return false;
-        value = oid;
-        /* The last element; one that says whether it is critical may come before. */
-        while (take(&extension, &value))
-            ;
-        if (oid.len == sizeof NAME_CONSTRAINTS && memcmp(oid.p, NAME_CONSTRAINTS, oid.len) == 0 &&
-            !allows_all(&value, certificate))
-            return false;
-    }
     return true;
 }

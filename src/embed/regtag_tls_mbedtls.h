@@ -71,6 +71,11 @@ struct regtag_mbedtls {
     /* A failure that *f describes already, to be described better: an error of mbedTLS, or 0 and
      * session->flags. */
     void (*explain)(void *context, unsigned connection, int error, struct regtag_failure *f);
+    /* Verifies the server's certificates in mbedTLS's place, which then needs no CA that fits: for an mbedTLS without
+     * MBEDTLS_X509_TRUSTED_CERTIFICATE_CALLBACK. Hands `inspect` and `session` to mbedtls_x509_crt_verify, as f_vrfy and
+     * p_vrfy, and returns what that does. The configuration must have a CA, whichever. */
+    int (*verify)(void *context, unsigned connection, mbedtls_x509_crt *chain,
+                  int (*inspect)(void *, mbedtls_x509_crt *, int, uint32_t *), void *session);
 };
 
 /* What is wrong with a certificate that mbedTLS could not parse, as words that follow its name; NULL: the

@@ -9,7 +9,6 @@
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/md.h>
 #include <mbedtls/rsa.h>
-#include <mbedtls/sha256.h>
 
 #define SEQUENCE (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)
 #define FAILED (-1)
@@ -20,6 +19,24 @@ static bool is_shortage(int error)
     int low = -error & 0x7f, high = -error - low;
     return low == -MBEDTLS_ERR_MPI_ALLOC_FAILED || high == -MBEDTLS_ERR_ECP_ALLOC_FAILED ||
            high == -MBEDTLS_ERR_MD_ALLOC_FAILED;
+}
+
+/* ---- Hashes ----------------------------------------------------------------------------------- */
+
+static int hash(mbedtls_md_type_t type, const struct regtag_part *parts, size_t count,
+                unsigned char *sum)
+{
+    mbedtls_md_context_t md;
+    mbedtls_md_init(&md);
+    int result = mbedtls_md_setup(&md, mbedtls_md_info_from_type(type), 0);
+    if (result == 0)
+        result = mbedtls_md_starts(&md);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = mbedtls_md_update(&md, parts[i].bytes, parts[i].size);
+    if (result == 0)
+        result = mbedtls_md_finish(&md, sum);
+    mbedtls_md_free(&md);
+    return result;
 }
 
 /* ---- Keys in DER ----------------------------------------------------------------------------- */
@@ -166,9 +183,10 @@ static const char *decode(struct regtag_verify_key *k, struct text t)
 
 static int print_sha256(struct regtag_verify_key *k)
 {
+    const struct regtag_part der = {k->der, k->size};
     unsigned char sum[32];
     char *out = k->sha256;
-    int result = mbedtls_sha256(k->der, k->size, sum, 0);
+    int result = hash(MBEDTLS_MD_SHA256, &der, 1, sum);
     for (size_t i = 0; i < sizeof sum; i++) {
         *out++ = "0123456789abcdef"[sum[i] >> 4];
         *out++ = "0123456789abcdef"[sum[i] & 15];
@@ -192,22 +210,6 @@ const char *regtag_verify_add(struct regtag_verify *v, const char *pem, size_t s
 }
 
 /* ---- Signatures ------------------------------------------------------------------------------ */
-
-static int hash(mbedtls_md_type_t type, const struct regtag_part *parts, size_t count,
-                unsigned char *sum)
-{
-    mbedtls_md_context_t md;
-    mbedtls_md_init(&md);
-    int result = mbedtls_md_setup(&md, mbedtls_md_info_from_type(type), 0);
-    if (result == 0)
-        result = mbedtls_md_starts(&md);
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = mbedtls_md_update(&md, parts[i].bytes, parts[i].size);
-    if (result == 0)
-        result = mbedtls_md_finish(&md, sum);
-    mbedtls_md_free(&md);
-    return result;
-}
 
 static int verify_rsa(const struct regtag_verify_key *k, const unsigned char *sum,
                       const unsigned char *signature, size_t size)

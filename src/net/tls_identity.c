@@ -1,6 +1,3 @@
-/* For the certificate of a configuration. */
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS
-
 #include "net/tls_identity.h"
 
 #include <mbedtls/pk.h>
@@ -73,7 +70,7 @@ static bool load(struct identity *id, const char *certificate, const char *key, 
 }
 
 bool tls_identity_use(mbedtls_ssl_config *config, const struct regtag_origin *origin,
-                      const struct tls_settings *settings, struct error *e)
+                      const struct tls_settings *settings, bool *used, struct error *e)
 {
     struct identity *id = &identities[origin->target];
     char certificate[PATH_TEXT_MAX], key[PATH_TEXT_MAX];
@@ -84,16 +81,16 @@ bool tls_identity_use(mbedtls_ssl_config *config, const struct regtag_origin *or
         certificate_path = certificate;
         key_path = key;
     }
-    if (!certificate_path)
+    *used = certificate_path != NULL;
+    if (!*used)
         return true;
-    if (!load(id, certificate_path, key_path, e) ||
-        mbedtls_ssl_conf_own_cert(config, &id->chain, &id->key) != 0)
-        return false;
-    id->users++;
-    return true;
+    *used = load(id, certificate_path, key_path, e) &&
+            mbedtls_ssl_conf_own_cert(config, &id->chain, &id->key) == 0;
+    id->users += *used;
+    return *used;
 }
 
-void tls_identity_release(const mbedtls_ssl_config *config, const struct regtag_origin *origin)
+void tls_identity_release(const struct regtag_origin *origin)
 {
-    identities[origin->target].users -= config->key_cert != NULL;
+    identities[origin->target].users--;
 }

@@ -8,13 +8,13 @@
 
 #include "net/tls.h"
 
-/* Lets a session with this configuration show the certificate, if there is one for the origin. False: e
+/* Lets a session with this configuration show the certificate, if there is one for the origin; *used: there is. False: e
  * says why it cannot be used. */
 bool tls_identity_use(mbedtls_ssl_config *config, const struct regtag_origin *origin,
-                      const struct tls_settings *settings, struct error *e);
+                      const struct tls_settings *settings, bool *used, struct error *e);
 
-/* Before the configuration is freed, whether or not it shows one. Sessions that are still open share the
- * certificate, so it is only replaced when there is none. */
-void tls_identity_release(const mbedtls_ssl_config *config, const struct regtag_origin *origin);
+/* Before a configuration is freed that uses it. Sessions that are still open share the certificate, so it is only
+ * replaced when there is none. */
+void tls_identity_release(const struct regtag_origin *origin);
 
 #endif

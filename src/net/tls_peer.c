@@ -4,14 +4,15 @@
 #include <string.h>
 
 #include <mbedtls/platform.h>
-#include <mbedtls/sha256.h>
 #include <mbedtls/x509_crt.h>
 
 #include "net/tls_arena.h"
 #include "net/tls_clock.h"
 #include "net/tls_identity.h"
+#include "net/tls_library.h"
 #include "net/tls_platform.h"
 #include "net/tls_trust.h"
+#include "regtag_sha256.h"
 #include "regtag_tls_mbedtls.h"
 #include "regtag_x509.h"
 
@@ -24,6 +25,7 @@ struct peer {
     const mbedtls_x509_crt *named;
     /* Why a CA that has the issuer's name could not be used: an error of mbedTLS, or 0. */
     int unusable;
+    bool identified; /* it shows the client's certificate */
     struct tls_unread unread;
     mbedtls_ssl_config config;
     struct error error;
@@ -137,7 +139,11 @@ static bool has_pins(const struct peer *p)
 static bool key_is_pinned(const struct tls_settings *settings, const mbedtls_x509_crt *certificate)
 {
     unsigned char sum[32];
-    if (mbedtls_sha256(certificate->pk_raw.p, certificate->pk_raw.len, sum, 0) != 0)
+    struct regtag_sha256_context sha256;
+    struct regtag_hash hash = regtag_sha256(&sha256);
+    if (hash.start(hash.context) != 0 ||
+        hash.update(hash.context, certificate->pk_raw.p, certificate->pk_raw.len) != 0 ||
+        hash.finish(hash.context, sum) != 0)
         return false;
     for (unsigned i = 0; i < settings->pins; i++)
         if (memcmp(sum, settings->pin[i], sizeof sum) == 0)
@@ -249,7 +255,7 @@ static void explain_untrusted(struct peer *p, struct regtag_failure *f)
 static bool explain_shortage(struct peer *p, struct regtag_failure *f)
 {
     bool exhausted = tls_arena_exhausted();
-    if (!exhausted && !tls_platform_random_failed())
+    if (!exhausted && !tls_library_random_failed())
         return false;
     error_clear(&p->error);
     if (exhausted)
@@ -303,7 +309,7 @@ static bool check_trust(struct peer *p, struct regtag_failure *f)
 
 /* OPTIONAL: after judge(), mbedTLS checks the certificate's uses, which must not override what judge() has
  * accepted for --insecure or --pin-only. What judge() refuses fails in either mode. */
-static bool set_up(struct peer *p)
+static bool set_up(struct peer *p, unsigned connection)
 {
     mbedtls_ssl_config_init(&p->config);
     if (mbedtls_ssl_config_defaults(&p->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
@@ -314,15 +320,17 @@ static bool set_up(struct peer *p)
     mbedtls_ssl_conf_authmode(&p->config, needs_no_authority(p) ? MBEDTLS_SSL_VERIFY_OPTIONAL
                                                                 : MBEDTLS_SSL_VERIFY_REQUIRED);
     mbedtls_ssl_conf_rng(&p->config, tls_platform_random, NULL);
-    mbedtls_ssl_conf_ca_cb(&p->config, find_issuer, p);
-    return !p->origin->registry || tls_identity_use(&p->config, p->origin, p->settings, &p->error);
+    tls_library_trust(&tls, connection, &p->config, find_issuer, p);
+    return !p->origin->registry ||
+           tls_identity_use(&p->config, p->origin, p->settings, &p->identified, &p->error);
 }
 
 static void release(void *context, unsigned connection)
 {
     struct peer *p = &peers[connection];
     (void)context;
-    tls_identity_release(&p->config, p->origin);
+    if (p->identified)
+        tls_identity_release(p->origin);
     mbedtls_ssl_config_free(&p->config);
 }
 
@@ -334,10 +342,11 @@ static const mbedtls_ssl_config *configure(void *context, unsigned connection,
     p->settings = &both_sides[origin->target];
     p->named = NULL;
     p->unusable = 0;
+    p->identified = false;
     p->unread.path = NULL;
     error_clear(&p->error);
     if (tls_platform_start(p->settings, &p->error) && check_trust(p, f)) {
-        if (set_up(p))
+        if (set_up(p, connection))
             return &p->config;
         release(context, connection);
         if (explain_shortage(p, f))

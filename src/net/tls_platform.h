@@ -1,4 +1,4 @@
-/* What mbedTLS asks of the platform: randomness, the time, and a calendar. */
+/* The start of TLS, and randomness for it. */
 #ifndef REGTAG_NET_TLS_PLATFORM_H
 #define REGTAG_NET_TLS_PLATFORM_H
 
@@ -12,8 +12,5 @@ bool tls_platform_start(const struct tls_settings *settings, struct error *e);
 
 /* For mbedTLS's configurations; the context is not used. */
 int tls_platform_random(void *context, unsigned char *bytes, size_t size);
-
-/* Whether randomness was missing the last time. mbedTLS reports that under other errors. */
-bool tls_platform_random_failed(void);
 
 #endif

@@ -93,12 +93,12 @@ static enum blob_event ask_for_all(struct regtag *r, struct blob_fetch *b)
 /* If the caller had bytes, they are to blame first. */
 static enum blob_event on_mismatch(struct regtag *r, struct blob_fetch *b, struct error *problem)
 {
-    if (b->had == 0 || b->anew)
+    if (b->had == 0)
         return BLOB_FAILED;
     VERB_TELL(r, REGTAG_TRACE_NOTE, "the bytes that were there are not those of %s: all are downloaded",
               b->digest);
     error_clear(problem);
-    b->anew = true;
+    b->had = 0;
     start_hash(b);
     return ask(r, b);
 }
@@ -115,8 +115,7 @@ bool blob_verify(struct blob_fetch *b, struct error *problem)
     digest_from_sum(sum, digest);
     if (strcmp(digest, b->digest) != 0 || b->at > b->size)
         error_set(problem, REGTAG_E_REFUSED, "the bytes that arrived are other ones, %s", digest);
-    b->verified = problem->status == 0;
-    return b->verified;
+    return problem->status == 0;
 }
 
 static enum blob_event verify(struct regtag *r, struct blob_fetch *b, struct error *problem)
@@ -217,7 +216,7 @@ static enum blob_event on_content_end(struct regtag *r, struct blob_fetch *b, st
 /* Nothing follows what is there; or the server takes no ranges. */
 static enum blob_event on_range_refused(struct regtag *r, struct blob_fetch *b, struct error *e)
 {
-    bool may_be_all = b->size == UNKNOWN && b->had == b->at && !b->anew;
+    bool may_be_all = b->size == UNKNOWN && b->had == b->at;
     return may_be_all || b->at == b->size ? verify(r, b, e) : ask_for_all(r, b);
 }
 

@@ -10,7 +10,6 @@ enum blob_state { BLOB_START, BLOB_HELD, BLOB_GET, BLOB_OVER };
 struct blob_fetch {
     enum blob_state state;
     bool whole; /* ask for all of it: the server cannot cope with ranges */
-    bool anew;  /* the bytes that the caller had were wrong, so all are downloaded */
     const struct regtag_hash *hash;
     uint64_t size;    /* UINT64_MAX: unknown */
     uint64_t had;     /* bytes from the caller, */
@@ -19,7 +18,6 @@ struct blob_fetch {
     uint64_t begun;   /* `at` when the last request was made, */
     uint64_t counted; /* and when attempts were counted anew */
     bool hash_failed;
-    bool verified; /* by blob_verify */
     bool declined; /* by blob_decline */
     char digest[DIGEST_SHA256_SIZE + 1];
     struct attempts attempts;

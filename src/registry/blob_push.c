@@ -23,6 +23,14 @@ static bool over(struct regtag *r, struct blob_push *p, enum push_outcome outcom
     return true;
 }
 
+/* For the reason in `problem`. Without one the image would pass for complete, and its tag would be set. */
+static bool fail(struct regtag *r, struct blob_push *p)
+{
+    REQUIRE(p->problem.status);
+    error_set(&p->problem, REGTAG_E_OTHER, "the upload has failed"); /* if there is none after all */
+    return over(r, p, PUSH_FAILED);
+}
+
 static void explain(struct blob_push *p)
 {
     error_clear(&p->problem);
@@ -32,7 +40,7 @@ static void explain(struct blob_push *p)
 static bool fail_with_answer(struct regtag *r, struct blob_push *p)
 {
     explain(p);
-    return over(r, p, PUSH_FAILED);
+    return fail(r, p);
 }
 
 /* ---- Requests -------------------------------------------------------------------------------- */
@@ -99,7 +107,8 @@ static struct slice produce(void *context, uint64_t at)
 {
     struct blob_push *p = context;
     uint64_t offset = p->begins + at;
-    p->out_of_reach = p->out_of_reach || offset < p->sent;
+    if (offset < p->sent)
+        p->out_of_reach = true;
     p->sent = offset;
     if (p->out_of_reach || offset - p->at >= p->part.size)
         return SLICE("");
@@ -163,7 +172,7 @@ static bool give_up(struct regtag *r, struct blob_push *p, const struct error *p
     if (problem != &p->problem)
         p->problem = *problem;
     p->given_up = true;
-    return begun ? drop(r, p) : over(r, p, PUSH_FAILED);
+    return begun ? drop(r, p) : fail(r, p);
 }
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -182,7 +191,8 @@ static bool keep_location(struct regtag *r, struct blob_push *p)
         !url_resolve(written(&b), value, &w))
         return false;
     url_parse(&u, written(&w));
-    if (home->tls && !u.tls)
+    bool fits = w.used + SLICE("?digest=").size + p->digest.size <= URL_MAX; /* see begin_commit */
+    if (!fits || (home->tls && !u.tls))
         return false;
     memcpy(p->location, text, w.used);
     p->location[w.used] = '\0';
@@ -194,7 +204,7 @@ static bool fail_without_location(struct regtag *r, struct blob_push *p)
     error_clear(&p->problem);
     error_set(&p->problem, REGTAG_E_PROTOCOL,
               "the registry does not say where to upload to, or leads from TLS to plain HTTP");
-    return over(r, p, PUSH_FAILED);
+    return fail(r, p);
 }
 
 static bool on_head(struct regtag *r, struct blob_push *p)
@@ -206,7 +216,7 @@ static bool on_head(struct regtag *r, struct blob_push *p)
         return fail_with_answer(r, p);
     p->of_source = r->provider->has_blob && !r->provider->has_blob(r, p->digest, &p->problem);
     if (p->of_source)
-        return over(r, p, PUSH_FAILED);
+        return fail(r, p);
     begin_mount(r, p);
     return false;
 }
@@ -218,7 +228,7 @@ static bool on_begun(struct regtag *r, struct blob_push *p)
         return over(r, p, PUSH_MOUNTED);
     bool begun = status == 202 && keep_location(r, p);
     if (p->given_up)
-        return begun ? drop(r, p) : over(r, p, PUSH_FAILED);
+        return begun ? drop(r, p) : fail(r, p);
     if (!begun)
         return status == 202 ? fail_without_location(r, p) : fail_with_answer(r, p);
     if (p->state == PUSH_MOUNT)
@@ -254,7 +264,7 @@ static bool may_try_again(struct blob_push *p)
 static bool restart(struct regtag *r, struct blob_push *p)
 {
     if (p->given_up || !may_try_again(p))
-        return over(r, p, PUSH_FAILED);
+        return fail(r, p);
     begin_mount(r, p);
     return false;
 }
@@ -301,7 +311,7 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
     uint64_t size = p->size;
     if (response->status > 299) {
         explain(p);
-        return may_go_on(response->status) ? look(r, p) : over(r, p, PUSH_FAILED);
+        return may_go_on(response->status) ? look(r, p) : fail(r, p);
     }
     parse_range(response, &size);
     error_clear(&p->problem);
@@ -313,17 +323,22 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
     return false;
 }
 
-/* An answer that states another digest is that to the look at the tag, which was sent behind the commit. */
 static bool on_committed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
     unsigned status = response->status;
     struct slice stated;
     bool clear = answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest));
-    if (status < 300)
-        return clear ? over(r, p, PUSH_COPIED) : search(r, p);
-    explain(p);
-    return status_is_transient(status) ? search(r, p) : over(r, p, PUSH_FAILED);
+    if (status > 299) {
+        explain(p);
+        return status_is_transient(status) ? search(r, p) : fail(r, p);
+    }
+    if (clear)
+        return over(r, p, PUSH_COPIED);
+    /* Another digest: this may be the answer to the tag lookup that was pipelined behind the commit. */
+    error_clear(&p->problem);
+    error_set(&p->problem, REGTAG_E_NOT_CONFIRMED, "the registry states another digest for the blob");
+    return search(r, p);
 }
 
 static bool on_found(struct regtag *r, struct blob_push *p)
@@ -345,7 +360,7 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
         return look(r, p);
     if (transient && p->state == PUSH_COMMIT)
         return search(r, p);
-    return over(r, p, PUSH_FAILED);
+    return fail(r, p);
 }
 
 /* ---- Streaming ------------------------------------------------------------------------------- */
@@ -355,7 +370,7 @@ static bool on_failure(struct regtag *r, struct blob_push *p)
 static bool is_used_up(const struct blob_push *p)
 {
     uint64_t end = p->at + p->part.size;
-    return p->taken || (end < p->size && (exchange_may_have_acted(&p->exchange) || p->sent >= end));
+    return p->taken || (end < p->size && p->sent >= end);
 }
 
 /* Gets the next part. Returns whether the source has to be waited for; *failed if there is no use in that. */
@@ -395,7 +410,7 @@ static bool step_stream(struct regtag *r, struct blob_push *p)
     else if (p->out_of_reach)
         return look_again(r, p);
     else if (step_request(r, p))
-        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || p->done || !is_used_up(p));
+        return !p->out_of_reach && (p->state != PUSH_STREAM || waits || !is_used_up(p));
     return false;
 }
 

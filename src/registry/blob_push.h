@@ -45,8 +45,7 @@ struct blob_push {
     struct exchange exchange;
     struct regtag_origin origin; /* of the upload */
     struct error problem;        /* with PUSH_FAILED */
-    char location[URL_MAX + DIGEST_MAX +
-                  16]; /* of the upload: an absolute URL; or the target of a POST */
+    char location[URL_MAX + 1];  /* of the upload: an absolute URL; or the target of a POST */
 };
 
 /* To begin with, in memory that need not be zeroed. */

@@ -18,7 +18,8 @@ void change_leave_open(struct change *c, const struct error *cause, bool transie
     c->cause = *cause;
     c->transient = transient;
     c->wait = exchange_retry_after(&c->exchange);
-    c->at_once = exchange_met_end(&c->exchange) && !c->fresh;
+    c->at_once = exchange_met_end(&c->exchange);
+    REQUIRE(!c->at_once || !c->fresh); /* no other connection can end so */
 }
 
 bool change_is_refused(struct change *c, unsigned status)

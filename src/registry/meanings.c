@@ -28,7 +28,8 @@ const struct meaning PUSH_MEANINGS[] = {
     {405, 405, REGTAG_E_IMMUTABLE, CODE_ANY, 0, "the registry is read-only"},
     {413, 413, REGTAG_E_REFUSED, CODE_ANY, 0, "the blob is too large for the registry"},
     {400, 400, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
-    {416, 416, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
+    {409, 411, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
+    {414, 416, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
     {0, 0, 0, CODE_ANY, 0, NULL},
 };
 

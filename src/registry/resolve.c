@@ -143,7 +143,9 @@ static bool on_content(struct regtag *r, struct resolve *z)
     const struct regtag_hash *hash = &r->config.hash;
     z->received = 0;
     r->version = (struct schema_version){.is_2 = false};
-    return hash->start(hash->context) != 0 && unknown_because(r, z, "the SHA-256 could not be computed");
+    if (hash->start(hash->context) != 0)
+        return unknown_because(r, z, "the SHA-256 could not be computed");
+    return false;
 }
 
 static bool on_part(struct regtag *r, struct resolve *z, struct slice part)

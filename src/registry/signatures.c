@@ -126,7 +126,7 @@ static void step_place(struct regtag *r, struct signatures *s, unsigned number)
     switch (download_step(r, &s->place[number], problem)) {
     case DOWNLOAD_WAIT: return;
     case DOWNLOAD_END: s->answer[number] = on_answer(s, number, problem); break;
-    case DOWNLOAD_FAILED: s->answer[number] = LOOK_FAILED; break;
+    default: s->answer[number] = LOOK_FAILED; /* DOWNLOAD_FAILED */
     }
     if (s->answer[number] == LOOK_FAILED)
         note_failure(s, problem);
@@ -264,9 +264,10 @@ static bool next_layer(struct regtag *r, struct signatures *s)
     int layer = find_layer(s, &d);
     if (layer == NO_VALUE)
         return false;
-    s->check.cut = s->check.cut || s->check.left == 0;
-    if (s->check.left == 0)
+    if (s->check.left == 0) {
+        s->check.cut = true;
         return false;
+    }
     want(s, descriptor_digest(&d, layer));
     get(r, s, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, tag);
     ENTER("signatures", s->state, SIGNATURES_PAYLOAD);

@@ -186,7 +186,7 @@ static enum blob_event on_end(struct blob_fetch *b, uint64_t at, struct error *e
 {
     if (at < b->size)
         blob_set_wrong_size(b, at, e);
-    else if (b->verified || blob_verify(b, e))
+    else if (blob_verify(b, e))
         return BLOB_DONE;
     return BLOB_FAILED;
 }

@@ -216,8 +216,8 @@ static enum regtag_event on_announced(struct regtag *r, struct delete_verb *v)
 static bool may_list_siblings(const struct regtag *r, const struct delete_verb *v,
                               const struct error *problem)
 {
-    return problem->hint == REGTAG_HINT_SIBLINGS && r->config.siblings && !v->by_digest &&
-           *v->change.previous;
+    REQUIRE(problem->hint != REGTAG_HINT_SIBLINGS || !v->by_digest);
+    return problem->hint == REGTAG_HINT_SIBLINGS && r->config.siblings && *v->change.previous;
 }
 
 /* Whether it was reported as a sibling. */

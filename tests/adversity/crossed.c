@@ -16,7 +16,7 @@
 #define OTHER_HOST "http://storage.example/v2/a/manifests/base"
 #define OWN_HOST "http://localhost/v2/a/manifests/elsewhere"
 #define BLOB_HOST "http://storage.example/storage/"
-#define SAMPLED 97 /* with --sample, one of so many cases */
+#define SAMPLED 499 /* with --sample, one of so many cases */
 #define FAILURES_SHOWN 50
 #define BLOB "{}" /* CONFIG */
 

@@ -4,6 +4,7 @@
 set -eu
 
 [ -z "${SAN:-}" ] || { echo "a sanitizer adds symbols of its own"; exit 77; }
+[ "${SYSTEM_MBEDTLS:-}" != 1 ] || { echo "a system's mbedTLS allocates"; exit 77; }
 build=${BUILD:-build}
 
 memory='(m|c|re|re.*|mem|v|pv|aligned_)alloc(array)?|posix_memalign|free|str(n)?dup|_Zn.*'

@@ -30,6 +30,7 @@ from memory import LEAVE_OUT_OF_TRACE  # noqa: E402
 from program import Program  # noqa: E402
 from recorder import Recorder  # noqa: E402
 from registry import Registry  # noqa: E402
+from system_mbedtls import leave_out  # noqa: E402
 
 TOP = HERE.parent.parent
 
@@ -55,6 +56,10 @@ def pytest_configure():
     settle()
     if not os.access(program_path(), os.X_OK):
         raise pytest.UsageError(f"no program to test at {program_path()}: run make first")
+
+
+def pytest_collection_modifyitems(items):
+    leave_out(items)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from stage import Stage  # noqa: E402
 from traced import QUIET, calls_of, missing, with_fault  # noqa: E402
 
 ROWS = sorted(path.stem for path in Path(HERE / "rows").glob("[a-z]*.py"))
-SAMPLE = "12"
+SAMPLE = "8"
 LIMIT = 120  # seconds
 
 
@@ -38,6 +38,7 @@ def test_without_a_fault_a_scene_is_new_and_breaks_nothing(stage, name):
     assert scene.state() == "new"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS)
 def test_a_sample_of_a_row_breaks_nothing(regtag, row):
     command = [HERE / "run", "--sample", SAMPLE, "--jobs", "1", row]

@@ -13,6 +13,8 @@ from program import environment
 
 FILES = TOP / "src/completions"
 
+pytestmark = pytest.mark.slow
+
 # A line up to where Tab is pressed; what comes of it, or the beginning of that: words that are offered.
 CASES = [
     ("", {"tag", "copy", "watch", "undo", "help"}),

@@ -70,6 +70,29 @@ def test_what_is_uploaded_again_is_not_what_came_meanwhile(regtag, serve, source
     assert target.blobs == source.blobs
 
 
+@pytest.mark.parametrize("retries", [0, 4])
+def test_an_answer_about_another_digest_commits_no_blob(regtag, serve, source, retries):
+    """It may be that to another request."""
+    target, lost = Pantry(), []
+
+    def respond(request):
+        if request.method == "PUT" and "/blobs/" in request.path and not lost:
+            lost.append(request)
+            return answer(200, b"", f"Docker-Content-Digest: {digest_of(b'another')}")
+        return target(request)
+
+    args = [f"{serve(source).host}/repo:old", f"{serve(respond).host}/repo:new"]
+    result = regtag("copy", *args, retries=retries)
+
+    assert lost
+    if retries:
+        assert (result.status, target.blobs) == (0, source.blobs), result
+    else:
+        assert result.status == 9, result
+        result.complaint("another digest")
+        assert target.document("repo", "new") is None
+
+
 @pytest.mark.parametrize("closes", [False, True])
 def test_a_challenge_behind_a_redirect_leads_back_to_where_that_led(regtag, serve, refuse, closes):
     """Several requests are redirected at the same time, and each of them is then asked for a token."""

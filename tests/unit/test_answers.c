@@ -181,6 +181,77 @@ static void several_requests_are_redirected_one_after_the_other(void **state)
     finish(&run);
 }
 
+static void a_redirect_from_tls_to_tls_is_followed(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "HEAD moved",
+          "HTTP/1.1 307 There\r\nLocation: https://elsewhere.test/v2/a/manifests/base\r\n" EMPTY);
+    look(&run, "registry.test/a:moved");
+    expect_end(&run, REGTAG_OK);
+    assert_string_equal(run.digest, digest_of_new());
+    finish(&run);
+}
+
+/* The second one is redirected while a token is fetched for the first one, which then has to ask anew. */
+static void another_redirect_may_come_between_a_login_and_what_it_is_for(void **state)
+{
+    static const char *const names[] = {"xa", "xb"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    widen(&run, 5);
+    quirk(&run, 0, "HEAD x", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/moved\r\n" EMPTY);
+    run.wire.quirk[0].times = 9;
+    quirk(&run, 1, "HEAD moved",
+          "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"http://localhost/token\"\r\n" EMPTY);
+    run.wire.quirk[2] = (struct wire_quirk){
+        .request = "GET token",
+        .instead = "HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"token\":\"a-token\"}",
+        .delay = 500};
+    run.wire.quirk[3] =
+        (struct wire_quirk){.request = "HEAD xb", .instead = run.wire.quirk[0].instead, .delay = 200};
+    struct wire_quirk first = run.wire.quirk[0];
+    run.wire.quirk[0] = run.wire.quirk[3];
+    run.wire.quirk[3] = first;
+    wire_push(&run.wire, "moved", OCI, OLD, sizeof OLD - 1);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    for (size_t i = 0; i < COUNT(names); i++)
+        assert_string_equal(run.previous[i], digest_of_old());
+    finish(&run);
+}
+
+/* ---- Pipelines ----------------------------------------------------------------------------------- */
+
+/* That of a server that knows no pipelines has others. */
+static void a_400_in_a_registrys_words_is_no_reason_to_send_it_alone(void **state)
+{
+    static const char *const names[] = {"xa", "xb", "xc"};
+    static const char *const bodies[] = {"Bad Request",
+                                         "{\"errors\":[{\"code\":\"MANIFEST_INVALID\"}]}"};
+    (void)state;
+    for (size_t own = 0; own < COUNT(bodies); own++) {
+        char answer[200];
+        struct run run;
+        begin(&run);
+        run.wire.manners.delay = 10;
+        snprintf(answer, sizeof answer,
+                 "HTTP/1.1 400 No\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                 strlen(bodies[own]), bodies[own]);
+        quirk(&run, 0, "PUT xb", answer);
+        run.wire.quirk[0].ending = WIRE_CLOSES;
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, own ? REGTAG_E_REFUSED : REGTAG_OK);
+        assert_int_equal(wire_find(&run.wire, "xb") != NULL, !own);
+        assert_non_null(wire_find(&run.wire, "xc"));
+        finish(&run);
+    }
+}
+
 /* ---- Lines of Accept ------------------------------------------------------------------------- */
 
 static size_t count_lines(const struct run *run)
@@ -219,6 +290,45 @@ static void a_registry_that_takes_no_list_gets_lines(void **state)
     }
 }
 
+#define IN_SCHEMA1                                                                                      \
+    "{\"schemaVersion\":1,\"name\":\"a\",\"tag\":\"base\",\"architecture\":\"amd64\",\"fsLayers\":[],\"history\":[]}"
+
+/* An error shows nothing about the lines. */
+static void what_is_absent_is_absent_in_lines_too(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "GET none", LACKS);
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:none"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
+    assert_int_equal(count_lines(&run), 1);
+    finish(&run);
+}
+
+/* Once it is known, schema 1 is no reason to ask once more. */
+static void schema_1_is_not_asked_for_in_lines_again(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.keep = true;
+    begin_again(&run);
+    quirk(&run, 0, "GET base", LACKS);
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    wire_push(&run.wire, "base", SCHEMA1, IN_SCHEMA1, sizeof IN_SCHEMA1 - 1);
+    assert_true(regtag_next(run.regtag, &run.config));
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.gets, 3);
+    assert_int_equal(count_lines(&run), 2);
+    finish(&run);
+}
+
 /* ---- Unchanged ------------------------------------------------------------------------------- */
 
 /* A registry may repeat the digest, or not; or name another one, and is believed. */
@@ -252,6 +362,11 @@ int main(void)
         cmocka_unit_test(a_signed_url_is_followed_but_not_shown),
         cmocka_unit_test(several_requests_are_redirected_one_after_the_other),
         cmocka_unit_test(a_registry_that_takes_no_list_gets_lines),
+        cmocka_unit_test(what_is_absent_is_absent_in_lines_too),
+        cmocka_unit_test(a_redirect_from_tls_to_tls_is_followed),
+        cmocka_unit_test(a_400_in_a_registrys_words_is_no_reason_to_send_it_alone),
+        cmocka_unit_test(another_redirect_may_come_between_a_login_and_what_it_is_for),
+        cmocka_unit_test(schema_1_is_not_asked_for_in_lines_again),
         cmocka_unit_test(a_304_leaves_the_digest_or_states_another),
     };
     return cmocka_run_group_tests_name("answers", tests, NULL, NULL);

@@ -1,7 +1,5 @@
 /* src/embed/regtag_chain: names and name constraints, byte by byte. tests/e2e/test_tls_agreement.py compares whole
  * chains with openssl. */
-#define MBEDTLS_ALLOW_PRIVATE_ACCESS /* to make certificates */
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -215,10 +213,38 @@ static void test_hosts(void **state)
     for (size_t i = 0; i < sizeof HOSTS / sizeof HOSTS[0]; i++) {
         mbedtls_x509_crt c = named(HOSTS[i].tag, HOSTS[i].name);
         assert_false(regtag_chain_is_for_host(&c, HOSTS[i].host));
-        c.ext_types = MBEDTLS_X509_EXT_SUBJECT_ALT_NAME;
+        c.MBEDTLS_PRIVATE(ext_types) = MBEDTLS_X509_EXT_SUBJECT_ALT_NAME;
         if (regtag_chain_is_for_host(&c, HOSTS[i].host) != HOSTS[i].same)
             fail_msg("host %zu: %s", i, HOSTS[i].host);
     }
+}
+
+/* Of a certificate with one extension: Netscape's type, with these bits. */
+#define NETSCAPE(size, type) "\x30" size "\x06\x09\x60\x86\x48\x01\x86\xf8\x42\x01\x01" type
+
+static bool is_for_servers(struct slice extension, bool authority)
+{
+    mbedtls_x509_crt c;
+    char memory[64];
+    memset(&c, 0, sizeof c);
+    c.v3_ext = buffer(0xa3, wrap(0x30, extension, memory));
+    return regtag_chain_is_for_servers(&c, authority);
+}
+
+static void test_netscape(void **state)
+{
+    const struct slice client = SLICE(NETSCAPE("\x11", "\x04\x04\x03\x02\x07\x80"));
+    (void)state;
+    assert_true(is_for_servers(SLICE(""), false));
+    assert_true(is_for_servers(SLICE("\x30\x07\x06\x03\x55\x1d\x1e\x04\x00"), false));
+    assert_true(is_for_servers(SLICE(NETSCAPE("\x11", "\x04\x04\x03\x02\x06\x40")), false));
+    assert_true(is_for_servers(SLICE(NETSCAPE("\x11", "\x04\x04\x03\x02\x06\xc0")), false));
+    assert_true(is_for_servers(client, true));
+    assert_false(is_for_servers(client, false));
+    assert_false(is_for_servers(SLICE(NETSCAPE("\x10", "\x04\x03\x03\x01\x00")), false));
+    assert_false(is_for_servers(SLICE(NETSCAPE("\x0f", "\x04\x02\x03\x00")), false));
+    assert_false(is_for_servers(SLICE(NETSCAPE("\x0b", "")), false));
+    assert_false(is_for_servers(SLICE("\x30\x00"), false));
 }
 
 int main(void)
@@ -227,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_constraints),
         cmocka_unit_test(test_an_authority_without_extensions),
         cmocka_unit_test(test_mail_in_the_subject),
+        cmocka_unit_test(test_netscape),
         cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,23 +21,28 @@ static void quirk(unsigned number, const char *request, const char *answer, unsi
     run.wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer, .times = times};
 }
 
-static void prepare(void)
+static void prepare_layer(const char *bytes, size_t size)
 {
     char manifest[600];
     begin(&run);
     run.config.retries = 2;
     widen(&run, 4);
     snprintf(config, sizeof config, "%s", wire_push_blob(&run.wire, "{}", 2, NULL));
-    snprintf(layer, sizeof layer, "%s", wire_push_blob(&run.wire, FOX, sizeof FOX - 1, NULL));
+    snprintf(layer, sizeof layer, "%s", wire_push_blob(&run.wire, bytes, size, NULL));
     int used = snprintf(manifest, sizeof manifest,
                         "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[{\"mediaType\":"
                         "\"application/vnd.oci.image.layer.v1.tar\",\"size\":%zu,\"digest\":\"%s\"}]}",
-                        sizeof FOX - 1, layer);
+                        size, layer);
     wire_push(&run.wire, "image", OCI, manifest, (size_t)used);
     snprintf(head_layer, sizeof head_layer, "HEAD %s", layer);
     snprintf(head_config, sizeof head_config, "HEAD %s", config);
     snprintf(get_layer, sizeof get_layer, "GET %s", layer);
     quirk(0, head_layer, ABSENT, 1);
+}
+
+static void prepare(void)
+{
+    prepare_layer(FOX, sizeof FOX - 1);
 }
 
 static void copy(const char *source, const char *target)
@@ -110,6 +115,8 @@ static void a_blob_that_is_not_mounted_is_streamed(void **state)
         {"HTTP/1.1 202 Begun\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where to upload to"},
         {"HTTP/1.1 202 Begun\r\nLocation: \r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where"},
         {"HTTP/1.1 202 Begun\r\nLocation: ftp://x/\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not say where"},
+        {"HTTP/1.1 202 Begun\r\nLocation: /x\r\nLocation: /y\r\n" EMPTY, REGTAG_E_PROTOCOL,
+         "does not say where"},
         {"HTTP/1.1 200 Odd\r\n" EMPTY, REGTAG_E_PROTOCOL, "does not fit the request"},
         {"HTTP/1.1 403 No\r\n" EMPTY, REGTAG_E_DENIED, "does not allow it"},
     };
@@ -135,11 +142,18 @@ static void a_blob_that_is_not_mounted_is_streamed(void **state)
 static void an_upload_stays_encrypted(void **state)
 {
     (void)state;
-    prepare();
-    quirk(1, "POST ?mount=", "HTTP/1.1 202 Begun\r\nLocation: http://registry.test/x\r\n" EMPTY, 1);
-    copy("registry.test/b:image", "registry.test/a:copy");
-    expect_refused(REGTAG_E_PROTOCOL, "leads from TLS to plain HTTP");
-    finish(&run);
+    for (unsigned plain = 0; plain < 2; plain++) {
+        prepare();
+        if (plain)
+            quirk(1, "POST ?mount=", "HTTP/1.1 202 Begun\r\nLocation: http://registry.test/x\r\n" EMPTY,
+                  1);
+        copy("registry.test/b:image", "registry.test/a:copy");
+        if (plain)
+            expect_refused(REGTAG_E_PROTOCOL, "leads from TLS to plain HTTP");
+        else
+            expect_copied();
+        finish(&run);
+    }
 }
 
 /* Both names are in the request. */
@@ -169,6 +183,57 @@ static void within_a_repository_blobs_are_there(void **state)
     finish(&run);
 }
 
+/* ---- Uploads on another server --------------------------------------------------------------- */
+
+#define TAKEN "HTTP/1.1 202 Taken\r\n" EMPTY
+
+/* The answer to a POST: an upload at a URL of so many bytes. */
+static const char *begun_at(const char *server, size_t size)
+{
+    static char answer[5000];
+    int begun = snprintf(answer, sizeof answer, "HTTP/1.1 202 Begun\r\nLocation: ");
+    int origin = snprintf(answer + begun, sizeof answer - (size_t)begun, "%s", server);
+    memset(answer + begun + origin, 'p', size - (size_t)origin);
+    snprintf(answer + begun + size, sizeof answer - (size_t)begun - size, "\r\n" EMPTY);
+    return answer;
+}
+
+/* Its relative redirects lead on there, and not to the registry. */
+static void the_server_of_an_upload_redirects_within_itself(void **state)
+{
+    static const size_t sizes[] = {20, 4000};
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        prepare();
+        quirk(1, "POST ", begun_at("http://u/", sizes[i]), 1);
+        quirk(2, "PATCH ", TAKEN, 1);
+        quirk(3, "PUT ", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/more\r\n" EMPTY, 1);
+        copy(SOURCE, TARGET);
+        assert_non_null(strstr(run.wire.log.data, "PUT /v2/a/manifests/more HTTP/1.1\r\nHost: u\r\n"));
+        finish(&run);
+    }
+}
+
+/* The digest is added to it. */
+static void an_upload_whose_url_leaves_no_room_for_the_digest_is_refused(void **state)
+{
+    enum { MOST = 4096 - 8 - 71 };
+    (void)state;
+    for (size_t size = MOST; size <= MOST + 1; size++) {
+        prepare();
+        quirk(1, "POST ", begun_at("http://u/", size), 1);
+        quirk(2, "PATCH ", TAKEN, 1);
+        quirk(3, "PUT ", "HTTP/1.1 201 Done\r\n" EMPTY, 1);
+        copy(SOURCE, TARGET);
+        if (size == MOST)
+            expect_copied();
+        else
+            expect_refused(REGTAG_E_PROTOCOL, "does not say where to upload to");
+        assert_null(strstr(run.wire.log.data, "Host: \r\n"));
+        finish(&run);
+    }
+}
+
 /* ---- Looks and commits that go wrong --------------------------------------------------------- */
 
 static const struct {
@@ -188,12 +253,21 @@ static const struct {
     {"PUT 1?digest=", "HTTP/1.1 300 Choose\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "300"},
     {"PUT 1?digest=", "HTTP/1.1 299 Done\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PUT 1?digest=", "HTTP/1.1 302 There\r\nLocation: /x\r\n" EMPTY, 1, REGTAG_E_PROTOCOL, "redirect"},
+    {"PUT 1?digest=", "HTTP/1.1 409 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PUT 1?digest=", "HTTP/1.1 411 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PUT 1?digest=", "HTTP/1.1 412 No\r\n" EMPTY, 1, REGTAG_E_DENIED, "a policy of the registry"},
     {"PATCH 1", "HTTP/1.1 400 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PATCH 1", "HTTP/1.1 410 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PATCH 1", "HTTP/1.1 413 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "too large"},
+    {"PATCH 1", "HTTP/1.1 414 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
+    {"PATCH 1", "HTTP/1.1 415 No\r\n" EMPTY, 1, REGTAG_E_REFUSED, "rejects the blob"},
     {"PATCH 1", "HTTP/1.1 404 Gone\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH 1", "HTTP/1.1 416 Odd\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH 1", "HTTP/1.1 503 Later\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH 1", "HTTP/1.1 202 Part\r\nRange: 0-5\r\n" EMPTY, 1, REGTAG_OK, NULL},
     {"PATCH", "HTTP/1.1 503 Later\r\n" EMPTY, 9, REGTAG_E_SERVER_FAILED, "the registry failed"},
+    {"PATCH 1", "SSH-2.0-OpenSSH\r\n", 1, REGTAG_E_PROTOCOL, "broke the protocol"},
+    {"POST ", "HTTP/1.1 503 Later\r\n" EMPTY, 9, REGTAG_E_SERVER_FAILED, "the registry failed"},
 };
 
 static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **state)
@@ -212,6 +286,26 @@ static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **
     }
 }
 
+/* It is not there afterwards either: the tag must not lead to it. */
+static void a_blob_that_is_confirmed_as_another_one_sets_no_tag(void **state)
+{
+    static const char *const answers[] = {
+        "HTTP/1.1 201 Done\r\nDocker-Content-Digest: " OTHER "\r\n" EMPTY,
+        "HTTP/1.1 201 Done\r\nDocker-Content-Digest: x\r\n" EMPTY,
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(answers); i++) {
+        prepare();
+        run.wire.quirk[0].times = 99;
+        quirk(1, "PUT 1?digest=", answers[i / 2], 1);
+        quirk(2, "PUT 2?digest=", answers[i / 2], 1);
+        quirk(3, "PUT 3?digest=", answers[i / 2], 1);
+        copy(i % 2 ? SOURCE : "registry.test/b:image", TARGET);
+        expect_refused(REGTAG_E_NOT_CONFIRMED, "the registry states another digest for the blob");
+        finish(&run);
+    }
+}
+
 /* What the registry says of an upload that was interrupted: the bytes before the end are here no more, and it is begun
  * again. */
 static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
@@ -224,6 +318,7 @@ static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
         "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: bytes=0-999\r\n\r\n",
         "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-many\r\n\r\n",
         "HTTP/1.1 204 Here\r\nRange: 0-9\r\n\r\n",
+        "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-9\r\nRange: 0-42\r\n\r\n",
         "HTTP/1.1 200 Here\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 404 Gone\r\n" EMPTY,
     };
@@ -236,6 +331,51 @@ static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
         expect_copied();
         assert_int_equal(run.wire.upload_count, 2);
         assert_true(run.wire.uploads[0].ended);
+        finish(&run);
+    }
+}
+
+#define LARGE 5000
+
+/* The answer comes in the middle of the upload: the registry has failed, or takes no more. What it then says to have ends
+ * before the bytes that are at hand, and the DELETE of the upload may fail, too. */
+static void what_is_not_at_hand_any_more_is_uploaded_anew(void **state)
+{
+    static const char *const answers[] = {"HTTP/1.1 503 Later\r\n" EMPTY, "HTTP/1.1 202 Here\r\n" EMPTY};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(answers); i++) {
+        static char bytes[LARGE];
+        memset(bytes, 'x', sizeof bytes);
+        prepare_layer(bytes, sizeof bytes);
+        run.wire.step = 500;
+        run.wire.early =
+            (struct wire_early){.method = "PATCH", .at = 2000, .times = 1, .text = answers[i / 2]};
+        quirk(1, "GET 1", "HTTP/1.1 204 Here\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: 0-99\r\n\r\n",
+              1);
+        quirk(2, "DELETE 1", "", 1);
+        run.wire.quirk[2].request = i % 2 ? "DELETE 1" : NULL;
+        run.wire.quirk[2].ending = WIRE_RESETS;
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_int_equal(count("GET 1"), 1);
+        assert_int_equal(count("DELETE 1"), 1);
+        assert_true(is_uploaded(bytes, sizeof bytes));
+        finish(&run);
+    }
+}
+
+/* The source's answer, or that to the POST, comes first. */
+static void a_layer_may_be_empty(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        prepare_layer("", 0);
+        run.wire.quirk[1] = (struct wire_quirk){.request = i ? "POST " : get_layer, .delay = 500};
+        run.impatient = i;
+        copy("registry.test/b:image", TARGET);
+        expect_copied();
+        assert_int_equal(count("PATCH "), 0);
+        assert_true(is_uploaded("", 0));
         finish(&run);
     }
 }
@@ -264,16 +404,19 @@ static void an_upload_goes_on_where_it_is(void **state)
 static void a_blob_may_be_there_before_it_is_asked_for(void **state)
 {
     static const char *const answers[] = {"HTTP/1.1 405 No HEAD\r\n" EMPTY, "HTTP/1.1 403 No\r\n" EMPTY,
-                                          "HTTP/1.1 503 Later\r\n" EMPTY};
+                                          "HTTP/1.1 503 Later\r\n" EMPTY, ""};
+    static const enum regtag_status statuses[] = {REGTAG_OK, REGTAG_E_DENIED, REGTAG_E_SERVER_FAILED,
+                                                  REGTAG_E_NO_CONNECTION};
     (void)state;
     for (size_t i = 0; i < COUNT(answers); i++) {
         prepare();
-        quirk(0, head_layer, answers[i], i == 2 ? 9 : 1);
+        quirk(0, head_layer, answers[i], i >= 2 ? 9 : 1);
+        run.wire.quirk[0].ending = i == 3 ? WIRE_RESETS : WIRE_STAYS;
         copy(SOURCE, TARGET);
         if (i == 0)
             expect_copied();
         else
-            expect_refused(i == 1 ? REGTAG_E_DENIED : REGTAG_E_SERVER_FAILED, "blob sha256:");
+            expect_refused(statuses[i], "blob sha256:");
         finish(&run);
     }
 }
@@ -381,6 +524,7 @@ static void an_index_is_copied_after_its_images(void **state)
         run.config.certain_absence = i & 1;
         if (i & 2)
             run.wire.quirk[3] = (struct wire_quirk){.request = "HEAD copy", .delay = 500};
+        run.wire.manners.delay = 10;
         begin_again(&run);
         copy("localhost/b:index", TARGET);
         expect_index_copied();
@@ -471,6 +615,7 @@ static void without_a_tag_it_is_copied_by_its_digest(void **state)
         prepare();
         take_notes(&run, false);
         wire_push(&run.wire, "referrer", OCI, REFERRER, sizeof REFERRER - 1);
+        run.wire.manners.delay = 10;
         run.config.dry_run = i == 1;
         begin_again(&run);
         if (i)
@@ -498,6 +643,7 @@ static void a_guarded_tag_is_looked_at_again_after_the_blobs(void **state)
     prepare();
     run.config.expected = absent;
     run.config.expected_count = 1;
+    run.wire.manners.delay = 10;
     begin_again(&run);
     quirk(1, "POST ?mount=", MOUNTED, 1);
     copy(SOURCE, TARGET);
@@ -527,6 +673,49 @@ static void a_copy_may_be_declined_before_the_tag_is_set(void **state)
     }
 }
 
+/* At any step, not only when it is asked for: then it changes nothing. */
+static void a_copy_is_not_stopped_where_nothing_is_announced(void **state)
+{
+    (void)state;
+    for (unsigned steps = 0;; steps++) {
+        prepare();
+        run.wire.manners.delay = 10;
+        assert_int_equal(regtag_copy(run.regtag, SOURCE, TARGET), REGTAG_OK);
+        bool goes_on = true;
+        for (unsigned i = 0; goes_on && i < steps; i++)
+            goes_on = step(&run);
+        if (run.end != REGTAG_UPLOAD)
+            regtag_decline(run.regtag, "it is not wanted any more");
+        if (goes_on)
+            run_on(&run);
+        expect_copied();
+        finish(&run);
+        if (!goes_on)
+            break;
+    }
+}
+
+/* The registry states no digest, so that both the tag and the image have to be hashed, and there is one hash for both. */
+static void the_tag_is_hashed_while_the_image_comes(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        prepare();
+        wire_push(&run.wire, "copy", OCI, OLD, sizeof OLD - 1);
+        run.wire.manners.no_digest = run.wire.manners.no_head_digest = true;
+        run.wire.manners.pace = 1;
+        run.wire.quirk[1] =
+            (struct wire_quirk){.request = i ? "GET image" : "GET copy", .delay = 200 * i};
+        run.config.dry_run = i == 2;
+        begin_again(&run);
+        copy("registry.test/b:image", TARGET);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
+        assert_string_equal(run.previous[0], digest_of_old());
+        finish(&run);
+    }
+}
+
 /* ---- Several blobs --------------------------------------------------------------------------- */
 
 /* Whenever one blob fails, the other is given up, and its upload is ended. */
@@ -536,7 +725,7 @@ static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
     const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
     static const char *const sources[] = {SOURCE, "registry.test/b:image"};
     (void)state;
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 12; i++) {
         for (uint64_t delay = 50; delay < 1200; delay += 100) {
             prepare();
             run.config.retries = i / 2 == 3 ? 0 : 2;
@@ -553,13 +742,105 @@ static void if_one_blob_fails_the_other_is_given_up_at_any_time(void **state)
                 quirk(2, "PATCH 1", "HTTP/1.1 404 Gone\r\n" EMPTY, 1);
             if (i / 2 == 3)
                 quirk(3, "DELETE 1", "HTTP/1.1 500 No\r\n" EMPTY, 9);
+            if (i / 2 == 4)
+                quirk(2, "POST ", "HTTP/1.1 403 No\r\n" EMPTY, 9);
+            if (i / 2 == 5)
+                quirk(2, "POST ", "SSH-2.0-OpenSSH\r\n", 9);
             copy(sources[i % 2], TARGET);
-            expect_refused(i / 2 == 3 ? run.status[0] : REGTAG_E_DENIED, "blob sha256:");
+            expect_refused(i / 2 == 3 || i / 2 == 5 ? run.status[0] : REGTAG_E_DENIED, "blob sha256:");
             for (unsigned u = 0; i / 2 % 2 == 0 && u < run.wire.upload_count; u++)
                 assert_true(run.wire.uploads[u].ended);
             finish(&run);
         }
     }
+}
+
+#define DOG "the lazy dog"
+
+/* One digest twice is one blob; one that cannot be checked is refused. */
+static void each_layer_is_copied_once(void **state)
+{
+    static const char *const unknown =
+        "sha512:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567"
+        "89abcdef0123456789abcdef0123456789abcdef";
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char manifest[1200];
+        prepare();
+        const char *dog = wire_push_blob(&run.wire, DOG, sizeof DOG - 1, NULL);
+        int used =
+            snprintf(manifest, sizeof manifest,
+                     "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":["
+                     "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"},"
+                     "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"},"
+                     "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"}]}",
+                     sizeof FOX - 1, layer, sizeof DOG - 1, i ? unknown : dog, sizeof FOX - 1, layer);
+        wire_push(&run.wire, "image", OCI, manifest, (size_t)used);
+        run.wire.quirk[0].request = "HEAD sha256:";
+        run.wire.quirk[0].times = 9;
+        copy(SOURCE, TARGET);
+        if (i)
+            expect_refused(REGTAG_E_REFUSED, "only sha256 digests can be checked");
+        else {
+            expect_copied();
+            assert_int_equal(run.wire.upload_count, 3);
+            assert_true(is_uploaded(FOX, sizeof FOX - 1) && is_uploaded(DOG, sizeof DOG - 1));
+        }
+        finish(&run);
+    }
+}
+
+/* ---- Two repositories, one token ----------------------------------------------------------------- */
+
+/* A mount needs a token for both, whichever way it is asked for. */
+static void one_token_is_for_both_repositories(void **state)
+{
+    (void)state;
+    for (unsigned posts = 0; posts < 2; posts++) {
+        prepare();
+        run.wire.quirk[0].request = NULL;
+        if (posts)
+            run.config.target.credentials.identity_token = "an-identity-token";
+        begin_again(&run);
+        quirk(1, "HEAD copy",
+              "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"http://localhost/token\"\r\n" EMPTY,
+              1);
+        quirk(2, posts ? "POST token" : "GET token",
+              "HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"token\":\"a-token\"}", 1);
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_int_equal(
+            count_of(run.wire.log.data,
+                     posts ? "scope=repository%3Aa%3Apull%2Cpush+repository%3Ab%3Apull"
+                           : "scope=repository%3Aa%3Apull%2Cpush&scope=repository%3Ab%3Apull"),
+            1);
+        finish(&run);
+    }
+}
+
+/* Each side has its own settings, wherever it is sent to. */
+static void the_target_may_be_redirected(void **state)
+{
+    (void)state;
+    prepare();
+    run.wire.quirk[0].request = NULL;
+    quirk(1, "HEAD copy",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/base\r\n" EMPTY, 9);
+    copy(SOURCE, TARGET);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_string_equal(run.previous[0], digest_of_new());
+    finish(&run);
+}
+
+/* As many blobs at the same time as there is memory for. */
+static void a_copy_takes_many_connections(void **state)
+{
+    (void)state;
+    prepare();
+    widen(&run, 18);
+    assert_int_equal(regtag_copy(run.regtag, SOURCE, TARGET), REGTAG_OK);
+    finish(&run);
 }
 
 /* ---- Two registries -------------------------------------------------------------------------- */
@@ -594,6 +875,27 @@ static void between_two_registries_blobs_are_streamed(void **state)
     }
 }
 
+/* The registry has all of the blob before the source says that this was all. */
+static void the_end_of_a_blob_may_come_late(void **state)
+{
+    unsigned since = 0;
+    (void)state;
+    prepare();
+    quirk(1, get_layer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2b\r\n" FOX "\r\n", 1);
+    run.impatient = true;
+    assert_int_equal(regtag_copy(run.regtag, "registry.test/b:image", TARGET), REGTAG_OK);
+    while (step(&run)) {
+        since += run.wire.upload_count && run.wire.uploads[0].bytes.size == sizeof FOX - 1;
+        if (since == 4) {
+            assert_int_equal(count("PUT 1"), 0);
+            wire_say(&run.wire, 2, "0\r\n\r\n");
+        }
+    }
+    expect_copied();
+    assert_true(is_uploaded(FOX, sizeof FOX - 1));
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -602,8 +904,13 @@ int main(void)
         cmocka_unit_test(an_upload_stays_encrypted),
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
+        cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
+        cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
+        cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
+        cmocka_unit_test(what_is_not_at_hand_any_more_is_uploaded_anew),
+        cmocka_unit_test(a_layer_may_be_empty),
         cmocka_unit_test(an_upload_goes_on_where_it_is),
         cmocka_unit_test(a_blob_may_be_there_before_it_is_asked_for),
         cmocka_unit_test(what_the_source_does_not_have_is_not_copied),
@@ -614,7 +921,14 @@ int main(void)
         cmocka_unit_test(a_guarded_tag_is_looked_at_again_after_the_blobs),
         cmocka_unit_test(a_copy_may_be_declined_before_the_tag_is_set),
         cmocka_unit_test(if_one_blob_fails_the_other_is_given_up_at_any_time),
+        cmocka_unit_test(a_copy_is_not_stopped_where_nothing_is_announced),
+        cmocka_unit_test(the_tag_is_hashed_while_the_image_comes),
+        cmocka_unit_test(each_layer_is_copied_once),
+        cmocka_unit_test(the_target_may_be_redirected),
+        cmocka_unit_test(a_copy_takes_many_connections),
+        cmocka_unit_test(one_token_is_for_both_repositories),
         cmocka_unit_test(between_two_registries_blobs_are_streamed),
+        cmocka_unit_test(the_end_of_a_blob_may_come_late),
         cmocka_unit_test(a_copy_cannot_be_followed_by_another_operation),
         cmocka_unit_test(what_cannot_be_copied_is_refused_before_anything_is_asked),
     };

@@ -523,6 +523,39 @@ static void titles_are_checked_before_anything_is_chosen(void **state)
 
 /* ---- A blob alone ---------------------------------------------------------------------------- */
 
+/* Its size shows when it comes. */
+static void a_blob_has_no_size_before_it_is_asked_for(void **state)
+{
+    struct regtag_layer layer;
+    char blob[200];
+    (void)state;
+    begin_with(ONE, 1);
+    snprintf(blob, sizeof blob, "localhost/a@%s", f.digest[0]);
+    assert_int_equal(regtag_fetch_blob(f.run.regtag, blob), REGTAG_OK);
+    while (step(&f.run) && f.run.end != REGTAG_CHOOSE)
+        ;
+    assert_true(regtag_layer(f.run.regtag, 0, &layer));
+    assert_int_equal(layer.size, UINT64_MAX);
+    assert_false(step(&f.run));
+    expect_end(&f.run, REGTAG_OK);
+    end_fetch();
+}
+
+/* No range was asked for. */
+static void a_416_to_a_plain_question_is_an_error(void **state)
+{
+    char request[80];
+    (void)state;
+    begin_with(ONE, 1);
+    snprintf(request, sizeof request, "GET %s", f.digest[0]);
+    f.run.wire.quirk[0] = (struct wire_quirk){
+        .request = request, .instead = "HTTP/1.1 416 Odd\r\nContent-Length: 0\r\n\r\n", .times = 9};
+    fetch_blob(f.digest[0]);
+    assert_int_equal(f.run.status[0], REGTAG_E_PROTOCOL);
+    assert_int_equal(f.run.wire.gets, 1);
+    end_fetch();
+}
+
 static void a_blob_is_fetched_by_its_digest(void **state)
 {
     struct regtag_layer layer;
@@ -777,6 +810,7 @@ static void a_wrong_range_is_not_taken(void **state)
         "Content-Range: bytes 7-18/5\r\n",
         "Content-Range: bytes 7-18/99999999999999999999\r\n",
         "Content-Range: bytes 7-18\r\n",
+        "Content-Range: bytes 7-many/19\r\n",
         "Content-Range: bytes 7/19\r\n",
         "Content-Range: bytes -7-18/19\r\n",
         "Content-Range: bytes */19\r\n",
@@ -1217,6 +1251,8 @@ int main(void)
         cmocka_unit_test(schema_1_has_no_layers),
         cmocka_unit_test(titles_are_checked_before_anything_is_chosen),
         cmocka_unit_test(a_blob_is_fetched_by_its_digest),
+        cmocka_unit_test(a_blob_has_no_size_before_it_is_asked_for),
+        cmocka_unit_test(a_416_to_a_plain_question_is_an_error),
         cmocka_unit_test(a_blob_is_named_by_its_digest),
         cmocka_unit_test(a_blob_that_is_another_one_is_refused),
         cmocka_unit_test(right_bytes_are_kept),

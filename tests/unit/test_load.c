@@ -629,6 +629,56 @@ static void a_platform_has_to_be_in_the_index(void **state)
     end();
 }
 
+static void a_child_that_cannot_be_checked_is_refused(void **state)
+{
+    (void)state;
+    begin_empty();
+    used = 0;
+    write(
+        "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"size\":2,\"digest\":\"sha512:%0128d\"}]}",
+        OCI, 0);
+    end_manifest();
+    load();
+    expect_failure(REGTAG_E_REFUSED, "cannot be checked");
+    end();
+}
+
+/* Wherever the store fails, also where it is only asked whether a child is there. */
+static void an_index_is_not_loaded_from_a_store_that_fails(void **state)
+{
+    (void)state;
+    for (unsigned at = 1;; at++) {
+        struct entry *children[3];
+        begin_index(children);
+        f.fails_at = at;
+        load();
+        bool failed = f.calls >= at;
+        if (failed)
+            expect_failure(REGTAG_E_OTHER, "the stick was pulled out");
+        else
+            expect_loaded();
+        end();
+        if (!failed)
+            break;
+    }
+}
+
+/* As many blobs at a time as there are connections, but not more than memory has been divided for. */
+static void with_many_connections_memory_is_divided(void **state)
+{
+    static struct regtag_sha256_context contexts[17];
+    struct regtag_hash hashes[17];
+    (void)state;
+    begin_fox();
+    for (size_t i = 0; i < COUNT(hashes); i++)
+        hashes[i] = regtag_sha256(&contexts[i]);
+    f.run.config.hashes = hashes;
+    f.run.config.hashes_count = COUNT(hashes);
+    widen(&f.run, 18);
+    assert_int_equal(regtag_load(f.run.regtag, f.image, f.target), REGTAG_OK);
+    end();
+}
+
 /* ---- Wrong and missing bytes ------------------------------------------------------------------ */
 
 static void a_missing_blob_is_named_before_it_is_begun(void **state)
@@ -942,6 +992,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_uploaded_blobs_first),
+        cmocka_unit_test(a_child_that_cannot_be_checked_is_refused),
+        cmocka_unit_test(an_index_is_not_loaded_from_a_store_that_fails),
+        cmocka_unit_test(with_many_connections_memory_is_divided),
         cmocka_unit_test(blobs_that_are_there_are_not_read),
         cmocka_unit_test(an_image_that_is_there_is_not_uploaded),
         cmocka_unit_test(without_a_tag_it_is_uploaded_by_its_digest),

@@ -359,6 +359,38 @@ static void a_password_is_not_tried_again_but_another_way_is(void **state)
     }
 }
 
+/* Until it has proved good, one request shows that: a password that is wrong is not sent many times. */
+static void a_password_is_tried_once_for_all_names(void **state)
+{
+    static const char *const names[] = {"xa", "xb", "xc", "xd", "xe", "xf"};
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool good = i < 2;
+        struct run run;
+        begin(&run);
+        run.wire.manners.delay = 10;
+        run.config.credentials = logins[A_USER];
+        widen(&run, i % 2 ? 5 : 2);
+        quirk(&run, 0, "HEAD xa", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        run.wire.quirk[0].delay = 500;
+        run.wire.quirk[0].times = good ? 1 : 9;
+        quirk(&run, 1, "GET base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        run.wire.quirk[1].times = good ? 1 : 9;
+        if (good)
+            run.wire.quirk[0].request = NULL;
+        else
+            quirk(&run, 2, "HEAD x", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        run.wire.quirk[2].times = 99;
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, good ? REGTAG_OK : REGTAG_E_DENIED);
+        assert_int_equal(run.settled, COUNT(names));
+        if (!good)
+            assert_true(count_of(run.wire.log.data, BASIC) <= 2);
+        finish(&run);
+    }
+}
+
 /* ---- Elsewhere ------------------------------------------------------------------------------- */
 
 /* What a redirect leads to may want a password of its own: it does not get ours. */
@@ -387,7 +419,24 @@ static const char *proxy_login;
 static const char *proxy(void *context, const struct regtag_origin *origin)
 {
     (void)context;
-    return strcmp(origin->host, "localhost") == 0 ? proxy_login : NULL;
+    return strcmp(origin->host, "elsewhere.test") ? proxy_login : NULL;
+}
+
+/* Through a proxy, TLS has a tunnel, and requests in it are as without one. */
+static void with_tls_a_proxy_sees_no_request(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    proxy_login = "Basic dXNlcjpwYXNz";
+    run.config.transport.proxy = proxy;
+    begin_again(&run);
+    assert_int_equal(regtag_digest(run.regtag, "registry.test/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_true(was_sent(&run, "HEAD /v2/a/manifests/base HTTP/1.1\r\n"));
+    assert_false(was_sent(&run, "Proxy-Authorization"));
+    finish(&run);
 }
 
 static void no_login_is_traced(void **state)
@@ -430,6 +479,8 @@ int main(void)
         cmocka_unit_test(why_there_are_no_credentials_is_said_instead_of_a_refusal),
         cmocka_unit_test(a_bearer_token_that_is_too_long_is_not_sent),
         cmocka_unit_test(a_password_is_not_tried_again_but_another_way_is),
+        cmocka_unit_test(a_password_is_tried_once_for_all_names),
+        cmocka_unit_test(with_tls_a_proxy_sees_no_request),
         cmocka_unit_test(a_401_from_where_a_redirect_leads_to_is_no_challenge),
         cmocka_unit_test(no_login_is_traced),
     };

@@ -36,6 +36,8 @@ static const struct {
     {"", false, false},
     {STATED, false, false},
     {TYPED STATED STATED, true, true},
+    {TYPED STATED "Docker-Content-Digest: another\r\n", true, true},
+    {"Content-Type: application/json\r\n" STATED "Docker-Content-Digest: another\r\n", true, true},
     {"Content-Type: application/json\r\n" STATED STATED, false, false},
     {"Content-Type: text/html\r\n", true, false},
     {"Content-Type: application/vnd.docker.distribution.manifest.v1+json\r\n", true, false},
@@ -338,9 +340,59 @@ static void a_tag_that_must_be_new_is_created_only_once(void **state)
     finish(&run);
 }
 
+/* The first upload was lost, and what has refused the second one is that the first one came after all. */
+static void an_upload_that_arrives_late_is_ours(void **state)
+{
+    (void)state;
+    for (unsigned at = 4; at < 8; at++) {
+        begin_guarded(digest_of_old());
+        run.config.retries = 2;
+        begin_again(&run);
+        run.wire.manners.fields = "ETag: \"1\"\r\n";
+        quirk(0, "PUT new", "", 1);
+        run.wire.quirk[0].ending = WIRE_RESETS;
+        quirk(1, "PUT new", "HTTP/1.1 412 No\r\n" EMPTY, 1);
+        run.wire.quirk[1].after = 1;
+        run.wire.rival = (struct wire_rival){.at = at, .tag = "new", .type = OCI, .manifest = NEW};
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_MOVED);
+        assert_string_equal(run.previous[0], digest_of_old());
+        finish(&run);
+    }
+}
+
+static int (*real_start)(void *context);
+static unsigned starts;
+
+static int start_once(void *context)
+{
+    return starts++ ? 1 : real_start(context);
+}
+
+/* That of the manifest succeeds, that of what the tag points at does not. */
+static void without_a_second_hash_a_tag_is_set_from_somewhere(void **state)
+{
+    (void)state;
+    begin(&run);
+    starts = 0;
+    real_start = run.config.hash.start;
+    run.config.hash.start = start_once;
+    run.wire.manners.no_head_digest = true;
+    run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD new", .delay = 500};
+    begin_again(&run);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.before[0], REGTAG_PREVIOUS_UNKNOWN);
+    assert_true(IS_NEW(&run, "new"));
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_upload_that_arrives_late_is_ours),
+        cmocka_unit_test(without_a_second_hash_a_tag_is_set_from_somewhere),
         cmocka_unit_test(the_manifest_says_where_a_tag_points_if_it_is_sure),
         cmocka_unit_test(a_digest_that_is_none_is_not_believed),
         cmocka_unit_test(a_head_that_is_refused_elsewhere_is_followed_by_get),

@@ -210,7 +210,10 @@ static void nothing_need_be_chosen(void **state)
 
 static void what_is_no_digest_is_not_chosen(void **state)
 {
-    static const char *const WRONG[] = {"sha256:", "x", "sha256:44136FA", "image"};
+    static const char *const WRONG[] = {
+        "sha256:", "x", "sha256:44136FA", "image",
+        "sha512:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567"
+        "89abcdef0123456789abcdef0123456789abcdef"};
     (void)state;
     for (size_t i = 0; i < COUNT(WRONG); i++) {
         begin_save(IMAGE);
@@ -244,6 +247,15 @@ static void it_can_be_chosen_only_when_asked(void **state)
     expect_no_part();
     regtag_have(run.regtag, "x", 1);
     finish(&run);
+    begin_save(IMAGE);
+    regtag_choose_blob(run.regtag, fox, strlen(FOX));
+    step(&run);
+    regtag_choose_blob(run.regtag, dog, strlen(DOG));
+    regtag_choose_manifest(run.regtag, child);
+    regtag_choose_manifest(run.regtag, "");
+    to_choice();
+    expect_blob(FOX);
+    end_with(REGTAG_OK);
 }
 
 /* ---- Failures -------------------------------------------------------------------------------- */
@@ -318,6 +330,18 @@ static void a_blob_can_be_declined(void **state)
     end_with(REGTAG_E_OTHER);
 }
 
+static void a_manifest_is_not_declined(void **state)
+{
+    (void)state;
+    begin_save(IMAGE);
+    regtag_choose_manifest(run.regtag, "");
+    step(&run);
+    regtag_decline(run.regtag, "the disk is full");
+    to_choice();
+    expect_manifest(image, OCI);
+    end_with(REGTAG_OK);
+}
+
 static void only_the_rest_is_asked_for(void **state)
 {
     (void)state;
@@ -369,6 +393,7 @@ int main(void)
         cmocka_unit_test(what_it_refers_to_must_be_checkable),
         cmocka_unit_test(schema_1_is_refused),
         cmocka_unit_test(a_blob_can_be_declined),
+        cmocka_unit_test(a_manifest_is_not_declined),
         cmocka_unit_test(only_the_rest_is_asked_for),
         cmocka_unit_test(a_broken_connection_is_continued),
     };

@@ -193,9 +193,27 @@ static void what_others_do_meanwhile_is_noticed(void **state)
     }
 }
 
+/* A registry may say of a tag that is there that it is not, as it knows manifests alone. */
+static void a_tag_that_is_not_found_is_deleted_with_its_siblings(void **state)
+{
+    char request[80];
+    (void)state;
+    prepare(0);
+    quirk(0, "DELETE new", "HTTP/1.1 404 No\r\n" EMPTY, 0, 9);
+    delete_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_DELETED);
+    assert_int_equal(run.listed, 2);
+    snprintf(request, sizeof request, "DELETE %s\n", digest_of_old());
+    assert_int_equal(count_of(run.wire.asked.data, request), 1);
+    assert_null(wire_find(&run.wire, "new"));
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tag_that_is_not_found_is_deleted_with_its_siblings),
         cmocka_unit_test(the_manifest_goes_with_the_tags_that_were_reported),
         cmocka_unit_test(a_dry_run_reports_them),
         cmocka_unit_test(where_not_all_of_them_are_known_nothing_is_deleted),

@@ -321,10 +321,24 @@ static void behind_too_many(void)
     list_tag(tag_of(digest_of_new(), ".sig"), "");
 }
 
+/* It says that it is a bundle, and has none. */
+static void a_bundle_that_is_not_there(void)
+{
+    char manifest[600];
+    int size =
+        snprintf(manifest, sizeof manifest,
+                 "{\"schemaVersion\":2,\"artifactType\":\"" BUNDLE "\",\"config\":" CONFIG
+                 ",\"layers\":[],\"subject\":{\"mediaType\":\"%s\",\"size\":2,\"digest\":\"%s\"}}",
+                 OCI, digest_of_new());
+    wire_push(&from->wire, "empty", OCI, manifest, (size_t)size);
+    list_tag("empty", "");
+}
+
 static const struct {
     void (*prepare)(void);
     const char *words;
 } unsigned_ways[] = {
+    {a_bundle_that_is_not_there, "malformed"},
     {nothing, "it is not signed with a required key"},
     {no_list, "it is not signed with a required key"},
     {a_list_that_is_none, "it is not signed with a required key"},
@@ -402,6 +416,24 @@ static void with_a_platform_the_image_or_its_index_must_be_signed(void **state)
         load(index);
         expect(i == 1 ? "the index" : "the image", i ? REGTAG_OK : REGTAG_E_UNSIGNED,
                i ? NULL : "neither it nor its index is signed");
+        end();
+    }
+}
+
+/* Whoever signs an index vouches for the digests in it. */
+static void with_its_index_every_image_is_signed(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char index[72];
+        prepare();
+        snprintf(index, sizeof index, "%s", push_new_index());
+        if (i)
+            sign(index, 1, NULL);
+        load(index);
+        expect_end(&run, i ? REGTAG_OK : REGTAG_E_UNSIGNED);
+        assert_int_equal(
+            wire_find(&run.wire, "new") && strcmp(wire_find(&run.wire, "new")->digest, index) == 0, i);
         end();
     }
 }
@@ -498,6 +530,7 @@ static void what_does_not_fit_is_not_there(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(with_its_index_every_image_is_signed),
         cmocka_unit_test(a_signature_is_found_wherever_the_list_leads_to_it),
         cmocka_unit_test(without_a_good_signature_nothing_is_loaded),
         cmocka_unit_test(what_cannot_be_verified_for_lack_of_memory_is_not_called_unsigned),

@@ -48,6 +48,24 @@ static void a_declined_tag_is_left_alone_and_so_are_those_after_it(void **state)
     finish(&run);
 }
 
+/* Nothing is to be moved, but the image is looked at. */
+static void without_a_name_there_is_an_image_or_not(void **state)
+{
+    (void)state;
+    for (unsigned absent = 0; absent < 2; absent++) {
+        struct run run;
+        begin(&run);
+        assert_int_equal(
+            regtag_tag(run.regtag, absent ? "localhost/a:none" : "localhost/a:base", NULL, 0),
+            REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, absent ? REGTAG_E_NOT_FOUND : REGTAG_OK);
+        expect_asked(&run, absent ? "GET none\n" : "GET base\n");
+        assert_int_equal(run.settled, 0);
+        finish(&run);
+    }
+}
+
 #define MANY 100u
 
 static const char *many_names[MANY];
@@ -59,6 +77,27 @@ static void make_many_names(void)
         snprintf(texts[i], sizeof texts[i], "m%02u", i);
         many_names[i] = texts[i];
     }
+}
+
+/* The caller may take its time, more than there is. */
+static void without_time_the_names_that_are_left_fail(void **state)
+{
+    static struct run run;
+    (void)state;
+    make_many_names();
+    begin(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", many_names, MANY), REGTAG_OK);
+    while (step(&run))
+        if (run.end == REGTAG_SETTLED && run.settled == 1)
+            run.wire.now += TIMEOUT;
+    expect_end(&run, REGTAG_E_TIMEOUT);
+    assert_int_equal(run.settled, MANY);
+    for (unsigned i = 0; i < MANY; i++)
+        if (run.outcome[i] != REGTAG_TAG_UNCERTAIN)
+            assert_int_equal(wire_find(&run.wire, many_names[i]) != NULL,
+                             run.outcome[i] == REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[MANY - 1], REGTAG_TAG_FAILED);
+    finish(&run);
 }
 
 /* Declines what has not been touched after so many events; answers arrive at different times. */
@@ -150,11 +189,55 @@ static void lookups_are_made_again_if_an_answer_came_twice(void **state)
     }
 }
 
+/* Of more tags than one connection takes at a time, but not of all. */
+static void only_so_many_are_looked_up(void **state)
+{
+    struct run run;
+    unsigned count = 0;
+    (void)state;
+    begin(&run);
+    push_tags(&run);
+    widen(&run, 5);
+    assert_int_equal(regtag_digests(run.regtag, "localhost/a", 30), REGTAG_OK);
+    while (step(&run))
+        count += run.end == REGTAG_LISTED;
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(count, 30);
+    assert_int_equal(run.wire.heads, 30);
+    finish(&run);
+}
+
+/* In a block of the same size, other connections would be elsewhere. */
+static void another_number_of_connections_is_another_operation(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.manifest_max = 1 << 20;
+    run.config.keep = true;
+    widen(&run, 3);
+    assert_int_equal(regtag_digest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    struct regtag_config config = run.config;
+    config.connections = 4;
+    config.manifest_max -= regtag_size(&config) - regtag_size(&run.config);
+    assert_int_equal(regtag_size(&config), regtag_size(&run.config));
+    assert_false(regtag_next(run.regtag, &config));
+    assert_true(regtag_next(run.regtag, &run.config));
+    regtag_end(run.regtag);
+    finish(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_declined_deletion_deletes_nothing),
         cmocka_unit_test(a_declined_tag_is_left_alone_and_so_are_those_after_it),
+        cmocka_unit_test(without_a_name_there_is_an_image_or_not),
+        cmocka_unit_test(only_so_many_are_looked_up),
+        cmocka_unit_test(another_number_of_connections_is_another_operation),
+        cmocka_unit_test(without_time_the_names_that_are_left_fail),
         cmocka_unit_test(many_tags_may_be_declined_at_any_time),
         cmocka_unit_test(lookups_are_made_again_if_an_answer_came_twice),
     };

@@ -264,9 +264,30 @@ static void one_that_was_given_up_while_connecting_is_in_nobodys_way(void **stat
     }
 }
 
+#define CHALLENGE                                                                                       \
+    "HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer realm=\"http://localhost/token\"\r\n"                  \
+    "Content-Length: 0\r\n\r\n"
+
+/* The first layer wants a token, which takes its time; the second one does not wait for it. */
+static void a_login_that_is_not_needed_any_more_is_given_up(void **state)
+{
+    (void)state;
+    prepare();
+    run.wire.quirk[0].instead = CHALLENGE;
+    run.wire.quirk[1] = (struct wire_quirk){.request = "GET token", .delay = 1000};
+    choose_first();
+    run.impatient = true;
+    while (!strstr(run.wire.asked.data, "GET token"))
+        step(&run);
+    run.impatient = false;
+    give_up_first();
+    expect_second("a login");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_login_that_is_not_needed_any_more_is_given_up),
         cmocka_unit_test(an_answer_that_is_not_wanted_is_nobodys),
         cmocka_unit_test(a_long_answer_is_not_waited_for),
         cmocka_unit_test(an_answer_that_never_comes_is_waited_for_a_while),

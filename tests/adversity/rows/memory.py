@@ -11,7 +11,7 @@ ALLOCATES = {"heap": ["tag-lookup", "tag-ca-folder", "fetch", "save"], "arena": 
 # message says, and where. The arena has blocks of 16 bytes.
 LIMITS = {
     "arena": (48 * 1024, 64, ["tag-tls", "tag-signed"]),
-    "manifest": (4096, 16, ["tag", "copy", "fetch", "save", "load", "manifest", "tag-signed", "watch", "undo"]),
+    "manifest": (16384, 16, ["tag", "copy", "fetch", "save", "load", "manifest", "tag-signed", "watch", "undo"]),
     "tokens": (256, 2, ["tag", "copy", "fetch", "save", "load", "tag-signed"]),
 }
 UNITS = {"arena": 16}

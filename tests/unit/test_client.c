@@ -1,0 +1,232 @@
+/* src/client: what its parts promise each other, at edges that an operation does not come to on its own. */
+#include "run.h"
+
+#include "client/connection.h"
+#include "client/remote.h"
+#include "client/retry.h"
+
+static struct regtag_config config;
+static struct context context;
+static struct connection connection; /* too large for the stack */
+
+/* ---- A connection ---------------------------------------------------------------------------- */
+
+static const char *answers; /* what can be read; then there is nothing, or `end` */
+static ptrdiff_t end;
+static size_t room; /* bytes that can be written */
+
+static ptrdiff_t read_answers(void *unused, unsigned number, void *bytes, size_t size)
+{
+    size_t count = strlen(answers);
+    (void)unused, (void)number;
+    if (count == 0)
+        return end;
+    count = count < size ? count : size;
+    memcpy(bytes, answers, count);
+    answers += count;
+    return (ptrdiff_t)count;
+}
+
+static ptrdiff_t write_some(void *unused, unsigned number, const void *bytes, size_t size)
+{
+    (void)unused, (void)number, (void)bytes;
+    size = size < room ? size : room;
+    room -= size;
+    return size ? (ptrdiff_t)size : REGTAG_IO_AGAIN;
+}
+
+static void fail_somehow(void *unused, unsigned number, struct regtag_failure *f)
+{
+    (void)unused, (void)number;
+    f->text = "somehow";
+}
+
+static const struct regtag_origin origin = {.host = "localhost", .port = 80};
+static const struct body none;
+static struct transfer transfers[3];
+static size_t header_size;
+
+static void write_header(void *sender, struct writer *w)
+{
+    (void)sender;
+    for (size_t i = 0; i < header_size; i++)
+        write_text(w, "x");
+}
+
+static void open_connection(void)
+{
+    memset(&config, 0, sizeof config);
+    config.transport =
+        (struct regtag_transport){.read = read_answers, .write = write_some, .failure = fail_somehow};
+    context = (struct context){.config = &config, .deadline = 60000, .wake = 60000, .reads_left = 64};
+    connection_init(&connection, &context, 0);
+    connection_begin_step(&connection);
+    answers = "";
+    end = REGTAG_IO_AGAIN;
+    room = SIZE_MAX;
+    header_size = 20;
+    for (size_t i = 0; i < COUNT(transfers); i++)
+        transfers[i] = (struct transfer){.write_header = write_header, .body = &none};
+}
+
+static void send(unsigned number)
+{
+    connection_send(&connection, &origin, &transfers[number]);
+    if (number == 0)
+        connection.want_open = false; /* the caller has opened it */
+}
+
+static enum connection_event step_transfer(unsigned number)
+{
+    struct slice part;
+    return connection_step(&transfers[number], &part);
+}
+
+/* Its answer is read all the same, before those of the others. */
+static void behind_a_request_that_was_given_up_others_are_answered(void **state)
+{
+    (void)state;
+    open_connection();
+    send(0);
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    connection_withdraw(&transfers[0]);
+    assert_true(connection_can_pipeline(&connection, &origin));
+    send(1);
+    send(2);
+    assert_int_equal(step_transfer(2), CONNECTION_WAIT);
+    connection_begin_step(&connection);
+    answers =
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n0HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
+    assert_false(connection_idle(&connection));
+    assert_int_equal(step_transfer(1), CONNECTION_HEAD);
+    assert_int_equal(connection.response.status, 404);
+    assert_int_equal(step_transfer(1), CONNECTION_END);
+    connection_end(&connection);
+}
+
+/* It takes those behind it along, and they are told that it was another one's. */
+static void behind_a_request_that_was_given_up_others_are_lost_with_the_connection(void **state)
+{
+    static const ptrdiff_t ends[] = {REGTAG_IO_CLOSED, REGTAG_IO_FAILED};
+    (void)state;
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        open_connection();
+        send(0);
+        assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+        send(1);
+        assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+        connection_withdraw(&transfers[0]);
+        connection_begin_step(&connection);
+        end = ends[i];
+        assert_int_equal(step_transfer(1), CONNECTION_LOST);
+        assert_int_equal(connection.count, 0);
+    }
+}
+
+/* Nothing of it may be taken for the answer to the next one. */
+static void what_answers_a_request_that_was_given_up_oddly_ends_the_connection(void **state)
+{
+    static const char *const odd[] = {"SSH-2.0-OpenSSH\r\n\r\n",
+                                      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
+    (void)state;
+    for (size_t early = 0; early < COUNT(odd); early++) {
+        open_connection();
+        send(0);
+        if (early)
+            room = 5;
+        assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+        send(1);
+        connection_withdraw(&transfers[0]);
+        connection_begin_step(&connection);
+        answers = odd[early];
+        assert_int_equal(step_transfer(1), CONNECTION_LOST);
+        assert_int_equal(connection.count, 0);
+    }
+}
+
+/* What follows it is sent on a new connection. */
+static void a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection(void **state)
+{
+    (void)state;
+    open_connection();
+    room = 0;
+    send(0);
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    send(1);
+    connection_withdraw(&transfers[0]);
+    end = REGTAG_IO_CLOSED;
+    assert_false(connection_idle(&connection));
+    assert_true(connection.want_open);
+    assert_int_equal(connection.count, 1);
+    assert_ptr_equal(connection.queue[0].transfer, &transfers[1]);
+    connection_end(&connection);
+}
+
+/* A server that greets, again and again, is listened to, but nothing more is sent to it. */
+static void nothing_joins_where_the_server_speaks_unasked(void **state)
+{
+    (void)state;
+    open_connection();
+    send(0);
+    send(1);
+    for (unsigned greeting = 0; greeting < 2; greeting++) {
+        assert_true(connection_can_pipeline(&connection, &origin));
+        answers = "hello";
+        assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+        assert_int_equal(connection.want_open, greeting == 0);
+        connection.want_open = false;
+    }
+    assert_false(connection_can_pipeline(&connection, &origin));
+    connection_end(&connection);
+}
+
+/* It is never sent in parts. */
+static void a_header_that_does_not_fit_behind_another_waits(void **state)
+{
+    (void)state;
+    open_connection();
+    room = 0;
+    send(0);
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    send(1);
+    size_t used = connection.out.used;
+    header_size = sizeof connection.out_memory - 10;
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+    assert_int_equal(connection.out.used, used);
+    room = SIZE_MAX;
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+    assert_true(transfers[0].sent && transfers[1].sent);
+    connection_end(&connection);
+}
+
+/* ---- Retries --------------------------------------------------------------------------------- */
+
+static void nothing_is_tried_again_when_time_is_up(void **state)
+{
+    static struct remote remote;
+    const struct error problem = {.status = REGTAG_E_NO_CONNECTION};
+    (void)state;
+    open_connection();
+    config.retries = 9;
+    remote.context = &context;
+    for (uint64_t now = context.deadline - 1; now <= context.deadline + 1; now++) {
+        struct attempts attempts = {.failed = 0};
+        uint64_t resume;
+        context.now = now;
+        assert_false(retry_later(&remote, &attempts, &problem, 0, &resume));
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(behind_a_request_that_was_given_up_others_are_answered),
+        cmocka_unit_test(behind_a_request_that_was_given_up_others_are_lost_with_the_connection),
+        cmocka_unit_test(what_answers_a_request_that_was_given_up_oddly_ends_the_connection),
+        cmocka_unit_test(a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection),
+        cmocka_unit_test(nothing_joins_where_the_server_speaks_unasked),
+        cmocka_unit_test(a_header_that_does_not_fit_behind_another_waits),
+        cmocka_unit_test(nothing_is_tried_again_when_time_is_up),
+    };
+    return cmocka_run_group_tests_name("client", tests, NULL, NULL);
+}
