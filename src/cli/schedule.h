@@ -22,7 +22,7 @@ struct schedule {
 void schedule_on_answer(struct schedule *s, uint64_t took);
 void schedule_on_failure(struct schedule *s);
 
-/* How often the next poll may retry its request, if all is well `retries` times. */
+/* How many retries the next poll may make; `retries` is the user's limit. */
 unsigned schedule_retries(const struct schedule *s, unsigned retries);
 
 /* Milliseconds that an idle connection is kept for the next poll. */

@@ -229,6 +229,7 @@ procd_set_param() { for word; do echo "  $word"; done; }
 procd_append_param() { shift; for word; do echo "  $word"; done; }
 procd_add_reload_trigger() { echo "reload $1"; }
 procd_add_raw_trigger() { echo "trigger $*"; }
+procd_send_signal() { echo "signal $*"; }
 . "$SCRIPT"
 """
 
@@ -263,15 +264,16 @@ def test_procd_is_told_to_watch(board, tmp_path):
     assert told[0] == "instance one" and told.count("instance one") == 1
     assert told[begin + 1 : begin + 1 + len(command)] == command
     assert f"STATE_DIRECTORY={tmp_path}/one" in told
-    assert told[told.index("reload_signal") + 1] == "HUP"
+    assert "reload_signal" not in told  # it would be all that a change of the options leads to
     assert "instance nothing" not in told  # it has no image
 
 
 def test_procd_checks_at_once_when_an_interface_comes_up(board, tmp_path):
     assert procd(board, tmp_path, "service_triggers") == [
         "reload regtag",
-        "trigger interface.*.up 2000 /etc/init.d/regtag-watch reload",
+        "trigger interface.*.up 2000 /etc/init.d/regtag-watch check",
     ]
+    assert procd(board, tmp_path, "check; echo $EXTRA_COMMANDS") == ["signal regtag-watch * HUP", "check"]
 
 
 # ---- Installers

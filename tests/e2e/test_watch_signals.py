@@ -54,10 +54,9 @@ def test_ended_while_the_registry_does_not_answer(serve, watch, ending):
     ending(watcher)
 
 
-def test_ended_between_two_attempts(serve, shelf, watch, ending, tmp_path):
-    shelf.instead["GET"] = lambda request: answer(503, b"", "Retry-After: 50")
-    files = ["--from", "absent", "--fetch", tmp_path / "files"]
-    watcher = watch(f"{serve(shelf).host}/repo:old", *RARELY, "-v", *files)
+def test_ended_between_two_attempts(serve, watch, ending):
+    server = serve(lambda request: answer(503, b""))
+    watcher = watch(f"{server.host}/repo:old", *RARELY, "-v")
     watcher.err.next("attempt 1 of 3 failed")
 
     ending(watcher)

@@ -200,6 +200,9 @@ static bool is_told(size_t left, struct regtag_verify *v, const char *name, cons
 static void test_not_enough_memory(void **state)
 {
     (void)state;
+#ifndef MBEDTLS_CONFIG_FILE
+    skip(); /* the system's mbedTLS has the system's memory */
+#endif
     for (unsigned i = 0; i < 4; i++) {
         const char *name = i < 2 ? "p256" : "rsa2048";
         struct regtag_verify v = only(name);
