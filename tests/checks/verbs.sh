@@ -12,8 +12,8 @@ failed=0
 # What is there in the program with all verbs shows that the check can see it.
 # absent WHAT PATTERN LIST LIST-OF-ALL
 absent() {
-    echo "$4" | grep -aqxE "$2" || { echo "the program with all verbs lacks $1 $2: what is it called now?"; failed=1; }
-    ! echo "$3" | grep -axE "$2" || { echo "the program with two verbs has $1 $2"; failed=1; }
+    printf '%s\n' "$4" | grep -aqxE "$2" || { echo "the program with all verbs lacks $1 $2: what is it called now?"; failed=1; }
+    ! printf '%s\n' "$3" | grep -axE "$2" || { echo "the program with two verbs has $1 $2"; failed=1; }
 }
 
 symbols() { nm --defined-only "$1" | awk '{ print $3 }'; }
@@ -33,12 +33,12 @@ options() {
 lost=$(options "$left_out" | grep -vxF "$(options "tag digest")")
 [ "$(echo "$lost" | wc -l)" -ge 10 ] || { echo "the options cannot be read from the help"; exit 1; }
 few=$(strings -n 3 "$program") all=$(strings -n 3 "$build/regtag")
-! echo "$few" | grep -aF "$lost" || { echo "the program with two verbs has these options"; failed=1; }
+! printf '%s\n' "$few" | grep -aF "$lost" || { echo "the program with two verbs has these options"; failed=1; }
 for option in artifact-type with-siblings digests interval from- media-type; do
     absent option "$option" "$few" "$all"
 done
 names=$(echo "$left_out" | tr '\n' ' ' | sed 's/ $//') # as the program has them
 for verb in $left_out; do
-    absent "words such as" ".*regtag $verb\>.*|$verb \S.*|.*\"$verb\".*" "$(echo "$few" | grep -avxF "$names")" "$all"
+    absent "words such as" ".*regtag $verb\>.*|$verb \S.*|.*\"$verb\".*" "$(printf '%s\n' "$few" | grep -avxF "$names")" "$all"
 done
 exit $failed
