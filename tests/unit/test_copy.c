@@ -82,7 +82,7 @@ static bool is_uploaded(const char *bytes, size_t size)
 {
     for (size_t i = 0; i < run.wire.upload_count; i++)
         if (run.wire.uploads[i].ended && run.wire.uploads[i].bytes.size == size &&
-            memcmp(run.wire.uploads[i].bytes.data, bytes, size) == 0)
+            (size == 0 || memcmp(run.wire.uploads[i].bytes.data, bytes, size) == 0))
             return true;
     return false;
 }
