@@ -88,7 +88,7 @@ def test_an_answer_about_another_digest_commits_no_blob(regtag, serve, source, r
     if retries:
         assert (result.status, target.blobs) == (0, source.blobs), result
     else:
-        assert result.status == 9, result
+        assert result.status == 15, result
         result.complaint("another digest")
         assert target.document("repo", "new") is None
 
