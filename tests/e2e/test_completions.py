@@ -140,7 +140,9 @@ def test_what_does_not_belong_there_is_not_offered(complete, line):
     assert [one for one in complete(line) if one] == []
 
 
-def test_all_options_of_a_command_are_offered(complete, regtag):
+def test_all_options_of_a_command_are_offered(request, complete, regtag):
+    if request.node.callspec.params["complete"] == "zsh":
+        pytest.skip("it asks before it lists so many, by the size of its terminal")
     for verb in ("tag", "copy", "watch"):
         told = regtag(verb, "--help").out + regtag("help", "options").out
         options = set(re.findall(r"(?m)^  [ -][ a-z][ ,] (--[a-z-]+)", told.decode()))
