@@ -248,7 +248,10 @@ def test_make_knows_what_a_sentence_names(command):
 
 
 def options():
+    """Of the program; the pages of the tests name those of scripts."""
     for page in pages.pages():
+        if TOP / "tests" in page.parents:
+            continue
         for option in sorted(set(re.findall(r"`(--[a-z-]+)", pages.prose(page)))):
             yield pytest.param(option, id=f"{page.parent.name}/{page.name}: {option}")
 
