@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 TOP = Path(__file__).resolve().parent.parent.parent
 FENCE = "```"
-KINDS = {"sh", "c", "text", "mermaid"}  # of blocks
+KINDS = {"sh", "c", "text", "console", "mermaid"}  # of blocks
 
 
 class Script(NamedTuple):
