@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import TOP
 from fronts import needs_tls
+from program import LONG
 
 HERE = TOP / "tests/adversity"
 sys.path.append(str(HERE))
@@ -18,8 +19,8 @@ from stage import Stage  # noqa: E402
 from traced import QUIET, calls_of, missing, with_fault  # noqa: E402
 
 ROWS = sorted(path.stem for path in Path(HERE / "rows").glob("[a-z]*.py"))
-SAMPLE, FEW = "8", "2"
-SLOW = {"bombs", "slow", "crowd"}
+SAMPLE, FEW = "6", "2"
+SLOW = {"slow", "crowd"}
 LIMIT = 400  # seconds
 
 
@@ -40,7 +41,7 @@ def test_without_a_fault_a_scene_is_new_and_breaks_nothing(stage, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", [pytest.param(row, marks=LONG) if row == "bombs" else row for row in ROWS])
 def test_a_sample_of_a_row_breaks_nothing(regtag, row):
     sample = FEW if row in SLOW else SAMPLE
     command = [HERE / "run", "--sample", sample, "--jobs", "1", row]
