@@ -11,12 +11,31 @@ LARGE = ["tag-journal", "tag-signed", "copy", "load", "fetch", "save", "ls-diges
 COARSER = 4
 
 
-def answers(stage, name):
-    """Those of a run without a fault."""
+def played(stage, name):
+    """A scene after a run without a fault."""
     scene = stage.scene(name)
     result, _ = stage.player.run(scene)
     assert result.status == 0, result
-    return list(scene.world.passed)
+    return scene
+
+
+def answers(stage, name):
+    """Those of a run without a fault."""
+    return list(played(stage, name).world.passed)
+
+
+def kind_of(passing):
+    """What is asked for, of whom, and how it is answered."""
+    path = passing.request.path
+    return passing.server, passing.request.method, path.rsplit("/", 2)[-2], "uploads" in path, passing.whole[9:12]
+
+
+def one_of_each_kind(stage, name):
+    """The first answer of each kind."""
+    found = {}
+    for passing in answers(stage, name):
+        found.setdefault(kind_of(passing), passing)
+    return found.values()
 
 
 def places(stage, small=1):
@@ -42,10 +61,7 @@ def in_digest(whole, at):
 
 def length_of_session(stage, name):
     """How many bytes a TLS server sends on its first connection."""
-    scene = stage.scene(name)
-    result, _ = stage.player.run(scene)
-    assert result.status == 0, result
-    return scene.world.here.front.settled()[0].raw
+    return played(stage, name).world.here.front.settled()[0].raw
 
 
 def until_read(connection):

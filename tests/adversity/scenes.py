@@ -1,7 +1,7 @@
 """The runs that everything is tried on: a verb, what it begins with, and how one sees whether it is done.
 
-A scene is old or new, and nothing else: `is_new` where all that was asked for is there, `is_old` where nothing has
-changed. With several names, each of them may be either: `state` then says which is what.
+A scene is old, where nothing has changed, or new, where all that was asked for is there; with several names, some may be old
+and others new. `state` says which, or what is wrong.
 """
 
 import io
@@ -29,6 +29,7 @@ class Scene:
     meant = ()
     reads_only = False
     patience = 0  # seconds beyond the deadline that it may take
+    unsure = frozenset()  # what a run ends with that cannot tell where a tag points
     repeated = (0,)  # what a second run may end with, when all is done
 
     def __init__(self, world):
@@ -223,6 +224,7 @@ class Undo(Tag):
     """What moved the tag is in the journal; `old` is where it points until it is undone."""
 
     name, verb = "undo", "undo"
+    unsure = {12}
     meant = ("moves",)
     wanted = OLD
 

@@ -261,3 +261,14 @@ size_t count_of(const char *text, const char *part)
         count++;
     return count;
 }
+
+void push_arm_index(struct run *run)
+{
+    char index[400];
+    int size =
+        snprintf(index, sizeof index,
+                 "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":"
+                 "\"%s\",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\"}}]}",
+                 OCI, sizeof NEW - 1, digest_of_new());
+    wire_push(&run->wire, "index", INDEX, index, (size_t)size);
+}

@@ -90,6 +90,9 @@ void expect_asked(const struct run *run, const char *requests);
 /* What became of the only name. */
 void expect_outcome(const struct run *run, enum regtag_outcome outcome);
 
+/* Gives localhost/a the tag "index", for an index with one image, NEW for linux/arm. */
+void push_arm_index(struct run *run);
+
 bool points_at(const struct run *run, const char *tag, const char *manifest);
 bool points_at_bytes(const struct run *run, const char *tag, const char *manifest, size_t size);
 #define IS_NEW(run, tag) points_at(run, tag, NEW)

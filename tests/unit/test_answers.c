@@ -267,17 +267,11 @@ static void a_registry_that_takes_no_list_gets_lines(void **state)
 {
     (void)state;
     for (unsigned misread = 0; misread < 3; misread++) {
-        char index[400];
         struct run run;
         begin(&run);
         run.config.platform = "linux/arm";
         begin_again(&run);
-        int size =
-            snprintf(index, sizeof index,
-                     "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":"
-                     "\"%s\",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\"}}]}",
-                     OCI, sizeof NEW - 1, digest_of_new());
-        wire_push(&run.wire, "index", INDEX, index, (size_t)size);
+        push_arm_index(&run);
         quirk(&run, 0, "GET index", LACKS);
         run.wire.quirk[0].times = misread == 1 ? 2 : 1;
         if (misread == 2)

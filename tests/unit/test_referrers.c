@@ -173,17 +173,12 @@ static void test_a_type_with_a_nul_is_none(void **state)
 /* An index is named by its digest, and one of its images is meant. */
 static void test_a_platform_needs_a_lookup(void **state)
 {
-    char image[100], index[400];
+    char image[100];
     (void)state;
     begin(&run);
     run.config.platform = "linux/arm";
     begin_again(&run);
-    int size =
-        snprintf(index, sizeof index,
-                 "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"%s\",\"size\":%zu,\"digest\":"
-                 "\"%s\",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm\"}}]}",
-                 OCI, sizeof NEW - 1, digest_of_new());
-    wire_push(&run.wire, "index", INDEX, index, (size_t)size);
+    push_arm_index(&run);
     push_index(&run, tag_of(digest_of_new(), ""), TWO, 1, "a/b");
     snprintf(image, sizeof image, "localhost/a@%s", wire_find(&run.wire, "index")->digest);
     list_of(image, NULL);

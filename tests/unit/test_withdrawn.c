@@ -209,6 +209,18 @@ static const struct {
     {"the server speaks unasked", nothing_is_taken, speaks},
 };
 
+/* The blob that is chosen, after one step. */
+static void decline_at_once(void)
+{
+    run.impatient = true;
+    step(&run);
+    run.impatient = false;
+    assert_int_equal(run.end, REGTAG_WAIT);
+    regtag_decline(run.regtag, "it is not wanted any more");
+    step_to(REGTAG_SETTLED);
+    step_to(REGTAG_CHOOSE);
+}
+
 static void a_request_that_was_given_up_unsent_is_in_nobodys_way(void **state)
 {
     (void)state;
@@ -217,13 +229,7 @@ static void a_request_that_was_given_up_unsent_is_in_nobodys_way(void **state)
         run.wire.quirk[0].request = NULL;
         choose_first();
         unsent[i].before(&run.wire.line[0]);
-        run.impatient = true;
-        step(&run);
-        run.impatient = false;
-        assert_int_equal(run.end, REGTAG_WAIT);
-        regtag_decline(run.regtag, "it is not wanted any more");
-        step_to(REGTAG_SETTLED);
-        step_to(REGTAG_CHOOSE);
+        decline_at_once();
         unsent[i].after(&run.wire.line[0]);
         regtag_choose(run.regtag, 1);
         expect_second(unsent[i].what);
@@ -249,13 +255,7 @@ static void one_that_was_given_up_while_connecting_is_in_nobodys_way(void **stat
         assert_int_equal(regtag_fetch_blob(run.regtag, blob), REGTAG_OK);
         step_to(REGTAG_CHOOSE);
         regtag_choose(run.regtag, 0);
-        run.impatient = true;
-        step(&run);
-        run.impatient = false;
-        assert_int_equal(run.end, REGTAG_WAIT);
-        regtag_decline(run.regtag, "it is not wanted any more");
-        step_to(REGTAG_SETTLED);
-        step_to(REGTAG_CHOOSE);
+        decline_at_once();
         regtag_choose(run.regtag, 0);
         step_to(REGTAG_SETTLED);
         assert_int_equal(run.status[1], REGTAG_OK);

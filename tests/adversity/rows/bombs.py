@@ -9,7 +9,7 @@ import json
 import tempfile
 import time
 
-from answers import answers, patiently
+from answers import one_of_each_kind, patiently
 from fake import END_OF_HEAD, answer, bodiless
 from images import OCI_MANIFEST, compact, oci_manifest
 from memory import LEAVE_OUT_OF_TRACE, measure
@@ -166,20 +166,11 @@ def bombs_of(passing):
         yield from LISTS
 
 
-def kind_of(passing):
-    """What is asked for, once for each scene."""
-    path = passing.request.path
-    return passing.server, passing.request.method, path.rsplit("/", 2)[-2], "uploads" in path, passing.whole[9:12]
-
-
 def cases(stage, whole):
     for name in SCENES:
-        seen = set()
-        for passing in answers(stage, name):
-            if kind_of(passing) not in seen:
-                seen.add(kind_of(passing))
-                for bomb in bombs_of(passing):
-                    yield name, passing.number, bomb
+        for passing in one_of_each_kind(stage, name):
+            for bomb in bombs_of(passing):
+                yield name, passing.number, bomb
     for bomb in ARCHIVES:
         yield "load", "archive", bomb
 

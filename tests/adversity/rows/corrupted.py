@@ -15,7 +15,6 @@ WITHIN = 4  # seconds, where the changed byte says that more is to come
 # A changed status line means what its number stands for; all else is refused, or waited for in vain.
 NUMBERS = {1, 3, 4, 13, 14, 17}
 NOTICED = {6, 9, 10, 15, 18, 19}
-GUARDED = {12}  # where a tag points cannot be told
 BROKEN_TLS = {5, 6, 7, 9, 18}
 BELIEVED = {"digest", "watch", "ls-digests"}  # what a registry says of digests,
 LISTS = {"ls", "ls-digests"}  # and of names
@@ -43,5 +42,4 @@ def attempt(stage, case):
         scene.world.here.front.spoil = at
         return stage.play(scene, allowed=BROKEN_TLS, retries=0, within=WITHIN)
     scene.world.way = only(number, changed)
-    allowed = NUMBERS | NOTICED | (GUARDED if name == "undo" else set())
-    return stage.play(scene, allowed=allowed, retries=0, within=WITHIN)
+    return stage.play(scene, allowed=NUMBERS | NOTICED | scene.unsure, retries=0, within=WITHIN)

@@ -2,7 +2,7 @@
 may be asked. What can be noticed is; and nobody gets a password or a token who should not.
 """
 
-from answers import answers
+from answers import kind_of, one_of_each_kind
 from fake import END_OF_HEAD, answer, bodiless
 from images import OCI_INDEX, OCI_MANIFEST, compact, digest_of, oci_manifest
 from rule import judge
@@ -122,18 +122,9 @@ CONSISTENT = {"other-manifest", "moves-between"}
 THERE = {"created", "empty", "partial", "no-content", "wrong-body", "tags-of-others", "other-manifest-same-digest"}
 
 
-def kind_of(passing):
-    path = passing.request.path
-    return passing.server, passing.request.method, path.rsplit("/", 2)[-2], "uploads" in path, passing.whole[9:12]
-
-
 def cases(stage, whole):
     for name in SCENES:
-        seen = set()
-        for passing in answers(stage, name):
-            if kind_of(passing) in seen:
-                continue
-            seen.add(kind_of(passing))
+        for passing in one_of_each_kind(stage, name):
             for lie in ANY:
                 for lasting in ("once",) if name == "watch" else ("once", "always"):  # it goes on for ever
                     yield name, passing.number, lie, lasting
