@@ -3,7 +3,7 @@
 #define REGTAG_CLI_TAR_FORMAT_H
 
 #define TAR_BLOCK 512
-#define TAR_NAME_MAX 100 /* bytes of a name, without a terminating NUL if it has so many */
+#define TAR_NAME_MAX 100 /* bytes; a name of this length has no terminating NUL */
 
 /* Where the fields are, and how long the numbers. */
 enum {

@@ -31,8 +31,8 @@ bool failure_is_transient(const struct context *c, bool cut)
 }
 
 /* Whether to obey the limit: a request was refused, or requests seem to count. Docker Hub's HEADs don't, but
- * other clients behind the same address use up the limit as well, though seldom between every two of our requests.
- * If it has fallen only once and nothing is left, the next request shows whether ours count. */
+ * other clients behind the same address use up the limit, too, though hardly ever between each of our requests and the
+ * next. If it has fallen only once and nothing is left, the next request shows whether ours count. */
 static bool rate_counts(struct remote *r, uint64_t remaining, bool refused)
 {
     bool fell = remaining < r->remaining, same = remaining == r->remaining;

@@ -335,7 +335,7 @@ static bool on_committed(struct regtag *r, struct blob_push *p)
     }
     if (clear)
         return over(r, p, PUSH_COPIED);
-    /* Another digest: this may be the answer to the tag lookup that was pipelined behind the commit. */
+    /* Perhaps this answers the tag lookup that was pipelined behind the commit. */
     error_clear(&p->problem);
     error_set(&p->problem, REGTAG_E_NOT_CONFIRMED, "the registry states another digest for the blob");
     return search(r, p);

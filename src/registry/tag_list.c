@@ -90,7 +90,7 @@ enum tag_list_event tag_list_take(struct tag_list *t, struct slice *in)
 
 bool tag_list_end(struct tag_list *t)
 {
-    REQUIRE(!t->problem); /* nothing is read behind it */
+    REQUIRE(!t->problem); /* a broken list is not read any further */
     if (!json_end(&t->json))
         t->problem = t->json.problem;
     else if (!t->had_tags)
