@@ -76,7 +76,9 @@ class Depot(Store):
 
     def _put(self, request):
         digest = request.query.rpartition("digest=")[2]
-        data = self.uploads.pop(request.path)
+        data = self.uploads.pop(request.path, None)
+        if data is None:  # the commit was repeated
+            return errors(404, "BLOB_UPLOAD_UNKNOWN")
         if self.checks and digest_of(data) != digest:
             return errors(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
         self.blobs[digest] = data

@@ -21,7 +21,11 @@ KEY = {2}  # of --verify-key, in the arena
 STATUSES = {"heap": {1, 2, 5}, "arena": {1}, "manifest": {10}, "tokens": {10}}
 WORDS = {
     "arena": ["memory for TLS are not enough", "there is not enough memory"],
-    "manifest": ["larger than the limit of {} bytes", "no memory is left to look for its signature"],
+    "manifest": [
+        "larger than the limit of {} bytes",
+        "no memory is left to look for its signature",
+        "bytes that are left for it",
+    ],
     "tokens": ["more than {} JSON values and keys"],
 }
 
