@@ -339,7 +339,8 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     }
     if (lost)
         connection_explain_loss(t->last);
-    if (t->stale && !x->sent_again && (freely || !t->sent)) {
+    if (t->stale && (freely || !t->sent)) {
+        REQUIRE(!x->sent_again); /* alone, it goes out on a new connection, which cannot be stale */
         remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: resending");
         x->sent_again = true;
         return send_again(x);

@@ -1,9 +1,7 @@
 /* src/client: what its parts promise each other, at edges that an operation does not come to on its own. */
 #include "run.h"
 
-#include "client/connection.h"
-#include "client/remote.h"
-#include "client/retry.h"
+#include "client/client.h"
 
 static struct regtag_config config;
 static struct context context;
@@ -199,6 +197,112 @@ static void a_header_that_does_not_fit_behind_another_waits(void **state)
     connection_end(&connection);
 }
 
+/* ---- Exchanges ------------------------------------------------------------------------------- */
+
+static struct wire registry; /* it and the client are too large for the stack */
+static struct client client;
+static struct connection connections[3];
+static struct exchange exchanges[3];
+static struct attempts attempts[3];
+static enum exchange_event events[3];
+
+static void open_client(void)
+{
+    static const struct regtag_side side;
+    static const struct regtag_origin home = {.host = "localhost", .port = 80, .registry = true};
+    static const struct reference reference = {.repository = SLICE_INIT("a")};
+    wire_init(&registry);
+    wire_push(&registry, "base", OCI, NEW, sizeof NEW - 1);
+    wire_push(&registry, "new", OCI, OLD, sizeof OLD - 1);
+    memset(&config, 0, sizeof config);
+    config.transport = wire_transport(&registry);
+    memset(exchanges, 0, sizeof exchanges);
+    client_init(&client, &config, &side, connections, 0, COUNT(connections));
+    remote_turn_to(&client.remote, &home, &reference, "pull");
+    remote_widen(&client.remote, 1);
+}
+
+static void ask(unsigned number, enum method method, const char *tag, bool pipelined)
+{
+    const struct request q = {.method = method,
+                              .place = PLACE_MANIFESTS,
+                              .target = slice_of(tag),
+                              .pipelined = pipelined,
+                              .attempts = &attempts[number]};
+    events[number] = EXCHANGE_WAIT;
+    client_begin(&client, &exchanges[number], &q);
+}
+
+static void step_exchanges(unsigned count)
+{
+    struct regtag_want want[WIRE_LINES] = {{.close = false}};
+    struct slice part;
+    client_begin_step(&client, registry.now, 60000);
+    for (unsigned i = 0; i < count; i++)
+        if (events[i] == EXCHANGE_WAIT)
+            events[i] = client_step(&client, &exchanges[i], &part);
+    client_end_step(&client, want, COUNT(connections));
+    wire_obey(&registry, want);
+    assert_null(registry.misuse);
+}
+
+/* The first of them may have a connection opened, and no time passes. */
+static void take_steps(unsigned count)
+{
+    for (unsigned i = 0; i < 3; i++)
+        step_exchanges(count);
+}
+
+/* The registry closes it, and does not answer. */
+static void lose(unsigned number)
+{
+    struct wire_line *line = &registry.line[number];
+    line->out.size = line->out_at;
+    line->ended = true;
+}
+
+static void expect_answers(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(events[i], EXCHANGE_END);
+        assert_int_equal(exchanges[i].response->status, 200);
+    }
+}
+
+/* Its connection is claimed by a request that goes alone; those on the other one are not disturbed. */
+static void what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another(void **state)
+{
+    (void)state;
+    open_client();
+    registry.manners.delay = 10;
+    ask(0, METHOD_HEAD, "base", true);
+    ask(1, METHOD_HEAD, "new", true);
+    take_steps(2); /* both connections are opened, */
+    registry.now = 10;
+    take_steps(2); /* and idle now */
+    expect_answers(2);
+    ask(0, METHOD_HEAD, "base", true);
+    ask(1, METHOD_HEAD, "new", true);
+    ask(2, METHOD_GET, "base", false);
+    take_steps(3);
+    lose(0);
+    take_steps(3);
+    const struct wire_asked *last = &registry.taken[registry.taken_count - 1];
+    assert_string_equal(last->method, "GET");
+    assert_int_equal(last->connection, 0);
+    assert_true(last->first);
+    assert_string_equal(last[-1].reference, "base");
+    assert_int_equal(last[-1].connection, 2);
+    assert_true(last[-1].pipelined);
+    registry.now = 20;
+    take_steps(3);
+    expect_answers(3);
+    assert_int_equal(registry.connections, 3);
+    assert_int_equal(registry.requests, 6);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Retries --------------------------------------------------------------------------------- */
 
 static void nothing_is_tried_again_when_time_is_up(void **state)
@@ -226,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection),
         cmocka_unit_test(nothing_joins_where_the_server_speaks_unasked),
         cmocka_unit_test(a_header_that_does_not_fit_behind_another_waits),
+        cmocka_unit_test(what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another),
         cmocka_unit_test(nothing_is_tried_again_when_time_is_up),
     };
     return cmocka_run_group_tests_name("client", tests, NULL, NULL);
