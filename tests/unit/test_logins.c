@@ -391,6 +391,27 @@ static void a_password_is_tried_once_for_all_names(void **state)
     }
 }
 
+/* What was asked for before is answered all the same: a registry may show one tag to anybody, and not another. */
+static void a_refused_login_takes_nothing_from_what_is_in_flight(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "HEAD base",
+          "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer realm=\"http://127.0.0.1/token\"") EMPTY);
+    quirk(&run, 1, "GET token", ANSWER("403"));
+    run.wire.quirk[2] = (struct wire_quirk){.request = "HEAD new", .delay = 100};
+    run.wire.manners.delay = 10;
+    assert_int_equal(regtag_digests(run.regtag, "localhost/a", 0), REGTAG_OK);
+    run_on(&run);
+    expect_login(&run, REGTAG_E_DENIED, "it rejects these credentials", NULL);
+    expect_asked(&run, "GET list?n=1000\nHEAD base\nHEAD new\nGET token?scope=repository%3Aa%3Apull\n");
+    assert_int_equal(run.listed, 2);
+    assert_string_equal(run.name[1], "new");
+    assert_string_equal(run.digest, digest_of_old());
+    finish(&run);
+}
+
 /* ---- Elsewhere ------------------------------------------------------------------------------- */
 
 /* What a redirect leads to may want a password of its own: it does not get ours. */
@@ -506,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_bearer_token_that_is_too_long_is_not_sent),
         cmocka_unit_test(a_password_is_not_tried_again_but_another_way_is),
         cmocka_unit_test(a_password_is_tried_once_for_all_names),
+        cmocka_unit_test(a_refused_login_takes_nothing_from_what_is_in_flight),
         cmocka_unit_test(with_tls_a_proxy_sees_no_request),
         cmocka_unit_test(a_401_from_where_a_redirect_leads_to_is_no_challenge),
         cmocka_unit_test(behind_a_login_a_request_goes_nowhere_else),
