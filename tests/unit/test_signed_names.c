@@ -233,7 +233,7 @@ static void an_index_is_copied_with_its_images_if_it_is_signed(void **state)
         const struct signed_layer layer = {digest, NULL, 0};
         if (is_signed)
             push_layers(&run, digest, &layer, 1);
-        char request[160];
+        char request[80];
         snprintf(request, sizeof request, "HEAD %s", digest_of_new());
         run.wire.quirk[0] = (struct wire_quirk){
             .request = request, .instead = "HTTP/1.1 404 None\r\nContent-Length: 0\r\n\r\n", .times = 9};
