@@ -203,39 +203,6 @@ static void a_question_follows_all_redirects(void **state)
     }
 }
 
-#define MOVED_TO(tag)                                                                                   \
-    "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/" tag "\r\nContent-Length: 0\r\n\r\n"
-
-/* A proxy takes one request at a time. The one for the manifest has waited for the connection, and comes first there; it is
- * redirected, too, and then waits for the look. */
-static void a_look_that_was_redirected_is_not_left_behind(void **state)
-{
-    struct run run;
-    (void)state;
-    begin(&run);
-    run.config.retries = 1;
-    begin_again(&run);
-    wire_push(&run.wire, "to", OCI, NEW, sizeof NEW - 1);
-    wire_push(&run.wire, "from", OCI, OLD, sizeof OLD - 1);
-    run.wire.manners.delay = 10;
-    run.wire.quirk[0] = (struct wire_quirk){
-        .request = "GET base", .instead = "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n"};
-    run.wire.quirk[1] =
-        (struct wire_quirk){.request = "GET base", .after = 1, .times = 2, .instead = MOVED_TO("to")};
-    run.wire.quirk[2] = (struct wire_quirk){
-        .request = "HEAD new",
-        .instead = "HTTP/1.1 400 Bad\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"};
-    run.wire.quirk[3] = (struct wire_quirk){
-        .request = "HEAD new", .after = 1, .instead = MOVED_TO("from"), .delay = 600};
-    tag_one(&run);
-    expect_end(&run, REGTAG_OK);
-    expect_outcome(&run, REGTAG_TAG_MOVED);
-    assert_string_equal(run.previous[0], digest_of_old());
-    expect_asked(&run, "GET base\nHEAD new\nHEAD new\nGET base\nHEAD from\nGET base\nGET to\nPUT new\n");
-    assert_int_equal(run.wire.now, 10 + 600 + 5 * 10);
-    finish(&run);
-}
-
 /* A login is for the token server that the registry has named, and for no other. */
 static void a_token_server_sends_no_login_on(void **state)
 {
@@ -527,7 +494,6 @@ int main(void)
         cmocka_unit_test(a_change_follows_no_redirect_that_is_for_questions),
         cmocka_unit_test(a_change_is_sent_on_where_its_method_is_kept),
         cmocka_unit_test(a_question_follows_all_redirects),
-        cmocka_unit_test(a_look_that_was_redirected_is_not_left_behind),
         cmocka_unit_test(a_token_server_sends_no_login_on),
         cmocka_unit_test(every_request_is_sent_again_after_the_pause_that_was_asked_for),
         cmocka_unit_test(a_guard_is_looked_at_after_the_pause),
