@@ -203,7 +203,7 @@ static struct wire registry; /* it and the client are too large for the stack */
 static struct client client;
 static struct connection connections[3];
 static struct exchange exchanges[3];
-static struct attempts attempts[3];
+static struct attempts tries[3];
 static enum exchange_event events[3];
 
 static void open_client(void)
@@ -228,7 +228,7 @@ static void ask(unsigned number, enum method method, const char *tag, bool pipel
                               .place = PLACE_MANIFESTS,
                               .target = slice_of(tag),
                               .pipelined = pipelined,
-                              .attempts = &attempts[number]};
+                              .attempts = &tries[number]};
     events[number] = EXCHANGE_WAIT;
     client_begin(&client, &exchanges[number], &q);
 }
