@@ -8,14 +8,6 @@ static void quirk(struct run *run, unsigned number, const char *request, const c
     run->wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer};
 }
 
-static void expect_text(const struct run *run, const char *words)
-{
-    const char *text;
-    regtag_error(run->regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
-}
-
 static void look(struct run *run, const char *image)
 {
     assert_int_equal(regtag_digest(run->regtag, image), REGTAG_OK);

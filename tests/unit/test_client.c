@@ -102,22 +102,34 @@ static void behind_a_request_that_was_given_up_others_are_answered(void **state)
     connection_end(&connection);
 }
 
+/* Of two requests, of which so many bytes are sent, and both wait. */
+static void give_up_the_first(size_t bytes)
+{
+    open_connection();
+    send(0);
+    room = bytes;
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    send(1);
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+    connection_withdraw(&transfers[0]);
+    connection_begin_step(&connection);
+}
+
+static void expect_the_second_lost(void)
+{
+    assert_int_equal(step_transfer(1), CONNECTION_LOST);
+    assert_int_equal(connection.count, 0);
+}
+
 /* It takes those behind it along, and they are told that it was another one's. */
 static void behind_a_request_that_was_given_up_others_are_lost_with_the_connection(void **state)
 {
     static const ptrdiff_t ends[] = {REGTAG_IO_CLOSED, REGTAG_IO_FAILED};
     (void)state;
     for (size_t i = 0; i < COUNT(ends); i++) {
-        open_connection();
-        send(0);
-        assert_int_equal(step_transfer(0), CONNECTION_WAIT);
-        send(1);
-        assert_int_equal(step_transfer(1), CONNECTION_WAIT);
-        connection_withdraw(&transfers[0]);
-        connection_begin_step(&connection);
+        give_up_the_first(SIZE_MAX);
         end = ends[i];
-        assert_int_equal(step_transfer(1), CONNECTION_LOST);
-        assert_int_equal(connection.count, 0);
+        expect_the_second_lost();
     }
 }
 
@@ -128,17 +140,9 @@ static void what_answers_a_request_that_was_given_up_oddly_ends_the_connection(v
                                       "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
     (void)state;
     for (size_t early = 0; early < COUNT(odd); early++) {
-        open_connection();
-        send(0);
-        if (early)
-            room = 5;
-        assert_int_equal(step_transfer(0), CONNECTION_WAIT);
-        send(1);
-        connection_withdraw(&transfers[0]);
-        connection_begin_step(&connection);
+        give_up_the_first(early ? 5 : SIZE_MAX);
         answers = odd[early];
-        assert_int_equal(step_transfer(1), CONNECTION_LOST);
-        assert_int_equal(connection.count, 0);
+        expect_the_second_lost();
     }
 }
 
