@@ -234,21 +234,36 @@ static void a_realm_needs_no_path(void **state)
     finish(&run);
 }
 
+/* What is too long is not sent cut off: no answer could say that it was. */
+static void expect_too_long(struct regtag_credentials credentials, const char *refusal,
+                            enum regtag_status status, const char *words, const char *unsent)
+{
+    struct run run;
+    begin_as(&run, credentials);
+    quirk(&run, 0, "HEAD base", refusal);
+    look(&run);
+    expect_login(&run, status, words, NULL);
+    assert_false(was_sent(&run, unsent));
+    finish(&run);
+}
+
 /* Encoded, each of its bytes takes three. */
-static void an_identity_token_that_does_not_fit_is_not_sent_cut_off(void **state)
+static void an_identity_token_that_does_not_fit_is_not_sent(void **state)
 {
     static char identity[16385];
-    struct run run;
     (void)state;
     memset(identity, '+', sizeof identity - 1);
-    begin(&run);
-    run.config.credentials.identity_token = identity;
-    begin_again(&run);
-    quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
-    look(&run);
-    expect_login(&run, REGTAG_E_CREDENTIALS, "the identity token is too long", NULL);
-    assert_false(was_sent(&run, "%2B%2B"));
-    finish(&run);
+    expect_too_long((struct regtag_credentials){.identity_token = identity}, REFUSED("Bearer " REALM),
+                    REGTAG_E_CREDENTIALS, "the identity token is too long", "%2B%2B");
+}
+
+static void a_bearer_token_that_is_too_long_is_not_sent(void **state)
+{
+    static char bearer[16386];
+    (void)state;
+    memset(bearer, 'x', sizeof bearer - 1);
+    expect_too_long((struct regtag_credentials){.bearer_token = bearer}, REFUSED("Basic"),
+                    REGTAG_E_DENIED, "rejects the given bearer token", "Authorization");
 }
 
 /* ---- Refusals -------------------------------------------------------------------------------- */
@@ -291,9 +306,7 @@ static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **sta
     (void)state;
     for (size_t i = 0; i < COUNT(reasons); i++) {
         struct run run;
-        begin(&run);
-        run.config.credentials.unavailable = reasons[i];
-        begin_again(&run);
+        begin_as(&run, (struct regtag_credentials){.unavailable = reasons[i]});
         quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
         quirk(&run, 1, "GET token", ANSWER("401"));
         look(&run);
@@ -303,23 +316,6 @@ static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **sta
             expect_login(&run, REGTAG_E_DENIED, "it rejects these credentials", NULL);
         finish(&run);
     }
-}
-
-/* No answer could say that it was cut off. */
-static void a_bearer_token_that_is_too_long_is_not_sent(void **state)
-{
-    static char bearer[16386];
-    struct run run;
-    (void)state;
-    memset(bearer, 'x', sizeof bearer - 1);
-    begin(&run);
-    run.config.credentials.bearer_token = bearer;
-    begin_again(&run);
-    quirk(&run, 0, "HEAD base", REFUSED("Basic"));
-    look(&run);
-    expect_login(&run, REGTAG_E_DENIED, "rejects the given bearer token", NULL);
-    assert_false(was_sent(&run, "Authorization"));
-    finish(&run);
 }
 
 /* ---- Logins that do not last ----------------------------------------------------------------- */
@@ -502,7 +498,7 @@ int main(void)
         cmocka_unit_test(a_401_without_a_challenge_is_asked_for_one_at_v2),
         cmocka_unit_test(a_token_server_is_asked_in_the_way_that_it_knows),
         cmocka_unit_test(a_realm_needs_no_path),
-        cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent_cut_off),
+        cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent),
         cmocka_unit_test(what_was_refused_is_named),
         cmocka_unit_test(why_there_are_no_credentials_is_said_instead_of_a_refusal),
         cmocka_unit_test(a_bearer_token_that_is_too_long_is_not_sent),
