@@ -58,6 +58,13 @@ static void release_location(const struct exchange *x)
     r->context->wake = r->context->now; /* another one may wait for it */
 }
 
+/* It goes to the registry again, and perhaps not at once. */
+static void forget_redirects(struct exchange *x)
+{
+    x->redirects = 0;
+    release_location(x);
+}
+
 void exchange_cancel(struct exchange *x)
 {
     connection_withdraw(&x->transfer);
@@ -308,7 +315,7 @@ static bool retry(struct exchange *x, const struct error *problem, uint64_t leas
     uint64_t resume;
     if (!exchange_retry_later(x, problem, least, &resume))
         return false;
-    x->redirects = 0;
+    forget_redirects(x);
     x->sent_again = x->logged_in = false;
     make_pending(x, resume);
     return true;
@@ -339,7 +346,8 @@ static enum exchange_event on_failure(struct exchange *x, bool lost)
     }
     if (lost)
         connection_explain_loss(t->last);
-    if (t->stale && !x->sent_again && (freely || !t->sent)) {
+    if (t->stale && (freely || !t->sent)) {
+        REQUIRE(!x->sent_again); /* alone, it goes out on a new connection, which cannot be stale */
         remote_tell(x->remote, REGTAG_TRACE_NOTE, "the connection was closed meanwhile: resending");
         x->sent_again = true;
         return send_again(x);
@@ -424,7 +432,7 @@ static enum exchange_event on_end(struct exchange *x)
         return on_redirect(x);
     if (x->use == USE_LINES) {
         x->request.accept_lines = true;
-        x->redirects = 0;
+        forget_redirects(x);
         return send_again(x);
     }
     if (x->request.pipelined && x->transfer.pipelined && pipeline_is_refused(x->response, x->words)) {

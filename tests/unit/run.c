@@ -177,6 +177,14 @@ void expect_end(const struct run *run, enum regtag_status status)
         assert_true(strlen(text) > 10);
 }
 
+void expect_text(const struct run *run, const char *words)
+{
+    const char *text = "";
+    regtag_error(run->regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+}
+
 void expect_asked(const struct run *run, const char *requests)
 {
     const char *asked = run->wire.asked.data ? run->wire.asked.data : "";

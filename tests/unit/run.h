@@ -84,6 +84,9 @@ void take_notes(struct run *run, bool wire);
 
 void expect_end(const struct run *run, enum regtag_status status);
 
+/* These words are in the message of the error. */
+void expect_text(const struct run *run, const char *words);
+
 /* What the registry was asked, "METHOD REFERENCE\n" each. */
 void expect_asked(const struct run *run, const char *requests);
 

@@ -8,14 +8,6 @@ static void quirk(struct run *run, unsigned number, const char *request, const c
     run->wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer};
 }
 
-static void expect_text(const struct run *run, const char *words)
-{
-    const char *text;
-    regtag_error(run->regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
-}
-
 static void look(struct run *run, const char *image)
 {
     assert_int_equal(regtag_digest(run->regtag, image), REGTAG_OK);
@@ -178,6 +170,64 @@ static void several_requests_are_redirected_one_after_the_other(void **state)
     for (size_t i = 0; i < COUNT(names); i++)
         assert_int_equal(run.outcome[i], REGTAG_TAG_UNCHANGED);
     assert_int_equal(run.wire.puts, 0);
+    finish(&run);
+}
+
+/* A pause that it is asked for there is nobody else's. */
+static void a_redirect_that_is_followed_again_later_holds_up_no_other(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 1;
+    begin_again(&run);
+    wire_push(&run.wire, "x", OCI, OLD, sizeof OLD - 1);
+    run.wire.manners.delay = 10;
+    quirk(&run, 0, "HEAD base",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/x\r\n" EMPTY);
+    run.wire.quirk[0].times = 2;
+    quirk(&run, 1, "HEAD x", "HTTP/1.1 503 Later\r\nRetry-After: 10\r\n" EMPTY);
+    quirk(&run, 2, "HEAD new",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/new\r\n" EMPTY);
+    run.wire.quirk[2].times = 2;
+    assert_int_equal(regtag_digests(run.regtag, "localhost/a", 2), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_asked(&run,
+                 "GET list?n=2\nHEAD base\nHEAD new\nHEAD x\nHEAD new\nHEAD new\nHEAD base\nHEAD x\n");
+    assert_true(run.wire.asked_at[5] < 100);
+    assert_int_equal(run.wire.asked_at[6], run.wire.asked_at[3] + 10 + 10000);
+    assert_string_equal(run.name[1], "new");
+    assert_string_equal(run.digest, digest_of_old());
+    finish(&run);
+}
+
+/* A proxy takes one request at a time. The one for the manifest has waited for the connection, and comes first there; it is
+ * redirected, too, and then waits for the look. */
+static void a_look_that_was_redirected_is_not_left_behind(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 1;
+    begin_again(&run);
+    wire_push(&run.wire, "to", OCI, NEW, sizeof NEW - 1);
+    wire_push(&run.wire, "from", OCI, OLD, sizeof OLD - 1);
+    run.wire.manners.delay = 10;
+    quirk(&run, 0, "GET base", "HTTP/1.1 503 Later\r\n" EMPTY);
+    quirk(&run, 1, "GET base", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/to\r\n" EMPTY);
+    run.wire.quirk[1].after = 1;
+    run.wire.quirk[1].times = 2; /* behind the look it asks anew */
+    quirk(&run, 2, "HEAD new", "HTTP/1.1 400 Bad\r\nConnection: close\r\n" EMPTY);
+    quirk(&run, 3, "HEAD new", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/from\r\n" EMPTY);
+    run.wire.quirk[3].after = 1;
+    run.wire.quirk[3].delay = 600;
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_string_equal(run.previous[0], digest_of_old());
+    expect_asked(&run, "GET base\nHEAD new\nHEAD new\nGET base\nHEAD from\nGET base\nGET to\nPUT new\n");
+    assert_int_equal(run.wire.now, 10 + 600 + 5 * 10);
     finish(&run);
 }
 
@@ -356,6 +406,8 @@ int main(void)
         cmocka_unit_test(a_redirect_that_cannot_be_followed_is_an_error),
         cmocka_unit_test(a_signed_url_is_followed_but_not_shown),
         cmocka_unit_test(several_requests_are_redirected_one_after_the_other),
+        cmocka_unit_test(a_redirect_that_is_followed_again_later_holds_up_no_other),
+        cmocka_unit_test(a_look_that_was_redirected_is_not_left_behind),
         cmocka_unit_test(a_registry_that_takes_no_list_gets_lines),
         cmocka_unit_test(what_is_absent_is_absent_in_lines_too),
         cmocka_unit_test(a_redirect_from_tls_to_tls_is_followed),

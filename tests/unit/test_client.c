@@ -1,9 +1,7 @@
 /* src/client: what its parts promise each other, at edges that an operation does not come to on its own. */
 #include "run.h"
 
-#include "client/connection.h"
-#include "client/remote.h"
-#include "client/retry.h"
+#include "client/client.h"
 
 static struct regtag_config config;
 static struct context context;
@@ -104,22 +102,34 @@ static void behind_a_request_that_was_given_up_others_are_answered(void **state)
     connection_end(&connection);
 }
 
+/* Of two requests, of which so many bytes are sent, and both wait. */
+static void give_up_the_first(size_t bytes)
+{
+    open_connection();
+    send(0);
+    room = bytes;
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    send(1);
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+    connection_withdraw(&transfers[0]);
+    connection_begin_step(&connection);
+}
+
+static void expect_the_second_lost(void)
+{
+    assert_int_equal(step_transfer(1), CONNECTION_LOST);
+    assert_int_equal(connection.count, 0);
+}
+
 /* It takes those behind it along, and they are told that it was another one's. */
 static void behind_a_request_that_was_given_up_others_are_lost_with_the_connection(void **state)
 {
     static const ptrdiff_t ends[] = {REGTAG_IO_CLOSED, REGTAG_IO_FAILED};
     (void)state;
     for (size_t i = 0; i < COUNT(ends); i++) {
-        open_connection();
-        send(0);
-        assert_int_equal(step_transfer(0), CONNECTION_WAIT);
-        send(1);
-        assert_int_equal(step_transfer(1), CONNECTION_WAIT);
-        connection_withdraw(&transfers[0]);
-        connection_begin_step(&connection);
+        give_up_the_first(SIZE_MAX);
         end = ends[i];
-        assert_int_equal(step_transfer(1), CONNECTION_LOST);
-        assert_int_equal(connection.count, 0);
+        expect_the_second_lost();
     }
 }
 
@@ -130,17 +140,9 @@ static void what_answers_a_request_that_was_given_up_oddly_ends_the_connection(v
                                       "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
     (void)state;
     for (size_t early = 0; early < COUNT(odd); early++) {
-        open_connection();
-        send(0);
-        if (early)
-            room = 5;
-        assert_int_equal(step_transfer(0), CONNECTION_WAIT);
-        send(1);
-        connection_withdraw(&transfers[0]);
-        connection_begin_step(&connection);
+        give_up_the_first(early ? 5 : SIZE_MAX);
         answers = odd[early];
-        assert_int_equal(step_transfer(1), CONNECTION_LOST);
-        assert_int_equal(connection.count, 0);
+        expect_the_second_lost();
     }
 }
 
@@ -199,6 +201,112 @@ static void a_header_that_does_not_fit_behind_another_waits(void **state)
     connection_end(&connection);
 }
 
+/* ---- Exchanges ------------------------------------------------------------------------------- */
+
+static struct wire registry; /* it and the client are too large for the stack */
+static struct client client;
+static struct connection connections[3];
+static struct exchange exchanges[3];
+static struct attempts tries[3];
+static enum exchange_event events[3];
+
+static void open_client(void)
+{
+    static const struct regtag_side side;
+    static const struct regtag_origin home = {.host = "localhost", .port = 80, .registry = true};
+    static const struct reference reference = {.repository = SLICE_INIT("a")};
+    wire_init(&registry);
+    wire_push(&registry, "base", OCI, NEW, sizeof NEW - 1);
+    wire_push(&registry, "new", OCI, OLD, sizeof OLD - 1);
+    memset(&config, 0, sizeof config);
+    config.transport = wire_transport(&registry);
+    memset(exchanges, 0, sizeof exchanges);
+    client_init(&client, &config, &side, connections, 0, COUNT(connections));
+    remote_turn_to(&client.remote, &home, &reference, "pull");
+    remote_widen(&client.remote, 1);
+}
+
+static void ask(unsigned number, enum method method, const char *tag, bool pipelined)
+{
+    const struct request q = {.method = method,
+                              .place = PLACE_MANIFESTS,
+                              .target = slice_of(tag),
+                              .pipelined = pipelined,
+                              .attempts = &tries[number]};
+    events[number] = EXCHANGE_WAIT;
+    client_begin(&client, &exchanges[number], &q);
+}
+
+static void step_exchanges(unsigned count)
+{
+    struct regtag_want want[WIRE_LINES] = {{.close = false}};
+    struct slice part;
+    client_begin_step(&client, registry.now, 60000);
+    for (unsigned i = 0; i < count; i++)
+        if (events[i] == EXCHANGE_WAIT)
+            events[i] = client_step(&client, &exchanges[i], &part);
+    client_end_step(&client, want, COUNT(connections));
+    wire_obey(&registry, want);
+    assert_null(registry.misuse);
+}
+
+/* The first of them may have a connection opened, and no time passes. */
+static void take_steps(unsigned count)
+{
+    for (unsigned i = 0; i < 3; i++)
+        step_exchanges(count);
+}
+
+/* The registry closes it, and does not answer. */
+static void lose(unsigned number)
+{
+    struct wire_line *line = &registry.line[number];
+    line->out.size = line->out_at;
+    line->ended = true;
+}
+
+static void expect_answers(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(events[i], EXCHANGE_END);
+        assert_int_equal(exchanges[i].response->status, 200);
+    }
+}
+
+/* Its connection is claimed by a request that goes alone; those on the other one are not disturbed. */
+static void what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another(void **state)
+{
+    (void)state;
+    open_client();
+    registry.manners.delay = 10;
+    ask(0, METHOD_HEAD, "base", true);
+    ask(1, METHOD_HEAD, "new", true);
+    take_steps(2); /* both connections are opened, */
+    registry.now = 10;
+    take_steps(2); /* and idle now */
+    expect_answers(2);
+    ask(0, METHOD_HEAD, "base", true);
+    ask(1, METHOD_HEAD, "new", true);
+    ask(2, METHOD_GET, "base", false);
+    take_steps(3);
+    lose(0);
+    take_steps(3);
+    const struct wire_asked *last = &registry.taken[registry.taken_count - 1];
+    assert_string_equal(last->method, "GET");
+    assert_int_equal(last->connection, 0);
+    assert_true(last->first);
+    assert_string_equal(last[-1].reference, "base");
+    assert_int_equal(last[-1].connection, 2);
+    assert_true(last[-1].pipelined);
+    registry.now = 20;
+    take_steps(3);
+    expect_answers(3);
+    assert_int_equal(registry.connections, 3);
+    assert_int_equal(registry.requests, 6);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Retries --------------------------------------------------------------------------------- */
 
 static void nothing_is_tried_again_when_time_is_up(void **state)
@@ -226,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection),
         cmocka_unit_test(nothing_joins_where_the_server_speaks_unasked),
         cmocka_unit_test(a_header_that_does_not_fit_behind_another_waits),
+        cmocka_unit_test(what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another),
         cmocka_unit_test(nothing_is_tried_again_when_time_is_up),
     };
     return cmocka_run_group_tests_name("client", tests, NULL, NULL);

@@ -17,14 +17,6 @@ static void expect_hint(const struct run *run, enum regtag_status status, enum r
         fail_msg("for the command only: %s", text);
 }
 
-static void expect_text(const struct run *run, const char *part)
-{
-    const char *text;
-    regtag_error(run->regtag, &text);
-    if (!strstr(text, part))
-        fail_msg("there is no \"%s\" in: %s", part, text);
-}
-
 static void ask_digest(struct run *run, const char *image)
 {
     regtag_digest(run->regtag, image);

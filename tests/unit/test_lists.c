@@ -28,14 +28,6 @@ static void list(bool digests, uint64_t limit)
     run_on(&run);
 }
 
-static void expect_text(const char *words)
-{
-    const char *text;
-    regtag_error(run.regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
-}
-
 /* ---- What is wanted -------------------------------------------------------------------------- */
 
 static void only_what_is_wanted_is_listed_and_counted(void **state)
@@ -115,7 +107,7 @@ static void after_a_page_that_fails_the_tags_so_far_are_listed(void **state)
         list(i % 2, 0);
         assert_int_equal(run.end, REGTAG_ERROR);
         assert_int_equal(run.listed, 1);
-        expect_text(i == 3 ? "the registry failed" : "does not allow it");
+        expect_text(&run, i == 3 ? "the registry failed" : "does not allow it");
         assert_int_equal(count_of(run.notes, "!localhost/a: the list may be incomplete"), i == 3);
         finish(&run);
     }
@@ -149,7 +141,7 @@ static void what_is_no_list_is_an_error(void **state)
         expect_end(&run, answers[i].words ? REGTAG_E_PROTOCOL : REGTAG_OK);
         assert_int_equal(run.listed, !answers[i].words);
         if (answers[i].words)
-            expect_text(answers[i].words);
+            expect_text(&run, answers[i].words);
         finish(&run);
     }
 }

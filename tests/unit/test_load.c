@@ -199,14 +199,6 @@ static void end(void)
     finish(&f.run);
 }
 
-static void expect_text(const char *words)
-{
-    const char *said = "";
-    regtag_error(f.run.regtag, &said);
-    if (!strstr(said, words))
-        fail_msg("\"%s\" is not in: %s", words, said);
-}
-
 static bool is_there(const struct entry *e)
 {
     for (size_t i = 0; i < f.run.wire.blob_count; i++)
@@ -240,7 +232,7 @@ static void expect_failure(enum regtag_status status, const char *words)
     expect_end(&f.run, status);
     expect_outcome(&f.run, REGTAG_TAG_FAILED);
     assert_int_equal(f.run.status[0], status);
-    expect_text(words);
+    expect_text(&f.run, words);
     assert_null(wire_find(&f.run.wire, "loaded"));
     for (unsigned i = 0; i < f.run.wire.upload_count; i++)
         assert_true(f.run.wire.uploads[i].ended);
@@ -446,7 +438,7 @@ static void what_is_no_manifest_is_refused(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         load_manifest(cases[i].manifest);
         expect_failure(cases[i].status, cases[i].words);
-        expect_text("localhost/a@sha256:");
+        expect_text(&f.run, "localhost/a@sha256:");
         expect_no_upload();
         end();
     }
@@ -703,7 +695,7 @@ static void a_missing_manifest_is_named(void **state)
     f.entries[2].missing = true;
     load();
     expect_failure(REGTAG_E_REFUSED, f.image);
-    expect_text("it is missing");
+    expect_text(&f.run, "it is missing");
     end();
 }
 
@@ -963,7 +955,7 @@ static void expect_usage(const char *digest, const char *target, const char *wor
     assert_int_equal(regtag_load(f.run.regtag, digest, target), REGTAG_E_USAGE);
     run_on(&f.run);
     expect_end(&f.run, REGTAG_E_USAGE);
-    expect_text(words);
+    expect_text(&f.run, words);
     assert_int_equal(f.run.wire.connections, 0);
     begin_again(&f.run);
 }

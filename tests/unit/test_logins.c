@@ -13,6 +13,7 @@
 #define REALM "realm=\"http://localhost/token\""
 #define CHALLENGE(fields) "WWW-Authenticate: " fields "\r\n"
 #define EMPTY "Content-Length: 0\r\n\r\n"
+#define REFUSED(challenge) "HTTP/1.1 401 No\r\n" CHALLENGE(challenge) EMPTY
 #define GOOD "HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"token\":\"a-token\"}"
 
 enum login { NOBODY, NONE, A_USER, AN_IDENTITY, BOTH };
@@ -32,18 +33,17 @@ static void quirk(struct run *run, unsigned number, const char *request, const c
     run->wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer};
 }
 
+static void begin_as(struct run *run, struct regtag_credentials credentials)
+{
+    begin(run);
+    run->config.credentials = credentials;
+    begin_again(run);
+}
+
 static void look(struct run *run)
 {
     assert_int_equal(regtag_digest(run->regtag, "localhost/a:base"), REGTAG_OK);
     run_on(run);
-}
-
-static void expect_text(const struct run *run, const char *words)
-{
-    const char *text;
-    regtag_error(run->regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
 }
 
 static bool was_sent(const struct run *run, const char *text)
@@ -105,9 +105,7 @@ static void a_challenge_is_met_or_it_is_said_why_not(void **state)
         const struct challenge *c = &challenges[i];
         char answer[300];
         struct run run;
-        begin(&run);
-        run.config.credentials = logins[c->login];
-        begin_again(&run);
+        begin_as(&run, logins[c->login]);
         snprintf(answer, sizeof answer, "HTTP/1.1 401 No\r\n%s" EMPTY, c->fields);
         quirk(&run, 0, "HEAD base", answer);
         quirk(&run, 1, "GET token", GOOD);
@@ -134,8 +132,7 @@ static void a_challenge_of_any_length_is_an_error_that_is_told(void **state)
         begin(&run);
         memset(filler, 'x', LONG[i].size);
         filler[LONG[i].size] = '\0';
-        snprintf(answer, sizeof answer, "HTTP/1.1 401 No\r\n" CHALLENGE("%s%s\"") EMPTY, LONG[i].before,
-                 filler);
+        snprintf(answer, sizeof answer, REFUSED("%s%s\""), LONG[i].before, filler);
         quirk(&run, 0, "HEAD base", answer);
         look(&run);
         expect_login(&run, REGTAG_E_PROTOCOL, UNREADABLE, NULL);
@@ -161,9 +158,7 @@ static void a_401_without_a_challenge_is_asked_for_one_at_v2(void **state)
     for (size_t i = 0; i < COUNT(pongs); i++) {
         const struct challenge *c = &pongs[i];
         struct run run;
-        begin(&run);
-        run.config.credentials = logins[c->login];
-        begin_again(&run);
+        begin_as(&run, logins[c->login]);
         quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" EMPTY);
         quirk(&run, 1, "GET token", GOOD);
         quirk(&run, 2, "GET ", c->fields);
@@ -214,11 +209,8 @@ static void a_token_server_is_asked_in_the_way_that_it_knows(void **state)
     for (size_t i = 0; i < COUNT(servers); i++) {
         const struct server *s = &servers[i];
         struct run run;
-        begin(&run);
-        run.config.credentials = logins[s->login];
-        begin_again(&run);
-        quirk(&run, 0, "HEAD base",
-              "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM ",service=\"s\"") EMPTY);
+        begin_as(&run, logins[s->login]);
+        quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM ",service=\"s\""));
         quirk(&run, 1, "POST token", s->to_post);
         quirk(&run, 2, "GET token", s->to_get);
         look(&run);
@@ -235,29 +227,43 @@ static void a_realm_needs_no_path(void **state)
     struct run run;
     (void)state;
     begin(&run);
-    quirk(&run, 0, "HEAD base",
-          "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer realm=\"http://localhost\"") EMPTY);
+    quirk(&run, 0, "HEAD base", REFUSED("Bearer realm=\"http://localhost\""));
     quirk(&run, 1, "GET ?scope=", GOOD);
     look(&run);
     expect_login(&run, REGTAG_OK, NULL, TOKEN);
     finish(&run);
 }
 
+/* What is too long is not sent cut off: no answer could say that it was. */
+static void expect_too_long(struct regtag_credentials credentials, const char *refusal,
+                            enum regtag_status status, const char *words, const char *unsent)
+{
+    struct run run;
+    begin_as(&run, credentials);
+    quirk(&run, 0, "HEAD base", refusal);
+    look(&run);
+    expect_login(&run, status, words, NULL);
+    assert_false(was_sent(&run, unsent));
+    finish(&run);
+}
+
 /* Encoded, each of its bytes takes three. */
-static void an_identity_token_that_does_not_fit_is_not_sent_cut_off(void **state)
+static void an_identity_token_that_does_not_fit_is_not_sent(void **state)
 {
     static char identity[16385];
-    struct run run;
     (void)state;
     memset(identity, '+', sizeof identity - 1);
-    begin(&run);
-    run.config.credentials.identity_token = identity;
-    begin_again(&run);
-    quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY);
-    look(&run);
-    expect_login(&run, REGTAG_E_CREDENTIALS, "the identity token is too long", NULL);
-    assert_false(was_sent(&run, "%2B%2B"));
-    finish(&run);
+    expect_too_long((struct regtag_credentials){.identity_token = identity}, REFUSED("Bearer " REALM),
+                    REGTAG_E_CREDENTIALS, "the identity token is too long", "%2B%2B");
+}
+
+static void a_bearer_token_that_is_too_long_is_not_sent(void **state)
+{
+    static char bearer[16386];
+    (void)state;
+    memset(bearer, 'x', sizeof bearer - 1);
+    expect_too_long((struct regtag_credentials){.bearer_token = bearer}, REFUSED("Basic"),
+                    REGTAG_E_DENIED, "rejects the given bearer token", "Authorization");
 }
 
 /* ---- Refusals -------------------------------------------------------------------------------- */
@@ -281,11 +287,8 @@ static void what_was_refused_is_named(void **state)
     for (size_t i = 0; i < COUNT(REFUSALS); i++) {
         char answer[200];
         struct run run;
-        begin(&run);
-        run.config.credentials = REFUSALS[i].credentials;
-        begin_again(&run);
-        snprintf(answer, sizeof answer, "HTTP/1.1 401 No\r\n" CHALLENGE("%s") EMPTY,
-                 REFUSALS[i].challenge);
+        begin_as(&run, REFUSALS[i].credentials);
+        snprintf(answer, sizeof answer, REFUSED("%s"), REFUSALS[i].challenge);
         quirk(&run, 0, "HEAD base", answer);
         run.wire.quirk[0].times = 9;
         quirk(&run, 1, "POST token", GOOD);
@@ -303,10 +306,8 @@ static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **sta
     (void)state;
     for (size_t i = 0; i < COUNT(reasons); i++) {
         struct run run;
-        begin(&run);
-        run.config.credentials.unavailable = reasons[i];
-        begin_again(&run);
-        quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY);
+        begin_as(&run, (struct regtag_credentials){.unavailable = reasons[i]});
+        quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
         quirk(&run, 1, "GET token", ANSWER("401"));
         look(&run);
         if (i == 2)
@@ -315,23 +316,6 @@ static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **sta
             expect_login(&run, REGTAG_E_DENIED, "it rejects these credentials", NULL);
         finish(&run);
     }
-}
-
-/* No answer could say that it was cut off. */
-static void a_bearer_token_that_is_too_long_is_not_sent(void **state)
-{
-    static char bearer[16386];
-    struct run run;
-    (void)state;
-    memset(bearer, 'x', sizeof bearer - 1);
-    begin(&run);
-    run.config.credentials.bearer_token = bearer;
-    begin_again(&run);
-    quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
-    look(&run);
-    expect_login(&run, REGTAG_E_DENIED, "rejects the given bearer token", NULL);
-    assert_false(was_sent(&run, "Authorization"));
-    finish(&run);
 }
 
 /* ---- Logins that do not last ----------------------------------------------------------------- */
@@ -343,13 +327,9 @@ static void a_password_is_not_tried_again_but_another_way_is(void **state)
     (void)state;
     for (unsigned bearer = 0; bearer < 2; bearer++) {
         struct run run;
-        begin(&run);
-        run.config.credentials = logins[A_USER];
-        begin_again(&run);
-        quirk(&run, 0, "GET base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
-        quirk(&run, 1, "PUT new",
-              bearer ? "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY
-                     : "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        begin_as(&run, logins[A_USER]);
+        quirk(&run, 0, "GET base", REFUSED("Basic"));
+        quirk(&run, 1, "PUT new", bearer ? REFUSED("Bearer " REALM) : REFUSED("Basic"));
         quirk(&run, 2, "GET token", GOOD);
         tag_one(&run);
         expect_end(&run, bearer ? REGTAG_OK : REGTAG_E_DENIED);
@@ -371,15 +351,15 @@ static void a_password_is_tried_once_for_all_names(void **state)
         run.wire.manners.delay = 10;
         run.config.credentials = logins[A_USER];
         widen(&run, i % 2 ? 5 : 2);
-        quirk(&run, 0, "HEAD xa", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        quirk(&run, 0, "HEAD xa", REFUSED("Basic"));
         run.wire.quirk[0].delay = 500;
         run.wire.quirk[0].times = good ? 1 : 9;
-        quirk(&run, 1, "GET base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+        quirk(&run, 1, "GET base", REFUSED("Basic"));
         run.wire.quirk[1].times = good ? 1 : 9;
         if (good)
             run.wire.quirk[0].request = NULL;
         else
-            quirk(&run, 2, "HEAD x", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+            quirk(&run, 2, "HEAD x", REFUSED("Basic"));
         run.wire.quirk[2].times = 99;
         assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
         run_on(&run);
@@ -391,6 +371,26 @@ static void a_password_is_tried_once_for_all_names(void **state)
     }
 }
 
+/* What was asked for before is answered all the same: a registry may show one tag to anybody, and not another. */
+static void a_refused_login_takes_nothing_from_what_is_in_flight(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "HEAD base", REFUSED("Bearer realm=\"http://127.0.0.1/token\""));
+    quirk(&run, 1, "GET token", ANSWER("403"));
+    run.wire.quirk[2] = (struct wire_quirk){.request = "HEAD new", .delay = 100};
+    run.wire.manners.delay = 10;
+    assert_int_equal(regtag_digests(run.regtag, "localhost/a", 0), REGTAG_OK);
+    run_on(&run);
+    expect_login(&run, REGTAG_E_DENIED, "it rejects these credentials", NULL);
+    expect_asked(&run, "GET list?n=1000\nHEAD base\nHEAD new\nGET token?scope=repository%3Aa%3Apull\n");
+    assert_int_equal(run.listed, 2);
+    assert_string_equal(run.name[1], "new");
+    assert_string_equal(run.digest, digest_of_old());
+    finish(&run);
+}
+
 /* ---- Elsewhere ------------------------------------------------------------------------------- */
 
 /* What a redirect leads to may want a password of its own: it does not get ours. */
@@ -398,13 +398,11 @@ static void a_401_from_where_a_redirect_leads_to_is_no_challenge(void **state)
 {
     struct run run;
     (void)state;
-    begin(&run);
-    run.config.credentials = logins[A_USER];
-    begin_again(&run);
+    begin_as(&run, logins[A_USER]);
     quirk(&run, 0, "HEAD base",
           "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/moved\r\n" EMPTY);
-    quirk(&run, 1, "HEAD moved", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
-    quirk(&run, 2, "GET base", "HTTP/1.1 401 No\r\n" CHALLENGE("Basic") EMPTY);
+    quirk(&run, 1, "HEAD moved", REFUSED("Basic"));
+    quirk(&run, 2, "GET base", REFUSED("Basic"));
     look(&run);
     expect_end(&run, REGTAG_E_DENIED);
     expect_text(&run, "elsewhere.test: not authenticated");
@@ -450,7 +448,7 @@ static void behind_a_login_a_request_goes_nowhere_else(void **state)
     widen(&run, 5);
     wire_push(&run.wire, "n2", OCI, NEW, sizeof NEW - 1);
     quirk(&run, 0, "HEAD n1", "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/n3\r\n" EMPTY);
-    quirk(&run, 1, "HEAD n3", "HTTP/1.1 401 No\r\n" CHALLENGE("Bearer " REALM) EMPTY);
+    quirk(&run, 1, "HEAD n3", REFUSED("Bearer " REALM));
     quirk(&run, 2, "HEAD n2", "HTTP/1.1 302 There\r\nLocation: ftp://x/\r\n" EMPTY);
     quirk(&run, 3, "GET token", GOOD);
     run.wire.quirk[2].delay = 300;
@@ -500,12 +498,13 @@ int main(void)
         cmocka_unit_test(a_401_without_a_challenge_is_asked_for_one_at_v2),
         cmocka_unit_test(a_token_server_is_asked_in_the_way_that_it_knows),
         cmocka_unit_test(a_realm_needs_no_path),
-        cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent_cut_off),
+        cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent),
         cmocka_unit_test(what_was_refused_is_named),
         cmocka_unit_test(why_there_are_no_credentials_is_said_instead_of_a_refusal),
         cmocka_unit_test(a_bearer_token_that_is_too_long_is_not_sent),
         cmocka_unit_test(a_password_is_not_tried_again_but_another_way_is),
         cmocka_unit_test(a_password_is_tried_once_for_all_names),
+        cmocka_unit_test(a_refused_login_takes_nothing_from_what_is_in_flight),
         cmocka_unit_test(with_tls_a_proxy_sees_no_request),
         cmocka_unit_test(a_401_from_where_a_redirect_leads_to_is_no_challenge),
         cmocka_unit_test(behind_a_login_a_request_goes_nowhere_else),

@@ -11,14 +11,6 @@ static void quirk(unsigned number, const char *request, const char *answer, unsi
     run.wire.quirk[number] = (struct wire_quirk){.request = request, .instead = answer, .times = times};
 }
 
-static void expect_text(const char *words)
-{
-    const char *text;
-    regtag_error(run.regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
-}
-
 /* ---- By GET ---------------------------------------------------------------------------------- */
 
 #define TYPED "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n"
@@ -97,7 +89,7 @@ static void a_digest_that_is_none_is_not_believed(void **state)
         assert_int_equal(regtag_digest(run.regtag, "localhost/a:base"), REGTAG_OK);
         run_on(&run);
         expect_end(&run, REGTAG_E_PROTOCOL);
-        expect_text("malformed digest");
+        expect_text(&run, "malformed digest");
         finish(&run);
     }
 }
@@ -160,7 +152,7 @@ static void only_a_manifest_is_tagged(void **state)
         tag_one(&run);
         expect_end(&run, manifests[i].status);
         if (manifests[i].words)
-            expect_text(manifests[i].words);
+            expect_text(&run, manifests[i].words);
         assert_int_equal(IS_OLD(&run, "new"), manifests[i].status != REGTAG_OK);
         finish(&run);
     }

@@ -928,15 +928,13 @@ static void a_repository_that_is_not_there_is_not_found(void **state)
 {
     struct run run;
     char answers[ANSWERS_MAX];
-    const char *text;
     (void)state;
     begin(&run);
     say(&run, answers, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(regtag_list(run.regtag, "localhost/a", 0), REGTAG_OK);
     run_on(&run);
     expect_end(&run, REGTAG_E_NOT_FOUND);
-    regtag_error(run.regtag, &text);
-    assert_non_null(strstr(text, "repository"));
+    expect_text(&run, "repository");
     finish(&run);
 }
 
@@ -1490,15 +1488,13 @@ static void nothing_is_uploaded_when_the_hash_fails(void **state)
 static void tokens_that_run_out_are_told(void **state)
 {
     struct run run;
-    const char *text;
     (void)state;
     begin(&run);
     run.config.tokens_max = 8;
     begin_again(&run);
     tag_one(&run);
     expect_end(&run, REGTAG_E_REFUSED);
-    regtag_error(run.regtag, &text);
-    assert_non_null(strstr(text, "8"));
+    expect_text(&run, "8");
     assert_int_equal(run.wire.puts, 0);
     finish(&run);
 }

@@ -663,6 +663,36 @@ static void guarded_names_are_set_as_they_were_seen(void **state)
     }
 }
 
+/* A pause that another name is asked for, right when a guarded one was seen to be as expected, is long enough for
+ * somebody else. */
+static void a_guarded_name_is_looked_at_again_behind_a_pause(void **state)
+{
+    static struct scene s;
+    const char *guard = guard_texts[0];
+    struct run *run = &s.run;
+    bool more = true;
+    (void)state;
+    set_out(&s, 5, NAMES);
+    snprintf(guard_texts[0], sizeof guard_texts[0], "t003=%s", digest_of_old());
+    run->config.expected = &guard;
+    run->config.expected_count = 1;
+    begin_again(run);
+    run->wire.quirk[0] = (struct wire_quirk){
+        .request = "PUT t000",
+        .instead = "HTTP/1.1 429 Slow\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"};
+    assert_int_equal(regtag_tag(run->regtag, "localhost/a:base", names, NAMES), REGTAG_OK);
+    while (more) {
+        more = step(run);
+        if (run->end == REGTAG_UPLOAD && strcmp(regtag_result(run->regtag)->name, "t003") == 0)
+            wire_push(&run->wire, "t003", OCI, RIVAL, sizeof RIVAL - 1);
+    }
+    expect_end(run, REGTAG_E_GUARD);
+    assert_int_equal(run->status[3], REGTAG_E_GUARD);
+    assert_true(points_at(run, "t003", RIVAL));
+    assert_int_equal(run->outcome[0], REGTAG_TAG_MOVED);
+    finish(run);
+}
+
 /* ---- Bounds ---------------------------------------------------------------------------------- */
 
 static void only_so_many_names_are_under_way(void **state)
@@ -950,6 +980,7 @@ int main(void)
         cmocka_unit_test(after_a_break_the_first_request_goes_alone),
         cmocka_unit_test(guarded_names_go_alone),
         cmocka_unit_test(guarded_names_are_set_as_they_were_seen),
+        cmocka_unit_test(a_guarded_name_is_looked_at_again_behind_a_pause),
         cmocka_unit_test(only_so_many_names_are_under_way),
         cmocka_unit_test(the_deadline_holds),
         cmocka_unit_test(digests_are_those_of_their_tags),

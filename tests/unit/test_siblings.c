@@ -29,18 +29,10 @@ static void quirk(unsigned number, const char *request, const char *answer, unsi
         (struct wire_quirk){.request = request, .instead = answer, .after = after, .times = times};
 }
 
-static void expect_text(const char *words)
-{
-    const char *text;
-    regtag_error(run.regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
-}
-
 static void expect_kept(enum regtag_status status, const char *words)
 {
     expect_end(&run, status);
-    expect_text(words);
+    expect_text(&run, words);
     expect_outcome(&run, status == REGTAG_E_UNCERTAIN ? REGTAG_TAG_UNCERTAIN : REGTAG_TAG_FAILED);
     assert_true(IS_OLD(&run, "new") && IS_OLD(&run, "sibling-1") && IS_OLD(&run, "sibling-2"));
     finish(&run);

@@ -80,6 +80,142 @@ static void a_signature_waits_for_the_hash(void **state)
     }
 }
 
+/* ---- On two connections -------------------------------------------------------------------------- */
+
+/* More than go out on one connection. The image and the names in odd places are asked for on connection 0, the others on 2,
+ * which stays busy: the registry does not say yet where the last two there point. */
+#define WIDE 18u
+#define FIRST 14u
+#define SECOND 16u
+
+static void begin_wide(void)
+{
+    begin_signed(&run, 1);
+    sign(false);
+    make_names();
+    names[FIRST] = "xa";
+    names[SECOND] = "xb";
+    for (unsigned i = 0; i < WIDE; i++)
+        wire_push(&run.wire, names[i], OCI, OLD, sizeof OLD - 1);
+    run.wire.manners.delay = 10;
+    run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD x", .times = 2, .instead = ""};
+    run.wire.quirk[1] = (struct wire_quirk){.request = "GET base", .delay = 20};
+    widen(&run, 3);
+    begin_signed_again(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, WIDE), REGTAG_OK);
+}
+
+/* The request that came so many behind the first of these, or NULL. */
+static const struct wire_asked *asked(const char *method, const char *reference, unsigned after)
+{
+    for (unsigned i = 0; i < run.wire.taken_count; i++) {
+        const struct wire_asked *a = &run.wire.taken[i];
+        if (strcmp(a->method, method) == 0 && strcmp(a->reference, reference) == 0 && after-- == 0)
+            return a;
+    }
+    return NULL;
+}
+
+static void say_digest(void)
+{
+    char text[160];
+    snprintf(text, sizeof text,
+             "HTTP/1.1 200 OK\r\nDocker-Content-Digest: %s\r\nContent-Length: 9\r\n\r\n",
+             digest_of_old());
+    wire_say(&run.wire, 2, text);
+}
+
+static void expect_all_moved(void)
+{
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.settled, WIDE);
+    for (unsigned i = 0; i < WIDE; i++) {
+        assert_int_equal(run.outcome[i], REGTAG_TAG_MOVED);
+        assert_string_equal(run.previous[i], digest_of_old());
+        assert_true(IS_NEW(&run, names[i]));
+    }
+    finish(&run);
+}
+
+/* At a time; what comes on that connection before it is not held up. */
+static void say_at(uint64_t time, const char *text)
+{
+    struct wire_line *line = &run.wire.line[2];
+    line->pause_at = line->out.size;
+    line->pause_until = time;
+    wire_say(&run.wire, 2, text);
+}
+
+/* A name needs a login while the three places are on their way, and follows them: what they are counts when that is
+ * answered, too, and no later; or not at all if it is answered twice. */
+static void a_signature_waits_for_what_follows_its_places(void **state)
+{
+    const char *place = tag_of(digest_of_new(), ""); /* and so begins the other tag */
+    (void)state;
+    for (unsigned twice = 0; twice < 2; twice++) {
+        unsigned said = 0;
+        begin_wide();
+        run.wire.quirk[2] = (struct wire_quirk){.request = "GET sha256-", .delay = 500};
+        run.wire.quirk[3] =
+            (struct wire_quirk){.request = "HEAD xa", .after = 1, .delay = 500, .twice = twice};
+        while (step(&run)) {
+            if (said == 0 && asked("HEAD", "xb", 0)) {
+                say_at(30, "HTTP/1.1 401 No\r\nContent-Length: 0\r\n"
+                           "WWW-Authenticate: Bearer realm=\"http://127.0.0.1/token\"\r\n\r\n");
+                said = 1;
+            }
+            if (asked("GET", place, 0))
+                run.wire.manners.realm = "http://127.0.0.1/token";
+            if (said == 1 && asked("HEAD", "xa", 1)) {
+                say_digest();
+                said = 2;
+            }
+        }
+        expect_end(&run, REGTAG_OK);
+        const struct wire_asked *behind = asked("HEAD", "xa", 1);
+        assert_int_equal(behind->connection, asked("GET", place, 0)->connection);
+        if (twice)
+            assert_non_null(asked("GET", place, 2));
+        else {
+            assert_null(asked("GET", place, 2));
+            assert_int_equal(asked("GET", run.wire.blobs[0].digest, 0)->at, behind->at + 500);
+        }
+        expect_all_moved();
+    }
+}
+
+/* A name is hashed when the signature arrives: it is not hashed in between. */
+static void a_signature_does_not_disturb_what_is_being_hashed(void **state)
+{
+    const char *payload;
+    bool said = false, answered = false;
+    (void)state;
+    begin_wide();
+    payload = run.wire.blobs[0].digest;
+    char request[160];
+    snprintf(request, sizeof request, "GET %s", payload);
+    run.wire.quirk[2] = (struct wire_quirk){.request = request, .delay = 100};
+    run.wire.quirk[3] = (struct wire_quirk){.request = "GET xb", .instead = ""};
+    while (step(&run)) {
+        if (!said && asked("GET", payload, 0)) {
+            say_digest();
+            wire_say(&run.wire, 2, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+            said = true;
+        }
+        if (!answered && asked("GET", "xb", 0)) {
+            char head[160];
+            snprintf(head, sizeof head,
+                     "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n{", OCI,
+                     sizeof OLD - 1);
+            wire_say(&run.wire, 2, head);
+            say_at(run.wire.now + 200, &OLD[1]);
+            answered = true;
+        }
+    }
+    assert_int_equal(asked("GET", "xb", 0)->connection, 2);
+    expect_all_moved();
+}
+
 /* Whoever signs an index vouches for the digests in it. */
 static void an_index_is_copied_with_its_images_if_it_is_signed(void **state)
 {
@@ -115,6 +251,8 @@ static void an_index_is_copied_with_its_images_if_it_is_signed(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_signature_waits_for_what_follows_its_places),
+        cmocka_unit_test(a_signature_does_not_disturb_what_is_being_hashed),
         cmocka_unit_test(a_signature_waits_for_the_hash),
         cmocka_unit_test(an_index_is_copied_with_its_images_if_it_is_signed),
         cmocka_unit_test(names_are_hashed_while_a_signature_is_looked_for),

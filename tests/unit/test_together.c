@@ -12,9 +12,7 @@ static void decline(struct run *run)
     run->refuses_upload = false;
     run_on(run);
     expect_end(run, REGTAG_E_OTHER);
-    const char *text = "";
-    regtag_error(run->regtag, &text);
-    assert_non_null(strstr(text, "the disk is full"));
+    expect_text(run, "the disk is full");
 }
 
 static void a_declined_deletion_deletes_nothing(void **state)

@@ -9,14 +9,6 @@ static void look(void)
     run_on(&run);
 }
 
-static void expect_text(const char *words)
-{
-    const char *text;
-    regtag_error(run.regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
-}
-
 /* ---- The transport --------------------------------------------------------------------------- */
 
 static ptrdiff_t write_nothing(void *context, unsigned connection, const void *bytes, size_t size)
@@ -34,7 +26,7 @@ static void what_cannot_be_sent_is_not_waited_for(void **state)
     begin_again(&run);
     look();
     expect_end(&run, REGTAG_E_NO_CONNECTION);
-    expect_text("the way is broken");
+    expect_text(&run, "the way is broken");
     assert_true(run.wire.now < 1000);
     finish(&run);
 }
@@ -61,7 +53,7 @@ static void what_has_kept_a_connection_is_told(void **state)
         begin_again(&run);
         look();
         expect_end(&run, REGTAG_E_NO_CONNECTION);
-        expect_text(i ? "no route" : "no route within 60 s");
+        expect_text(&run, i ? "no route" : "no route within 60 s");
         assert_int_equal(run.wire.now, TIMEOUT);
         finish(&run);
     }

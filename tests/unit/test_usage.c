@@ -71,10 +71,7 @@ static const struct {
 
 static void expect_unused(const char *words)
 {
-    const char *text;
-    regtag_error(run.regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
+    expect_text(&run, words);
     run_on(&run);
     expect_end(&run, REGTAG_E_USAGE);
     assert_int_equal(run.wire.requests + run.wire.connections, 0);
