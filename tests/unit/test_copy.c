@@ -671,6 +671,49 @@ static void a_guarded_tag_is_looked_at_again_after_the_blobs(void **state)
     finish(&run);
 }
 
+/* Nothing is copied for a tag that must not be touched. If it may be touched a moment later, nothing is there yet. */
+static void a_guard_that_holds_too_late_sets_no_tag(void **state)
+{
+    static const char *const expected[] = {"absent"};
+    (void)state;
+    for (unsigned unknown = 0; unknown < 2; unknown++) {
+        prepare();
+        run.config.expected = expected;
+        run.config.expected_count = 1;
+        begin_again(&run);
+        if (unknown)
+            quirk(1, "HEAD copy", "HTTP/1.1 500 Odd\r\n" EMPTY, 3);
+        else
+            wire_push(&run.wire, "copy", OCI, OLD, sizeof OLD - 1);
+        run.wire.rival = (struct wire_rival){.at = 3, .tag = "copy"};
+        copy(SOURCE, TARGET);
+        expect_end(&run, unknown ? REGTAG_E_SERVER_FAILED : REGTAG_E_GUARD);
+        expect_outcome(&run, REGTAG_TAG_FAILED);
+        assert_int_equal(run.wire.puts, 0);
+        assert_int_equal(run.uploads, 0);
+        assert_string_equal(run.previous[0], unknown ? "" : digest_of_old());
+        finish(&run);
+    }
+}
+
+/* The registry denies to HEAD what it has. */
+static void a_guard_does_not_take_a_head_for_an_answer(void **state)
+{
+    const char *expected[] = {digest_of_old()};
+    (void)state;
+    prepare();
+    run.config.expected = expected;
+    run.config.expected_count = 1;
+    begin_again(&run);
+    wire_push(&run.wire, "copy", OCI, OLD, sizeof OLD - 1);
+    quirk(1, "HEAD copy", ABSENT, 9);
+    copy(SOURCE, TARGET);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_true(is_uploaded(FOX, sizeof FOX - 1));
+    finish(&run);
+}
+
 static void a_copy_may_be_declined_before_the_tag_is_set(void **state)
 {
     (void)state;
@@ -939,6 +982,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_checked_or_is_too_deep_is_not_copied),
         cmocka_unit_test(without_a_tag_it_is_copied_by_its_digest),
         cmocka_unit_test(a_guarded_tag_is_looked_at_again_after_the_blobs),
+        cmocka_unit_test(a_guard_that_holds_too_late_sets_no_tag),
+        cmocka_unit_test(a_guard_does_not_take_a_head_for_an_answer),
         cmocka_unit_test(a_copy_may_be_declined_before_the_tag_is_set),
         cmocka_unit_test(if_one_blob_fails_the_other_is_given_up_at_any_time),
         cmocka_unit_test(a_copy_is_not_stopped_where_nothing_is_announced),
