@@ -214,6 +214,32 @@ static void the_server_of_an_upload_redirects_within_itself(void **state)
     }
 }
 
+/* A Location is relative to what was asked for (RFC 9110, 10.2.2): the repository's uploads, then the upload. */
+static void the_url_of_an_upload_may_be_relative(void **state)
+{
+    static const char *const places[] = {"1", "./1?state=0", "//elsewhere.test/v2/a/blobs/uploads/1"};
+    static const char *const next[] = {"1?state=x", "?state=x", "/v2/a/blobs/uploads/1?state=x"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(places) * COUNT(next); i++) {
+        char begun[200], taken[200], put[200];
+        const char *server = i / COUNT(next) == 2 ? "elsewhere.test" : "localhost";
+        prepare();
+        snprintf(begun, sizeof begun, "HTTP/1.1 202 Begun\r\nLocation: %s\r\n" EMPTY,
+                 places[i / COUNT(next)]);
+        snprintf(taken, sizeof taken, "HTTP/1.1 202 Taken\r\nLocation: %s\r\n" EMPTY,
+                 next[i % COUNT(next)]);
+        snprintf(put, sizeof put, "PUT /v2/a/blobs/uploads/1?state=x&digest=%s HTTP/1.1\r\nHost: %s\r\n",
+                 layer, server);
+        quirk(1, "POST ", begun, 1);
+        quirk(2, "PATCH 1", taken, 1);
+        run.wire.quirk[1].done = run.wire.quirk[2].done = true;
+        copy("registry.test/b:image", TARGET);
+        expect_copied();
+        assert_int_equal(count_of(run.wire.log.data, put), 1);
+        finish(&run);
+    }
+}
+
 /* The digest is added to it. */
 static void an_upload_whose_url_leaves_no_room_for_the_digest_is_refused(void **state)
 {
@@ -967,6 +993,7 @@ int main(void)
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
         cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
+        cmocka_unit_test(the_url_of_an_upload_may_be_relative),
         cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
