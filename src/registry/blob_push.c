@@ -123,7 +123,7 @@ static void begin_stream(struct regtag *r, struct blob_push *p, uint64_t from)
                         .body = {.size = p->size - from, .produce = produce, .context = p}};
     p->begins = p->sent = from;
     p->out_of_reach = false;
-    p->taken = p->size == 0; /* there is nothing to send */
+    p->taken = from == p->size; /* there is nothing to send */
     ENTER("blob_push", p->state, PUSH_STREAM);
     if (!p->taken)
         ask_for_upload(r, p, &q);
