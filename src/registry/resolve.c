@@ -142,6 +142,7 @@ static bool on_content(struct regtag *r, struct resolve *z)
 {
     const struct regtag_hash *hash = &r->config.hash;
     z->received = 0;
+    r->hash_taken = false;
     r->version = (struct schema_version){.is_2 = false};
     if (hash->start(hash->context) != 0)
         return unknown_because(r, z, "the SHA-256 could not be computed");
@@ -153,9 +154,18 @@ static bool on_part(struct regtag *r, struct resolve *z, struct slice part)
     const struct regtag_hash *hash = &r->config.hash;
     z->received += part.size;
     schema_version_take(&r->version, part);
-    if (z->received <= r->manifest_max && hash->update(hash->context, part.data, part.size) == 0)
+    bool fits = z->received <= r->manifest_max;
+    if (fits && (r->hash_taken || hash->update(hash->context, part.data, part.size) == 0))
         return false;
     return unknown_because(r, z, "the registry states no digest, and the manifest is too large");
+}
+
+/* The hash went to the image, which came meanwhile. */
+static bool ask_again(struct regtag *r, struct resolve *z)
+{
+    struct request q = z->exchange.request;
+    client_begin(&r->client, &z->exchange, &q);
+    return false;
 }
 
 /* Use the digest of the body, except for schema 1, whose digest leaves out the signatures. */
@@ -189,7 +199,7 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
 {
     unsigned status = z->exchange.response->status;
     if (status == 200)
-        return on_manifest(r, z);
+        return r->hash_taken ? ask_again(r, z) : on_manifest(r, z);
     if (status != 404 && status != 410)
         return unexplained(r, z);
     if (head_is_unsupported(z->head))
