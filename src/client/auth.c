@@ -244,6 +244,7 @@ void auth_accept_token(struct auth *a, uint64_t asked)
     uint64_t good = (a->answer.expires_in ? a->answer.expires_in : EXPIRES_DEFAULT) * (uint64_t)1000;
     a->scheme = AUTH_BEARER;
     a->expires = asked + good - good / 10;
+    a->pinged = false;
     a->logins++;
 }
 

@@ -177,6 +177,26 @@ static void a_401_without_a_challenge_is_asked_for_one_at_v2(void **state)
     }
 }
 
+/* It is so again when the token is used up. */
+static void it_is_asked_for_a_challenge_with_each_login(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.credentials = logins[A_USER];
+    begin_again(&run);
+    run.wire.manners.realm = "http://localhost/token";
+    run.wire.manners.token_uses = 2;
+    quirk(&run, 0, "GET base", "HTTP/1.1 401 No\r\n" EMPTY);
+    quirk(&run, 1, "PUT new", "HTTP/1.1 401 No\r\n" EMPTY);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_true(IS_NEW(&run, "new"));
+    assert_int_equal(count_of(run.wire.log.data, "GET /v2/ HTTP/1.1"), 2);
+    assert_int_equal(run.wire.tokens, 2);
+    finish(&run);
+}
+
 /* Where that leads to another server, its challenge is not the registry's. */
 static void a_challenge_of_another_server_is_not_met(void **state)
 {
@@ -526,6 +546,7 @@ int main(void)
         cmocka_unit_test(a_challenge_is_met_or_it_is_said_why_not),
         cmocka_unit_test(a_challenge_of_any_length_is_an_error_that_is_told),
         cmocka_unit_test(a_401_without_a_challenge_is_asked_for_one_at_v2),
+        cmocka_unit_test(it_is_asked_for_a_challenge_with_each_login),
         cmocka_unit_test(a_challenge_of_another_server_is_not_met),
         cmocka_unit_test(a_token_server_is_asked_in_the_way_that_it_knows),
         cmocka_unit_test(a_realm_needs_no_path),
