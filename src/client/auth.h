@@ -40,6 +40,10 @@ struct auth {
  * they must outlive *a. */
 void auth_init(struct auth *a, const struct regtag_side *side);
 
+/* For the same question once more: a password that was refused may be tried again, and a bearer token that was wiped is
+ * there. */
+void auth_again(struct auth *a);
+
 /* Wipes the token. */
 void auth_wipe(struct auth *a);
 
