@@ -223,7 +223,8 @@ static bool on_head(struct regtag *r, struct blob_push *p)
     unsigned status = p->exchange.response->status;
     if (status == 200)
         return over(r, p, PUSH_THERE);
-    if (status != 404 && !head_is_unsupported(status))
+    bool open = head_is_unsupported(status) || head_is_refused_elsewhere(&p->exchange);
+    if (status != 404 && !open)
         return fail_with_answer(r, p);
     p->of_source = r->provider->has_blob && !r->provider->has_blob(r, p->digest, &p->problem);
     if (p->of_source)

@@ -240,15 +240,19 @@ static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 
 /* ---- HEAD ------------------------------------------------------------------------------------ */
 
-/* A URL that a redirect leads to may be signed for GET only, and what is there says so in its own way. With a
- * 401 it asks for credentials, which it does not get. */
+bool head_is_refused_elsewhere(const struct exchange *head)
+{
+    unsigned status = head->response->status;
+    return head->redirects && status >= 400 && status < 500 && status != 401 &&
+           !status_is_transient(status);
+}
+
 bool head_is_refused(const struct exchange *head)
 {
     unsigned status = head->response->status;
-    bool elsewhere = head->redirects && status >= 400 && status < 500 && status != 401;
     return head_is_unsupported(status) || status == 402 || status == 403 || status == 406 ||
            status == 410 || status == 412 || status == 415 || status == 423 || status == 451 ||
-           (elsewhere && !status_is_transient(status));
+           head_is_refused_elsewhere(head);
 }
 
 bool head_is_unsupported(unsigned status)

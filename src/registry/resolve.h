@@ -58,6 +58,10 @@ bool resolve_found(const struct resolve *z, const char *digest);
 bool head_is_refused(const struct exchange *head);
 bool head_is_unsupported(unsigned status);
 
+/* Whether it says nothing: a URL that a redirect leads to may be signed for GET only, and what is there says so in its own
+ * way. With a 401 it asks for credentials, which it does not get. */
+bool head_is_refused_elsewhere(const struct exchange *head);
+
 /* The result in words, kept in r->unknown. */
 const char *resolve_describe(struct regtag *r, const struct resolve *z);
 

@@ -469,6 +469,26 @@ static void a_blob_may_be_there_before_it_is_asked_for(void **state)
 }
 
 /* The source does not have what its manifest names, or something else. */
+/* The URL of a blob may be signed for GET only: then HEAD does not say whether it is there. */
+static void a_head_that_is_refused_elsewhere_says_nothing_of_a_blob(void **state)
+{
+    static const char *const answers[] = {"HTTP/1.1 403 Signature\r\n" EMPTY,
+                                          "HTTP/1.1 401 Login\r\n" EMPTY};
+    (void)state;
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        prepare();
+        quirk(0, head_layer,
+              "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/layer?for=GET\r\n" EMPTY, 1);
+        quirk(1, "HEAD layer", answers[i], 1);
+        copy(SOURCE, TARGET);
+        if (i)
+            expect_refused(REGTAG_E_DENIED, "elsewhere.test: not authenticated");
+        else
+            expect_copied();
+        finish(&run);
+    }
+}
+
 static void what_the_source_does_not_have_is_not_copied(void **state)
 {
     (void)state;
@@ -1005,6 +1025,7 @@ int main(void)
         cmocka_unit_test(a_layer_may_be_empty),
         cmocka_unit_test(an_upload_goes_on_where_it_is),
         cmocka_unit_test(a_blob_may_be_there_before_it_is_asked_for),
+        cmocka_unit_test(a_head_that_is_refused_elsewhere_says_nothing_of_a_blob),
         cmocka_unit_test(what_the_source_does_not_have_is_not_copied),
         cmocka_unit_test(an_index_is_copied_after_its_images),
         cmocka_unit_test(an_image_of_an_index_that_cannot_be_uploaded_sets_no_tag),
