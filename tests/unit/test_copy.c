@@ -985,6 +985,34 @@ static void between_two_registries_blobs_are_streamed(void **state)
     }
 }
 
+/* While the source hangs there is nothing to send: the upload waits, and goes on when more comes, if that is soon. */
+static void a_source_that_stalls_does_not_end_the_upload(void **state)
+{
+    static const struct {
+        uint64_t stall;
+        const char *pause;
+        unsigned looks;
+    } cases[] = {{1000, NULL, 0}, {1000, "9", 2}, {UINT64_MAX / 2, "9", 0}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char later[100];
+        prepare();
+        run.config.stall = cases[i].stall;
+        begin_again(&run);
+        snprintf(later, sizeof later, "HTTP/1.1 503 Later\r\nRetry-After: %s\r\n" EMPTY,
+                 cases[i].pause ? cases[i].pause : "");
+        quirk(1, get_layer, "HTTP/1.1 200 OK\r\nContent-Length: 43\r\n\r\nThe quick ", 1);
+        run.wire.quirk[1].ending = i == 2 ? WIRE_RESETS : WIRE_STAYS;
+        quirk(2, cases[i].pause ? get_layer : NULL, later, 1);
+        run.wire.quirk[2].after = 1;
+        copy("registry.test/b:image", TARGET);
+        expect_copied();
+        assert_int_equal(count("GET 1\n"), cases[i].looks);
+        assert_true(is_uploaded(FOX, sizeof FOX - 1));
+        finish(&run);
+    }
+}
+
 /* The registry has all of the blob before the source says that this was all. */
 static void the_end_of_a_blob_may_come_late(void **state)
 {
@@ -1043,6 +1071,7 @@ int main(void)
         cmocka_unit_test(a_copy_takes_many_connections),
         cmocka_unit_test(one_token_is_for_both_repositories),
         cmocka_unit_test(between_two_registries_blobs_are_streamed),
+        cmocka_unit_test(a_source_that_stalls_does_not_end_the_upload),
         cmocka_unit_test(the_end_of_a_blob_may_come_late),
         cmocka_unit_test(a_copy_cannot_be_followed_by_another_operation),
         cmocka_unit_test(what_cannot_be_copied_is_refused_before_anything_is_asked),
