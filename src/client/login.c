@@ -52,7 +52,8 @@ static void ask_for_token(struct login *l)
                         .to_token_server = true,
                         .content = true,
                         .resend = RESEND_FREELY,
-                        .guarded = true, /* or what it is for may be */
+                        .guarded = true,       /* or what it is for may be */
+                        .alone = !r->reserved, /* the first connection may carry a blob for long */
                         .meanings = TOKEN_MEANINGS,
                         .attempts = l->attempts};
     struct slice target;
@@ -158,6 +159,7 @@ static void ping(struct login *l)
     struct request q = {.method = METHOD_GET,
                         .target = SLICE("/v2/"),
                         .guarded = true,
+                        .alone = !l->remote->reserved,
                         .meanings = ANSWER_MEANINGS,
                         .attempts = l->attempts};
     l->remote->auth.pinged = true;
