@@ -21,7 +21,7 @@ static const struct regtag_origin *origin_of(const struct exchange *x, struct re
 static struct connection *connection_of(const struct exchange *x)
 {
     struct regtag_origin memory;
-    if (x->request.aside)
+    if (x->remote->occupied)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
     bool spread = (x->request.pipelined && !auth_is_unproven(&x->remote->auth)) || x->request.alone;

@@ -305,7 +305,6 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                         .optional = options->optional,
                         .pipelined = options->pipelined,
                         .guarded = options->guarded,
-                        .aside = options->aside,
                         .meanings = MANIFEST_MEANINGS,
                         .attempts = options->attempts,
                         .not_before = options->not_before};

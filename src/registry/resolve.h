@@ -31,8 +31,8 @@ struct resolve_options {
     /* A decision depends on absence: confirm it by GET, since some registries answer HEAD with 404 for
      * tags that exist. */
     bool certain;
-    bool optional;                  /* nice to have: don't spend much time on it */
-    bool pipelined, guarded, aside; /* as in struct request; guarded: keeps the ETag in r->guards, too */
+    bool optional;           /* nice to have: don't spend much time on it */
+    bool pipelined, guarded; /* as in struct request; guarded: keeps the ETag in r->guards, too */
     /* Why the tag could not be resolved, kept here while that has to wait for the rest of the batch. NULL: it is
      * looked up again then, alone. */
     struct error *reason;
