@@ -13,13 +13,9 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-void auth_init(struct auth *a, const struct regtag_side *side)
+static void take_bearer_token(struct auth *a)
 {
-    struct slice token = slice_of(side->credentials.bearer_token);
-    memset(a, 0, offsetof(struct auth, answer));
-    memset(&a->answer, 0, offsetof(struct token_answer, token));
-    a->side = side;
-    a->credentials = &side->credentials;
+    struct slice token = slice_of(a->credentials->bearer_token);
     if (token.size == 0 || token.size > TOKEN_MAX)
         return;
     a->scheme = AUTH_BEARER;
@@ -27,6 +23,21 @@ void auth_init(struct auth *a, const struct regtag_side *side)
     a->secret = true;
     memcpy(a->answer.token, token.data, token.size);
     a->answer.size = token.size;
+}
+
+void auth_init(struct auth *a, const struct regtag_side *side)
+{
+    memset(a, 0, offsetof(struct auth, answer));
+    memset(&a->answer, 0, offsetof(struct token_answer, token));
+    a->side = side;
+    a->credentials = &side->credentials;
+    take_bearer_token(a);
+}
+
+void auth_again(struct auth *a)
+{
+    a->refused = false;
+    take_bearer_token(a);
 }
 
 void auth_wipe(struct auth *a)
@@ -244,6 +255,7 @@ void auth_accept_token(struct auth *a, uint64_t asked)
     uint64_t good = (a->answer.expires_in ? a->answer.expires_in : EXPIRES_DEFAULT) * (uint64_t)1000;
     a->scheme = AUTH_BEARER;
     a->expires = asked + good - good / 10;
+    a->pinged = false;
     a->logins++;
 }
 

@@ -27,7 +27,7 @@ struct auth {
     unsigned logins;                              /* so far */
     bool proven;                /* it has answered otherwise than by 401 since the last one */
     bool refused;               /* the password, while unproven */
-    bool pinged;                /* /v2/ was already asked for a challenge */
+    bool pinged;                /* /v2/ was already asked for a challenge, in vain so far */
     bool by_get;                /* the token server does not support POST */
     uint64_t expires;           /* when to stop using the token, in milliseconds; UINT64_MAX: never */
     bool secret;                /* `answer` has held a secret; if not, its pages need no wiping */
@@ -39,6 +39,10 @@ struct auth {
 /* A bearer token among the credentials is used from the first request on. The credentials are borrowed:
  * they must outlive *a. */
 void auth_init(struct auth *a, const struct regtag_side *side);
+
+/* For the same question once more: a password that was refused may be tried again, and a bearer token that was wiped is
+ * there. */
+void auth_again(struct auth *a);
 
 /* Wipes the token. */
 void auth_wipe(struct auth *a);

@@ -40,7 +40,7 @@ void client_again(struct client *c)
     c->context.permanent = c->context.unreachable = false;
     remote_unclaim(&c->remote, NULL);
     c->remote.redirected = NULL;
-    c->remote.reserved = false;
+    c->remote.reserved = c->remote.occupied = false;
     c->remote.auth.pinged = false;
     c->remote.pause = 0;
 }

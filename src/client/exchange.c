@@ -8,6 +8,7 @@
 #include "client/redirect.h"
 
 #define AGAIN ((enum exchange_event)(-1))
+#define STARVED 4u             /* stalls, before an upload is given up that waits for its bytes */
 #define DRAIN_MAX (64u * 1024) /* bytes of a non-content body to read in order to keep the connection */
 
 /* ---- Where it goes ---------------------------------------------------------------------------- */
@@ -20,7 +21,7 @@ static const struct regtag_origin *origin_of(const struct exchange *x, struct re
 static struct connection *connection_of(const struct exchange *x)
 {
     struct regtag_origin memory;
-    if (x->request.aside)
+    if (x->remote->occupied)
         return x->remote->away;
     const struct regtag_origin *origin = origin_of(x, &memory);
     bool spread = (x->request.pipelined && !auth_is_unproven(&x->remote->auth)) || x->request.alone;
@@ -205,10 +206,13 @@ static bool is_stalled(const struct exchange *x, uint64_t limit)
     return false;
 }
 
-/* How long to wait while nothing comes, 0 being forever. For a pipelined request, perhaps nothing ever will. */
+/* How long to wait while nothing comes, 0 being forever. For a pipelined request, perhaps nothing ever will. If there is
+ * nothing to send, it is not this server that stalls: whoever brings it needs time to try again. */
 static uint64_t patience(const struct exchange *x)
 {
     uint64_t stall = x->remote->context->config->stall;
+    if (x->transfer.connection->starved)
+        return stall < UINT64_MAX / STARVED ? stall * STARVED : stall;
     if (!x->request.pipelined || !x->transfer.pipelined || x->transfer.answered)
         return stall;
     uint64_t limit = pipeline_patience(x->remote);

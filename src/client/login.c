@@ -52,7 +52,8 @@ static void ask_for_token(struct login *l)
                         .to_token_server = true,
                         .content = true,
                         .resend = RESEND_FREELY,
-                        .guarded = true, /* or what it is for may be */
+                        .guarded = true,       /* or what it is for may be */
+                        .alone = !r->reserved, /* the first connection may carry a blob for long */
                         .meanings = TOKEN_MEANINGS,
                         .attempts = l->attempts};
     struct slice target;
@@ -158,6 +159,7 @@ static void ping(struct login *l)
     struct request q = {.method = METHOD_GET,
                         .target = SLICE("/v2/"),
                         .guarded = true,
+                        .alone = !l->remote->reserved,
                         .meanings = ANSWER_MEANINGS,
                         .attempts = l->attempts};
     l->remote->auth.pinged = true;
@@ -165,10 +167,22 @@ static void ping(struct login *l)
     exchange_begin(&l->exchange, l->remote, &q);
 }
 
+/* The original 401 stands. */
+static enum login_event unchallenged(struct login *l)
+{
+    struct error *e = &l->remote->context->error;
+    error_clear(e);
+    auth_denied(&l->remote->auth, e, "not authenticated, and the registry does not say how");
+    return over(l, LOGIN_FAILED);
+}
+
+/* Another server that the question was redirected to has no say in who gets the credentials. */
 static enum login_event on_ping_answer(struct login *l)
 {
     struct remote *r = l->remote;
     struct context *c = r->context;
+    if (!exchange_is_home(&l->exchange))
+        return unchallenged(l);
     error_clear(&c->error);
     switch (auth_challenged(&r->auth, &r->origin, l->exchange.response, false, &c->error)) {
     case AUTH_REPEAT: return over(l, LOGIN_DONE);
@@ -179,15 +193,11 @@ static enum login_event on_ping_answer(struct login *l)
 
 static enum login_event step_ping(struct login *l)
 {
-    struct context *c = l->remote->context;
     struct slice part;
     REQUIRE(l->state == LOGIN_PING && l->remote->auth.pinged);
     switch (exchange_step(&l->exchange, &part)) {
     case EXCHANGE_END: return on_ping_answer(l);
-    case EXCHANGE_FAILED: /* the original 401 stands */
-        error_clear(&c->error);
-        auth_denied(&l->remote->auth, &c->error, "not authenticated, and the registry does not say how");
-        return over(l, LOGIN_FAILED);
+    case EXCHANGE_FAILED: return unchallenged(l);
     default: return LOGIN_WAIT;
     }
 }

@@ -27,6 +27,7 @@ struct remote {
     uint64_t scope;                    /* of the login: a hash of both */
     const struct reference *also;      /* NULL, or another repository there to pull from */
     bool reserved;                     /* `home` is for a request that is never pipelined */
+    bool occupied;                     /* the answer on it waits for others, which go over `away` */
     unsigned first;                    /* number of the first connection */
     unsigned connections, in_use;      /* connections that there are, and that were used at all */
     struct connection *home;           /* to the registry; so are those after `away` */

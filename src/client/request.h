@@ -51,7 +51,6 @@ struct request {
     bool pipelined;         /* may be in flight together with others; its sender steps all of them */
     bool guarded;           /* the reserved connection is for it */
     bool alone;             /* on any connection to the registry where nothing is in flight */
-    bool aside; /* not on the connection to the registry, which an unfinished answer occupies */
 
     const struct meaning *meanings; /* of error responses; see answer.h */
     struct attempts *attempts;      /* failed attempts so far */

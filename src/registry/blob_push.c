@@ -123,7 +123,7 @@ static void begin_stream(struct regtag *r, struct blob_push *p, uint64_t from)
                         .body = {.size = p->size - from, .produce = produce, .context = p}};
     p->begins = p->sent = from;
     p->out_of_reach = false;
-    p->taken = p->size == 0; /* there is nothing to send */
+    p->taken = from == p->size; /* there is nothing to send */
     ENTER("blob_push", p->state, PUSH_STREAM);
     if (!p->taken)
         ask_for_upload(r, p, &q);
@@ -177,22 +177,33 @@ static bool give_up(struct regtag *r, struct blob_push *p, const struct error *p
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
+/* What a Location is relative to: the URL that was asked for. For a POST it is written to w. */
+static struct slice base_of(const struct regtag *r, const struct blob_push *p, struct writer *w)
+{
+    const struct remote *remote = &r->client.remote;
+    if (p->state != PUSH_MOUNT && p->state != PUSH_BEGIN)
+        return slice_of(p->location);
+    write_origin(w, &remote->origin);
+    write_text(w, "/v2/");
+    write_repository(w, remote->reference);
+    write_text(w, "/blobs/uploads/");
+    return written(w);
+}
+
 /* Where the upload goes on. */
 static bool keep_location(struct regtag *r, struct blob_push *p)
 {
-    char text[URL_MAX], base[HOST_PORT_MAX + 16];
-    struct writer w = writer_to(text, sizeof text), b = writer_to(base, sizeof base);
-    const struct regtag_origin *home = &r->client.remote.origin;
-    struct slice value;
-    struct url u;
-    write_origin(&b, home);
-    write_text(&b, "/v2/");
+    char text[URL_MAX], made[HOST_PORT_MAX + REPOSITORY_MAX + 32];
+    struct writer w = writer_to(text, sizeof text), m = writer_to(made, sizeof made);
+    struct slice value, base = base_of(r, p, &m);
+    struct url from, to;
     if (!http_response_field(p->exchange.response, SLICE("location"), &value) || value.size == 0 ||
-        !url_resolve(written(&b), value, &w))
+        !url_resolve(base, value, &w))
         return false;
-    url_parse(&u, written(&w));
+    url_parse(&from, base);
+    url_parse(&to, written(&w));
     bool fits = w.used + SLICE("?digest=").size + p->digest.size <= URL_MAX; /* see begin_commit */
-    if (!fits || (home->tls && !u.tls))
+    if (!fits || (from.tls && !to.tls))
         return false;
     memcpy(p->location, text, w.used);
     p->location[w.used] = '\0';
@@ -212,7 +223,8 @@ static bool on_head(struct regtag *r, struct blob_push *p)
     unsigned status = p->exchange.response->status;
     if (status == 200)
         return over(r, p, PUSH_THERE);
-    if (status != 404 && !head_is_unsupported(status))
+    bool open = head_is_unsupported(status) || head_is_refused_elsewhere(&p->exchange);
+    if (status != 404 && !open)
         return fail_with_answer(r, p);
     p->of_source = r->provider->has_blob && !r->provider->has_blob(r, p->digest, &p->problem);
     if (p->of_source)

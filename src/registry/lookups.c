@@ -24,14 +24,11 @@ bool lookups_have_room(const struct lookups *l)
     return l->count < TAGS_AT_ONCE;
 }
 
-void lookups_add(struct regtag *r, struct lookups *l, const char *name, bool aside)
+void lookups_add(struct regtag *r, struct lookups *l, const char *name)
 {
     struct lookup *k = at(l, l->count++);
-    struct resolve_options options = {.certain = true,
-                                      .pipelined = true,
-                                      .aside = aside,
-                                      .reason = &k->error,
-                                      .attempts = &k->attempts};
+    struct resolve_options options = {
+        .certain = true, .pipelined = true, .reason = &k->error, .attempts = &k->attempts};
     memset(k, 0, offsetof(struct lookup, error));
     error_clear(&k->error);
     memcpy(k->name, name, strlen(name) + 1);
@@ -39,6 +36,15 @@ void lookups_add(struct regtag *r, struct lookups *l, const char *name, bool asi
         fail(k, &l->abort);
     else
         resolve_begin(r, &k->resolve, k->name, &options);
+}
+
+void lookups_go_aside(struct regtag *r, struct lookups *l)
+{
+    for (unsigned i = 0; i < l->count; i++) {
+        struct exchange *x = &at(l, i)->resolve.exchange;
+        if (x->transfer.connection == r->client.remote.home)
+            exchange_restart(x);
+    }
 }
 
 static void step_one(struct regtag *r, struct lookups *l, struct lookup *k)

@@ -21,10 +21,12 @@ struct lookups {
 
 void lookups_begin(struct lookups *l);
 
-/* Adds a tag, whose name is copied; there must be room. `aside`: not on the first connection, which an
- * unfinished answer occupies. */
+/* Adds a tag, whose name is copied; there must be room. */
 bool lookups_have_room(const struct lookups *l);
-void lookups_add(struct regtag *r, struct lookups *l, const char *name, bool aside);
+void lookups_add(struct regtag *r, struct lookups *l, const char *name);
+
+/* Those that were sent behind an answer which waits for them are sent again: see `occupied` of struct remote. */
+void lookups_go_aside(struct regtag *r, struct lookups *l);
 
 void lookups_step(struct regtag *r, struct lookups *l);
 

@@ -142,6 +142,7 @@ static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struc
                          struct error *e)
 {
     struct slice stated, pinned = wanted_digest(r, f);
+    r->hash_taken = true;
     if (!manifest_digest(manifest, r->media_type, &r->memory, &r->config.hash, r->digest, e))
         return false;
     struct slice digest = slice_of(r->digest);

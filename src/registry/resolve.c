@@ -142,6 +142,7 @@ static bool on_content(struct regtag *r, struct resolve *z)
 {
     const struct regtag_hash *hash = &r->config.hash;
     z->received = 0;
+    r->hash_taken = false;
     r->version = (struct schema_version){.is_2 = false};
     if (hash->start(hash->context) != 0)
         return unknown_because(r, z, "the SHA-256 could not be computed");
@@ -153,9 +154,18 @@ static bool on_part(struct regtag *r, struct resolve *z, struct slice part)
     const struct regtag_hash *hash = &r->config.hash;
     z->received += part.size;
     schema_version_take(&r->version, part);
-    if (z->received <= r->manifest_max && hash->update(hash->context, part.data, part.size) == 0)
+    bool fits = z->received <= r->manifest_max;
+    if (fits && (r->hash_taken || hash->update(hash->context, part.data, part.size) == 0))
         return false;
     return unknown_because(r, z, "the registry states no digest, and the manifest is too large");
+}
+
+/* The hash went to the image, which came meanwhile. */
+static bool ask_again(struct regtag *r, struct resolve *z)
+{
+    struct request q = z->exchange.request;
+    client_begin(&r->client, &z->exchange, &q);
+    return false;
 }
 
 /* Use the digest of the body, except for schema 1, whose digest leaves out the signatures. */
@@ -189,7 +199,7 @@ static bool on_get_answer(struct regtag *r, struct resolve *z)
 {
     unsigned status = z->exchange.response->status;
     if (status == 200)
-        return on_manifest(r, z);
+        return r->hash_taken ? ask_again(r, z) : on_manifest(r, z);
     if (status != 404 && status != 410)
         return unexplained(r, z);
     if (head_is_unsupported(z->head))
@@ -230,15 +240,19 @@ static bool step_get(struct regtag *r, struct resolve *z, bool *waiting)
 
 /* ---- HEAD ------------------------------------------------------------------------------------ */
 
-/* A URL that a redirect leads to may be signed for GET only, and what is there says so in its own way. With a
- * 401 it asks for credentials, which it does not get. */
+bool head_is_refused_elsewhere(const struct exchange *head)
+{
+    unsigned status = head->response->status;
+    return head->redirects && status >= 400 && status < 500 && status != 401 &&
+           !status_is_transient(status);
+}
+
 bool head_is_refused(const struct exchange *head)
 {
     unsigned status = head->response->status;
-    bool elsewhere = head->redirects && status >= 400 && status < 500 && status != 401;
     return head_is_unsupported(status) || status == 402 || status == 403 || status == 406 ||
            status == 410 || status == 412 || status == 415 || status == 423 || status == 451 ||
-           (elsewhere && !status_is_transient(status));
+           head_is_refused_elsewhere(head);
 }
 
 bool head_is_unsupported(unsigned status)
@@ -291,7 +305,6 @@ void resolve_begin(struct regtag *r, struct resolve *z, const char *tag,
                         .optional = options->optional,
                         .pipelined = options->pipelined,
                         .guarded = options->guarded,
-                        .aside = options->aside,
                         .meanings = MANIFEST_MEANINGS,
                         .attempts = options->attempts,
                         .not_before = options->not_before};

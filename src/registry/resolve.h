@@ -31,8 +31,8 @@ struct resolve_options {
     /* A decision depends on absence: confirm it by GET, since some registries answer HEAD with 404 for
      * tags that exist. */
     bool certain;
-    bool optional;                  /* nice to have: don't spend much time on it */
-    bool pipelined, guarded, aside; /* as in struct request; guarded: keeps the ETag in r->guards, too */
+    bool optional;           /* nice to have: don't spend much time on it */
+    bool pipelined, guarded; /* as in struct request; guarded: keeps the ETag in r->guards, too */
     /* Why the tag could not be resolved, kept here while that has to wait for the rest of the batch. NULL: it is
      * looked up again then, alone. */
     struct error *reason;
@@ -57,6 +57,10 @@ bool resolve_found(const struct resolve *z, const char *digest);
  * registry does not support HEAD at all. */
 bool head_is_refused(const struct exchange *head);
 bool head_is_unsupported(unsigned status);
+
+/* Whether it says nothing: a URL that a redirect leads to may be signed for GET only, and what is there says so in its own
+ * way. With a 401 it asks for credentials, which it does not get. */
+bool head_is_refused_elsewhere(const struct exchange *head);
 
 /* The result in words, kept in r->unknown. */
 const char *resolve_describe(struct regtag *r, const struct resolve *z);

@@ -303,31 +303,36 @@ static enum regtag_event step_upload(struct regtag *r, struct tree_push *v)
 
 static void begin(struct regtag *r, struct tree_push *v)
 {
-    struct resolve_options look = {.certain = r->config.certain_absence,
-                                   .attempts = &v->attempts,
-                                   .guarded = guard_exists(r, v->tag)};
+    bool guarded = guard_exists(r, v->tag);
+    struct resolve_options look = {
+        .certain = guarded || r->config.certain_absence, .attempts = &v->attempts, .guarded = guarded};
     resolve_begin(r, &v->look, v->by_digest ? r->image->digest.data : v->tag, &look);
     begin_fetch(r, v);
 }
 
-/* Whether the target is as it should be already, or as it must not be; then there is nothing to copy. */
-static bool is_settled(struct regtag *r, struct tree_push *v)
+/* The tag must not be touched. This look is the last one: nothing was copied, even if another look showed that it may. */
+static enum regtag_event refuse(struct regtag *r, struct tree_push *v, const struct error *problem)
 {
-    return resolve_found(&v->look, r->digest) || r->config.dry_run ||
-           !guard_holds(r, &v->look, verb_problem(r));
+    prepare_move(r, v);
+    change_note_previous(r, &v->move.change, &v->look);
+    v->move.result = r->result;
+    return fail_target(r, v, problem);
 }
 
+/* Unless the target is as it should be already, or as it must not be, the image is copied. */
 static enum regtag_event on_image(struct regtag *r, struct tree_push *v)
 {
-    bool settled = is_settled(r, v);
+    struct error *problem = verb_problem(r);
+    bool there = resolve_found(&v->look, r->digest);
+    if (!guard_holds(r, &v->look, problem))
+        return refuse(r, v, problem);
     verb_begin_result(r, v->tag, r->digest);
-    if (!settled)
+    if (!there && !r->config.dry_run)
         return GO_ON;
     if (!v->by_digest)
         return begin_move(r, v);
     ENTER("tree_push", v->state, TREE_OVER);
-    return verb_settle(r, resolve_found(&v->look, r->digest) ? REGTAG_TAG_UNCHANGED : REGTAG_TAG_CREATED,
-                       NULL, NULL);
+    return verb_settle(r, there ? REGTAG_TAG_UNCHANGED : REGTAG_TAG_CREATED, NULL, NULL);
 }
 
 static enum regtag_event on_manifest(struct regtag *r, struct tree_push *v)

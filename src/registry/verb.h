@@ -44,6 +44,7 @@ struct regtag {
     uint64_t deadline;
     const struct resolve *hashing; /* the only one that computes a digest, or NULL, */
     struct schema_version version; /* and what it reads */
+    bool hash_taken;               /* it was used for the image since that has begun */
     unsigned resolve_by_get;       /* how many more tags to look up by GET, because HEAD was of no use */
     const struct media_type *media_type;
     char *manifest;

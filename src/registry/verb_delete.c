@@ -281,7 +281,7 @@ static void add_lookups(struct regtag *r, struct delete_verb *v)
         const char *name = r->manifest + v->next;
         v->next += strlen(name) + 1;
         if (strcmp(name, v->tag) != 0)
-            lookups_add(r, &v->lookups, name, false);
+            lookups_add(r, &v->lookups, name);
     }
 }
 

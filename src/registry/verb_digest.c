@@ -180,7 +180,7 @@ void regtag_again(struct regtag *r, const char *known)
     v->attempts.failed = 0;
     v->attempts.polling = true;
     client_again(&r->client);
-    r->client.remote.auth.refused = false;
+    auth_again(&r->client.remote.auth);
     error_clear(&r->error);
     ask(r, v);
 }

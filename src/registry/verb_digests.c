@@ -69,15 +69,23 @@ static void read_list(struct regtag *r, struct digests_verb *v)
 
 /* ---- Lookups --------------------------------------------------------------------------------- */
 
-/* If the memory is full in the middle of a page, its connection has to wait for the lookups. */
 static void add_lookups(struct regtag *r, struct digests_verb *v)
 {
-    bool aside = v->state == DIGESTS_PAGES && !has_room(r, v);
     while (lookups_have_room(&v->lookups) && v->read < v->written) {
         const char *name = r->manifest + v->read;
         v->read += strlen(name) + 1;
-        lookups_add(r, &v->lookups, name, aside);
+        lookups_add(r, &v->lookups, name);
     }
+}
+
+/* If the memory is full in the middle of a page, its connection has to wait for the lookups. */
+static void look_aside(struct regtag *r, struct digests_verb *v)
+{
+    struct remote *remote = &r->client.remote;
+    bool waits = v->state == DIGESTS_PAGES && !has_room(r, v);
+    remote->occupied = waits && v->pages.exchange.transfer.connection == remote->home;
+    if (remote->occupied)
+        lookups_go_aside(r, &v->lookups);
 }
 
 /* ---- Reporting ------------------------------------------------------------------------------- */
@@ -111,7 +119,9 @@ static enum regtag_event step(struct regtag *r)
     const struct lookup *first = lookups_first(&v->lookups);
     if (first)
         return report(r, v, first);
+    r->client.remote.occupied = false;
     read_list(r, v);
+    look_aside(r, v);
     add_lookups(r, v);
     lookups_step(r, &v->lookups);
     if (v->lookups.count)

@@ -211,6 +211,32 @@ static void the_server_of_an_upload_redirects_within_itself(void **state)
     }
 }
 
+/* A Location is relative to what was asked for (RFC 9110, 10.2.2): the repository's uploads, then the upload. */
+static void the_url_of_an_upload_may_be_relative(void **state)
+{
+    static const char *const places[] = {"1", "./1?state=0", "//elsewhere.test/v2/a/blobs/uploads/1"};
+    static const char *const next[] = {"1?state=x", "?state=x", "/v2/a/blobs/uploads/1?state=x"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(places) * COUNT(next); i++) {
+        char begun[200], taken[200], put[200];
+        const char *server = i / COUNT(next) == 2 ? "elsewhere.test" : "localhost";
+        prepare();
+        snprintf(begun, sizeof begun, "HTTP/1.1 202 Begun\r\nLocation: %s\r\n" EMPTY,
+                 places[i / COUNT(next)]);
+        snprintf(taken, sizeof taken, "HTTP/1.1 202 Taken\r\nLocation: %s\r\n" EMPTY,
+                 next[i % COUNT(next)]);
+        snprintf(put, sizeof put, "PUT /v2/a/blobs/uploads/1?state=x&digest=%s HTTP/1.1\r\nHost: %s\r\n",
+                 layer, server);
+        quirk(1, "POST ", begun, 1);
+        quirk(2, "PATCH 1", taken, 1);
+        run.wire.quirk[1].done = run.wire.quirk[2].done = true;
+        copy("registry.test/b:image", TARGET);
+        expect_copied();
+        assert_int_equal(count_of(run.wire.log.data, put), 1);
+        finish(&run);
+    }
+}
+
 /* The digest is added to it. */
 static void an_upload_whose_url_leaves_no_room_for_the_digest_is_refused(void **state)
 {
@@ -272,7 +298,7 @@ static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **
     (void)state;
     for (size_t i = 0; i < COUNT(troubles); i++) {
         prepare();
-        run.wire.quirk[0].times = 1;
+        run.wire.manners.forgets_uploads = troubles[i].times > 1;
         quirk(1, troubles[i].request, troubles[i].answer, troubles[i].times);
         copy(SOURCE, TARGET);
         if (troubles[i].words)
@@ -412,6 +438,8 @@ static void an_upload_goes_on_where_it_is(void **state)
         copy(SOURCE, TARGET);
         expect_copied();
         assert_int_equal(run.wire.upload_count, 1);
+        /* Nothing is left, and a range of no bytes cannot be stated. */
+        assert_int_equal(count("PATCH 1"), 1);
         assert_true(is_uploaded(FOX, sizeof FOX - 1));
         finish(&run);
     }
@@ -438,6 +466,26 @@ static void a_blob_may_be_there_before_it_is_asked_for(void **state)
 }
 
 /* The source does not have what its manifest names, or something else. */
+/* The URL of a blob may be signed for GET only: then HEAD does not say whether it is there. */
+static void a_head_that_is_refused_elsewhere_says_nothing_of_a_blob(void **state)
+{
+    static const char *const answers[] = {"HTTP/1.1 403 Signature\r\n" EMPTY,
+                                          "HTTP/1.1 401 Login\r\n" EMPTY};
+    (void)state;
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        prepare();
+        quirk(0, head_layer,
+              "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/layer?for=GET\r\n" EMPTY, 1);
+        quirk(1, "HEAD layer", answers[i], 1);
+        copy(SOURCE, TARGET);
+        if (i)
+            expect_refused(REGTAG_E_DENIED, "elsewhere.test: not authenticated");
+        else
+            expect_copied();
+        finish(&run);
+    }
+}
+
 static void what_the_source_does_not_have_is_not_copied(void **state)
 {
     (void)state;
@@ -665,6 +713,49 @@ static void a_guarded_tag_is_looked_at_again_after_the_blobs(void **state)
     finish(&run);
 }
 
+/* Nothing is copied for a tag that must not be touched. If it may be touched a moment later, nothing is there yet. */
+static void a_guard_that_holds_too_late_sets_no_tag(void **state)
+{
+    static const char *const expected[] = {"absent"};
+    (void)state;
+    for (unsigned unknown = 0; unknown < 2; unknown++) {
+        prepare();
+        run.config.expected = expected;
+        run.config.expected_count = 1;
+        begin_again(&run);
+        if (unknown)
+            quirk(1, "HEAD copy", "HTTP/1.1 500 Odd\r\n" EMPTY, 3);
+        else
+            wire_push(&run.wire, "copy", OCI, OLD, sizeof OLD - 1);
+        run.wire.rival = (struct wire_rival){.at = 3, .tag = "copy"};
+        copy(SOURCE, TARGET);
+        expect_end(&run, unknown ? REGTAG_E_SERVER_FAILED : REGTAG_E_GUARD);
+        expect_outcome(&run, REGTAG_TAG_FAILED);
+        assert_int_equal(run.wire.puts, 0);
+        assert_int_equal(run.uploads, 0);
+        assert_string_equal(run.previous[0], unknown ? "" : digest_of_old());
+        finish(&run);
+    }
+}
+
+/* The registry denies to HEAD what it has. */
+static void a_guard_does_not_take_a_head_for_an_answer(void **state)
+{
+    const char *expected[] = {digest_of_old()};
+    (void)state;
+    prepare();
+    run.config.expected = expected;
+    run.config.expected_count = 1;
+    begin_again(&run);
+    wire_push(&run.wire, "copy", OCI, OLD, sizeof OLD - 1);
+    quirk(1, "HEAD copy", ABSENT, 9);
+    copy(SOURCE, TARGET);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_true(is_uploaded(FOX, sizeof FOX - 1));
+    finish(&run);
+}
+
 static void a_copy_may_be_declined_before_the_tag_is_set(void **state)
 {
     (void)state;
@@ -888,6 +979,34 @@ static void between_two_registries_blobs_are_streamed(void **state)
     }
 }
 
+/* While the source hangs there is nothing to send: the upload waits, and goes on when more comes, if that is soon. */
+static void a_source_that_stalls_does_not_end_the_upload(void **state)
+{
+    static const struct {
+        uint64_t stall;
+        const char *pause;
+        unsigned looks;
+    } cases[] = {{1000, NULL, 0}, {1000, "9", 2}, {UINT64_MAX / 2, "9", 0}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char later[100];
+        prepare();
+        run.config.stall = cases[i].stall;
+        begin_again(&run);
+        snprintf(later, sizeof later, "HTTP/1.1 503 Later\r\nRetry-After: %s\r\n" EMPTY,
+                 cases[i].pause ? cases[i].pause : "");
+        quirk(1, get_layer, "HTTP/1.1 200 OK\r\nContent-Length: 43\r\n\r\nThe quick ", 1);
+        run.wire.quirk[1].ending = i == 2 ? WIRE_RESETS : WIRE_STAYS;
+        quirk(2, cases[i].pause ? get_layer : NULL, later, 1);
+        run.wire.quirk[2].after = 1;
+        copy("registry.test/b:image", TARGET);
+        expect_copied();
+        assert_int_equal(count("GET 1\n"), cases[i].looks);
+        assert_true(is_uploaded(FOX, sizeof FOX - 1));
+        finish(&run);
+    }
+}
+
 /* The registry has all of the blob before the source says that this was all. */
 static void the_end_of_a_blob_may_come_late(void **state)
 {
@@ -918,6 +1037,7 @@ int main(void)
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
         cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
+        cmocka_unit_test(the_url_of_an_upload_may_be_relative),
         cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
@@ -927,12 +1047,15 @@ int main(void)
         cmocka_unit_test(a_layer_may_be_empty),
         cmocka_unit_test(an_upload_goes_on_where_it_is),
         cmocka_unit_test(a_blob_may_be_there_before_it_is_asked_for),
+        cmocka_unit_test(a_head_that_is_refused_elsewhere_says_nothing_of_a_blob),
         cmocka_unit_test(what_the_source_does_not_have_is_not_copied),
         cmocka_unit_test(an_index_is_copied_after_its_images),
         cmocka_unit_test(an_image_of_an_index_that_cannot_be_uploaded_sets_no_tag),
         cmocka_unit_test(what_cannot_be_checked_or_is_too_deep_is_not_copied),
         cmocka_unit_test(without_a_tag_it_is_copied_by_its_digest),
         cmocka_unit_test(a_guarded_tag_is_looked_at_again_after_the_blobs),
+        cmocka_unit_test(a_guard_that_holds_too_late_sets_no_tag),
+        cmocka_unit_test(a_guard_does_not_take_a_head_for_an_answer),
         cmocka_unit_test(a_copy_may_be_declined_before_the_tag_is_set),
         cmocka_unit_test(if_one_blob_fails_the_other_is_given_up_at_any_time),
         cmocka_unit_test(a_copy_is_not_stopped_where_nothing_is_announced),
@@ -942,6 +1065,7 @@ int main(void)
         cmocka_unit_test(a_copy_takes_many_connections),
         cmocka_unit_test(one_token_is_for_both_repositories),
         cmocka_unit_test(between_two_registries_blobs_are_streamed),
+        cmocka_unit_test(a_source_that_stalls_does_not_end_the_upload),
         cmocka_unit_test(the_end_of_a_blob_may_come_late),
         cmocka_unit_test(a_copy_cannot_be_followed_by_another_operation),
         cmocka_unit_test(what_cannot_be_copied_is_refused_before_anything_is_asked),

@@ -402,6 +402,24 @@ static void keep(struct run *run)
     begin_again(run);
 }
 
+/* Its secrets are wiped at the end, but for what is the caller's. */
+static void a_bearer_token_is_sent_each_time(void **state)
+{
+    (void)state;
+    for (unsigned keeps = 0; keeps < 2; keeps++) {
+        struct run run;
+        begin(&run);
+        run.config.credentials.bearer_token = "a-bearer-token";
+        run.config.keep = keeps;
+        begin_again(&run);
+        ask_for_digest(&run, "localhost/a:new");
+        ask_again(&run, NULL);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(count_of(run.wire.log.data, "Authorization: Bearer a-bearer-token\r\n"), 2);
+        finish(&run);
+    }
+}
+
 static void the_digest_of_a_tag_that_head_denies_is_got(void **state)
 {
     (void)state;
@@ -828,6 +846,7 @@ int main(void)
         cmocka_unit_test(where_get_agrees_that_a_tag_is_absent_head_is_used_again),
         cmocka_unit_test(a_confirmed_tag_that_head_denies_is_read_back_by_get),
         cmocka_unit_test(an_upload_in_doubt_is_found_by_get),
+        cmocka_unit_test(a_bearer_token_is_sent_each_time),
         cmocka_unit_test(the_digest_of_a_tag_that_head_denies_is_got),
         cmocka_unit_test(what_is_known_need_not_be_repeated_where_head_denies_it),
         cmocka_unit_test(a_tag_that_get_does_not_find_either_is_absent),

@@ -195,6 +195,54 @@ static void in_little_memory_a_long_page_is_read_bit_by_bit(void **state)
     }
 }
 
+#define ELSEWHERE                                                                                       \
+    "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/tags/list\r\nContent-Length: 0\r\n\r\n"
+
+/* The page comes slowly, so that the first lookups were meant for its connection, or wait on it behind a later page. */
+static void a_page_that_fills_the_memory_late_is_read_on(void **state)
+{
+    static const unsigned pages[] = {0, 0, 12, 16, 20, 51, 70};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(pages); i++) {
+        begin(&run);
+        push_tags(100);
+        run.config.manifest_max = i % 2 ? 240 : 180;
+        run.wire.manners.pace = 1;
+        run.wire.manners.delay = 50;
+        run.wire.manners.page = pages[i / 2];
+        if (i == 1) /* it comes from elsewhere, so that its connection is another one */
+            run.wire.quirk[0] = (struct wire_quirk){.request = "GET list", .instead = ELSEWHERE};
+        widen(&run, 2);
+        list(true, 0);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, 102);
+        assert_true(run.wire.now < 40000);
+        finish(&run);
+    }
+}
+
+/* So are tokens meanwhile, which expire. */
+static void a_login_does_not_wait_for_the_page(void **state)
+{
+    static const char *const realms[] = {"http://127.0.0.1/token", "http://localhost/token"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(realms); i++) {
+        begin(&run);
+        push_tags(100);
+        run.config.manifest_max = 500;
+        run.wire.step = 50;
+        run.wire.manners.realm = realms[i];
+        run.wire.manners.token_says = ",\"expires_in\":1";
+        run.wire.manners.delay = 300;
+        widen(&run, 2);
+        list(true, 0);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.listed, 102);
+        assert_true(run.wire.tokens > 2);
+        finish(&run);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -205,6 +253,8 @@ int main(void)
         cmocka_unit_test(what_is_no_list_is_an_error),
         cmocka_unit_test(when_the_registry_is_gone_all_tags_are_listed_without_digests),
         cmocka_unit_test(in_little_memory_a_long_page_is_read_bit_by_bit),
+        cmocka_unit_test(a_page_that_fills_the_memory_late_is_read_on),
+        cmocka_unit_test(a_login_does_not_wait_for_the_page),
     };
     return cmocka_run_group_tests_name("lists", tests, NULL, NULL);
 }

@@ -948,6 +948,46 @@ static void if_one_blob_fails_so_does_the_other(void **state)
     end();
 }
 
+/* The token server is the registry itself, and one connection to it carries a blob for long: another one is free. */
+static void a_login_does_not_wait_for_an_upload(void **state)
+{
+    static struct regtag_sha256_context contexts[2];
+    const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
+    char head[80];
+    uint64_t at = 0;
+    (void)state;
+    begin_fox();
+    const struct entry *c = &f.entries[0], *first = &f.entries[1], *second = put_text("a second layer");
+    f.entries[2].missing = true; /* the manifest without it */
+    used = 0;
+    write("{\"schemaVersion\":2,\"config\":");
+    write_descriptor(IMAGE_CONFIG, c, "");
+    write(",\"layers\":[");
+    write_descriptor(LAYER, first, "");
+    write(",");
+    write_descriptor(LAYER, second, "");
+    write("]}");
+    end_manifest();
+    snprintf(head, sizeof head, "HEAD %s", second->digest);
+    f.run.config.hashes = hashes;
+    f.run.config.hashes_count = 2;
+    f.run.wire.manners.realm = "http://localhost/token";
+    f.run.wire.quirk[0] = (struct wire_quirk){.request = "PATCH 1", .delay = 5000};
+    f.run.wire.quirk[1] = (struct wire_quirk){
+        .request = head,
+        .instead =
+            "HTTP/1.1 401 Expired\r\nWWW-Authenticate: Bearer realm=\"/token\"\r\nContent-Length: 0\r\n\r\n"};
+    widen(&f.run, 4);
+    load();
+    expect_loaded();
+    assert_int_equal(f.run.wire.tokens, 2);
+    for (unsigned i = 0; i < f.run.wire.taken_count; i++)
+        if (strncmp(f.run.wire.taken[i].reference, "token", 5) == 0)
+            at = f.run.wire.taken[i].at;
+    assert_true(at < 5000);
+    end();
+}
+
 /* ---- Usage ----------------------------------------------------------------------------------- */
 
 static void expect_usage(const char *digest, const char *target, const char *words)
@@ -1024,6 +1064,7 @@ int main(void)
         cmocka_unit_test(one_blob_at_a_time_or_several),
         cmocka_unit_test(blobs_are_not_mixed_up),
         cmocka_unit_test(if_one_blob_fails_so_does_the_other),
+        cmocka_unit_test(a_login_does_not_wait_for_an_upload),
         cmocka_unit_test(bad_usage_is_named),
     };
     if (getenv("ONLY"))

@@ -172,6 +172,54 @@ static void a_401_without_a_challenge_is_asked_for_one_at_v2(void **state)
     }
 }
 
+/* It is so again when the token is used up. */
+static void it_is_asked_for_a_challenge_with_each_login(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.credentials = logins[A_USER];
+    begin_again(&run);
+    run.wire.manners.realm = "http://localhost/token";
+    run.wire.manners.token_uses = 2;
+    quirk(&run, 0, "GET base", "HTTP/1.1 401 No\r\n" EMPTY);
+    quirk(&run, 1, "PUT new", "HTTP/1.1 401 No\r\n" EMPTY);
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_true(IS_NEW(&run, "new"));
+    assert_int_equal(count_of(run.wire.log.data, "GET /v2/ HTTP/1.1"), 2);
+    assert_int_equal(run.wire.tokens, 2);
+    finish(&run);
+}
+
+/* Where that leads to another server, its challenge is not the registry's. */
+static void a_challenge_of_another_server_is_not_met(void **state)
+{
+    static const char *const fields[] = {PONG(CHALLENGE("Basic realm=\"x\"")),
+                                         PONG(CHALLENGE("Bearer " REALM ",service=\"s\""))};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(fields); i++) {
+        struct run run;
+        begin(&run);
+        run.config.credentials = logins[A_USER];
+        begin_again(&run);
+        quirk(&run, 0, "HEAD base", "HTTP/1.1 401 No\r\n" EMPTY);
+        quirk(&run, 1, "GET token", GOOD);
+        quirk(&run, 2, "GET ",
+              i % 2 ? "HTTP/1.1 302 There\r\nLocation: http://elsewhere.test/\r\n" EMPTY
+                    : "HTTP/1.1 302 There\r\nLocation: /v3/\r\n" EMPTY);
+        quirk(&run, 3, "GET ", fields[i / 2]);
+        run.wire.quirk[3].after = 1;
+        look(&run);
+        if (i % 2) {
+            expect_login(&run, REGTAG_E_DENIED, "the registry does not say how", NULL);
+            assert_false(was_sent(&run, "Authorization: "));
+        } else
+            expect_login(&run, REGTAG_OK, NULL, i / 2 ? TOKEN : BASIC);
+        finish(&run);
+    }
+}
+
 /* ---- Tokens ---------------------------------------------------------------------------------- */
 
 #define ANSWER(status) "HTTP/1.1 " status " Whatever\r\n" EMPTY
@@ -496,6 +544,8 @@ int main(void)
         cmocka_unit_test(a_challenge_is_met_or_it_is_said_why_not),
         cmocka_unit_test(a_challenge_of_any_length_is_an_error_that_is_told),
         cmocka_unit_test(a_401_without_a_challenge_is_asked_for_one_at_v2),
+        cmocka_unit_test(it_is_asked_for_a_challenge_with_each_login),
+        cmocka_unit_test(a_challenge_of_another_server_is_not_met),
         cmocka_unit_test(a_token_server_is_asked_in_the_way_that_it_knows),
         cmocka_unit_test(a_realm_needs_no_path),
         cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent),

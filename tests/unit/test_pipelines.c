@@ -211,6 +211,26 @@ static void expect_recovery(const struct scene *s, const struct course *course, 
     expect_bounded(s, course->requests + 3 * 16, homes(s->run.config.connections) + 4 + 16, when);
 }
 
+/* The registry states no digest, so that the image and the tags have to be hashed, and there is one hash for all: at whatever
+ * byte of a tag's manifest the image has come. */
+static void names_are_hashed_while_the_image_comes(void **state)
+{
+    (void)state;
+    for (int size = 1; size < 1000; size += 25) {
+        static struct scene s;
+        char when[40], interim[1100];
+        snprintf(when, sizeof when, "%d bytes before the image", size);
+        snprintf(interim, sizeof interim, "HTTP/1.1 103 Soon\r\nX: %0*d\r\n\r\n", size, 0);
+        set_out(&s, 5, 17);
+        s.run.wire.manners.no_digest = s.run.wire.manners.no_head_digest = true;
+        s.run.wire.manners.pace = 1;
+        s.run.wire.quirk[0] = (struct wire_quirk){.request = "GET base", .before = interim};
+        tag_all(&s, when);
+        expect_each_told_truly(&s, NOTHING_LOST, when);
+        finish(&s.run);
+    }
+}
+
 /* ---- Breaking -------------------------------------------------------------------------------- */
 
 struct break_at {
@@ -971,6 +991,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_names_are_in_flight_together),
         cmocka_unit_test(connections_start_differently_if_names_wait),
+        cmocka_unit_test(names_are_hashed_while_the_image_comes),
         cmocka_unit_test(what_breaks_at_any_byte_is_told_truly),
         cmocka_unit_test(odd_answers_are_told_from_others),
         cmocka_unit_test(a_failure_of_any_request_is_got_over),
