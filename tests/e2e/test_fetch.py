@@ -155,6 +155,18 @@ def test_json_has_an_object_for_each_file(fetch, store, folder):
     ]
 
 
+def test_json_tells_of_a_login_that_is_unusable(fetch, store, folder, tmp_path):
+    store.put_files("repo", "old", {"a": A})
+    path = tmp_path / "auth.json"
+    path.write_text("{")
+
+    result = fetch("--json", "-o", folder, "--authfile", path)
+
+    assert result.status == 16
+    assert [(one["path"], one["result"], one["status"]) for one in result.objects] == [(f"{folder}/", "failed", 16)]
+    assert result.complaint("auth.json") == "regtag: " + result.objects[0]["error"]
+
+
 # ---- Which layers
 
 
