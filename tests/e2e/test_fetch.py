@@ -155,6 +155,22 @@ def test_json_has_an_object_for_each_file(fetch, store, folder):
     ]
 
 
+def test_json_of_the_longest_path_is_whole(fetch, store, tmp_path):
+    """Each byte of a name takes up to five in an object: "\\\\xc3"."""
+    store.put_files("repo", "old", {"a": A, "b": B})
+    store.blobs.clear()
+    part = "ä" * 120
+    folder = str(tmp_path)
+    while len(os.fsencode(folder)) < 4000 - len(os.fsencode(part)):
+        folder += "/" + part
+
+    result = fetch("--json", "-o", folder + "/")
+
+    assert result.status == 3
+    assert [one["path"] for one in result.objects] == [f"{folder}/a", f"{folder}/b"]
+    assert all(one["error"] for one in result.objects)
+
+
 def test_json_tells_of_a_login_that_is_unusable(fetch, store, folder, tmp_path):
     store.put_files("repo", "old", {"a": A})
     path = tmp_path / "auth.json"
