@@ -382,6 +382,14 @@ def test_help_wins_over_a_missing_argument_and_needs_no_network(regtag, listener
     assert b"regtag tag" in result.out
 
 
+@pytest.mark.parametrize("args", [["help", "tag"], ["tag", "--help"], ["tag", "--cacert", "nosuch", "--help"]])
+def test_help_needs_none_of_the_files_that_a_run_would_need(regtag, args):
+    result = regtag(*args, env={"REGTAG_VERIFY_KEY": "nosuch"})
+
+    assert (result.status, result.err) == (0, b"")
+    assert b"usage: regtag tag" in result.out
+
+
 def test_help_for_an_unknown_verb_is_refused(regtag):
     refused(regtag, "help", "frobnicate")
 
