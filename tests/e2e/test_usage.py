@@ -286,6 +286,16 @@ def test_a_file_that_is_not_there_is_told_with_its_option(regtag, listener, opti
     assert option in result.complaint("nosuch")
 
 
+@pytest.mark.parametrize("option", FILES)
+def test_a_file_with_a_long_name_is_told_with_what_is_wrong(regtag, listener, option):
+    others, status = FILES[option]
+
+    result = regtag("digest", f"{listener.host}/repo", *others, option, "x" * 5000)
+
+    assert result.status == status, result
+    result.complaint(option, "neither a date" if option == "--time-floor" else "File name too long")
+
+
 def test_a_file_of_a_variable_is_told_with_the_variable(regtag, listener):
     result = regtag("digest", f"{listener.host}/repo", env={"REGISTRY_AUTH_FILE": "nosuch"})
 
