@@ -99,12 +99,15 @@ static void begin(struct fetch *f)
         fail_choice(f, REGTAG_E_USAGE,
                     "several layers for one file; choose one with --layer N, or name a folder: -o DIR/");
     else if (wanted == 0)
-        fail_choice(f, REGTAG_E_NOT_FOUND,
-                    untitled ? "no layer has a title to be the name of a file; use --layer N -o FILE"
-                             : "no such layer");
+        fail_choice(
+            f, REGTAG_E_NOT_FOUND,
+            untitled
+                ? "no layer has a title to be the name of a file; \"regtag fetch --layer N -o FILE\" fetches one"
+                : "no such layer");
     else if (untitled && !f->o->quiet)
-        output_message("%s: layers without a title are left out: %llu; --layer N -o FILE fetches one",
-                       f->job->image, (unsigned long long)untitled);
+        output_message(
+            "%s: layers without a title are left out: %llu; \"regtag fetch --layer N -o FILE\" fetches one",
+            f->job->image, (unsigned long long)untitled);
 }
 
 /* ---- Reporting ------------------------------------------------------------------------------- */

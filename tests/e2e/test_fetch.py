@@ -212,7 +212,7 @@ def test_layers_without_a_title_are_left_out_of_a_folder(fetch, store, folder):
     result = fetch("-o", folder)
 
     assert result.status == 0
-    result.complaint("layers without a title are left out: 1", "--layer N -o FILE")
+    result.complaint("layers without a title are left out: 1", "\"regtag fetch --layer N -o FILE\"")
     assert files_below(folder) == {"a": A, "b": B}
     assert fetch("-q", "-o", folder).err == b""
 
@@ -244,7 +244,7 @@ def test_a_folder_needs_titles(fetch, store, folder):
     result = fetch("-o", f"{folder}/new/")
 
     assert result.status == 3
-    result.complaint("title", "--layer N -o FILE")
+    result.complaint("title", "\"regtag fetch --layer N -o FILE\"")
     assert list(folder.iterdir()) == []
 
 
