@@ -160,7 +160,8 @@ struct regtag_failure {
  * at any time: both return REGTAG_IO_AGAIN until it is established. Connections are numbered from 0 on. */
 struct regtag_transport {
     void *context;
-    /* Transfer up to `size` (at least 1) bytes; return the number transferred, or one of the above. */
+    /* Transfer up to `size` (at least 1) bytes; return the number transferred, or one of the above. What could not be
+     * written is offered again, with more behind it if there is more by then. */
     ptrdiff_t (*read)(void *context, unsigned connection, void *bytes, size_t size);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size);
     /* Why REGTAG_IO_FAILED was returned. Also called when the deadline passes while still connecting: the

@@ -129,7 +129,8 @@
 #define LAYERS_TEXT_MAX 600    /* a message's list of layers, on the stack */
 #define OUTPUT_MAX 4096        /* written to standard output at a time */
 #define LINE_BYTES_MAX 5120    /* a line on standard error; longer ones are cut */
-#define ROW_MAX 8192           /* a line on standard output; an error in it may be escaped */
-#define HEAP_SIZE 8192u        /* the heap of a static program, for its C library */
+/* A line on standard output: with --json, each byte of a path and of an error may take five. */
+#define ROW_MAX (5 * (FETCH_PATH_MAX + ERROR_TEXT_MAX) + 1024)
+#define HEAP_SIZE 8192u /* the heap of a static program, for its C library */
 
 #endif

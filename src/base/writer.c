@@ -55,13 +55,21 @@ static void write_cut(struct writer *w, struct slice s)
         w->overflow = true;
 }
 
+static void write_argument(struct writer *w, size_t most, struct slice s)
+{
+    write_cut(w, slice_head(s, most));
+    if (s.size > most)
+        write_text(w, "...");
+}
+
 /* Writes one conversion; `format` is what follows the '%'. Returns the rest of the format. */
-static const char *write_conversion(struct writer *w, const char *format, va_list *arguments)
+static const char *write_conversion(struct writer *w, size_t most, const char *format,
+                                    va_list *arguments)
 {
     if (strncmp(format, ".*s", 3) == 0) {
         int size = va_arg(*arguments, int);
         const char *data = va_arg(*arguments, const char *);
-        write_cut(w, (struct slice){data, size > 0 ? (size_t)size : 0});
+        write_argument(w, most, (struct slice){data, size > 0 ? (size_t)size : 0});
         return format + 3;
     }
     if (strncmp(format, "llu", 3) == 0) {
@@ -73,7 +81,7 @@ static const char *write_conversion(struct writer *w, const char *format, va_lis
         return format + 2;
     }
     if (*format == 's')
-        write_cut(w, slice_of(va_arg(*arguments, const char *)));
+        write_argument(w, most, slice_of(va_arg(*arguments, const char *)));
     else if (*format == 'u')
         write_number(w, va_arg(*arguments, unsigned));
     else {
@@ -83,7 +91,7 @@ static const char *write_conversion(struct writer *w, const char *format, va_lis
     return format + 1;
 }
 
-void write_arguments(struct writer *w, const char *format, va_list arguments)
+void write_arguments_cut(struct writer *w, size_t most, const char *format, va_list arguments)
 {
     va_list rest;
     va_copy(rest, arguments);
@@ -94,9 +102,14 @@ void write_arguments(struct writer *w, const char *format, va_list arguments)
         write_cut(w, (struct slice){format, plain});
         format += plain;
         if (*format == '%')
-            format = write_conversion(w, format + 1, &rest);
+            format = write_conversion(w, most, format + 1, &rest);
     }
     va_end(rest);
+}
+
+void write_arguments(struct writer *w, const char *format, va_list arguments)
+{
+    write_arguments_cut(w, SIZE_MAX, format, arguments);
 }
 
 void write_format(struct writer *w, const char *format, ...)

@@ -33,6 +33,9 @@ void write_number(struct writer *w, uint64_t number);
 void write_format(struct writer *w, const char *format, ...) WRITER_FORMAT(2, 3);
 void write_arguments(struct writer *w, const char *format, va_list arguments);
 
+/* The same with texts of `most` bytes at the most: "..." follows what is cut. */
+void write_arguments_cut(struct writer *w, size_t most, const char *format, va_list arguments);
+
 /* Untrusted text, made safe for terminals and logs: every byte outside printable ASCII, and the
  * backslash, is written as \xNN. Text that does not fit is cut between two characters. */
 void write_escaped(struct writer *w, struct slice s);

@@ -99,12 +99,15 @@ static void begin(struct fetch *f)
         fail_choice(f, REGTAG_E_USAGE,
                     "several layers for one file; choose one with --layer N, or name a folder: -o DIR/");
     else if (wanted == 0)
-        fail_choice(f, REGTAG_E_NOT_FOUND,
-                    untitled ? "no layer has a title to be the name of a file; use --layer N -o FILE"
-                             : "no such layer");
+        fail_choice(
+            f, REGTAG_E_NOT_FOUND,
+            untitled
+                ? "no layer has a title to be the name of a file; \"regtag fetch --layer N -o FILE\" fetches one"
+                : "no such layer");
     else if (untitled && !f->o->quiet)
-        output_message("%s: layers without a title are left out: %llu; --layer N -o FILE fetches one",
-                       f->job->image, (unsigned long long)untitled);
+        output_message(
+            "%s: layers without a title are left out: %llu; \"regtag fetch --layer N -o FILE\" fetches one",
+            f->job->image, (unsigned long long)untitled);
 }
 
 /* ---- Reporting ------------------------------------------------------------------------------- */
@@ -364,29 +367,42 @@ bool fetch_check(const struct fetch_job *job, struct error *e)
     return !problem;
 }
 
+static void set_up(struct fetch *f, const struct fetch_job *job, struct error *e)
+{
+    memset(f, 0, sizeof *f);
+    f->job = job;
+    f->o = job->options;
+    f->e = e;
+    f->number = NONE;
+    f->place.folder = f->partial.fd = -1;
+    f->to_output = !job->to_folder && strcmp(job->output, "-") == 0;
+    f->to_folder = job->to_folder || (!f->to_output && place_is_folder(job->output));
+}
+
+static struct fetch fetch;
+
+void fetch_fail(const struct fetch_job *job, struct error *e)
+{
+    set_up(&fetch, job, e);
+    report_failure(&fetch);
+}
+
 bool fetch_run(const struct fetch_job *job, uint64_t deadline, struct error *e)
 {
-    static struct fetch f;
+    struct fetch *f = &fetch;
     struct regtag_config config = session_config(deadline);
-    memset(&f, 0, sizeof f);
-    f.job = job;
-    f.o = job->options;
-    f.deadline = deadline;
-    f.e = e;
-    f.number = NONE;
-    f.place.folder = f.partial.fd = -1;
-    f.to_output = !job->to_folder && strcmp(job->output, "-") == 0;
-    f.to_folder = job->to_folder || (!f.to_output && place_is_folder(job->output));
-    config.timeout = f.o->blob_timeout * 1000;
-    config.titles_are_names = f.to_folder;
-    f.r = session_operation(&config);
-    progress_run(!f.o->quiet && !f.o->verbose && !(f.to_output && isatty(STDOUT_FILENO)));
-    if ((f.o->blob ? regtag_fetch_blob : regtag_fetch)(f.r, job->image) == REGTAG_OK)
-        step_to_end(&f);
-    session_operation_ok(f.r, e);
+    set_up(f, job, e);
+    f->deadline = deadline;
+    config.timeout = f->o->blob_timeout * 1000;
+    config.titles_are_names = f->to_folder;
+    f->r = session_operation(&config);
+    progress_run(!f->o->quiet && !f->o->verbose && !(f->to_output && isatty(STDOUT_FILENO)));
+    if ((f->o->blob ? regtag_fetch_blob : regtag_fetch)(f->r, job->image) == REGTAG_OK)
+        step_to_end(f);
+    session_operation_ok(f->r, e);
     progress_end();
     if (e->status)
-        report_failure(&f);
+        report_failure(f);
     session_close();
     return e->status == 0;
 }

@@ -19,6 +19,9 @@ struct fetch_job {
 /* Finds out what is wrong with the job, before anything is sent. False, and e set. */
 bool fetch_check(const struct fetch_job *job, struct error *e);
 
+/* Reports that it cannot be done without a login: nothing is known of its files. */
+void fetch_fail(const struct fetch_job *job, struct error *e);
+
 /* Does it, with an operation of the session that is logged in, by the deadline, of regtag_clock(). False, and e set
  * to the first failure, which is the last thing that was tried. */
 bool fetch_run(const struct fetch_job *job, uint64_t deadline, struct error *e);

@@ -1,32 +1,36 @@
 /* The heap of a static program: a few fixed kilobytes instead of musl's malloc, which would be 5 KB of
- * code and takes its memory from the kernel. regtag itself calls none of this. getaddrinfo does,
- * in the child processes that look up a name, and opendir does, for one directory at a time. */
+ * code and takes its memory from the kernel. regtag itself calls none of this. opendir does, for a directory and those
+ * in it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/sizes.h"
 
-/* Enough for musl's getaddrinfo (at most 48 addresses of 88 bytes and a name of 256) or opendir (2,088
- * bytes). The other members of the union are there for its alignment. */
-static union {
-    char bytes[HEAP_SIZE];
+/* A block begins with its head. The other members of the union are there for its alignment. */
+union unit {
+    size_t before; /* the block before it */
     long double number;
     void *pointer;
-} heap;
+};
 
-/* Where free memory begins, and where the last block that was handed out does. */
+/* Enough for three times opendir (2,088 bytes). */
+static union unit heap[HEAP_SIZE / sizeof(union unit)];
+
+/* Where free memory begins, and where the last block does that is in use. */
 static size_t used, last;
 
 static void *allocate(size_t size)
 {
-    if (size > HEAP_SIZE - used) {
+    size_t units = 1 + size / sizeof heap[0] + (size % sizeof heap[0] != 0);
+    if (units > sizeof heap / sizeof heap[0] - used) {
         errno = ENOMEM;
         return NULL;
     }
+    heap[used].before = last;
     last = used;
-    used += (size + 15) / 16 * 16;
-    return heap.bytes + last;
+    used += units;
+    return &heap[last + 1];
 }
 
 void *malloc(size_t size)
@@ -40,11 +44,13 @@ void *calloc(size_t count, size_t size)
     return memory ? memset(memory, 0, count * size) : NULL;
 }
 
-/* Only the last block can be freed. That is enough, since nobody holds two. */
+/* Only the last block can be freed. That is enough, since whoever holds several frees the last one first. */
 void free(void *memory)
 {
-    if (memory && memory == heap.bytes + last)
+    if (memory && memory == &heap[last + 1]) {
         used = last;
+        last = heap[last].before;
+    }
 }
 
 /* Nobody calls it, but without it the linker would take musl's, which does not know this heap. */

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
     output_deadline(deadline);
     if (!valid && options.expected_count && !options.from && options.count < options.verb->arguments_min)
         e.hint = REGTAG_HINT_EXPECTED; /* it may have taken the argument that is missing */
-    if (!valid || (options.verb && !session_init(&options, deadline, &e))) {
+    if (!valid || (options.verb && !options.help && !session_init(&options, deadline, &e))) {
         output_error(hint_message(e.text, e.hint));
         return e.status;
     }

@@ -32,10 +32,13 @@ int query_run(const struct query *q, const struct options *o, uint64_t deadline)
 {
     struct error e;
     error_clear(&e);
-    if (session_login(o->arguments[0], deadline, &e)) {
-        struct regtag_config config = session_config(deadline);
-        return (int)step_to_end(q, o, session_operation(&config));
-    }
+    bool logged_in = session_login(o->arguments[0], deadline, &e);
+    struct regtag_config config = session_config(deadline);
+    struct regtag *r = session_operation(&config);
+    if (logged_in)
+        return (int)step_to_end(q, o, r);
+    if (q->on_end)
+        q->on_end(o, r, (enum regtag_status)e.status, hint_message(e.text, e.hint));
     report_problem(&e);
     return e.status;
 }

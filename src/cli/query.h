@@ -11,8 +11,8 @@ struct query {
     /* A tag was listed; or NULL. Returns whether to go on. */
     bool (*on_listed)(const struct options *o, const struct regtag_result *result);
 
-    /* The operation is over: prints its result; or NULL. On failure `error` says why, and goes to
-     * standard error later. */
+    /* The operation is over, or could not begin without a login: prints its result; or NULL. On failure
+     * `error` says why, and goes to standard error later. */
     void (*on_end)(const struct options *o, struct regtag *r, enum regtag_status status,
                    const char *error);
 };

@@ -12,6 +12,8 @@ static int run(struct options *o, uint64_t deadline)
         error_set(&e, REGTAG_E_USAGE, "-o is missing: -o FILE, -o DIR/, or -o - for standard output");
     else if (fetch_check(&job, &e) && session_login(job.image, deadline, &e))
         fetch_run(&job, deadline, &e);
+    else if (e.status == REGTAG_E_CREDENTIALS)
+        fetch_fail(&job, &e);
     if (e.status && !output_problem())
         report_problem(&e);
     return e.status;

@@ -40,7 +40,7 @@ static bool add_keys(struct slice names, uint64_t deadline, struct error *e)
 
 static bool needs_keys(const struct options *o, const char *variable, struct error *e)
 {
-    if (o->verb->id & VERB_ID_VERIFY && !o->verify_key.count && !*variable && !o->help)
+    if (o->verb->id & VERB_ID_VERIFY && !o->verify_key.count && !*variable)
         error_set(e, REGTAG_E_USAGE, "--verify-key FILE is missing: the public key, in PEM");
     return e->status == 0;
 }
@@ -51,7 +51,7 @@ bool verify_options(const struct options *o, uint64_t deadline, struct error *e)
     if (!variable || !(o->verb->id & SIGNED))
         variable = "";
     if (!HAS_VERB(VERB_ID_VERIFY)) {
-        if (*variable && !o->help)
+        if (*variable)
             error_set(e, REGTAG_E_USAGE, VARIABLE ": this build of regtag cannot check signatures");
         return e->status == 0;
     }

@@ -1,12 +1,13 @@
 # Completion of regtag's command line, for bash. What there is comes from the program's own help, so that a build with
 # fewer commands offers fewer.
 
-# "--name" or "--name VALUE", a line each: the options of a command, and those of all commands.
+# "--name" or "--name VALUE", and the same with a letter, a line each: the options of a command, and those of all commands.
 _regtag_options() {
     {
         "$1" "$2" --help
         "$1" help options
-    } 2>/dev/null | sed -n 's/^  [ -][ a-z][ ,] \(--[a-z-]*\)\( [^ ]*\)\{0,1\}  .*/\1\2/p' |
+    } 2>/dev/null | sed -n -e h -e 's/^  \(-[a-z]\), --[a-z-]*\( [^ ]*\)\{0,1\}  .*/\1\2/p' \
+        -e g -e 's/^  [ -][ a-z][ ,] \(--[a-z-]*\)\( [^ ]*\)\{0,1\}  .*/\1\2/p' |
         if [ "$2" = copy ]; then _regtag_sides; else cat; fi
 }
 

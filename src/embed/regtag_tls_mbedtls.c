@@ -495,7 +495,11 @@ static ptrdiff_t write_session(void *context, unsigned connection, const void *b
     struct regtag_mbedtls *m = context;
     struct regtag_mbedtls_session *s = &m->sessions[connection];
     s->reads_left = READS_PER_CALL;
-    int result = mbedtls_ssl_write(&s->ssl, bytes, size);
+    /* What has to wait, mbedTLS has in its record already, and takes no more into it. But it would say that it has written all
+     * of what is offered, which may be more by now. */
+    size_t part = s->waiting && s->waiting < size ? s->waiting : size;
+    int result = mbedtls_ssl_write(&s->ssl, bytes, part);
+    s->waiting = result > 0 ? 0 : part;
     return result > 0 ? result : nothing_moved(s, result, events, f);
 }
 

@@ -41,6 +41,7 @@ struct regtag_mbedtls_session {
     bool up;       /* the handshake is over */
     bool verified; /* the peer's certificate was looked at */
     unsigned reads_left;
+    size_t waiting;       /* bytes of a write that is to be repeated; 0: none */
     unsigned seriousness; /* of what `text` says is wrong with the certificates; 0: nothing yet */
     unsigned count;       /* of `above` */
     /* While a chain is verified: from the root down. */

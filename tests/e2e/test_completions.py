@@ -30,6 +30,8 @@ CASES = [
     ("load mov", {"moves"}),
     ("tag --journal mov", {"moves"}),
     ("tag --journal=mov", {"moves"}),
+    ("save -o mov", {"moves"}),
+    ("fetch localhost/a -o mov", {"moves"}),
     ("watch localhost/a -- movin", {"moving-on"}),
 ]
 NOTHING = ["tag --last", "ls --journ", "tag --from-plain", "tag --timeout mov", "tag mov", "bogus --jo"]

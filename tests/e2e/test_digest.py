@@ -39,6 +39,17 @@ def test_json_tells_a_failure(regtag, registry, repository):
     assert told["error"]
 
 
+def test_json_tells_of_a_login_that_is_unusable(regtag, serve, shelf, tmp_path):
+    image = f"{serve(shelf).host}/repo:old"
+    (tmp_path / "auth.json").write_text("{")
+
+    result = regtag("digest", "--json", image, "--authfile", tmp_path / "auth.json")
+
+    assert result.status == 16
+    error = result.complaint().removeprefix("regtag: ")
+    assert result.objects == [{"reference": image, "digest": None, "status": 16, "error": error}]
+
+
 def test_a_tag_is_latest_where_none_is_given(regtag, registry, repository, document):
     digest = registry.push(repository, "latest", OCI_MANIFEST, document)
 

@@ -155,6 +155,35 @@ def test_json_has_an_object_for_each_file(fetch, store, folder):
     ]
 
 
+def test_json_of_the_longest_path_is_whole(fetch, store, tmp_path):
+    """A byte that is no UTF-8 takes five."""
+    store.put_files("repo", "old", {"a": A, "b": B})
+    store.blobs.clear()
+    part = b"\xff" * 200
+    folder = os.fsencode(tmp_path)
+    while len(folder) < 4000 - len(part):
+        folder += b"/" + part
+
+    result = fetch("--json", "-o", os.fsdecode(folder) + "/")
+
+    assert result.status == 3
+    shown = folder.decode(errors="backslashreplace")
+    assert [one["path"] for one in result.objects] == [f"{shown}/a", f"{shown}/b"]
+    assert "does not have this blob" in result.objects[0]["error"]
+
+
+def test_json_tells_of_a_login_that_is_unusable(fetch, store, folder, tmp_path):
+    store.put_files("repo", "old", {"a": A})
+    path = tmp_path / "auth.json"
+    path.write_text("{")
+
+    result = fetch("--json", "-o", folder, "--authfile", path)
+
+    assert result.status == 16
+    assert [(one["path"], one["result"], one["status"]) for one in result.objects] == [(f"{folder}/", "failed", 16)]
+    assert result.complaint("auth.json") == "regtag: " + result.objects[0]["error"]
+
+
 # ---- Which layers
 
 
@@ -183,7 +212,7 @@ def test_layers_without_a_title_are_left_out_of_a_folder(fetch, store, folder):
     result = fetch("-o", folder)
 
     assert result.status == 0
-    result.complaint("layers without a title are left out: 1", "--layer N -o FILE")
+    result.complaint("layers without a title are left out: 1", "\"regtag fetch --layer N -o FILE\"")
     assert files_below(folder) == {"a": A, "b": B}
     assert fetch("-q", "-o", folder).err == b""
 
@@ -215,7 +244,7 @@ def test_a_folder_needs_titles(fetch, store, folder):
     result = fetch("-o", f"{folder}/new/")
 
     assert result.status == 3
-    result.complaint("title", "--layer N -o FILE")
+    result.complaint("title", "\"regtag fetch --layer N -o FILE\"")
     assert list(folder.iterdir()) == []
 
 

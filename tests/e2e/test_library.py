@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from authority import LOOPBACK, NAME
 from fronts import SecureRegistry, needs_tls
 from images import LAYER, OCI_MANIFEST, compact, digest_of, oci_manifest
 from program import Program
+from tls_server import server_context
 
 pytest_plugins = ["tls_fixtures"]
 
@@ -339,6 +340,29 @@ def test_fewer_sessions_than_connections(kit):
     for number in ["1", "17", str(2**32 - 1)]:
         (line,) = program(number).lines
         assert line.startswith("-3 1 ") and "memory" in line
+
+
+@needs_tls
+def test_what_tls_could_not_write_is_offered_with_more(kit, certificate, root, tmp_path):
+    """What is counted as written arrives, and in its order."""
+    program = kit.program("writes", "tls_mbedtls", *TLS_PARTS)
+    context = server_context(tmp_path, certificate)
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        listener.settimeout(PATIENCE)
+        port = listener.getsockname()[1]
+        child = subprocess.Popen(
+            [program.path, root.file, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        with child, context.wrap_socket(listener.accept()[0], server_side=True) as server:
+            written, arrived = int(child.stdout.readline()), bytearray()
+            server.settimeout(10)
+            with suppress(TimeoutError):
+                while len(arrived) < written:
+                    arrived += server.recv(65536)
+            child.stdin.close()
+    assert child.returncode == 0
+    assert len(arrived) == written
+    assert arrived == bytes(i * 2654435761 >> 16 & 0xFF for i in range(written))
 
 
 def test_operations_side_by_side(kit, registry, repository):

@@ -286,6 +286,16 @@ def test_a_file_that_is_not_there_is_told_with_its_option(regtag, listener, opti
     assert option in result.complaint("nosuch")
 
 
+@pytest.mark.parametrize("option", FILES)
+def test_a_file_with_a_long_name_is_told_with_what_is_wrong(regtag, listener, option):
+    others, status = FILES[option]
+
+    result = regtag("digest", f"{listener.host}/repo", *others, option, "x" * 5000)
+
+    assert result.status == status, result
+    result.complaint(option, "neither a date" if option == "--time-floor" else "File name too long")
+
+
 def test_a_file_of_a_variable_is_told_with_the_variable(regtag, listener):
     result = regtag("digest", f"{listener.host}/repo", env={"REGISTRY_AUTH_FILE": "nosuch"})
 
@@ -380,6 +390,14 @@ def test_help_wins_over_a_missing_argument_and_needs_no_network(regtag, listener
 
     assert (result.status, result.err) == (0, b"")
     assert b"regtag tag" in result.out
+
+
+@pytest.mark.parametrize("args", [["help", "tag"], ["tag", "--help"], ["tag", "--cacert", "nosuch", "--help"]])
+def test_help_needs_none_of_the_files_that_a_run_would_need(regtag, args):
+    result = regtag(*args, env={"REGTAG_VERIFY_KEY": "nosuch"})
+
+    assert (result.status, result.err) == (0, b"")
+    assert b"usage: regtag tag" in result.out
 
 
 def test_help_for_an_unknown_verb_is_refused(regtag):

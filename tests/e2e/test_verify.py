@@ -162,7 +162,7 @@ def image(serve, store):
     return f"{serve(store).host}/repo:old"
 
 
-def test_json(regtag, image, store, key):
+def test_json(regtag, image, store, key, tmp_path):
     put_signature(store, "repo", key, OLD)
     good = regtag("verify", "--json", image, "--verify-key", key.public)
     assert good.objects == [
@@ -180,6 +180,9 @@ def test_json(regtag, image, store, key):
         "error": bad.objects[0]["error"],
     }
     assert "there is no signature" in bad.objects[0]["error"]
+    (tmp_path / "auth.json").write_text("{")
+    lost = regtag("verify", "--json", image, "--verify-key", key.public, "--authfile", tmp_path / "auth.json")
+    assert [(one["result"], one["status"]) for one in lost.objects] == [("failed", lost.status)] == [("failed", 16)]
 
 
 def test_a_signature_from_elsewhere_counts_and_one_of_another_image_does_not(regtag, image, store, key):

@@ -419,10 +419,42 @@ static void a_long_message_is_cut_and_ended(void **state)
     for (size_t size = ERROR_TEXT_MAX - 3; size <= sizeof text - 1; size++) {
         error_clear(&e);
         error_set(&e, 1, "%s", text + sizeof text - 1 - size);
-        size_t expected = size < ERROR_TEXT_MAX ? size : ERROR_TEXT_MAX - 1;
         assert_non_null(memchr(e.text, '\0', ERROR_TEXT_MAX));
-        assert_int_equal(strlen(e.text), expected);
+        if (size < ERROR_TEXT_MAX)
+            assert_int_equal(strlen(e.text), size);
+        else
+            assert_string_equal(e.text + strlen(e.text) - 4, "x...");
     }
+}
+
+/* What comes after a long name is why it is an error. */
+static void a_long_message_keeps_its_end(void **state)
+{
+    struct error e;
+    char name[4096];
+    (void)state;
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    error_clear(&e);
+    error_set(&e, 1, "%s: %.*s: %s", name, 900, name, "No such file");
+    assert_string_equal(e.text + strlen(e.text) - sizeof "x...: No such file" + 1, "x...: No such file");
+    error_clear(&e);
+    error_set(&e, 1, "%s: %s", "file", name + sizeof name - 1000);
+    assert_int_equal(strlen(e.text), sizeof "file: " - 1 + 999);
+}
+
+static void a_message_of_many_long_texts_is_cut(void **state)
+{
+    struct error e;
+    char text[1000];
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    error_clear(&e);
+    error_set(&e, 1, "%s%s%s%s%s%s%s%s%s%s%s%s%s%s", text, text, text, text, text, text, text, text,
+              text, text, text, text, text, text);
+    assert_int_equal(e.status, 1);
+    assert_in_range(strlen(e.text), ERROR_TEXT_MAX - 4, ERROR_TEXT_MAX - 1);
 }
 
 /* ---- Base64 ---------------------------------------------------------------------------------- */
@@ -673,6 +705,8 @@ int main(void)
         cmocka_unit_test(the_first_error_stays),
         cmocka_unit_test(a_hint_belongs_to_the_first_error),
         cmocka_unit_test(a_long_message_is_cut_and_ended),
+        cmocka_unit_test(a_long_message_keeps_its_end),
+        cmocka_unit_test(a_message_of_many_long_texts_is_cut),
         cmocka_unit_test(base64_is_decoded_in_both_alphabets),
         cmocka_unit_test(what_is_no_base64_is_refused),
         cmocka_unit_test(base64_that_does_not_fit_is_refused),

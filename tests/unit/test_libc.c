@@ -37,6 +37,10 @@ char *small_fgets(char *, int, FILE *);
 char *small_strerror(int);
 int small_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 void small_freeaddrinfo(struct addrinfo *);
+void *small_malloc(size_t);
+void *small_calloc(size_t, size_t);
+void *small_realloc(void *, size_t);
+void small_free(void *);
 
 #define fork small_fork
 #define qsort small_qsort
@@ -54,6 +58,15 @@ void small_freeaddrinfo(struct addrinfo *);
 #define strerror small_strerror
 #define getaddrinfo small_getaddrinfo
 #define freeaddrinfo small_freeaddrinfo
+#undef malloc
+#define malloc small_malloc
+#undef calloc
+#define calloc small_calloc
+#undef realloc
+#define realloc small_realloc
+#undef free
+#define free small_free
+#include "cli/heap.c"
 #include "cli/libc.c"
 #include "cli/libc_address.c"
 #include "cli/libc_error.c"
@@ -235,6 +248,43 @@ static void addresses_keep_their_order(void **state)
     assert_int_equal(getaddrinfo("unknown", NULL, &hints, &all), EAI_NONAME);
 }
 
+#define DIRECTORY 2088 /* bytes that musl's opendir wants */
+
+/* As watch looks through /etc/docker/certs.d, again and again. */
+static void directories_in_one_another_leave_nothing_behind(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        void *outer = calloc(1, DIRECTORY);
+        for (int inner = 0; inner < 3; inner++) {
+            char *memory = calloc(1, DIRECTORY);
+            assert_non_null(outer);
+            assert_non_null(memory);
+            assert_int_equal((uintptr_t)memory % sizeof(void *), 0);
+            assert_int_equal(memory[0] | memory[DIRECTORY - 1], 0);
+            memset(memory, 'x', DIRECTORY);
+            free(memory);
+        }
+        free(outer);
+    }
+}
+
+static void the_heap_has_an_end(void **state)
+{
+    (void)state;
+    void *all = malloc(HEAP_SIZE - sizeof(union unit));
+    assert_non_null(all);
+    assert_null(malloc(0));
+    assert_int_equal(errno, ENOMEM);
+    free(NULL);
+    assert_null(malloc(1));
+    free(all);
+    assert_null(malloc(HEAP_SIZE));
+    assert_null(malloc(SIZE_MAX));
+    assert_null(calloc(SIZE_MAX / 2, 4));
+    assert_null(realloc(NULL, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +296,8 @@ int main(void)
         cmocka_unit_test(lines_are_read_alike),
         cmocka_unit_test(errors_have_their_words),
         cmocka_unit_test(addresses_keep_their_order),
+        cmocka_unit_test(directories_in_one_another_leave_nothing_behind),
+        cmocka_unit_test(the_heap_has_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
