@@ -316,8 +316,8 @@ static int run_index(const struct layer_case *c)
     struct error e = {.status = 0};
     snprintf(wanted, sizeof wanted, "%.*s", SLICE_ARG(c->argument));
     images.wanted = images.own_tags || strcmp(wanted, "-") == 0 ? NULL : wanted;
-    if (c->input.size > REGTAG_MANIFEST_MAX || !images_read(&images, c->input, &document, &e) ||
-        !images_check(&images, &e))
+    if (c->input.size > REGTAG_MANIFEST_MAX ||
+        !images_read(&images, c->input, scanned(c->input), &document, &e) || !images_check(&images, &e))
         return e.status == REGTAG_E_NOT_FOUND ? (snprintf(c->out, c->out_size, "none"), LAYER_ACCEPTED)
                                               : reject(c);
     write_text(&w, "ok");
