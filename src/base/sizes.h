@@ -42,6 +42,10 @@
 #define ANSWER_WORDS_MAX 2048  /* how much of an error's body is parsed */
 #define REPOSITORY_MAX 255     /* the name of a repository, with "library/" */
 #define TAG_MAX 128            /* a tag */
+/* What turns out to be no document is read to its end if it is no larger (answer.h). */
+#define BAD_DOCUMENT_MAX (64u * 1024)
+/* A document that is in a store, or a layout: read at a time. */
+#define DOCUMENT_READ_MAX (64u * 1024)
 /* Tags that are under way, or wait for their turn to be reported: few where memory is short. */
 #define TAGS_AT_ONCE (REGTAG_CONNECTIONS_MAX > 4 ? 64u : 12u)
 #define ETAG_MAX 128 /* an ETag that is sent back; 73 with a digest in it */

@@ -307,10 +307,10 @@ static ptrdiff_t read_found(struct layout *l, const struct layout_file *f, uint6
     return (ptrdiff_t)size;
 }
 
-static ptrdiff_t read_key(struct layout *l, const char *key, uint64_t at, char *bytes, size_t size)
+/* `f` is what find has returned. */
+static ptrdiff_t read_at(struct layout *l, const struct layout_file *f, uint64_t at, char *bytes,
+                         size_t size)
 {
-    error_clear(&l->in.e);
-    const struct layout_file *f = find(l, key);
     if (!f)
         return l->in.e.status ? REGTAG_IO_FAILED : REGTAG_IO_CLOSED;
     if (at >= f->size)
@@ -321,6 +321,12 @@ static ptrdiff_t read_key(struct layout *l, const char *key, uint64_t at, char *
         return (ptrdiff_t)size;
     input_fail(&l->in, REGTAG_E_REFUSED, "it is cut off");
     return REGTAG_IO_FAILED;
+}
+
+static ptrdiff_t read_key(struct layout *l, const char *key, uint64_t at, char *bytes, size_t size)
+{
+    error_clear(&l->in.e);
+    return read_at(l, find(l, key), at, bytes, size);
 }
 
 static ptrdiff_t read_blob(void *context, const char *digest, uint64_t at, void *bytes, size_t size)
@@ -343,20 +349,29 @@ struct regtag_store layout_store(struct layout *l)
         .context = l, .read = read_blob, .problem = problem, .list = LAYOUT_INDEX};
 }
 
-bool layout_read(struct layout *l, const char *key, struct writer *w, struct error *e)
+bool layout_read(struct layout *l, const char *key, struct writer *w, struct document_scan *scan,
+                 unsigned tokens_max, struct error *e)
 {
     ptrdiff_t n;
+    bool good;
+    error_clear(&l->in.e);
+    const struct layout_file *f = find(l, key);
+    if (f && f->size >= w->size) {
+        error_set(e, REGTAG_E_REFUSED, "%s: its %s is larger than %zu bytes", l->in.name, key,
+                  w->size - 1);
+        return false;
+    }
     do {
-        n = read_key(l, key, w->used, w->data + w->used, w->size - w->used);
-        w->used += n > 0 ? (size_t)n : 0;
-    } while (n > 0 && w->used < w->size);
+        struct slice part = {w->data + w->used, 0};
+        n = read_at(l, f, w->used, w->data + w->used, DOCUMENT_READ_MAX);
+        part.size = n > 0 ? (size_t)n : 0;
+        w->used += part.size;
+        good = document_scan_take(scan, part, tokens_max);
+    } while (n > 0 && good);
     if (n == REGTAG_IO_CLOSED)
         set_no_layout(l, key, e);
     else if (n < 0)
         error_set(e, l->in.e.status, "%s", l->in.e.text);
-    else if (n)
-        error_set(e, REGTAG_E_REFUSED, "%s: its %s is larger than %zu bytes", l->in.name, key,
-                  w->size - 1);
     return !e->status;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/layout_input.h"
 #include "cli/layout_names.h"
 #include "cli/tar_reader.h"
+#include "oci/document.h"
 #include "regtag.h"
 
 /* What a file is called here: the 64 digits of a blob's SHA-256, LAYOUT_INDEX, or LAYOUT_MARK. */
@@ -41,8 +42,10 @@ struct layout {
  * read), REGTAG_E_USAGE (it is something else) or REGTAG_E_REFUSED (it is damaged). Needs layout_close in any case. */
 bool layout_open(struct layout *l, const char *path, uint64_t deadline, uint64_t stall, struct error *e);
 
-/* Reads all of LAYOUT_INDEX or LAYOUT_MARK. False, and e set, if there is none, or it does not fit. */
-bool layout_read(struct layout *l, const char *key, struct writer *w, struct error *e);
+/* Reads all of LAYOUT_INDEX or LAYOUT_MARK, or as much as shows that it is no document (document_scan_take). False, and e
+ * set, if there is none, or it does not fit. */
+bool layout_read(struct layout *l, const char *key, struct writer *w, struct document_scan *scan,
+                 unsigned tokens_max, struct error *e);
 
 /* Its manifests and blobs. After a failure, `in.e` has the problem with its status. */
 struct regtag_store layout_store(struct layout *l);

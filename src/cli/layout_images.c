@@ -220,12 +220,12 @@ bool images_check(struct layout_images *images, struct error *e)
 
 /* ---- Documents ------------------------------------------------------------------------------- */
 
-bool images_read(struct layout_images *images, struct slice index, const struct document_memory *memory,
-                 struct error *e)
+bool images_read(struct layout_images *images, struct slice index, struct document_scan *scan,
+                 const struct document_memory *memory, struct error *e)
 {
     struct document *d = &images->index;
     bool alike = false;
-    if (!document_index(d, index, memory, "index.json", e))
+    if (!document_index_scanned(d, index, scan, memory, "index.json", e))
         return false;
     images->list = document_member(d, 0, SLICE("manifests"), &alike);
     if (!document_is_object(d, 0) || !document_is_array(d, images->list) || alike)
@@ -236,12 +236,12 @@ bool images_read(struct layout_images *images, struct slice index, const struct 
     return true;
 }
 
-bool layout_version_check(const char *layout, struct slice text, const struct document_memory *memory,
-                          struct error *e)
+bool layout_version_check(const char *layout, struct slice text, struct document_scan *scan,
+                          const struct document_memory *memory, struct error *e)
 {
     struct document d;
     bool alike = false;
-    if (!document_index(&d, text, memory, "oci-layout", e))
+    if (!document_index_scanned(&d, text, scan, memory, "oci-layout", e))
         return false;
     struct slice version =
         document_string(&d, document_member(&d, 0, SLICE("imageLayoutVersion"), &alike));

@@ -21,14 +21,15 @@ struct layout_image {
     char tag[TAG_MAX + 1]; /* its own; or "" */
 };
 
-/* Whether the text is that of a file "oci-layout" of version 1; else e is set with REGTAG_E_REFUSED. */
-bool layout_version_check(const char *layout, struct slice text, const struct document_memory *memory,
-                          struct error *e);
+/* Whether the text, which `scan` has taken, is that of a file "oci-layout" of version 1; else e is set with
+ * REGTAG_E_REFUSED. */
+bool layout_version_check(const char *layout, struct slice text, struct document_scan *scan,
+                          const struct document_memory *memory, struct error *e);
 
-/* Reads an index, which is used as long as `images` is. The members up to `own_tags` must be set. False, and e set with
+/* Reads an index, which `scan` has taken, and which is used as long as `images` is. The members up to `own_tags` must be set. False, and e set with
  * REGTAG_E_REFUSED, if it is not valid. */
-bool images_read(struct layout_images *images, struct slice index, const struct document_memory *memory,
-                 struct error *e);
+bool images_read(struct layout_images *images, struct slice index, struct document_scan *scan,
+                 const struct document_memory *memory, struct error *e);
 
 /* Whether it is clear which images are meant; else e is set: with REGTAG_E_NOT_FOUND if there is none, with
  * REGTAG_E_USAGE if several cannot have one tag, or have the same tag, or none has one, and with REGTAG_E_REFUSED if one

@@ -92,14 +92,15 @@ static void load_image(struct load *l, const struct layout_image *image)
 
 /* The memory of the operation has room for a document and its index. */
 static bool read_document(struct load *l, const char *key, struct slice *text,
-                          struct document_memory *memory, struct error *e)
+                          struct document_scan *scan, struct document_memory *memory, struct error *e)
 {
     char *scratch = session_scratch();
     struct writer w = writer_to(scratch, REGTAG_MANIFEST_MAX);
     memory->tokens_max = REGTAG_TOKENS_MAX;
     memory->tokens = (void *)(scratch + REGTAG_MANIFEST_MAX);
     memory->keys = (void *)(memory->tokens + REGTAG_TOKENS_MAX);
-    bool done = layout_read(&l->layout, key, &w, e);
+    *scan = (struct document_scan){0};
+    bool done = layout_read(&l->layout, key, &w, scan, memory->tokens_max, e);
     *text = written(&w);
     return done;
 }
@@ -108,8 +109,9 @@ static bool read_document(struct load *l, const char *key, struct slice *text,
 static bool read_index(struct load *l, struct error *e)
 {
     struct slice text;
+    struct document_scan scan;
     struct document_memory memory;
-    if (!read_document(l, LAYOUT_INDEX, &text, &memory, e))
+    if (!read_document(l, LAYOUT_INDEX, &text, &scan, &memory, e))
         return false;
     uint64_t hash = slice_hash(HASH_START, text);
     if (l->index_hash && hash != l->index_hash)
@@ -117,16 +119,18 @@ static bool read_index(struct load *l, struct error *e)
                   "%s: its " LAYOUT_INDEX " was changed meanwhile; no more images are loaded",
                   l->layout.in.name);
     l->index_hash = hash;
-    return !e->status && images_read(&l->images, text, &memory, e);
+    return !e->status && images_read(&l->images, text, &scan, &memory, e);
 }
 
 /* Of a pipe it has not come yet, maybe. */
 static bool check_version(struct load *l, struct error *e)
 {
     struct slice text;
+    struct document_scan scan;
     struct document_memory memory;
-    return l->layout.kind == LAYOUT_PIPE || (read_document(l, LAYOUT_MARK, &text, &memory, e) &&
-                                             layout_version_check(l->layout.in.name, text, &memory, e));
+    return l->layout.kind == LAYOUT_PIPE ||
+           (read_document(l, LAYOUT_MARK, &text, &scan, &memory, e) &&
+            layout_version_check(l->layout.in.name, text, &scan, &memory, e));
 }
 
 /* An operation has taken the memory of the index. */

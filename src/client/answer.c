@@ -27,6 +27,11 @@ bool answer_is_plain(const struct http_response *response, struct error *e)
     return false;
 }
 
+bool answer_is_long(const struct http_response *response, size_t taken)
+{
+    return taken + response->length > BAD_DOCUMENT_MAX; /* unless it is stated, `length` is 0 */
+}
+
 bool answer_digest(const struct http_response *response, struct slice *digest)
 {
     return http_response_field(response, SLICE("docker-content-digest"), digest) &&

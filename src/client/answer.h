@@ -41,6 +41,11 @@ int answer_error(const struct meaning *table, const struct http_response *respon
 /* Whether the content comes as it is (RFC 9110, 8.4), as was requested; else e is set with REGTAG_E_PROTOCOL. */
 bool answer_is_plain(const struct http_response *response, struct error *e);
 
+/* Whether to give up on content that cannot become a document any more. Up to BAD_DOCUMENT_MAX bytes are read
+ * all the same, since a wrong digest says more than a bad byte: then what is reported does not depend on how the
+ * bytes come. `taken`: how many there are already. */
+bool answer_is_long(const struct http_response *response, size_t taken);
+
 /* Reads Docker-Content-Digest; *digest is empty if the field is missing. False if it is not a valid
  * digest or occurs twice. */
 bool answer_digest(const struct http_response *response, struct slice *digest);

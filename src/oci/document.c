@@ -2,8 +2,9 @@
 #define JSMN_STATIC
 #include "oci/document.h"
 
+#include <limits.h>
+
 #include "base/debug.h"
-#include "oci/json.h"
 #include "regtag.h"
 
 /* ---- Duplicate keys: sorting by object, hash and characters makes them neighbours ------------- */
@@ -139,6 +140,18 @@ static int duplicate_key(const struct document *d, struct document_key *keys)
 
 /* ---- The index ------------------------------------------------------------------------------- */
 
+bool document_scan_take(struct document_scan *s, struct slice part, unsigned tokens_max)
+{
+    struct slice text;
+    while (s->values <= tokens_max) {
+        enum json_event event = json_next(&s->json, &part, &text);
+        if (event == JSON_MORE || event == JSON_BROKEN)
+            return event == JSON_MORE;
+        s->values += event != JSON_TEXT && event != JSON_CLOSE;
+    }
+    return false;
+}
+
 /* The count stays below 1 if there are more than the memory is for. */
 static void find_values(struct document *d, struct slice text, const struct document_memory *memory)
 {
@@ -154,19 +167,22 @@ void document_index_again(struct document *d, struct slice text, const struct do
     REQUIRE(d->count >= 1);
 }
 
-bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
-                    const char *what, struct error *e)
+bool document_index_scanned(struct document *d, struct slice text, struct document_scan *s,
+                            const struct document_memory *memory, const char *what, struct error *e)
 {
-    const char *problem;
-    uint64_t offset;
-    if (!json_valid(text, &problem, &offset)) {
+    bool fits = s->values <= memory->tokens_max;
+    if (fits) /* else not all of it was taken */
+        json_end(&s->json);
+    if (s->json.problem) {
         error_set(e, REGTAG_E_REFUSED, "%s is not valid JSON at byte %llu: %s", what,
-                  (unsigned long long)offset, problem);
+                  (unsigned long long)s->json.offset, s->json.problem);
         return false;
     }
 
-    find_values(d, text, memory);
-    if (d->count < 1) {
+    if (fits)
+        find_values(d, text, memory);
+    REQUIRE(!fits || d->count < 1 || d->count == (int)s->values);
+    if (!fits || d->count < 1) {
         error_set(e, REGTAG_E_REFUSED,
                   "%s has more than %u JSON values and keys, the limit of this build", what,
                   memory->tokens_max);
@@ -180,6 +196,15 @@ bool document_index(struct document *d, struct slice text, const struct document
         return false;
     }
     return true;
+}
+
+bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
+                    const char *what, struct error *e)
+{
+    struct document_scan s = {0};
+    document_scan_take(&s, text, UINT_MAX);
+    json_end(&s.json);
+    return document_index_scanned(d, text, &s, memory, what, e);
 }
 
 static bool is_type(const struct document *d, int value, jsmntype_t type)

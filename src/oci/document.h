@@ -12,6 +12,7 @@
 #include <jsmn.h>
 
 #include "base/error.h"
+#include "oci/json.h"
 
 /* A key and the hash of its characters, for finding duplicates. */
 struct document_key {
@@ -49,8 +50,23 @@ void document_sort(const struct document *d, struct document_key *keys, size_t c
 
 #define NO_VALUE (-1)
 
-/* Validates and indexes `text`. False, and e set with REGTAG_E_REFUSED, if it is not valid or an object in
- * it has the same key twice (compared unescaped). `what` names the document in the message. */
+/* The validation of a document as it arrives. To begin, clear the whole struct: (struct document_scan){0}. */
+struct document_scan {
+    struct json json;
+    unsigned values; /* and keys: the tokens that they will need */
+};
+
+/* Takes the next part, or as much of it as shows that no document that begins like this is accepted, with
+ * room for so many tokens: false, from then on. */
+bool document_scan_take(struct document_scan *s, struct slice part, unsigned tokens_max);
+
+/* Indexes a text that was taken, to its end or until that was false. False, and e set with REGTAG_E_REFUSED,
+ * if it is not valid or an object in it has the same key twice (compared unescaped). `what` names the
+ * document in the message. */
+bool document_index_scanned(struct document *d, struct slice text, struct document_scan *s,
+                            const struct document_memory *memory, const char *what, struct error *e);
+
+/* Validates and indexes a text in one go. */
 bool document_index(struct document *d, struct slice text, const struct document_memory *memory,
                     const char *what, struct error *e);
 

@@ -358,21 +358,6 @@ bool json_end(struct json *j)
     return false;
 }
 
-bool json_valid(struct slice document, const char **problem, uint64_t *offset)
-{
-    struct json j = {0};
-    struct slice text;
-    enum json_event event;
-    do
-        event = json_next(&j, &document, &text);
-    while (event != JSON_MORE && event != JSON_BROKEN);
-
-    bool valid = json_end(&j);
-    *problem = j.problem;
-    *offset = j.offset;
-    return valid;
-}
-
 /* Takes the four digits after \u. */
 static uint32_t take_unit(struct slice *raw)
 {

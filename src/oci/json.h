@@ -47,10 +47,6 @@ enum json_event json_next(struct json *j, struct slice *in, struct slice *text);
 /* To be called at the end of the input. False if the document is not complete; `problem` says why. */
 bool json_end(struct json *j);
 
-/* Whether all of `document` is one JSON document; else *problem and *offset say what is wrong, and
- * where. */
-bool json_valid(struct slice document, const char **problem, uint64_t *offset);
-
 /* Takes the next character off the text between the quotes of a valid JSON string, with escapes decoded
  * and surrogate pairs joined; half a pair is returned as it is. False at its end. */
 bool json_character(struct slice *raw, uint32_t *code);

@@ -69,14 +69,15 @@ static const struct media_type *type_by_name(const struct document *d, int value
     return NULL;
 }
 
-const struct media_type *manifest_type(struct slice bytes, const struct media_type *type,
+const struct media_type *manifest_type(struct slice bytes, struct document_scan *scan,
+                                       const struct media_type *type,
                                        const struct document_memory *memory, struct error *e)
 {
     struct document d;
     bool alike = false;
     if (type->kind != MANIFEST_UNSTATED)
         return type;
-    if (!document_index(&d, bytes, memory, "the manifest", e))
+    if (!document_index_scanned(&d, bytes, scan, memory, "the manifest", e))
         return NULL;
     int value = document_member(&d, 0, SLICE("mediaType"), &alike);
     type = value == NO_VALUE ? type_by_members(&d) : type_by_name(&d, value);
@@ -277,11 +278,12 @@ static bool check_document(const struct document *d, const struct media_type *ty
     return true;
 }
 
-bool manifest_check(struct slice bytes, const struct media_type *type,
+bool manifest_check(struct slice bytes, struct document_scan *scan, const struct media_type *type,
                     const struct document_memory *memory, struct error *e)
 {
     struct document d;
-    return document_index(&d, bytes, memory, "the manifest", e) && check_document(&d, type, e);
+    return document_index_scanned(&d, bytes, scan, memory, "the manifest", e) &&
+           check_document(&d, type, e);
 }
 
 /* ---- The digest ------------------------------------------------------------------------------ */

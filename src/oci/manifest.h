@@ -32,8 +32,9 @@ const struct media_type *media_type_find(struct slice content_type);
 
 /* The media type of a manifest that was served as `type`. If that is MANIFEST_UNSTATED, the document
  * decides, by its mediaType or, without one, by the members that only one kind has. NULL, and e set with
- * REGTAG_E_REFUSED, if it does not say. */
-const struct media_type *manifest_type(struct slice bytes, const struct media_type *type,
+ * REGTAG_E_REFUSED, if it does not say. `scan` has taken the bytes, as document_index_scanned wants it. */
+const struct media_type *manifest_type(struct slice bytes, struct document_scan *scan,
+                                       const struct media_type *type,
                                        const struct document_memory *memory, struct error *e);
 
 /* Neither of the next two takes MANIFEST_UNSTATED. */
@@ -46,8 +47,8 @@ bool manifest_digest(struct slice bytes, const struct media_type *type,
                      char digest[DIGEST_SHA256_SIZE + 1], struct error *e);
 
 /* Whether a manifest that was served as `type` is valid and unambiguous; else e is set with
- * REGTAG_E_REFUSED. */
-bool manifest_check(struct slice bytes, const struct media_type *type,
+ * REGTAG_E_REFUSED. `scan` is as for manifest_type. */
+bool manifest_check(struct slice bytes, struct document_scan *scan, const struct media_type *type,
                     const struct document_memory *memory, struct error *e);
 
 #endif

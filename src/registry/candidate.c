@@ -18,13 +18,13 @@ bool candidate_unable(const struct signature_check *c, struct error *e)
     return c->unable;
 }
 
-bool candidate_read(struct regtag *r, struct slice bytes, const struct media_type **type,
-                    struct document *d)
+bool candidate_read(struct regtag *r, struct slice bytes, struct document_scan *scan,
+                    const struct media_type **type, struct document *d)
 {
     struct error e;
     error_clear(&e);
-    *type = manifest_type(bytes, media_type_find(SLICE("")), &r->memory, &e);
-    if (!*type || !manifest_check(bytes, *type, &r->memory, &e))
+    *type = manifest_type(bytes, scan, media_type_find(SLICE("")), &r->memory, &e);
+    if (!*type || !manifest_check(bytes, scan, *type, &r->memory, &e))
         return false;
     document_index_again(d, bytes, &r->memory);
     return true;

@@ -13,9 +13,9 @@ struct signature_check candidate_check(const struct regtag *r);
 /* Where no signature is good: whether there was not enough memory to verify one, which says nothing about the image. */
 bool candidate_unable(const struct signature_check *c, struct error *e);
 
-/* Indexes a manifest, if it is valid and unambiguous. */
-bool candidate_read(struct regtag *r, struct slice bytes, const struct media_type **type,
-                    struct document *d);
+/* Indexes a manifest, whose bytes `scan` has taken, if it is valid and unambiguous. */
+bool candidate_read(struct regtag *r, struct slice bytes, struct document_scan *scan,
+                    const struct media_type **type, struct document *d);
 
 /* Whether the artifact type of a descriptor does not rule out a bundle: in an index at a tag, it may be of no use. */
 bool candidate_may_be_bundle(const struct document *d, int descriptor);

@@ -28,12 +28,18 @@ static enum download_event keep_part(struct regtag *r, struct download *d, struc
     }
     memcpy(d->bytes + d->size, part.data, part.size);
     d->size += part.size;
-    return MORE;
+    if (document_scan_take(&d->scan, part, r->memory.tokens_max) ||
+        !answer_is_long(d->exchange.response, d->size))
+        return MORE;
+    d->status = 200;
+    client_cancel(r->source, &d->exchange);
+    return DOWNLOAD_END;
 }
 
 static enum download_event on_head(struct regtag *r, struct download *d, struct error *e)
 {
     d->size = 0; /* again after a retry: start over */
+    d->scan = (struct document_scan){0};
     if (answer_is_plain(d->exchange.response, e))
         return MORE;
     client_cancel(r->source, &d->exchange);

@@ -1,4 +1,6 @@
-/* Downloads what is small, a list or a document about an image, to memory of the caller's. */
+/* Downloads what is small, a list or another JSON document about an image, to memory of the caller's. One that is not JSON, or
+ * has too many values for the operation's index, is cut short if it is long (answer_is_long): it ends with what has
+ * come, which document_index_scanned refuses. */
 #ifndef REGTAG_REGISTRY_DOWNLOAD_H
 #define REGTAG_REGISTRY_DOWNLOAD_H
 
@@ -8,7 +10,8 @@
 struct download {
     char *bytes; /* the content of a 200 */
     size_t size, room;
-    unsigned status; /* of the answer, once it is complete; else 0 */
+    struct document_scan scan; /* of these bytes */
+    unsigned status;           /* of the answer, once it is complete; else 0 */
     struct attempts attempts;
     struct exchange exchange;
 };

@@ -106,17 +106,6 @@ static bool check_header(struct regtag *r, const struct manifest_fetch *f, struc
 
 /* ---- The body -------------------------------------------------------------------------------- */
 
-static bool keep_part(struct regtag *r, struct slice part, struct error *e)
-{
-    if (part.size > r->manifest_max - r->manifest_size) {
-        fetch_set_too_large(r, e);
-        return false;
-    }
-    memcpy(r->manifest + r->manifest_size, part.data, part.size);
-    r->manifest_size += part.size;
-    return true;
-}
-
 static struct slice wanted_digest(const struct regtag *r, const struct manifest_fetch *f)
 {
     return f->state == FETCH_CHILD ? slice_of(f->child) : r->image->digest;
@@ -133,7 +122,30 @@ static bool learn_media_type(struct regtag *r, const struct manifest_fetch *f, s
     if (other)
         set_not_a_manifest(e, type);
     else
-        r->media_type = manifest_type(manifest, r->media_type, &r->memory, e);
+        r->media_type = manifest_type(manifest, &r->scan, r->media_type, &r->memory, e);
+    return e->status == 0;
+}
+
+/* It cannot become a manifest any more: sets *e. What was read behind the bad byte does not count: that may be more or less. */
+static void refuse_early(struct regtag *r, const struct manifest_fetch *f, struct error *e)
+{
+    struct slice manifest = {r->manifest, (size_t)r->scan.json.offset};
+    if (learn_media_type(r, f, manifest, e))
+        manifest_check(manifest, &r->scan, r->media_type, &r->memory, e);
+}
+
+static bool keep_part(struct regtag *r, const struct manifest_fetch *f, struct slice part,
+                      struct error *e)
+{
+    if (part.size > r->manifest_max - r->manifest_size) {
+        fetch_set_too_large(r, e);
+        return false;
+    }
+    memcpy(r->manifest + r->manifest_size, part.data, part.size);
+    r->manifest_size += part.size;
+    if (!document_scan_take(&r->scan, part, r->memory.tokens_max) &&
+        answer_is_long(f->exchange.response, r->manifest_size))
+        refuse_early(r, f, e);
     return e->status == 0;
 }
 
@@ -219,7 +231,7 @@ static enum fetch_event on_manifest(struct regtag *r, struct manifest_fetch *f, 
         return MORE;
     }
     if (!check_digest(r, f, manifest, problem) ||
-        !manifest_check(manifest, r->media_type, &r->memory, problem)) {
+        !manifest_check(manifest, &r->scan, r->media_type, &r->memory, problem)) {
         r->digest[0] = '\0';
         return FETCH_FAILED;
     }
@@ -272,8 +284,9 @@ static enum fetch_event step(struct regtag *r, struct manifest_fetch *f, struct 
     switch (client_step(r->source, &f->exchange, &part)) {
     case EXCHANGE_HEAD: /* again after a retry: start over */
         r->manifest_size = 0;
+        r->scan = (struct document_scan){0};
         return check_header(r, f, problem) ? MORE : FETCH_FAILED;
-    case EXCHANGE_BODY: return keep_part(r, part, problem) ? MORE : FETCH_FAILED;
+    case EXCHANGE_BODY: return keep_part(r, f, part, problem) ? MORE : FETCH_FAILED;
     case EXCHANGE_END: return on_end(r, f, problem);
     case EXCHANGE_FAILED: *problem = r->source->context.error; return FETCH_FAILED;
     default: return FETCH_WAIT;

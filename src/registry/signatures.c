@@ -134,10 +134,10 @@ static void step_place(struct regtag *r, struct signatures *s, unsigned number)
 
 /* ---- What is there --------------------------------------------------------------------------- */
 
-static bool read_manifest(struct regtag *r, const struct download *from, const struct media_type **type,
+static bool read_manifest(struct regtag *r, struct download *from, const struct media_type **type,
                           struct document *d)
 {
-    return candidate_read(r, downloaded(from), type, d);
+    return candidate_read(r, downloaded(from), &from->scan, type, d);
 }
 
 static void add_referrer(struct signatures *s, struct slice digest)
@@ -149,7 +149,7 @@ static void add_referrer(struct signatures *s, struct slice digest)
 }
 
 /* At the tag there may be the image itself: GitLab takes such a tag for a digest. */
-static void add_referrers(struct regtag *r, struct signatures *s, const struct download *from)
+static void add_referrers(struct regtag *r, struct signatures *s, struct download *from)
 {
     const struct media_type *type;
     struct document d;

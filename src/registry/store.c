@@ -31,20 +31,32 @@ static bool has(struct regtag *r, struct slice digest, struct error *e)
 
 /* ---- Manifests ------------------------------------------------------------------------------- */
 
+static bool learn_media_type(struct regtag *r, struct error *e)
+{
+    struct slice manifest = {r->manifest, r->manifest_size};
+    r->media_type = manifest_type(manifest, &r->scan, media_type_find(SLICE("")), &r->memory, e);
+    return r->media_type != NULL;
+}
+
 static bool read_manifest(struct regtag *r, const char *digest, struct error *e)
 {
     char surplus;
     size_t size = 1;
+    r->scan = (struct document_scan){0};
     for (r->manifest_size = 0; size; r->manifest_size += size) {
         size_t room = r->manifest_max - r->manifest_size;
-        size = room ? room : 1;
-        if (!store_read_at(r, digest, r->manifest_size, room ? r->manifest + r->manifest_size : &surplus,
-                           &size, e))
+        char *end = r->manifest + r->manifest_size;
+        size = !room ? 1 : room < DOCUMENT_READ_MAX ? room : DOCUMENT_READ_MAX;
+        if (!store_read_at(r, digest, r->manifest_size, room ? end : &surplus, &size, e))
             return false;
         if (size > room) {
             fetch_set_too_large(r, e);
             return false;
         }
+        struct slice part = {end, size};
+        if (!document_scan_take(&r->scan, part, r->memory.tokens_max) &&
+            r->manifest_size + size > BAD_DOCUMENT_MAX)
+            return learn_media_type(r, e); /* it says why not */
     }
     return true;
 }
@@ -58,12 +70,11 @@ static bool check_manifest(struct regtag *r, const char *digest, struct error *e
         error_set(e, REGTAG_E_OTHER, "SHA-256 failed");
     else if (strcmp(found, digest) != 0)
         error_set(e, REGTAG_E_REFUSED, "what is to be loaded is another manifest, %s", found);
-    if (e->status)
+    if (e->status || !learn_media_type(r, e))
         return false;
-    r->media_type = manifest_type(manifest, media_type_find(SLICE("")), &r->memory, e);
-    if (r->media_type && r->media_type->kind == MANIFEST_SCHEMA1)
+    if (r->media_type->kind == MANIFEST_SCHEMA1)
         fetch_set_schema1(e);
-    if (e->status || !manifest_check(manifest, r->media_type, &r->memory, e))
+    if (e->status || !manifest_check(manifest, &r->scan, r->media_type, &r->memory, e))
         return false;
     memcpy(r->digest, found, sizeof found);
     return true;

@@ -13,6 +13,7 @@ struct search {
     enum signature_finding best;
     char *memory;
     size_t room;
+    struct document_scan scan;      /* of what was read last */
     char (*candidate)[DIGEST_SIZE]; /* of manifests that may have a signature */
     size_t candidates;
     struct error failure;
@@ -23,18 +24,25 @@ static void note(struct search *s, enum signature_finding finding)
     s->best = finding > s->best ? finding : s->best;
 }
 
-/* Reads all of it behind what is there. False if it cannot be read, or does not fit; only a failure of the store is
- * kept. */
+/* Reads all of it, which is a document, behind what is there. False if it cannot be read, does not fit, or is long and no
+ * document; only a failure of the store is kept. */
 static bool read_all(struct regtag *r, struct search *s, const char *name, struct slice *bytes)
 {
     struct error e;
     size_t size = 1;
+    bool good = true;
     error_clear(&e);
     *bytes = (struct slice){s->memory, 0};
-    for (; size && bytes->size < s->room; bytes->size += size) {
-        size = s->room - bytes->size;
+    s->scan = (struct document_scan){0};
+    while (size && bytes->size < s->room && (good || bytes->size <= BAD_DOCUMENT_MAX)) {
+        size_t room = s->room - bytes->size;
+        struct slice part = {s->memory + bytes->size,
+                             room < DOCUMENT_READ_MAX ? room : DOCUMENT_READ_MAX};
+        size = part.size;
         if (!store_read_at(r, name, bytes->size, s->memory + bytes->size, &size, &e))
             break;
+        good = document_scan_take(&s->scan, slice_head(part, size), r->memory.tokens_max);
+        bytes->size += size;
     }
     if (e.status == REGTAG_E_OTHER)
         s->failure = s->failure.status ? s->failure : e;
@@ -108,7 +116,7 @@ static bool check_candidate(struct regtag *r, struct search *s, const char *dige
     struct document d;
     struct slice bytes;
     int layer;
-    if (!read_verified(r, s, digest, &bytes) || !candidate_read(r, bytes, &type, &d))
+    if (!read_verified(r, s, digest, &bytes) || !candidate_read(r, bytes, &s->scan, &type, &d))
         return false;
     enum signature_finding finding = signature_bundle_layer(&d, s->check.image, &layer);
     if (finding == SIGNATURE_GOOD)
@@ -155,7 +163,7 @@ static void find_candidates(struct regtag *r, struct search *s)
     bool alike = false;
     error_clear(&ignored);
     if (!r->config.store.list || !read_all(r, s, r->config.store.list, &list) ||
-        !document_index(&d, list, &r->memory, "", &ignored))
+        !document_index_scanned(&d, list, &s->scan, &r->memory, "", &ignored))
         return;
     s->memory += list.size;
     s->room -= list.size;

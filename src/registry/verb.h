@@ -49,9 +49,10 @@ struct regtag {
     const struct media_type *media_type;
     char *manifest;
     size_t manifest_size, manifest_max;
-    struct blob_fetch *blob; /* that the caller has chosen; or NULL */
-    struct slice bytes;      /* of it, for regtag_bytes, */
-    uint64_t bytes_at;       /* and their offset */
+    struct document_scan scan; /* of the manifest */
+    struct blob_fetch *blob;   /* that the caller has chosen; or NULL */
+    struct slice bytes;        /* of it, for regtag_bytes, */
+    uint64_t bytes_at;         /* and their offset */
 
     struct regtag_result result;
     struct regtag_config config;

@@ -114,7 +114,8 @@ static bool index_list(struct regtag *r, struct referrers_verb *v)
     bool alike = false;
     struct slice text = downloaded(&v->page);
     struct error *problem = verb_problem(r);
-    if (!document_index(&v->document, text, &r->memory, "the list of referrers", problem))
+    if (!document_index_scanned(&v->document, text, &v->page.scan, &r->memory, "the list of referrers",
+                                problem))
         return false;
     int list = document_member(&v->document, 0, SLICE("manifests"), &alike);
     if (!document_is_array(&v->document, list))

@@ -1,6 +1,7 @@
 #include "layers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
@@ -81,6 +82,21 @@ static jsmntok_t tokens[REGTAG_TOKENS_MAX];
 static struct document_key keys[REGTAG_TOKENS_MAX / 2];
 static const struct document_memory document = {tokens, keys, REGTAG_TOKENS_MAX};
 
+/* In pieces, as a document arrives. What is given up on must be refused. */
+static struct document_scan *scanned(struct slice input)
+{
+    static struct document_scan s;
+    struct document d;
+    struct error e = {.status = 0};
+    bool good = true;
+    s = (struct document_scan){0};
+    for (size_t at = 0; at < input.size; at += 61)
+        good &= document_scan_take(&s, slice_head(slice_from(input, at), 61), REGTAG_TOKENS_MAX);
+    if (!good && document_index(&d, input, &document, "it", &e))
+        abort();
+    return &s;
+}
+
 static int run_manifest(const struct layer_case *c)
 {
     const struct media_type *type = media_type_find(c->argument);
@@ -90,9 +106,9 @@ static int run_manifest(const struct layer_case *c)
     struct error e = {.status = 0};
 
     if (!type || c->input.size > REGTAG_MANIFEST_MAX ||
-        !(type = manifest_type(c->input, type, &document, &e)) ||
+        !(type = manifest_type(c->input, scanned(c->input), type, &document, &e)) ||
         !manifest_digest(c->input, type, &document, &hash, digest, &e) ||
-        !manifest_check(c->input, type, &document, &e))
+        !manifest_check(c->input, scanned(c->input), type, &document, &e))
         return reject(c);
     snprintf(c->out, c->out_size, "ok %s", digest);
     return LAYER_ACCEPTED;
@@ -110,8 +126,8 @@ static int run_platform(const struct layer_case *c)
     if (!platform.data || !platform_valid(platform))
         return LAYER_BAD_CALL;
     if (!type || c->input.size > REGTAG_MANIFEST_MAX ||
-        !(type = manifest_type(c->input, type, &document, &e)) ||
-        !manifest_check(c->input, type, &document, &e))
+        !(type = manifest_type(c->input, scanned(c->input), type, &document, &e)) ||
+        !manifest_check(c->input, scanned(c->input), type, &document, &e))
         return reject(c);
     if (platform_child(c->input, type, &document, platform, digest, &e))
         snprintf(c->out, c->out_size, "ok %s", digest);
@@ -277,8 +293,9 @@ static int run_signature(const struct layer_case *c)
     struct document d;
     struct error e = {.status = 0};
     int layer;
-    if (!manifest_check(c->input, media_type_find(SLICE("application/vnd.oci.image.manifest.v1+json")),
-                        &document, &e) ||
+    if (!manifest_check(c->input, scanned(c->input),
+                        media_type_find(SLICE("application/vnd.oci.image.manifest.v1+json")), &document,
+                        &e) ||
         !document_index(&d, c->input, &document, "the manifest", &e))
         return reject(c);
     enum signature_finding finding = signature_bundle_layer(&d, c->argument, &layer);
@@ -299,8 +316,8 @@ static int run_index(const struct layer_case *c)
     struct error e = {.status = 0};
     snprintf(wanted, sizeof wanted, "%.*s", SLICE_ARG(c->argument));
     images.wanted = images.own_tags || strcmp(wanted, "-") == 0 ? NULL : wanted;
-    if (c->input.size > REGTAG_MANIFEST_MAX || !images_read(&images, c->input, &document, &e) ||
-        !images_check(&images, &e))
+    if (c->input.size > REGTAG_MANIFEST_MAX ||
+        !images_read(&images, c->input, scanned(c->input), &document, &e) || !images_check(&images, &e))
         return e.status == REGTAG_E_NOT_FOUND ? (snprintf(c->out, c->out_size, "none"), LAYER_ACCEPTED)
                                               : reject(c);
     write_text(&w, "ok");

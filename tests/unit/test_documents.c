@@ -250,11 +250,104 @@ static void a_long_key_is_cut_in_a_message(void **state)
     assert_string_equal(e.text, expected);
 }
 
+/* ---- Documents in parts ---------------------------------------------------------------------- */
+
+static jsmntok_t some_tokens[6];
+static struct document_key some_keys[3];
+static const struct document_memory SIX = {some_tokens, some_keys, COUNT(some_tokens)};
+
+/* Whether it is accepted when it comes `step` bytes at a time; *e says why not. *taken: whether it was taken to its end. */
+static bool index_in_parts(const char *text, size_t step, bool *taken, struct error *e)
+{
+    struct document_scan s = {0};
+    struct document d;
+    *taken = true;
+    for (struct slice rest = slice_of(text); rest.size && *taken; rest = slice_from(rest, step))
+        *taken = document_scan_take(&s, slice_head(rest, step), SIX.tokens_max);
+    assert_true(*taken || !document_scan_take(&s, SLICE(" "), SIX.tokens_max));
+    *e = (struct error){.status = 0};
+    return document_index_scanned(&d, slice_of(text), &s, &SIX, "it", e);
+}
+
+static void a_document_in_parts_is_the_same(void **state)
+{
+    static const char *const texts[] = {"[0,1,2,3,4]",
+                                        "{\"a\":1,\"b\":{}}",
+                                        "[[],[],[],[],[]]",
+                                        "[{},{},{},{},{}]",
+                                        "[\"\",true,-1.5e3,null,\"\\u00e9\"]",
+                                        " [0,1,2,3,4] ",
+                                        "[0,1,2,3,4,5]",
+                                        "{\"a\":1,\"b\":2,\"c\":3}",
+                                        "[[],[],[],[],[],[]]",
+                                        "[\"\",\"\",\"\",\"\",\"\",\"\"]",
+                                        "",
+                                        "[",
+                                        "[0,1,2,3,4",
+                                        "x",
+                                        "[0}",
+                                        "{\"a\" 1}",
+                                        "[0,1,2,3,4,}",
+                                        "{\"a\":1,\"a\":2}",
+                                        "1",
+                                        "[] []",
+                                        "[0,1,2,3,4,5"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct error whole = {.status = 0}, parts;
+        struct document d;
+        bool good = document_index(&d, slice_of(texts[i]), &SIX, "it", &whole), taken;
+        for (size_t step = 1; step < 20; step++) {
+            if (index_in_parts(texts[i], step, &taken, &parts) != good || (good && !taken))
+                fail_msg("%s: %s", texts[i], parts.text);
+            if (!good && strcmp(parts.text, whole.text) != 0 && !strstr(parts.text, "more than 6"))
+                fail_msg("%s: %s; %s", texts[i], parts.text, whole.text);
+        }
+    }
+}
+
+/* Where the first of too many begins, whatever follows. */
+static void too_many_values_are_noticed_at_the_first(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t taken; /* before the part that is too much */
+    } cases[] = {{"[0,1,2,3,4,5", 11}, {"[[],[],[],[],[],{", 16}, {"{\"a\":1,\"b\":2,\"c\":3", 16}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct document_scan s = {0};
+        struct slice text = slice_of(cases[i].text);
+        assert_true(document_scan_take(&s, slice_head(text, cases[i].taken), 6));
+        assert_false(document_scan_take(&s, slice_from(text, cases[i].taken), 6));
+        assert_null(s.json.problem);
+        assert_int_equal(s.values, 7);
+    }
+}
+
+/* Else whoever has written it would be told that it is too large. */
+static void of_a_whole_text_what_is_no_json_is_told_first(void **state)
+{
+    static const char *const cases[][2] = {
+        {"[0,1,2,3,4,5,}", "it is not valid JSON at byte 13: a value is missing"},
+        {"[0,1,2,3,4,5", "it is not valid JSON at byte 12: it ends too early"},
+        {"[0,1,2,3,4,5]", "it has more than 6 JSON values and keys, the limit of this build"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct document d;
+        struct error e = {.status = 0};
+        assert_false(document_index(&d, slice_of(cases[i][0]), &SIX, "it", &e));
+        assert_string_equal(e.text, cases[i][1]);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_escape_is_the_utf8_of_its_unit),
         cmocka_unit_test(a_long_key_is_cut_in_a_message),
+        cmocka_unit_test(a_document_in_parts_is_the_same),
+        cmocka_unit_test(too_many_values_are_noticed_at_the_first),
+        cmocka_unit_test(of_a_whole_text_what_is_no_json_is_told_first),
         cmocka_unit_test(the_whole_part_of_a_number_is_told),
         cmocka_unit_test(a_huge_number_is_large),
         cmocka_unit_test(a_token_answer_tells_how_long_it_is_good_for),

@@ -469,6 +469,53 @@ static void a_manifest_fits_to_the_last_byte(void **state)
     }
 }
 
+/* A long one is given up before its digest is known; a short one is another one, first of all. */
+static void a_manifest_that_is_no_document_is_not_read_to_its_end(void **state)
+{
+    static const struct {
+        size_t size, most;
+        unsigned reads;
+        const char *words;
+    } cases[] = {{65536, 0, 2, "what is to be loaded is another manifest"},
+                 {65537, 0, 2, "is not valid JSON at byte 0: a value is missing"},
+                 {400000, 0, 2, "is not valid JSON at byte 0: a value is missing"},
+                 {400000, 1000, 66, "is not valid JSON at byte 0: a value is missing"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        begin_empty();
+        f.run.config.manifest_max = 512 * 1024;
+        widen(&f.run, 2);
+        memset(large, 'x', sizeof large - 1);
+        struct entry *e = put(large, cases[i].size);
+        e->digest[7] ^= 1;
+        f.image = e->digest;
+        f.most = cases[i].most;
+        load();
+        assert_int_equal(e->reads, cases[i].reads);
+        expect_failure(REGTAG_E_REFUSED, cases[i].words);
+        end();
+    }
+}
+
+static void a_long_manifest_is_read_to_its_end(void **state)
+{
+    static const char manifest[] = "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[]}";
+    (void)state;
+    for (size_t most = 0; most <= 1000; most += 1000) {
+        begin_empty();
+        put_text("{}");
+        f.run.config.manifest_max = 512 * 1024;
+        widen(&f.run, 2);
+        memset(large, ' ', sizeof large - 1);
+        memcpy(large + 300000, manifest, sizeof manifest - 1);
+        f.image = put(large, 400000)->digest;
+        f.most = most;
+        load();
+        expect_loaded();
+        end();
+    }
+}
+
 /* ---- Indexes --------------------------------------------------------------------------------- */
 
 static void begin_index(struct entry *children[3])
@@ -1038,6 +1085,8 @@ int main(void)
         cmocka_unit_test(the_document_says_what_it_is),
         cmocka_unit_test(what_is_no_manifest_is_refused),
         cmocka_unit_test(a_manifest_fits_to_the_last_byte),
+        cmocka_unit_test(a_manifest_that_is_no_document_is_not_read_to_its_end),
+        cmocka_unit_test(a_long_manifest_is_read_to_its_end),
         cmocka_unit_test(the_children_of_an_index_come_first),
         cmocka_unit_test(an_index_may_have_indexes),
         cmocka_unit_test(a_small_memory_is_enough),

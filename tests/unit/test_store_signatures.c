@@ -11,6 +11,7 @@ static struct run *from; /* for the functions of signed.h, which put signatures 
 static char list[16384];
 static const char *failing; /* a digest, or LIST: reading fails */
 static unsigned reads, hashes_left;
+static size_t handed; /* bytes that were read */
 
 /* ---- The store ------------------------------------------------------------------------------- */
 
@@ -20,6 +21,7 @@ static ptrdiff_t copy_part(const char *all, size_t size, uint64_t offset, void *
     size_t count = rest < room ? rest : room;
     if (count)
         memcpy(bytes, all + offset, count);
+    handed += count;
     return (ptrdiff_t)count;
 }
 
@@ -111,6 +113,7 @@ static void prepare(void)
     snprintf(list, sizeof list, "{\"manifests\":[]}");
     failing = NULL;
     reads = 0;
+    handed = 0;
     begin(&run);
     wire_delete(&run.wire, "base");
     run.config.keys = 2;
@@ -527,6 +530,28 @@ static void what_does_not_fit_is_not_there(void **state)
     }
 }
 
+/* It has no signature, and the next one counts. A short one is read, but has none either. */
+static void what_is_no_document_is_not_read_to_its_end(void **state)
+{
+    static char text[400000];
+    static const size_t sizes[] = {1000, 65536, 65537, 400000};
+    (void)state;
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        prepare();
+        run.config.manifest_max = 512 * 1024;
+        widen(&run, 2);
+        wire_push(&from->wire, "base", OCI, NEW, sizeof NEW - 1);
+        wire_push(&from->wire, "long", OCI, text, sizes[i]);
+        list_tag("long", "");
+        in_a_layer();
+        load(digest_of_new());
+        expect("behind it", REGTAG_OK, NULL);
+        assert_true(handed > (sizes[i] < 65536 ? sizes[i] : 65536) && handed < 140000);
+        end();
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -539,6 +564,7 @@ int main(void)
         cmocka_unit_test(several_failures_are_one),
         cmocka_unit_test(without_a_hash_nothing_is_signed),
         cmocka_unit_test(what_does_not_fit_is_not_there),
+        cmocka_unit_test(what_is_no_document_is_not_read_to_its_end),
     };
     return cmocka_run_group_tests_name("store signatures", tests, NULL, NULL);
 }
