@@ -14,6 +14,10 @@ struct fetch_job {
     bool
         to_folder; /* it is a folder, even if there is none yet, and its name does not end with a slash */
     bool report;   /* a line for each file, on standard output */
+    unsigned retries;
+
+    uint64_t moved; /* out: bytes of files that have arrived */
+    uint64_t pause; /* out: milliseconds that the server has asked to be left alone for */
 };
 
 /* Finds out what is wrong with the job, before anything is sent. False, and e set. */
@@ -21,6 +25,6 @@ bool fetch_check(const struct fetch_job *job, struct error *e);
 
 /* Does it, with an operation of the session that is logged in, by the deadline, of regtag_clock(). False, and e set
  * to the first failure, which is the last thing that was tried. */
-bool fetch_run(const struct fetch_job *job, uint64_t deadline, struct error *e);
+bool fetch_run(struct fetch_job *job, uint64_t deadline, struct error *e);
 
 #endif
