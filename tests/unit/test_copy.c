@@ -282,6 +282,26 @@ static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **
             expect_refused(troubles[i].status, troubles[i].words);
         else
             expect_copied();
+        bool refused = troubles[i].words && strncmp(troubles[i].answer, "HTTP/", 5) == 0;
+        for (unsigned u = 0; refused && u < run.wire.upload_count; u++)
+            assert_true(run.wire.uploads[u].ended);
+        finish(&run);
+    }
+}
+
+/* It was refused, and may be kept by the registry: that changes nothing. */
+static void an_upload_that_cannot_be_ended_is_refused_all_the_same(void **state)
+{
+    static const char *const requests[] = {"PATCH 1", "PUT 1?digest="};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(requests); i++) {
+        prepare();
+        quirk(1, requests[i / 2], "HTTP/1.1 400 No\r\n" EMPTY, 1);
+        quirk(2, "DELETE 1", i % 2 ? "HTTP/1.1 503 No\r\n" EMPTY : "", 9);
+        run.wire.quirk[2].ending = i % 2 ? WIRE_STAYS : WIRE_RESETS;
+        copy(SOURCE, TARGET);
+        expect_refused(REGTAG_E_REFUSED, "rejects the blob");
+        assert_int_equal(count("DELETE 1"), 1);
         finish(&run);
     }
 }
@@ -1122,6 +1142,7 @@ int main(void)
         cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
         cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
+        cmocka_unit_test(an_upload_that_cannot_be_ended_is_refused_all_the_same),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
         cmocka_unit_test(an_upload_that_is_not_committed_is_ended),
