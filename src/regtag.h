@@ -289,7 +289,8 @@ struct regtag_config {
     bool (*wants)(void *context, const char *tag);
     void *wants_context;
     bool dry_run; /* tag, copy, load, delete: change nothing, but report the outcome that would result */
-    /* keep connections and token at the end, for regtag_again or regtag_next. Not for copy, nor before it */
+    /* keep connections and token at the end, for regtag_again or regtag_next. After a copy only another one can follow,
+     * and no copy after anything else */
     bool keep;
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
      * unless one was added after they were listed */
@@ -400,8 +401,9 @@ void regtag_again(struct regtag *r, const char *known);
 /* After REGTAG_DONE or REGTAG_ERROR of an operation with `keep`: sets up the next one in the same memory, as
  * regtag_init does. Connections are kept for as long as the operations go to the same registry, the token while they go to
  * the same repository and do the same there. So the login of a repository must not change from one to the next: if it does,
- * end the first with regtag_end and begin with regtag_init. False, and nothing has changed, if the configuration is not
- * usable or needs other memory (its limits or number of connections are others), or after a copy. */
+ * end the first with regtag_end and begin with regtag_init. A copy keeps both sides, for another copy: that is all that can
+ * follow it, and it can follow nothing else. False, and nothing has changed, if the configuration is not usable or needs
+ * other memory (its limits or number of connections are others). */
 bool regtag_next(struct regtag *r, const struct regtag_config *config);
 
 /* Ends an operation in any state and wipes its secrets. REGTAG_DONE and REGTAG_ERROR imply this unless

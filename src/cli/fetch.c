@@ -16,7 +16,7 @@
 #define TRIES_MAX 100 /* a file system may say that a name leads elsewhere every time */
 
 struct fetch {
-    const struct fetch_job *job;
+    struct fetch_job *job;
     const struct options *o;
     uint64_t deadline;
     struct regtag *r;
@@ -305,6 +305,7 @@ static void on_bytes(struct fetch *f)
     const void *bytes = regtag_bytes(f->r, &at, &size);
     const char *problem = write_bytes(f, at, bytes, size);
     f->at = at + size;
+    f->job->moved += size;
     progress_at(f->at);
     if (problem)
         regtag_decline(f->r, problem);
@@ -367,7 +368,7 @@ bool fetch_check(const struct fetch_job *job, struct error *e)
     return !problem;
 }
 
-static void set_up(struct fetch *f, const struct fetch_job *job, struct error *e)
+static void set_up(struct fetch *f, struct fetch_job *job, struct error *e)
 {
     memset(f, 0, sizeof *f);
     f->job = job;
@@ -381,25 +382,27 @@ static void set_up(struct fetch *f, const struct fetch_job *job, struct error *e
 
 static struct fetch fetch;
 
-void fetch_fail(const struct fetch_job *job, struct error *e)
+void fetch_fail(struct fetch_job *job, struct error *e)
 {
     set_up(&fetch, job, e);
     report_failure(&fetch);
 }
 
-bool fetch_run(const struct fetch_job *job, uint64_t deadline, struct error *e)
+bool fetch_run(struct fetch_job *job, uint64_t deadline, struct error *e)
 {
     struct fetch *f = &fetch;
     struct regtag_config config = session_config(deadline);
     set_up(f, job, e);
     f->deadline = deadline;
     config.timeout = f->o->blob_timeout * 1000;
+    config.retries = job->retries;
     config.titles_are_names = f->to_folder;
     f->r = session_operation(&config);
     progress_run(!f->o->quiet && !f->o->verbose && !(f->to_output && isatty(STDOUT_FILENO)));
     if ((f->o->blob ? regtag_fetch_blob : regtag_fetch)(f->r, job->image) == REGTAG_OK)
         step_to_end(f);
     session_operation_ok(f->r, e);
+    job->pause = regtag_pause(f->r);
     progress_end();
     if (e->status)
         report_failure(f);

@@ -14,16 +14,20 @@ struct fetch_job {
     bool
         to_folder; /* it is a folder, even if there is none yet, and its name does not end with a slash */
     bool report;   /* a line for each file, on standard output */
+    unsigned retries;
+
+    uint64_t moved; /* out: bytes of files that have arrived */
+    uint64_t pause; /* out: milliseconds that the server has asked to be left alone for */
 };
 
 /* Finds out what is wrong with the job, before anything is sent. False, and e set. */
 bool fetch_check(const struct fetch_job *job, struct error *e);
 
 /* Reports that it cannot be done without a login: nothing is known of its files. */
-void fetch_fail(const struct fetch_job *job, struct error *e);
+void fetch_fail(struct fetch_job *job, struct error *e);
 
 /* Does it, with an operation of the session that is logged in, by the deadline, of regtag_clock(). False, and e set
  * to the first failure, which is the last thing that was tried. */
-bool fetch_run(const struct fetch_job *job, uint64_t deadline, struct error *e);
+bool fetch_run(struct fetch_job *job, uint64_t deadline, struct error *e);
 
 #endif

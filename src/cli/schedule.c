@@ -49,9 +49,14 @@ void schedule_on_failure(struct schedule *s)
 }
 
 /* While polls fail, the next one is the retry. A registry in trouble needs no more requests than usual. */
+unsigned schedule_retries_if(bool failing, unsigned retries)
+{
+    return failing ? 0 : retries < RETRIES_MAX ? retries : RETRIES_MAX;
+}
+
 unsigned schedule_retries(const struct schedule *s, unsigned retries)
 {
-    return s->failures ? 0 : retries < RETRIES_MAX ? retries : RETRIES_MAX;
+    return schedule_retries_if(s->failures, retries);
 }
 
 /* ---- The next wait --------------------------------------------------------------------------- */

@@ -22,8 +22,10 @@ struct schedule {
 void schedule_on_answer(struct schedule *s, uint64_t took);
 void schedule_on_failure(struct schedule *s);
 
-/* How many retries the next poll may make; `retries` is the user's limit. */
+/* How many retries the next poll may make; `retries` is the user's limit. And what else is done in a poll, which is `failing`
+ * if it failed in the last one. */
 unsigned schedule_retries(const struct schedule *s, unsigned retries);
+unsigned schedule_retries_if(bool failing, unsigned retries);
 
 /* Milliseconds that an idle connection is kept for the next poll. */
 #define SCHEDULE_IDLE_MAX 90000

@@ -17,7 +17,7 @@ static ptrdiff_t write_and_show(void *context, unsigned connection, const void *
     return write_bytes(context, connection, bytes, size);
 }
 
-struct regtag *upload_operation(struct regtag_config *config, size_t jobs)
+struct regtag *upload_operation(struct regtag_config *config, size_t jobs, bool next)
 {
     static struct regtag_sha256_context contexts[UPLOAD_JOBS_MAX];
     static struct regtag_hash hashes[UPLOAD_JOBS_MAX];
@@ -27,6 +27,6 @@ struct regtag *upload_operation(struct regtag_config *config, size_t jobs)
     config->hashes_count = jobs;
     write_bytes = config->transport.write;
     config->transport.write = write_and_show;
-    operation = session_operation(config);
+    operation = next ? session_next(config) : session_operation(config);
     return operation;
 }

@@ -15,6 +15,7 @@ struct copy {
     const struct options *o;
     uint64_t deadline;
     struct reference source, target;
+    bool follows; /* the last operation was a copy, too: its connections serve the next one */
     struct tag_runner runner;
 };
 
@@ -28,11 +29,14 @@ static struct regtag_config configure(const struct copy *c, const char *tag)
     return config;
 }
 
-static struct regtag *begin(const struct copy *c, struct regtag_config config, const char *image,
+static struct regtag *begin(struct copy *c, struct regtag_config config, const char *image,
                             const char *target)
 {
-    session_close();
-    struct regtag *r = upload_operation(&config, (size_t)c->o->jobs);
+    if (!c->follows)
+        session_close();
+    config.keep = true;
+    struct regtag *r = upload_operation(&config, (size_t)c->o->jobs, c->follows);
+    c->follows = true;
     regtag_copy(r, image, target);
     return r;
 }
@@ -66,8 +70,7 @@ static bool run_unreported(struct regtag *r, struct error *e)
 }
 
 /* Guards, the platform and keys are for the image. */
-static bool copy_one(const struct copy *c, const char *reference, const char *repository,
-                     struct error *e)
+static bool copy_one(struct copy *c, const char *reference, const char *repository, struct error *e)
 {
     struct error problem;
     struct regtag_config config = session_config(c->deadline);
@@ -84,13 +87,14 @@ static bool copy_one(const struct copy *c, const char *reference, const char *re
 }
 
 /* Before the tag: an image that is signed must not be seen without its signatures. */
-static bool copy_attached(const struct copy *c, const char *image, const char *digest, struct error *e)
+static bool copy_attached(struct copy *c, const char *image, const char *digest, struct error *e)
 {
     static char repository[REFERENCE_MAX];
     struct attached attached;
     struct writer w = writer_to(repository, sizeof repository - 1);
     write_slice(&w, c->target.name);
     repository[w.used] = '\0';
+    c->follows = false;
     if (!attached_list(image, digest, c->deadline, &attached, e))
         return false;
     for (int i = 0; i < attached.count; i++)
@@ -128,6 +132,7 @@ static const char *prepare(struct copy *c, const char *image, const char *target
     char digest[DIGEST_MAX + 1];
     if (e->status || !has_attached(c))
         return e->status ? NULL : image;
+    c->follows = false;
     if (!attached_digest(image, NULL, c->deadline, digest, e))
         return NULL;
     image = pin(image, digest, e);
@@ -171,6 +176,7 @@ static void copy_image(struct copy *c, struct error *e)
     struct journal journal = {.fd = -1};
     if (!session_operation_ok(begin(c, configure(c, tag), arguments[0], arguments[1]), e))
         return;
+    c->follows = false; /* that was without a login */
     bool logged_in = session_login_copy(arguments[0], arguments[1], c->deadline, e);
     if (e->status == REGTAG_E_USAGE)
         return;
@@ -294,6 +300,7 @@ static int run(struct options *o, uint64_t deadline)
     error_clear(&e);
     c.o = c.runner.options = o;
     c.deadline = deadline;
+    c.runner.keeps = true;
     if (check(&c, &e))
         (o->all_tags ? copy_all : copy_image)(&c, &e);
     if (e.status) {

@@ -5,7 +5,11 @@
 
 static int run(struct options *o, uint64_t deadline)
 {
-    struct fetch_job job = {o, o->arguments[0], o->output, false, true};
+    struct fetch_job job = {.options = o,
+                            .image = o->arguments[0],
+                            .output = o->output,
+                            .report = true,
+                            .retries = (unsigned)o->retries};
     struct error e;
     error_clear(&e);
     if (!o->output)

@@ -36,7 +36,8 @@ static struct regtag *begin(struct load *l, const struct layout_image *image, co
     config.store = layout_store(&l->layout);
     if (HAS_VERB(VERB_ID_VERIFY) && l->images.own_tags && attached_is_tag(tag))
         config.keys = 0;
-    struct regtag *r = upload_operation(&config, l->layout.kind == LAYOUT_PIPE ? 1 : (size_t)l->o->jobs);
+    struct regtag *r =
+        upload_operation(&config, l->layout.kind == LAYOUT_PIPE ? 1 : (size_t)l->o->jobs, false);
     regtag_load(r, image->digest, target);
     return r;
 }

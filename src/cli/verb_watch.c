@@ -39,7 +39,9 @@ struct watch {
     struct place vouched, doubtful;
 
     struct outage registry_outage, fetch_outage, command_outage, signature_outage;
-    bool torn;          /* with --fetch: some files may be those of another digest */
+    bool torn;          /* with --fetch: some files may be those of another digest, */
+    bool stuck;         /* and the last download has failed without bringing much */
+    uint64_t resume;    /* nothing is to be asked before, by regtag_clock() */
     uint64_t announced; /* the longest wait beyond the interval that was reported; 0: none lately */
     bool logged_in;
     bool output_failed;
@@ -91,6 +93,34 @@ static bool check(struct watch *w, struct error *e)
     if (r.digest.size)
         error_set(e, REGTAG_E_USAGE, "%s: a digest never changes; watch a tag", w->image);
     return e->status == 0 && (!w->o->from || parse_from(w, w->o->from, e));
+}
+
+/* ---- Servers in trouble ---------------------------------------------------------------------- */
+
+/* A download that gets on by so many bytes does not count as a failure, as in client/retry.c. */
+#define PROGRESS (64u * 1024)
+
+static void note_pause(struct watch *w, uint64_t pause)
+{
+    uint64_t resume = regtag_clock() + pause;
+    w->resume = resume > w->resume ? resume : w->resume;
+}
+
+/* For what is done beyond the tag's lookup. With --once, there is no next check that would be the retry. */
+static unsigned retries_if(const struct watch *w, bool failing)
+{
+    unsigned retries = (unsigned)w->o->retries;
+    return w->o->once ? retries : schedule_retries_if(failing, retries);
+}
+
+/* One line for each change of state; -v shows the others. */
+static void tell(struct watch *w, struct outage *o, const struct error *e, const char *consequence)
+{
+    const char *text = hint_message(e->text, e->hint);
+    if (outage_on_failure(o, e->status))
+        output_message("%s%s", text, w->o->once ? "" : consequence);
+    else
+        session_note(text);
 }
 
 /* ---- One poll -------------------------------------------------------------------------------- */
@@ -236,7 +266,8 @@ static void verify(struct watch *w, const struct regtag_config *config, struct e
         event = REGTAG_ERROR;
     while (event != REGTAG_DONE && event != REGTAG_ERROR)
         event = session_step(r);
-    session_operation_ok(r, e);
+    if (!session_operation_ok(r, e))
+        note_pause(w, regtag_pause(r));
     session_close();
 }
 
@@ -262,15 +293,15 @@ static bool is_signed(struct watch *w)
     error_clear(&e);
     if (!config.keys || same(&w->current, &w->vouched))
         return true;
+    bool failing = w->signature_outage.failures && w->signature_outage.status != REGTAG_E_UNSIGNED;
+    config.retries = retries_if(w, failing);
     check_signature(w, &config, &e);
     give_output_time(w);
-    if (e.status && outage_on_failure(&w->signature_outage, e.status))
-        output_message(
-            "%s%s", hint_message(e.text, e.hint),
-            w->o->once ? "" : "; nothing is done, and it will be looked at again at the next check");
-    if (e.status)
+    if (e.status) {
+        tell(w, &w->signature_outage, &e,
+             "; nothing is done, and it will be looked at again at the next check");
         end_once(w, e.status);
-    else {
+    } else {
         w->vouched = w->current;
         outage_on_success(&w->signature_outage, w->image, "is signed", w->o->quiet);
     }
@@ -281,7 +312,11 @@ static bool is_signed(struct watch *w)
 static bool fetch_files(struct watch *w)
 {
     char image[REFERENCE_MAX];
-    struct fetch_job job = {w->o, image, w->o->output, true, false};
+    struct fetch_job job = {.options = w->o,
+                            .image = image,
+                            .output = w->o->output,
+                            .to_folder = true,
+                            .retries = retries_if(w, w->stuck)};
     struct error e;
     error_clear(&e);
     write_pinned(w, image);
@@ -289,13 +324,13 @@ static bool fetch_files(struct watch *w)
     end_operation(w);
     w->torn = !fetch_run(&job, regtag_clock() + w->o->blob_timeout * 1000, &e);
     give_output_time(w);
-    if (!w->torn)
-        outage_on_success(&w->fetch_outage, w->o->output, "is up to date", w->o->quiet);
-    else if (outage_on_failure(&w->fetch_outage, e.status))
-        output_message("%s%s", hint_message(e.text, e.hint),
-                       w->o->once ? "" : "; the files will be fetched again at the next check");
-    if (w->torn)
+    w->stuck = w->torn && job.moved < PROGRESS;
+    if (w->torn) {
+        note_pause(w, job.pause);
+        tell(w, &w->fetch_outage, &e, "; the files will be fetched again at the next check");
         end_once(w, e.status);
+    } else
+        outage_on_success(&w->fetch_outage, w->o->output, "is up to date", w->o->quiet);
     return !w->torn;
 }
 
@@ -402,13 +437,12 @@ static void report_pause(struct watch *w, uint64_t pause, uint64_t wait)
         output_error(text);
 }
 
-/* At the time `since`, the registry asked for a pause. *e is set if there is a failure to report. */
-static void wait_for_next(struct watch *w, const struct error *e, uint64_t pause, uint64_t since)
+/* *e is set if there is a failure to report. */
+static void wait_for_next(struct watch *w, const struct error *e)
 {
     uint16_t random = UINT16_MAX;
-    uint64_t elapsed = regtag_clock() - since;
+    uint64_t now = regtag_clock(), pause = w->resume > now ? w->resume - now : 0;
     random_bytes(NULL, &random, sizeof random);
-    pause = pause > elapsed ? pause - elapsed : 0;
     uint64_t wait = schedule_wait(&w->schedule, pause, random);
     if (e->status)
         report_failure(e, wait);
@@ -430,13 +464,15 @@ static void poll_and_act(struct watch *w)
     uint64_t begun = regtag_clock();
     bool answered = poll_tag(w, &e);
     give_output_time(w);
-    uint64_t since = regtag_clock(), pause = w->operation ? regtag_pause(w->operation) : 0;
+    uint64_t took = regtag_clock() - begun;
+    w->resume = 0;
+    note_pause(w, w->operation ? regtag_pause(w->operation) : 0);
     if (answered)
-        on_answer(w, since - begun);
+        on_answer(w, took);
     else
         on_failure(w, &e);
     if (!w->over)
-        wait_for_next(w, &e, pause, since);
+        wait_for_next(w, &e);
 }
 
 /* Runs for ever: the deadline is each poll's, and is set there. */

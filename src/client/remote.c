@@ -30,6 +30,12 @@ void remote_init(struct remote *r, struct context *context, const struct regtag_
     connection_init(r->away, context, first + 1);
 }
 
+static void drop_login(struct remote *r)
+{
+    auth_wipe(&r->auth);
+    auth_init(&r->auth, r->auth.side);
+}
+
 void remote_turn_to(struct remote *r, const struct regtag_origin *origin,
                     const struct reference *reference, const char *actions)
 {
@@ -39,14 +45,21 @@ void remote_turn_to(struct remote *r, const struct regtag_origin *origin,
         remote_end(r);
         memset(r, 0, offsetof(struct remote, context));
     }
-    if (!same || scope != r->scope) {
-        auth_wipe(&r->auth);
-        auth_init(&r->auth, r->auth.side);
-    }
+    if (!same || scope != r->scope)
+        drop_login(r);
     r->origin = *origin;
     r->reference = reference;
     r->actions = actions;
     r->scope = scope;
+}
+
+void remote_pull_also(struct remote *r, const struct reference *also)
+{
+    uint64_t scope = also ? slice_hash(HASH_START, also->repository) : 0;
+    if (scope != r->also_scope)
+        drop_login(r);
+    r->also = also;
+    r->also_scope = scope;
 }
 
 /* Those that are not needed are never touched. */

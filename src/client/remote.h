@@ -24,8 +24,9 @@ struct remote {
     struct context *context;
     const struct reference *reference; /* names the repository for request paths and token scopes */
     const char *actions;               /* of the token scope: "pull", "pull,push" */
-    uint64_t scope;                    /* of the login: a hash of both */
-    const struct reference *also;      /* NULL, or another repository there to pull from */
+    uint64_t scope;                    /* of the login: a hash of both, */
+    const struct reference *also;      /* NULL, or another repository there to pull from, */
+    uint64_t also_scope;               /* and 0, or a hash of that */
     bool reserved;                     /* `home` is for a request that is never pipelined */
     bool occupied;                     /* the answer on it waits for others, which go over `away` */
     unsigned first;                    /* number of the first connection */
@@ -52,6 +53,9 @@ void remote_init(struct remote *r, struct context *context, const struct regtag_
  * if the repository and the actions are the same, too. */
 void remote_turn_to(struct remote *r, const struct regtag_origin *origin,
                     const struct reference *reference, const char *actions);
+
+/* The login is for pulling from `also`, too, unless that is NULL; it is borrowed. A login for another one is dropped. */
+void remote_pull_also(struct remote *r, const struct reference *also);
 
 /* Closes all connections and wipes all secrets. */
 void remote_end(struct remote *r);

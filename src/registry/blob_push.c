@@ -168,7 +168,7 @@ static bool drop(struct regtag *r, struct blob_push *p)
 /* Fails for good. An upload that has begun is ended first, so that the registry need not keep it. */
 static bool give_up(struct regtag *r, struct blob_push *p, const struct error *problem)
 {
-    bool begun = p->state == PUSH_STREAM || p->state == PUSH_LOOK;
+    bool begun = p->state == PUSH_STREAM || p->state == PUSH_LOOK || p->state == PUSH_COMMIT;
     if (problem != &p->problem)
         p->problem = *problem;
     p->given_up = true;
@@ -323,7 +323,7 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
     uint64_t size = p->size;
     if (response->status > 299) {
         explain(p);
-        return may_go_on(response->status) ? look(r, p) : fail(r, p);
+        return may_go_on(response->status) ? look(r, p) : give_up(r, p, &p->problem);
     }
     parse_range(response, &size);
     error_clear(&p->problem);
@@ -343,7 +343,7 @@ static bool on_committed(struct regtag *r, struct blob_push *p)
     bool clear = answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest));
     if (status > 299) {
         explain(p);
-        return status_is_transient(status) ? search(r, p) : fail(r, p);
+        return status_is_transient(status) ? search(r, p) : give_up(r, p, &p->problem);
     }
     if (clear)
         return over(r, p, PUSH_COPIED);

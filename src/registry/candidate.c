@@ -7,8 +7,13 @@ struct signature_check candidate_check(const struct regtag *r)
     return (struct signature_check){.verify = r->config.verify,
                                     .context = r->config.verify_context,
                                     .keys = r->config.keys,
-                                    .memory = &r->memory,
-                                    .left = SIGNATURES_LOOKED_MAX};
+                                    .memory = &r->memory};
+}
+
+void candidate_turn_to(struct signature_check *c, const char *image)
+{
+    c->image = slice_of(image);
+    c->left = SIGNATURES_LOOKED_MAX;
 }
 
 bool candidate_unable(const struct signature_check *c, struct error *e)

@@ -10,6 +10,9 @@
 /* A check with the configuration's keys; the image is not set. */
 struct signature_check candidate_check(const struct regtag *r);
 
+/* Goes on with signatures of this image, which is borrowed: as many as of the one before. */
+void candidate_turn_to(struct signature_check *c, const char *image);
+
 /* Where no signature is good: whether there was not enough memory to verify one, which says nothing about the image. */
 bool candidate_unable(const struct signature_check *c, struct error *e);
 

@@ -110,35 +110,39 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
 
 /* ---- Stepping -------------------------------------------------------------------------------- */
 
-/* Two registries, or two repositories. */
-static bool is_copy(const struct regtag *r)
-{
-    return r->source != &r->client;
-}
-
 void regtag_end(struct regtag *r)
 {
     client_end(&r->client);
-    if (is_copy(r))
+    if (verb_has_two(r))
         client_end(r->source);
+}
+
+static void rest(struct regtag *r)
+{
+    client_rest(&r->client);
+    if (verb_has_two(r))
+        client_rest(r->source);
 }
 
 bool regtag_next(struct regtag *r, const struct regtag_config *config)
 {
     size_t size = regtag_size(config);
-    if (size == 0 || size != regtag_size(&r->config) || connections(config) != r->config.connections ||
-        is_copy(r))
+    struct client *source = r->source;
+    if (size == 0 || size != regtag_size(&r->config) || connections(config) != r->config.connections)
         return false;
-    client_rest(&r->client);
+    rest(r);
     client_again(&r->client);
+    if (verb_has_two(r))
+        client_again(source);
     set_up(r, config);
+    r->source = source;
     return true;
 }
 
 static enum regtag_event end(struct regtag *r)
 {
     if (r->config.keep)
-        client_rest(&r->client);
+        rest(r);
     else
         regtag_end(r);
     return r->error.status ? REGTAG_ERROR : REGTAG_DONE;
@@ -181,14 +185,14 @@ enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want
     if (!r->over)
         check_step(r, count);
     client_begin_step(&r->client, now, r->deadline);
-    if (is_copy(r))
+    if (verb_has_two(r))
         client_begin_step(r->source, now, r->deadline);
     while (event == GO_ON)
         event = r->over ? end(r) : r->verb->step(r);
     for (size_t i = 0; i < count; i++)
         want[i] = (struct regtag_want){.close = false};
     client_end_step(&r->client, want, count);
-    if (is_copy(r))
+    if (verb_has_two(r))
         client_end_step(r->source, want, count);
     if (event == REGTAG_WAIT && is_stuck(r, now, want, count))
         r->over = verb_cannot_go_on(r, &r->error);

@@ -87,11 +87,12 @@ static void ask(struct regtag *r, struct signatures *s, unsigned number, bool pi
     download_begin(r, &s->place[number], &q, memory + number * room, room);
 }
 
-static void look_at(struct regtag *r, struct signatures *s)
+static void look_at(struct regtag *r, struct signatures *s, const char *image)
 {
-    const char *hex = s->check.image.data + sizeof "sha256:" - 1;
+    const char *hex = image + sizeof "sha256:" - 1;
     struct writer tag = writer_to(s->tag, sizeof s->tag - 1);
     struct writer query = writer_to(s->query, sizeof s->query - 1);
+    candidate_turn_to(&s->check, image);
     write_format(&tag, "sha256-%s.sig", hex);
     write_slice(&query, s->check.image);
     write_slice(&query, SLICE(BUNDLE_QUERY));
@@ -292,8 +293,7 @@ static enum signatures_event next(struct regtag *r, struct signatures *s, struct
         return MORE;
     if (!*s->index || s->check.image.data == s->image)
         return end(r, s, problem);
-    s->check.image = slice_of(s->image);
-    look_at(r, s);
+    look_at(r, s, s->image);
     return MORE;
 }
 
@@ -390,8 +390,7 @@ struct signatures *signatures_begin(struct regtag *r, const char *image, const c
     memcpy(s->image, image, strlen(image));
     memcpy(s->index, index, strlen(index));
     s->check = candidate_check(r);
-    s->check.image = slice_of(*s->index ? s->index : s->image);
-    look_at(r, s);
+    look_at(r, s, *s->index ? s->index : s->image);
     return s;
 }
 

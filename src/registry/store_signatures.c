@@ -178,7 +178,7 @@ static bool is_signed(struct regtag *r, struct search *s, const char *digest)
     s->memory = r->manifest + r->manifest_size;
     s->room = r->manifest_max - r->manifest_size;
     s->candidates = 0;
-    s->check.image = slice_of(digest);
+    candidate_turn_to(&s->check, digest);
     find_candidates(r, s);
     for (size_t i = 0; i < s->candidates; i++)
         if (check_candidate(r, s, s->candidate[i]))
@@ -198,8 +198,9 @@ bool store_is_signed(struct regtag *r, const char *image, const char *index, str
         *e = s.failure;
     else if (!candidate_unable(&s.check, e))
         error_set(e, REGTAG_E_UNSIGNED,
-                  "%s signed with a required key: %s; looked at all that its layout lists%s",
+                  "%s signed with a required key: %s; looked at all that its layout lists%s%s",
                   *index ? "neither it nor its index is" : "it is not", signature_text(s.best),
-                  s.check.cut ? ", but at no more than 32 signatures" : "");
+                  s.check.cut ? ", but at no more than 32 signatures" : "",
+                  s.check.cut && *index ? " of each" : "");
     return false;
 }

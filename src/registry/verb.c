@@ -10,6 +10,11 @@ enum regtag_status verb_is_unusable(struct regtag *r)
     return REGTAG_E_USAGE;
 }
 
+bool verb_has_two(const struct regtag *r)
+{
+    return r->source != &r->client;
+}
+
 /* By Docker's rules, localhost:5000 is tag 5000 of an image on Docker Hub, which nobody means. */
 static bool is_only_host(const struct reference *f)
 {
@@ -24,6 +29,7 @@ void verb_connect(struct client *c, const struct reference *f, const char *actio
     bool plain =
         scheme == REGTAG_SCHEME_PLAIN || (scheme == REGTAG_SCHEME_DEFAULT && host_is_loopback(f->host));
     o.tls = !plain;
+    o.target = c->remote.auth.side == &c->context.config->target;
     o.port = (uint16_t)(f->port ? f->port : plain ? 80 : 443);
     memcpy(o.host, f->host.data, f->host.size);
     remote_turn_to(&c->remote, &o, f, actions);
@@ -44,6 +50,8 @@ enum regtag_status verb_begin(struct regtag *r, const struct verb *verb, size_t 
     r->verb = verb;
     if (r->config.keys && !r->gate)
         return VERB_USAGE(r, "there are keys, but regtag_require_signature was not called");
+    if (verb_has_two(r) != verb->of_two)
+        return VERB_USAGE(r, "a copy can follow only a copy, and nothing else can follow one");
     memset(r->verb_memory.bytes, 0, size);
     if (!verb_read_reference(r, &r->reference, text))
         return REGTAG_E_USAGE;

@@ -20,6 +20,7 @@
 struct verb {
     const char *actions; /* on the repository: the scope to ask a token for */
     bool of_repository;  /* it takes a repository, not an image */
+    bool of_two;         /* it has a client for each of two repositories */
     /* Runs the current state. Returns an event to report to the caller, REGTAG_WAIT if it has to wait,
      * or GO_ON to be called again at once. */
     enum regtag_event (*step)(struct regtag *r);
@@ -104,6 +105,9 @@ void verb_connect(struct client *c, const struct reference *f, const char *actio
 /* Fails the operation for bad usage: sets r->error, and the verb will not be stepped any more. */
 #define VERB_USAGE(r, ...) (error_set(&(r)->error, REGTAG_E_USAGE, __VA_ARGS__), verb_is_unusable(r))
 enum regtag_status verb_is_unusable(struct regtag *r);
+
+/* Whether there is a client for the source, apart from that of the target. */
+bool verb_has_two(const struct regtag *r);
 
 /* ---- Ending ----------------------------------------------------------------------------------- */
 

@@ -9,10 +9,11 @@ from copies import (
     Pantry,
     behind,
     changes,
+    child,
     of_blobs,
     push_index,
 )
-from fake import errors
+from fake import HANG_UP, RESET, answer, bodiless, errors
 from images import (
     CONFIG,
     LAYER,
@@ -20,6 +21,7 @@ from images import (
     OCI_MANIFEST,
     compact,
     digest_of,
+    layer,
     oci_manifest,
 )
 from recorder import Recorder
@@ -327,6 +329,70 @@ def test_a_repository_that_cannot_be_listed_is_a_failure(regtag, serve, shelf, e
 
     assert (result.status, result.out) == (NOT_FOUND, b"")
     result.complaint("no such repository")
+
+
+def with_tags(count):
+    """A registry with so many images, v0 and so on, each with a layer of its own."""
+    source = Pantry()
+    for number in range(count):
+        own = layer(b"layer %d\n" % number)[1]
+        source.blobs.update({digest_of(blob): blob for blob in (CONFIG, own)})
+        source.put("repo", f"v{number}", OCI_MANIFEST, child(CONFIG, own))
+    return source
+
+
+def with_token(registry):
+    """The same, which wants a token."""
+
+    def respond(request):
+        if request.path == "/token":
+            return answer(200, b'{"token": "a-token"}')
+        if request.value("Authorization") == "Bearer a-token":
+            return registry(request)
+        challenge = f'WWW-Authenticate: Bearer realm="http://{request.value("Host")}/token"'
+        refused = errors(401, "UNAUTHORIZED", "a token is required", challenge)
+        return bodiless(refused) if request.method == "HEAD" else refused
+
+    return respond
+
+
+def test_all_tags_share_connections_and_tokens(regtag, serve):
+    seen = []
+    for count in (1, 10):
+        sides = [serve(with_token(one)) for one in (with_tags(count), Pantry())]
+        done = regtag("copy", "--all-tags", "--jobs", 1, *(f"{one.host}/repo" for one in sides))
+        assert [row[2] for row in done.rows] == ["created"] * count, done
+        tokens = [sum(one.path == "/token" for one in side.requests) for side in sides]
+        seen.append(([side.connections for side in sides], tokens))
+
+    assert seen[1] == seen[0]
+    assert seen[0][1] == [2, 1]  # the tags are listed before
+
+
+@pytest.mark.parametrize("options", [["repo:v0", "copied"], ["--all-tags", "repo", "copied"]], ids=["one", "all"])
+def test_a_token_of_the_user_is_sent_with_the_first_request(regtag, serve, options):
+    server = serve(with_token(with_tags(2)))
+    paths = [one if one.startswith("-") else f"{server.host}/{one}" for one in options]
+
+    done = regtag("copy", *paths, env={"REGTAG_TOKEN": "a-token"})
+
+    assert done.status == 0, done
+    assert {one.value("Authorization") for one in server.requests} == {"Bearer a-token"}
+
+
+@pytest.mark.parametrize("ending", [errors(500, "UNKNOWN", "no disk"), [RESET], [HANG_UP]], ids=["500", "reset", "end"])
+def test_a_tag_that_fails_costs_the_others_no_more_than_a_connection(regtag, serve, ending):
+    target = Pantry()
+    target.instead["PUT"] = lambda one: ending if one.path.endswith("/v3") else target.usual(one)
+    sides = [serve(one) for one in (with_tags(8), target)]
+
+    done = regtag("copy", "-q", "--all-tags", "--jobs", 1, *(f"{one.host}/repo" for one in sides))
+
+    outcomes = {row[0].rpartition(":")[2]: row[2] for row in done.rows}
+    assert outcomes.pop("v3") in ("failed", "uncertain"), done
+    assert list(outcomes.values()) == ["created"] * 7, done
+    assert sorted(target.tags("repo")) == sorted(outcomes)
+    assert sides[1].connections <= 4
 
 
 # ---- Usage -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from artifacts import Store
+from fake import errors
 from images import OCI_MANIFEST, compact, digest_of, oci_manifest
 from program import LONG
 from recorder import Recorder
@@ -299,6 +300,41 @@ def test_watch_sees_a_signature_that_comes_later_than_the_image(serve, store, wa
     watcher.ask_now()
     watcher.err.next("is signed, after 1 failure")
     watcher.out.next(f"ran {NEW}")
+
+
+def test_while_lookups_of_signatures_fail_each_check_tries_once(serve, store, watch, key):
+    def looked():
+        count = sum(one.path.endswith(signature_tag(NEW)) for one in server.requests)
+        server.requests.clear()
+        return count
+
+    def respond(request):
+        return errors(503, "UNKNOWN", "away") if request.path.endswith(signature_tag(NEW)) else store.usual(request)
+
+    server = serve(store)
+    image = f"{server.host}/repo:old"
+    watcher = watch(image, "-v", *RARELY, "--verify-key", key.public, command=shell("echo ran $REGTAG_NEW"))
+    watcher.err.next("checking again in")
+    point(store, DOCUMENTS[1])
+    store.instead["GET"] = respond
+    counts = []
+    for _ in range(3):
+        watcher.ask_now()
+        watcher.err.next("cannot look for its signature")
+        watcher.err.next("checking again in")
+        counts.append(looked())
+    assert counts == [3, 1, 1]
+
+    del store.instead["GET"]
+    watcher.ask_now()
+    watcher.err.next("there is no signature")
+    watcher.err.next("checking again in")
+    looked()
+    store.instead["GET"] = respond  # that there is none was an answer
+    watcher.ask_now()
+    watcher.err.next("cannot look for its signature")
+    watcher.err.next("checking again in")
+    assert looked() == 3
 
 
 def test_watch_does_nothing_when_the_tag_is_gone(serve, store, watch, key):

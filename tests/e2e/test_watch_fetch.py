@@ -2,6 +2,7 @@
 
 import pytest
 from artifacts import Store, blob_requests, partial_name
+from fake import CLOSE, errors
 from images import digest_of
 from watcher import RARELY, shell
 
@@ -123,3 +124,84 @@ def test_checks_go_on_after_a_download(watch, shelf, watched, folder):
         watcher.ask_now()
         watcher.out.next(digest(shelf))
         assert files_of(folder) == files
+
+
+# ---- A store in trouble: of many devices, each may ask again ------------------------------------------
+
+
+def failing(*fields):
+    return lambda request, data: errors(503, "UNKNOWN", "away", *fields)
+
+
+def blob_requests_of_a_check(watcher, server):
+    """How often the store was asked in the check that has just ended."""
+    watcher.err.next("checking again in")
+    count = len(blob_requests(server))
+    server.requests.clear()
+    return count
+
+
+def test_while_downloads_fail_each_check_tries_once(watch, shelf, server, watched, folder):
+    shelf.put_files("repo", "old", {"a": b"first a\n"})
+    shelf.blob = failing()
+    watcher = watch(watched, "-v", "--from", "absent", "--fetch", folder, *RARELY)
+    watcher.err.next("attempt 1 of 3 failed", "HTTP 503")
+    watcher.err.next("will be fetched again at the next check")
+    assert blob_requests_of_a_check(watcher, server) == 3
+    for _ in range(2):
+        watcher.ask_now()
+        watcher.err.next("* ", f"{folder}/a", "HTTP 503")
+        assert blob_requests_of_a_check(watcher, server) == 1
+
+    shelf.blob = None
+    watcher.ask_now()
+    watcher.err.next("is up to date, after 3 failures")
+    assert blob_requests_of_a_check(watcher, server) == 1
+    shelf.put_files("repo", "old", {"a": b"second a\n"})
+    shelf.blob = failing()
+    watcher.ask_now()
+    assert blob_requests_of_a_check(watcher, server) == 3
+
+
+def test_the_limit_of_the_user_holds_for_downloads(watch, shelf, server, watched, folder):
+    shelf.blob = failing()
+    watcher = watch(watched, "-v", "--retries", 1, "--from", "absent", "--fetch", folder, *RARELY)
+    assert blob_requests_of_a_check(watcher, server) == 2
+
+
+def test_with_once_there_is_no_next_check_to_wait_for(regtag, shelf, server, watched, folder):
+    shelf.blob = failing()
+    once = ["--once", "--from", "absent", "--fetch", folder]
+    assert regtag("watch", *once, watched, retries=3).status == 17
+    assert len(blob_requests(server)) == 4
+
+
+def test_a_download_that_gets_on_is_not_given_up(watch, shelf, server, watched, folder):
+    data = bytes(range(256)) * 2000
+    shelf.put_files("repo", "old", {"a": data})
+    shelf.blob = failing()
+    watcher = watch(watched, "-v", "--from", "absent", "--fetch", folder, *RARELY)
+    assert blob_requests_of_a_check(watcher, server) == 3
+
+    def in_parts(request, whole):
+        head, _, rest = shelf.part(request, whole).partition(b"\r\n\r\n")
+        return [head + b"\r\n\r\n" + rest[:100_000], *([CLOSE] if len(rest) > 100_000 else [])]
+
+    shelf.blob = in_parts
+    watcher.ask_now()
+    assert blob_requests_of_a_check(watcher, server) == 1
+    watcher.ask_now()
+    watcher.err.next("is up to date, after 2 failures")
+    assert blob_requests_of_a_check(watcher, server) > 3
+    assert files_of(folder) == {"a": data}
+
+
+def test_a_store_that_asks_for_a_pause_gets_it(watch, shelf, server, watched, folder):
+    shelf.blob = failing("Retry-After: 5000")
+    rarely = ["--interval", 1000, "--jitter", 0, "--retries", 0]
+    watcher = watch(watched, "-v", "--from", "absent", "--fetch", folder, *rarely)
+    watcher.err.next("asks for a pause", "1 h 23 min")
+    watcher.err.next("checking again in 1 h 23 min")
+    shelf.blob = None
+    watcher.ask_now()
+    watcher.err.next("checking again in 16 min 40 s")

@@ -403,7 +403,7 @@ static enum regtag_event wait_for_ever(struct regtag *r)
 
 static void an_operation_that_waits_for_nothing_ends_all_the_same(void **state)
 {
-    static const struct verb STUCK = {"pull", false, wait_for_ever, NULL};
+    static const struct verb STUCK = {.actions = "pull", .step = wait_for_ever};
     static struct run run;
     (void)state;
     begin(&run);

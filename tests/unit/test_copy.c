@@ -305,6 +305,26 @@ static void an_upload_that_goes_wrong_is_begun_again_where_that_may_help(void **
             expect_refused(troubles[i].status, troubles[i].words);
         else
             expect_copied();
+        bool refused = troubles[i].words && strncmp(troubles[i].answer, "HTTP/", 5) == 0;
+        for (unsigned u = 0; refused && u < run.wire.upload_count; u++)
+            assert_true(run.wire.uploads[u].ended);
+        finish(&run);
+    }
+}
+
+/* It was refused, and may be kept by the registry: that changes nothing. */
+static void an_upload_that_cannot_be_ended_is_refused_all_the_same(void **state)
+{
+    static const char *const requests[] = {"PATCH 1", "PUT 1?digest="};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(requests); i++) {
+        prepare();
+        quirk(1, requests[i / 2], "HTTP/1.1 400 No\r\n" EMPTY, 1);
+        quirk(2, "DELETE 1", i % 2 ? "HTTP/1.1 503 No\r\n" EMPTY : "", 9);
+        run.wire.quirk[2].ending = i % 2 ? WIRE_STAYS : WIRE_RESETS;
+        copy(SOURCE, TARGET);
+        expect_refused(REGTAG_E_REFUSED, "rejects the blob");
+        assert_int_equal(count("DELETE 1"), 1);
         finish(&run);
     }
 }
@@ -507,20 +527,6 @@ static void what_the_source_does_not_have_is_not_copied(void **state)
 }
 
 /* ---- Other ends ------------------------------------------------------------------------------ */
-
-static void a_copy_cannot_be_followed_by_another_operation(void **state)
-{
-    (void)state;
-    prepare();
-    run.config.keep = true;
-    begin_again(&run);
-    quirk(1, "POST ?mount=", MOUNTED, 1);
-    copy(SOURCE, TARGET);
-    expect_copied();
-    assert_false(regtag_next(run.regtag, &run.config));
-    regtag_end(run.regtag);
-    finish(&run);
-}
 
 static void what_cannot_be_copied_is_refused_before_anything_is_asked(void **state)
 {
@@ -1028,6 +1034,216 @@ static void the_end_of_a_blob_may_come_late(void **state)
     finish(&run);
 }
 
+/* ---- One after the other --------------------------------------------------------------------- */
+
+/* Connections and tokens of both sides are for the next copy. */
+static void prepare_kept(void)
+{
+    prepare();
+    run.config.keep = true;
+    begin_again(&run);
+}
+
+static void copy_next(const char *source, const char *target)
+{
+    assert_true(regtag_next(run.regtag, &run.config));
+    run.settled = 0;
+    copy(source, target);
+}
+
+static void another_copy_has_the_same_connections(void **state)
+{
+    static const char *const targets[] = {"localhost/a:two", "localhost/a:three"};
+    (void)state;
+    prepare_kept();
+    run.wire.quirk[0].times = 9;
+    copy("registry.test/b:image", TARGET);
+    expect_copied();
+    unsigned connections = run.wire.connections;
+    for (size_t i = 0; i < COUNT(targets); i++) {
+        copy_next("registry.test/b:image", targets[i]);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_CREATED);
+        assert_non_null(wire_find(&run.wire, strrchr(targets[i], ':') + 1));
+    }
+    assert_int_equal(run.wire.connections, connections);
+    assert_int_equal(connections, 2);
+    copy_next("registry.test/b:image", "localhost:81/a:five");
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.connections, connections + 1);
+    finish(&run);
+}
+
+/* Here, that the source reads Accept only with one media type on each line. */
+static void another_copy_knows_what_the_last_one_has_learned(void **state)
+{
+    (void)state;
+    prepare_kept();
+    quirk(1, "GET image", "HTTP/1.1 406 What\r\n" EMPTY, 1);
+    copy("registry.test/b:image", TARGET);
+    expect_copied();
+    assert_int_equal(count("GET image"), 2);
+    size_t before = run.wire.line[2].log.size;
+    copy_next("registry.test/b:image", "localhost/a:two");
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(count("GET image"), 3);
+    assert_true(count_of(run.wire.line[2].log.data + before, "\r\nAccept: ") > 1);
+    finish(&run);
+}
+
+/* The login to the target is also for the repository that blobs are mounted from. */
+static void another_copy_has_the_tokens_that_serve_it(void **state)
+{
+    static const struct {
+        const char *source, *target;
+        unsigned tokens;
+    } steps[] = {
+        {SOURCE, TARGET, 2},
+        {SOURCE, "localhost/a:two", 2},
+        {"localhost/c:image", "localhost/a:three", 4}, /* both sides are about another repository */
+        {"localhost/c:image", "localhost/d:four", 5},
+        {"localhost/d:image", "localhost/d:five", 7}, /* nothing is mounted */
+        {"localhost/d:image", "localhost/d:six", 7}};
+    (void)state;
+    prepare_kept();
+    run.wire.quirk[0].request = NULL;
+    run.wire.manners.realm = "http://localhost/token";
+    run.wire.manners.token_says = ",\"expires_in\":300";
+    run.wire.manners.tokens_stay = true;
+    begin_again(&run);
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        if (i)
+            assert_true(regtag_next(run.regtag, &run.config));
+        run.settled = 0;
+        copy(steps[i].source, steps[i].target);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.tokens, steps[i].tokens);
+    }
+    finish(&run);
+}
+
+/* Where a connection is of no use any more, there is another one. */
+static void a_copy_that_fails_leaves_the_others_alone(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        prepare_kept();
+        run.config.retries = 0;
+        begin_again(&run);
+        run.wire.quirk[0].times = 9;
+        copy("registry.test/b:image", TARGET);
+        expect_copied();
+        if (i == 0)
+            quirk(1, "PUT two", "HTTP/1.1 500 No\r\n" EMPTY, 1);
+        if (i == 1)
+            quirk(1, get_layer, "HTTP/1.1 404 None\r\n" EMPTY, 1);
+        if (i == 2)
+            quirk(1, "PATCH 2", "", 1);
+        if (i == 3)
+            run.wire.ranges.changed = 1;
+        if (i == 4)
+            quirk(1, "PUT two", "", 2); /* the idle connection may have been reset before the first */
+        run.wire.quirk[1].ending = i >= 2 ? WIRE_RESETS : WIRE_STAYS;
+        copy_next("registry.test/b:image", "localhost/a:two");
+        assert_int_not_equal(run.status[0], REGTAG_OK);
+        assert_null(wire_find(&run.wire, "two"));
+        run.wire.ranges.changed = 0;
+        copy_next("registry.test/b:image", "localhost/a:three");
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_CREATED);
+        finish(&run);
+    }
+}
+
+static bool leave_after(unsigned steps)
+{
+    bool left = true;
+    prepare_kept();
+    run.wire.manners.realm = "http://localhost/token";
+    run.wire.manners.tokens_stay = true;
+    run.wire.manners.delay = 5;
+    run.wire.quirk[0].times = 9;
+    assert_int_equal(regtag_copy(run.regtag, "127.0.0.1/b:image", TARGET), REGTAG_OK);
+    for (unsigned i = 0; i < steps && left; i++)
+        left = step(&run);
+    copy_next("127.0.0.1/b:image", "localhost/a:two");
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_CREATED);
+    finish(&run);
+    return left;
+}
+
+static void a_copy_may_be_left_at_any_step(void **state)
+{
+    unsigned steps = 0;
+    (void)state;
+    while (leave_after(steps))
+        steps++;
+    assert_in_range(steps, 10, 1000);
+}
+
+static void expect_usage(const char *words)
+{
+    const char *text;
+    regtag_error(run.regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+    run_on(&run);
+    expect_end(&run, REGTAG_E_USAGE);
+    assert_true(regtag_next(run.regtag, &run.config));
+    run.settled = 0;
+}
+
+/* Their connections are shared out otherwise. */
+static void only_a_copy_follows_a_copy(void **state)
+{
+    (void)state;
+    for (unsigned after = 0; after < 2; after++) {
+        prepare_kept();
+        if (after) {
+            copy(SOURCE, TARGET);
+            expect_copied();
+        } else {
+            regtag_digest(run.regtag, "localhost/a:base");
+            run_on(&run);
+        }
+        expect_end(&run, REGTAG_OK);
+        unsigned requests = run.wire.requests;
+        assert_true(regtag_next(run.regtag, &run.config));
+        run.settled = 0;
+        assert_int_equal(after ? regtag_digest(run.regtag, "localhost/a:base")
+                               : regtag_copy(run.regtag, SOURCE, "localhost/a:two"),
+                         REGTAG_E_USAGE);
+        expect_usage("a copy can follow only a copy");
+        assert_int_equal(run.wire.requests, requests);
+        if (after)
+            copy(SOURCE, "localhost/a:two");
+        else {
+            regtag_digest(run.regtag, "localhost/a:base");
+            run_on(&run);
+        }
+        expect_end(&run, REGTAG_OK);
+        regtag_end(run.regtag);
+        finish(&run);
+    }
+}
+
+/* Not even if none of them can be meant. */
+static void a_copy_that_was_refused_may_be_followed(void **state)
+{
+    static const char *const sources[] = {"localhost", "localhost/b:X:y", "localhost/b@sha512:x"};
+    (void)state;
+    prepare_kept();
+    quirk(1, "POST ?mount=", MOUNTED, 1);
+    for (size_t i = 0; i < COUNT(sources); i++) {
+        assert_int_equal(regtag_copy(run.regtag, sources[i], TARGET), REGTAG_E_USAGE);
+        expect_usage("");
+    }
+    copy(SOURCE, TARGET);
+    expect_copied();
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -1040,6 +1256,7 @@ int main(void)
         cmocka_unit_test(the_url_of_an_upload_may_be_relative),
         cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
+        cmocka_unit_test(an_upload_that_cannot_be_ended_is_refused_all_the_same),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
         cmocka_unit_test(an_upload_that_is_not_committed_is_ended),
@@ -1067,7 +1284,13 @@ int main(void)
         cmocka_unit_test(between_two_registries_blobs_are_streamed),
         cmocka_unit_test(a_source_that_stalls_does_not_end_the_upload),
         cmocka_unit_test(the_end_of_a_blob_may_come_late),
-        cmocka_unit_test(a_copy_cannot_be_followed_by_another_operation),
+        cmocka_unit_test(another_copy_has_the_same_connections),
+        cmocka_unit_test(another_copy_knows_what_the_last_one_has_learned),
+        cmocka_unit_test(another_copy_has_the_tokens_that_serve_it),
+        cmocka_unit_test(a_copy_that_fails_leaves_the_others_alone),
+        cmocka_unit_test(a_copy_may_be_left_at_any_step),
+        cmocka_unit_test(only_a_copy_follows_a_copy),
+        cmocka_unit_test(a_copy_that_was_refused_may_be_followed),
         cmocka_unit_test(what_cannot_be_copied_is_refused_before_anything_is_asked),
     };
     return cmocka_run_group_tests_name("copy", tests, NULL, NULL);

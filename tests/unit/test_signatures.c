@@ -454,6 +454,36 @@ static void test_of_many_referrers_32_are_looked_at(void **state)
     }
 }
 
+/* Of the index and of the image as many, whichever of them somebody else has signed so often. */
+static void test_of_a_child_as_many_are_looked_at_as_of_its_index(void **state)
+{
+    struct signed_layer layers[33], good = {.key = 0};
+    const char *digests[33];
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        begin_platform();
+        const char *index = push_platforms();
+        const char *foreign = i % 2 ? digest_of_new() : index;
+        good.digest = i % 2 ? index : digest_of_new();
+        for (size_t k = 0; k < COUNT(layers); k++)
+            layers[k] = (struct signed_layer){foreign, NULL, 7};
+        digests[0] = push_bundle(&run, foreign, foreign, SIGN, 7);
+        for (size_t k = 1; k < COUNT(digests); k++)
+            digests[k] = digests[0];
+        if (i / 2 != 1)
+            push_layers(&run, foreign, layers, COUNT(layers));
+        else
+            push_index(&run, tag_of(foreign, ""), digests, COUNT(digests), NULL);
+        if (i / 2 < 2)
+            push_layers(&run, good.digest, &good, 1);
+        tag_one(&run);
+        if (i / 2 < 2)
+            expect_moved();
+        else
+            expect_refused(REGTAG_E_UNSIGNED, "no more than 32 of each");
+    }
+}
+
 static void test_an_image_that_leaves_no_memory_is_refused(void **state)
 {
     (void)state;
@@ -638,6 +668,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_that_comes_twice_does_not_count),
         cmocka_unit_test(test_of_many_signatures_32_are_looked_at),
         cmocka_unit_test(test_of_many_referrers_32_are_looked_at),
+        cmocka_unit_test(test_of_a_child_as_many_are_looked_at_as_of_its_index),
         cmocka_unit_test(test_an_image_that_leaves_no_memory_is_refused),
         cmocka_unit_test(test_keys_without_the_requirement_are_refused),
         cmocka_unit_test(test_the_requirement_without_keys_is_refused),

@@ -315,13 +315,18 @@ static void a_signature_that_is_none(void)
 }
 
 /* Of as many as there are, no more than 32 are looked at. */
-static void behind_too_many(void)
+static void sign_too_often(const char *image)
 {
     struct signed_layer layers[34];
     for (size_t i = 0; i < COUNT(layers); i++)
-        layers[i] = (struct signed_layer){digest_of_new(), NULL, i + 1 < COUNT(layers) ? 7 : 1};
-    push_layers(from, digest_of_new(), layers, COUNT(layers));
-    list_tag(tag_of(digest_of_new(), ".sig"), "");
+        layers[i] = (struct signed_layer){image, NULL, i + 1 < COUNT(layers) ? 7 : 1};
+    push_layers(from, image, layers, COUNT(layers));
+    list_tag(tag_of(image, ".sig"), named(tag_of(image, ".sig")));
+}
+
+static void behind_too_many(void)
+{
+    sign_too_often(digest_of_new());
 }
 
 /* It says that it is a bundle, and has none. */
@@ -419,6 +424,25 @@ static void with_a_platform_the_image_or_its_index_must_be_signed(void **state)
         load(index);
         expect(i == 1 ? "the index" : "the image", i ? REGTAG_OK : REGTAG_E_UNSIGNED,
                i ? NULL : "neither it nor its index is signed");
+        end();
+    }
+}
+
+/* As many signatures of the one as of the other. */
+static void somebody_else_may_have_signed_one_of_them_often(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        char index[72];
+        prepare();
+        run.config.platform = "linux/amd64";
+        snprintf(index, sizeof index, "%s", push_new_index());
+        sign_too_often(i % 2 ? digest_of_new() : index);
+        if (i < 2)
+            sign(i ? index : digest_of_new(), 1, NULL);
+        load(index);
+        expect(i % 2 ? "the image" : "the index", i < 2 ? REGTAG_OK : REGTAG_E_UNSIGNED,
+               i < 2 ? NULL : "no more than 32 signatures of each");
         end();
     }
 }
@@ -560,6 +584,7 @@ int main(void)
         cmocka_unit_test(without_a_good_signature_nothing_is_loaded),
         cmocka_unit_test(what_cannot_be_verified_for_lack_of_memory_is_not_called_unsigned),
         cmocka_unit_test(with_a_platform_the_image_or_its_index_must_be_signed),
+        cmocka_unit_test(somebody_else_may_have_signed_one_of_them_often),
         cmocka_unit_test(a_store_that_fails_is_no_proof),
         cmocka_unit_test(several_failures_are_one),
         cmocka_unit_test(without_a_hash_nothing_is_signed),

@@ -105,6 +105,9 @@ static void between_failures_a_poll_is_one_request(void **state)
     assert_int_equal(schedule_retries(&s, 4), 0);
     schedule_on_answer(&s, 0);
     assert_int_equal(schedule_retries(&s, 4), 2);
+    assert_int_equal(schedule_retries_if(false, 4), 2);
+    assert_int_equal(schedule_retries_if(false, 1), 1);
+    assert_int_equal(schedule_retries_if(true, 4), 0);
 }
 
 /* ---- In step --------------------------------------------------------------------------------- */

@@ -314,7 +314,7 @@ static const struct verb {
     {"verb_tag", begin_tag, follow, true},           {"verb_digest", begin_digest, follow, true},
     {"verb_manifest", begin_manifest, follow, true}, {"verb_ls", begin_ls, follow, true},
     {"verb_delete", begin_delete, follow, true},     {"verb_watch", begin_digest, follow, true},
-    {"verb_copy", begin_copy, follow, false},        {"verb_fetch", begin_fetch, follow_fetch, false},
+    {"verb_copy", begin_copy, follow, true},         {"verb_fetch", begin_fetch, follow_fetch, false},
     {"verb_save", begin_save, follow_save, false},   {"verb_load", begin_load, follow, false},
     {"verb_verify", begin_manifest, follow, true},   {"verb_referrers", begin_referrers, follow, true},
 };
@@ -429,7 +429,7 @@ static void configure(struct trial *t, struct regtag_sha256_context *hash)
                                        .stall = option & STALL ? 10000 : 0,
                                        .confirm = option & CONFIRM,
                                        .dry_run = option & DRY_RUN,
-                                       .keep = option & KEEP && t->verb->begin != begin_copy,
+                                       .keep = option & KEEP,
                                        .siblings = option & OPTIONS,
                                        .titles_are_names = option & OPTIONS,
                                        .platform = option & PLATFORM ? "linux/amd64" : NULL,
