@@ -3,7 +3,7 @@
 # mbedTLS as in third_party/sources; the licences' sums; names that their systems know; and scripts that a shell can read.
 set -eu
 
-[ -d toolchains/packaging ] || { echo "the archive of the sources has no recipes" && exit 77; }
+[ -f toolchains/packaging/README.md ] || { echo "the archive of the sources has no recipes" && exit 77; }
 cd toolchains/packaging
 failed=0
 complain() { echo "$*" && failed=1; }

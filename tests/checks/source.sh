@@ -1,6 +1,6 @@
 #!/bin/sh
-# The archive of the sources has all that git has but the recipes, which name its sum, and no more, and the same bytes each time; it knows its own date without
-# git; and what is said of it in SPDX can be read.
+# The archive of the sources has all that git has but the recipes, which name its sum, and no more, not even an empty
+# folder; it has the same bytes each time, knows its own date without git, and what is said of it in SPDX can be read.
 set -eu
 
 git rev-parse HEAD >/dev/null 2>&1 || { echo "this is no clone" && exit 77; }
@@ -19,7 +19,7 @@ cmp "$work/one/regtag-$version.tar.gz" "$work/two/regtag-$version.tar.gz"
 cmp "$work/one/regtag-$version.spdx.json" "$work/two/regtag-$version.spdx.json"
 
 tar -xzf "$work/one/regtag-$version.tar.gz" -C "$work"
-(cd "$work/regtag-$version" && find . -type f | sed 's,^\./,,' | sort) >"$work/there"
+(cd "$work/regtag-$version" && find . -type f -o -type d -empty | sed 's,^\./,,' | sort) >"$work/there"
 git ls-tree -r --name-only HEAD | grep -v "^toolchains/packaging/" | sort >"$work/wanted"
 diff "$work/wanted" "$work/there"
 
