@@ -74,6 +74,12 @@ for function in build check package; do
     ) || complain "alpine/APKBUILD has no $function()"
 done
 
+# They install the service elsewhere: no path in it may stay as it is.
+for file in debian/rules buildroot/regtag.mk "yocto/regtag_$version.bb"; do
+    left=$(grep -o "'s,/usr/local[^']*'" "$file" | tr -d "'" | sed -f - ../../src/examples/regtag-watch.service | grep '^[^#].*/usr/local/') || continue
+    complain "$file leaves a path of the service as it is: $left"
+done
+
 for script in openwrt/test.sh update debian/tests/*[!l]; do
     sh -n "$script" || complain "$script cannot be read"
 done
