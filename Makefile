@@ -32,7 +32,10 @@
 #                   bytes are reproducible
 #   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
 #                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
-#                   needs, or there as an ordinary user; "N passed, N failed"
+#                   needs, or there as an ordinary user; "N passed, N failed". SYSTEM_MBEDTLS=1 takes the release's
+#   make check-package SUITE=trixie
+#                   makes the Debian packages, and installs, uses and purges them in a new root of that release, which
+#                   needs root; "N passed, N failed"
 #   make deps       installs Debian's packages for all of this; make -n deps shows which
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds; draws the pictures of README.md
@@ -600,6 +603,7 @@ check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
 debian_needs        := debhelper dpkg-dev fakeroot libcmocka-dev python3
 demo_needs          := curl
+check-package_needs := debootstrap iproute2 $(debian_needs) $(demo_needs)
 fuzz_needs          := clang
 fuzz-afl_needs      := afl++ clang
 lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
@@ -614,7 +618,7 @@ packages:
 # All packages of all goals. This machine's own compiler also makes static programs for it.
 foreign = $(filter-out $(shell uname -m)-%,$(shell sed -n 's/^triple *:= *//p' toolchains/*.mk))
 deps:
-	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian coverage debian figures demo fuzz-afl lint,$($(goal)_needs)) \
+	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian check-package coverage debian figures demo fuzz-afl lint,$($(goal)_needs)) \
 	    $(foreach triple,$(foreign),$(call cross_package,$(triple))))
 
 toolchain: | packages
@@ -666,6 +670,10 @@ mutants: packages $(third_party)
 # For mutants: the objects of the unit tests, how a file is compiled, and what is linked.
 mutable: $(call objects,$(library) $(tests) $(test_helpers) $(probed) $(tested)) $(OUT)/mbedtls.a
 	printf '%s\n' '$(subst ','\'',$(compile))' '$(library)' '$^'
+
+# The Debian packages, in a new root of a release.
+check-package: debian
+	tests/debian-package '$(SUITE)'
 
 # Another release of Debian, in a folder of the cache.
 check-debian: packages
@@ -726,7 +734,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: adversity all amalgamation examples lib probe check check-all check-coverage check-debian check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
+.PHONY: adversity all amalgamation examples lib probe check check-all check-coverage check-debian check-package check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
     targets toolchain vectors FORCE archive check-targets debian dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:
