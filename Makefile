@@ -533,7 +533,7 @@ dist: targets
 	+! git rev-parse HEAD >/dev/null 2>&1 || $(MAKE) --no-print-directory source
 	+for target in $(TARGETS); do \
 	    $(foreach kind,secure plain secure_tag plain_tag,$(call $(kind),$$target) archive &&) : || exit 1; done
-	cd $(DIST) && sha256sum *.tar.gz *.spdx.json COMPILERS >SHA256SUMS
+	cd $(DIST) && sha256sum *.tar.gz *.spdx.json $(if $(strip $(TARGETS)),COMPILERS) >SHA256SUMS
 
 sources := regtag-$(VERSION)
 source:

@@ -11,7 +11,8 @@ trap 'exit 1' HUP INT TERM
 
 # pack NAME TIME-ZONE UMASK
 pack() {
-    (umask "$3" && TZ=$2 make -s source DIST="$work/$1" >/dev/null)
+    (umask "$3" && TZ=$2 make -s dist TARGETS= DIST="$work/$1" >/dev/null)
+    (cd "$work/$1" && sha256sum --quiet -c SHA256SUMS)
 }
 pack one UTC 022
 pack two Pacific/Auckland 077
