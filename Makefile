@@ -571,6 +571,7 @@ debian: source packages $(third_party)
 	tar -C build/debian -xzf $(DIST)/$(sources).tar.gz
 	for one in jsmn mbedtls; do tar -C build/debian/$(sources) -xzf build/debian/regtag_$(VERSION).orig-$$one.tar.gz || exit 1; done
 	cp -R toolchains/packaging/debian build/debian/$(sources)/debian
+	chmod -R u=rwX,go=rX build/debian/$(sources)/debian
 	cd build/debian/$(sources) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u OFFLINE dpkg-buildpackage -us -uc $(DEBIAN_OPTIONS)
 
 mbedtls_version = $(shell sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)
