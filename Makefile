@@ -593,7 +593,7 @@ $(filter-out build/third_party/%,$(third_party)):
 # Debian's packages, by goal. A compiler that works is good enough, wherever it is from.
 compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
-check_needs         := binutils fish libcmocka-dev libwrap0 zsh $(pytest_needs)
+check_needs         := binutils curl fish libcmocka-dev libwrap0 zsh $(pytest_needs)
 coverage_needs      := clang llvm $(check_needs)
 mutants_needs       := $(check_needs)
 adversity_needs     := $(check_needs)
@@ -602,7 +602,7 @@ check-coverage_needs := $(coverage_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
-debian_needs        := debhelper dpkg-dev fakeroot libcmocka-dev python3
+debian_needs        := build-essential debhelper dpkg-dev fakeroot libcmocka-dev python3
 demo_needs          := curl
 check-package_needs := debootstrap iproute2 $(debian_needs) $(demo_needs)
 fuzz_needs          := clang
