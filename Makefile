@@ -32,7 +32,10 @@
 #                   bytes are reproducible
 #   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
 #                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
-#                   needs, or there as an ordinary user; "N passed, N failed"
+#                   needs, or there as an ordinary user; "N passed, N failed". SYSTEM_MBEDTLS=1 takes the release's
+#   make check-package SUITE=trixie
+#                   makes the Debian packages, and installs, uses and purges them in a new root of that release, which
+#                   needs root; "N passed, N failed"
 #   make deps       installs Debian's packages for all of this; make -n deps shows which
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds; draws the pictures of README.md
@@ -530,7 +533,7 @@ dist: targets
 	+! git rev-parse HEAD >/dev/null 2>&1 || $(MAKE) --no-print-directory source
 	+for target in $(TARGETS); do \
 	    $(foreach kind,secure plain secure_tag plain_tag,$(call $(kind),$$target) archive &&) : || exit 1; done
-	cd $(DIST) && sha256sum *.tar.gz *.spdx.json COMPILERS >SHA256SUMS
+	cd $(DIST) && sha256sum *.tar.gz *.spdx.json $(if $(strip $(TARGETS)),COMPILERS) >SHA256SUMS
 
 sources := regtag-$(VERSION)
 source:
@@ -568,6 +571,7 @@ debian: source packages $(third_party)
 	tar -C build/debian -xzf $(DIST)/$(sources).tar.gz
 	for one in jsmn mbedtls; do tar -C build/debian/$(sources) -xzf build/debian/regtag_$(VERSION).orig-$$one.tar.gz || exit 1; done
 	cp -R toolchains/packaging/debian build/debian/$(sources)/debian
+	chmod -R u=rwX,go=rX build/debian/$(sources)/debian
 	cd build/debian/$(sources) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u OFFLINE dpkg-buildpackage -us -uc $(DEBIAN_OPTIONS)
 
 mbedtls_version = $(shell sed -n 's/.*VERSION_STRING  *"\(.*\)"/\1/p' $(MBEDTLS_DIR)/include/mbedtls/build_info.h)
@@ -589,7 +593,7 @@ $(filter-out build/third_party/%,$(third_party)):
 # Debian's packages, by goal. A compiler that works is good enough, wherever it is from.
 compiler_needs      := gcc libc6-dev bzip2
 pytest_needs        := openssl python3 python3-pytest python3-pytest-xdist strace
-check_needs         := binutils fish libcmocka-dev libwrap0 zsh $(pytest_needs)
+check_needs         := binutils curl fish libcmocka-dev libwrap0 zsh $(pytest_needs)
 coverage_needs      := clang llvm $(check_needs)
 mutants_needs       := $(check_needs)
 adversity_needs     := $(check_needs)
@@ -598,8 +602,9 @@ check-coverage_needs := $(coverage_needs)
 check-targets_needs := binutils qemu-user-static $(pytest_needs)
 check-debian_needs  := debootstrap
 figures_needs       := binutils curl openssl python3 python3-pytest qemu-user valgrind
-debian_needs        := debhelper dpkg-dev fakeroot libcmocka-dev python3
+debian_needs        := build-essential debhelper dpkg-dev fakeroot libcmocka-dev python3
 demo_needs          := curl
+check-package_needs := debootstrap iproute2 $(debian_needs) $(demo_needs)
 fuzz_needs          := clang
 fuzz-afl_needs      := afl++ clang
 lint_needs          := clang clang-format cppcheck gcc libc6-dev libcmocka-dev make mandoc shellcheck
@@ -614,7 +619,7 @@ packages:
 # All packages of all goals. This machine's own compiler also makes static programs for it.
 foreign = $(filter-out $(shell uname -m)-%,$(shell sed -n 's/^triple *:= *//p' toolchains/*.mk))
 deps:
-	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian coverage debian figures demo fuzz-afl lint,$($(goal)_needs)) \
+	third_party/packages $(sort $(foreach goal,compiler check check-targets check-debian check-package coverage debian figures demo fuzz-afl lint,$($(goal)_needs)) \
 	    $(foreach triple,$(foreign),$(call cross_package,$(triple))))
 
 toolchain: | packages
@@ -666,6 +671,10 @@ mutants: packages $(third_party)
 # For mutants: the objects of the unit tests, how a file is compiled, and what is linked.
 mutable: $(call objects,$(library) $(tests) $(test_helpers) $(probed) $(tested)) $(OUT)/mbedtls.a
 	printf '%s\n' '$(subst ','\'',$(compile))' '$(library)' '$^'
+
+# The Debian packages, in a new root of a release.
+check-package: debian
+	tests/debian-package '$(SUITE)'
 
 # Another release of Debian, in a folder of the cache.
 check-debian: packages
@@ -726,7 +735,7 @@ clean:
 help:
 	sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-.PHONY: adversity all amalgamation examples lib probe check check-all check-coverage check-debian check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
+.PHONY: adversity all amalgamation examples lib probe check check-all check-coverage check-debian check-package check-small clean coverage demo deps figures fuzz fuzz-afl help install lint mutable mutants objects packages verbs \
     targets toolchain vectors FORCE archive check-targets debian dist source $(boards:%=vectors/%) \
     $(foreach kind,'' -plain -tag -plain-tag,$(boards:%=targets/%$(subst '',,$(kind)))) $(boards:%=toolchains/%)
 .DELETE_ON_ERROR:

@@ -3,7 +3,7 @@
 # mbedTLS as in third_party/sources; the licences' sums; names that their systems know; and scripts that a shell can read.
 set -eu
 
-[ -d toolchains/packaging ] || { echo "the archive of the sources has no recipes" && exit 77; }
+[ -f toolchains/packaging/README.md ] || { echo "the archive of the sources has no recipes" && exit 77; }
 cd toolchains/packaging
 failed=0
 complain() { echo "$*" && failed=1; }
@@ -72,6 +72,12 @@ for function in build check package; do
         # shellcheck source=/dev/null
         . ./alpine/APKBUILD && command -v $function >/dev/null
     ) || complain "alpine/APKBUILD has no $function()"
+done
+
+# They install the service elsewhere: no path in it may stay as it is.
+for file in debian/rules buildroot/regtag.mk "yocto/regtag_$version.bb"; do
+    left=$(grep -o "'s,/usr/local[^']*'" "$file" | tr -d "'" | sed -f - ../../src/examples/regtag-watch.service | grep '^[^#].*/usr/local/') || continue
+    complain "$file leaves a path of the service as it is: $left"
 done
 
 for script in openwrt/test.sh update debian/tests/*[!l]; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The archive of the sources has all that git has but the recipes, which name its sum, and no more, and the same bytes each time; it knows its own date without
-# git; and what is said of it in SPDX can be read.
+# The archive of the sources has all that git has but the recipes, which name its sum, and no more, not even an empty
+# folder; it has the same bytes each time, knows its own date without git, and what is said of it in SPDX can be read.
 set -eu
 
 git rev-parse HEAD >/dev/null 2>&1 || { echo "this is no clone" && exit 77; }
@@ -11,7 +11,8 @@ trap 'exit 1' HUP INT TERM
 
 # pack NAME TIME-ZONE UMASK
 pack() {
-    (umask "$3" && TZ=$2 make -s source DIST="$work/$1" >/dev/null)
+    (umask "$3" && TZ=$2 make -s dist TARGETS= DIST="$work/$1" >/dev/null)
+    (cd "$work/$1" && sha256sum --quiet -c SHA256SUMS)
 }
 pack one UTC 022
 pack two Pacific/Auckland 077
@@ -19,7 +20,7 @@ cmp "$work/one/regtag-$version.tar.gz" "$work/two/regtag-$version.tar.gz"
 cmp "$work/one/regtag-$version.spdx.json" "$work/two/regtag-$version.spdx.json"
 
 tar -xzf "$work/one/regtag-$version.tar.gz" -C "$work"
-(cd "$work/regtag-$version" && find . -type f | sed 's,^\./,,' | sort) >"$work/there"
+(cd "$work/regtag-$version" && find . -type f -o -type d -empty | sed 's,^\./,,' | sort) >"$work/there"
 git ls-tree -r --name-only HEAD | grep -v "^toolchains/packaging/" | sort >"$work/wanted"
 diff "$work/wanted" "$work/there"
 

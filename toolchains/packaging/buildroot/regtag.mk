@@ -45,7 +45,7 @@ endef
 define REGTAG_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(@D)/src/examples/regtag-watch.service \
 		$(TARGET_DIR)/usr/lib/systemd/system/regtag-watch.service
-	$(SED) 's,/usr/local/,/usr/,' $(TARGET_DIR)/usr/lib/systemd/system/regtag-watch.service
+	$(SED) 's,/usr/local/,/usr/,g' $(TARGET_DIR)/usr/lib/systemd/system/regtag-watch.service
 	$(INSTALL) -D -m 0755 $(@D)/src/examples/regtag-moved $(TARGET_DIR)/usr/libexec/regtag-moved
 endef
 
