@@ -97,8 +97,9 @@ class Player:
         """One run. Returns the result and its seconds."""
         within = within or self.within
         command = self.command(scene, within=within, **options)
+        variables = {**scene.world.confined, **(env or {})}
         began = time.monotonic()
-        result = self._program.run(command, limit=within + 60, cwd=scene.world.folder, env=env or {})
+        result = self._program.run(command, limit=within + 60, cwd=scene.world.folder, env=variables)
         return result, time.monotonic() - began
 
     def again(self, scene):

@@ -13,6 +13,7 @@ from bundles import WHOLE, pack
 from copies import AMD, ARM, BLOBS, INDEX
 from images import OCI_INDEX, OCI_MANIFEST, compact, descriptor, digest_of, oci_manifest
 from signing import Key, key_sum, sign_simply, signature_tag
+from world import WRITTEN_SHORT
 
 OLD = compact(oci_manifest(annotations={"which": "the old one"}))
 NEW = compact(oci_manifest(annotations={"which": "the new one"})) + b"\n"
@@ -137,7 +138,7 @@ class TagLookup(Tag):
 
     @property
     def args(self):
-        return ["tag", "--plain-http", self.image().replace("127.0.0.1", "127.1"), *self.names]
+        return ["tag", "--plain-http", self.image().replace("127.0.0.1", WRITTEN_SHORT), *self.names]
 
 
 class TagJournal(Tag):
