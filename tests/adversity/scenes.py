@@ -456,6 +456,7 @@ class List(Printing):
     def prepare(self):
         for tag in self.tags:
             self.world.depot.put(REPO, tag, OCI_MANIFEST, OLD)
+        self.listed = ["base", *self.tags]  # what the registry says that there is
 
     @property
     def args(self):
@@ -463,7 +464,7 @@ class List(Printing):
 
     @property
     def wanted(self):
-        return "".join(f"{tag}\n" for tag in ["base", *self.tags]).encode()
+        return "".join(f"{tag}\n" for tag in self.listed).encode()
 
 
 class ListDigests(List):
@@ -475,8 +476,11 @@ class ListDigests(List):
 
     @property
     def wanted(self):
-        lines = [("base", NEW), *((tag, OLD) for tag in self.tags)]
-        return "".join(f"{tag}\t{digest_of(one)}\n" for tag, one in lines).encode()
+        return "".join(f"{tag}\t{self._digest(tag)}\n" for tag in self.listed).encode()
+
+    def _digest(self, tag):
+        document = self.world.depot.document(REPO, tag)
+        return digest_of(document) if document else "-"
 
 
 class Verify(Printing):
