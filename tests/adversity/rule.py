@@ -59,8 +59,9 @@ def _is_part(scene, out):
     """Nothing that is wrong: where a document is printed, all of it or nothing; a digest that is not known is "-"."""
     if scene.whole:
         return out in (b"", scene.wanted)
-    lines = zip(out.splitlines(), scene.wanted.splitlines())
-    return all(line in (right, right.partition(b"\t")[0] + b"\t-") for line, right in lines)
+    lines, wanted = out.splitlines(keepends=True), scene.wanted.splitlines(keepends=True)
+    found = zip(lines, wanted)
+    return len(lines) <= len(wanted) and all(one in (right, right.partition(b"\t")[0] + b"\t-\n") for one, right in found)
 
 
 def _judge_secrets(scene, result):
@@ -97,8 +98,9 @@ class Player:
         """One run. Returns the result and its seconds."""
         within = within or self.within
         command = self.command(scene, within=within, **options)
+        variables = {**scene.world.confined, **(env or {})}
         began = time.monotonic()
-        result = self._program.run(command, limit=within + 60, cwd=scene.world.folder, env=env or {})
+        result = self._program.run(command, limit=within + 60, cwd=scene.world.folder, env=variables)
         return result, time.monotonic() - began
 
     def again(self, scene):

@@ -13,6 +13,7 @@ from bundles import WHOLE, pack
 from copies import AMD, ARM, BLOBS, INDEX
 from images import OCI_INDEX, OCI_MANIFEST, compact, descriptor, digest_of, oci_manifest
 from signing import Key, key_sum, sign_simply, signature_tag
+from world import WRITTEN_SHORT
 
 OLD = compact(oci_manifest(annotations={"which": "the old one"}))
 NEW = compact(oci_manifest(annotations={"which": "the new one"})) + b"\n"
@@ -137,7 +138,7 @@ class TagLookup(Tag):
 
     @property
     def args(self):
-        return ["tag", "--plain-http", self.image().replace("127.0.0.1", "127.1"), *self.names]
+        return ["tag", "--plain-http", self.image().replace("127.0.0.1", WRITTEN_SHORT), *self.names]
 
 
 class TagJournal(Tag):
@@ -455,6 +456,7 @@ class List(Printing):
     def prepare(self):
         for tag in self.tags:
             self.world.depot.put(REPO, tag, OCI_MANIFEST, OLD)
+        self.listed = ["base", *self.tags]  # what the registry says that there is
 
     @property
     def args(self):
@@ -462,7 +464,7 @@ class List(Printing):
 
     @property
     def wanted(self):
-        return "".join(f"{tag}\n" for tag in ["base", *self.tags]).encode()
+        return "".join(f"{tag}\n" for tag in self.listed).encode()
 
 
 class ListDigests(List):
@@ -474,8 +476,11 @@ class ListDigests(List):
 
     @property
     def wanted(self):
-        lines = [("base", NEW), *((tag, OLD) for tag in self.tags)]
-        return "".join(f"{tag}\t{digest_of(one)}\n" for tag, one in lines).encode()
+        return "".join(f"{tag}\t{self._digest(tag)}\n" for tag in self.listed).encode()
+
+    def _digest(self, tag):
+        document = self.world.depot.document(REPO, tag)
+        return digest_of(document) if document else "-"
 
 
 class Verify(Printing):

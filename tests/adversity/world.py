@@ -2,7 +2,8 @@
 
 Two registries, `here` and `there`, which take blobs; a token server; and TLS in front of each, where a scene wants it.
 Every answer that they send passes through `way`, which a row sets to change, cut or delay it: see Passing. And a
-`stranger`, with another name, that nobody has a reason to ask unless somebody says so.
+`stranger`, with another name, that nobody has a reason to ask unless somebody says so. Whatever a run is told, it reaches
+these and this machine only: see `confined`.
 """
 
 import re
@@ -18,10 +19,13 @@ from copies import CopyGate
 from depot import Depot
 from fake import Fake, bodiless
 from fronts import reached
+from proxies import Proxy
 from tls_server import Front, server_context
 from token_server import Tokens, bearer_challenge
 
 USER = "reader"
+STRANGER = "stranger.test"
+WRITTEN_SHORT = "127.1"  # an address of this machine, as only a resolver understands it
 
 
 class Keys(Workshop):
@@ -94,8 +98,9 @@ class World:
         self.there = Server(self, "there", self._respond("there"), tls, self.kind)
         self.tokens = Server(self, "tokens", self._respond("tokens"), tls) if token else None
         self.stranger = Server(self, "stranger", self._respond("there"))
-        self.stranger.host = f"stranger.test:{self.stranger.fake.port}"
+        self.stranger.host = f"{STRANGER}:{self.stranger.fake.port}"
         self.stranger.options = reached(self.stranger.host)
+        self._nowhere = self.enter(Proxy(known=()))
         self.password = secrets.token_hex(16)
         self.reset()
 
@@ -156,6 +161,13 @@ class World:
         """What the program needs to reach these servers."""
         found = ["--cacert", str(self.root.file)] if self.root else []
         return found + [word for one in self._all if one for word in one.options]
+
+    @property
+    def confined(self):
+        """Variables for the program: whoever is not here is asked for at a proxy that knows nobody, so that no name is
+        looked up and nothing leaves this machine.
+        """
+        return {"all_proxy": self._nowhere.url, "no_proxy": f"{NAME},{STRANGER},{WRITTEN_SHORT}"}
 
     def login(self, side=""):
         """What the program needs to log in; `side`: "", "from-" or "to-"."""

@@ -1,11 +1,11 @@
 """Answers that never end, or are larger, deeper and more than anybody needs; and archives of that kind. The program needs
 less than 1 MiB more of memory than without them, keeps its deadline, and says what is wrong. Only what may still become a
-document of 4 MiB, the most that is held as a whole, may take as much more: white space, or a long string or number.
+document of 4 MiB, the most that is held as a whole, may take as much more: white space, or a long string or number. What `ls`
+is told is no mistake, however much it is: all of it is printed where the list ends, and whole lines of it until the deadline.
 """
 
 import hashlib
 import itertools
-import json
 import tempfile
 import time
 
@@ -82,18 +82,36 @@ BODIES = {
 }
 
 
+def page(names, following=None):
+    fields = [f'Link: <{following}>; rel="next"'] if following else []
+    return answer(200, compact({"name": "repo", "tags": names}), *fields)
+
+
 def names_of(count, first=0):
-    return json.dumps({"name": "repo", "tags": [f"v{number:07}" for number in range(first, first + count)]}).encode()
+    return [f"v{number:07}" for number in range(first, first + count)]
 
 
-# Those of a list of tags.
-LISTS = {
-    "million-names": lambda passing: answer(200, names_of(MILLION)),
-    "link-loop": lambda passing: answer(200, names_of(3), f'Link: <{passing.request.target}>; rel="next"'),
-    "links": lambda passing: answer(
-        200, names_of(3, passing.number), f'Link: <{passing.request.path}?n={passing.number}>; rel="next"'
-    ),
-}
+def million_names(passing):
+    del passing
+    return names_of(MILLION), None
+
+
+def link_loop(passing):
+    """A page that is followed by itself."""
+    return names_of(3), passing.request.target
+
+
+def links(passing):
+    """Pages without end, each of which is new."""
+    names = names_of(3, 3 * passing.number)
+    return names, f"{passing.request.path}?n=1000&last={names[-1]}"
+
+
+# Those of a list of tags: the names of a page, and where the next one is.
+LISTS = {"million-names": million_names, "link-loop": link_loop, "links": links}
+CIRCLES = {"link-loop"}
+WAITING_NAMES = {("ls-digests", "million-names")}  # for their digests, where a manifest would be
+LOOPS = {"redirect-loop", "link-loop", "links"}
 
 # ---- Archives
 
@@ -165,8 +183,12 @@ def bombs_of(passing):
     yield from HEADS
     if passing.request.method in WITH_BODY:
         yield from BODIES
-    if passing.request.path.endswith("/tags/list"):
+    if is_list(passing):
         yield from LISTS
+
+
+def is_list(passing):
+    return passing.request.path.endswith("/tags/list")
 
 
 def cases(stage, whole):
@@ -196,15 +218,18 @@ def try_once(stage, case):
             for part in itertools.chain(ARCHIVES[bomb](), [END]):
                 archive.write(part)
     else:
-        scene.world.way = bomb_at(number, bomb)
+        scene.world.way = bomb_at(scene, number, bomb)
     began = time.monotonic()
     result, highest = run(stage, scene)
     yield from stage.player.late(scene, time.monotonic() - began, WITHIN)
     yield from judge(scene, result, STATUSES | {NO_LAYOUT} if number == "archive" else STATUSES)
-    room = ROOM + (DOCUMENT if bomb in DOCUMENTS and is_document(scene, number) else 0)
+    held = bomb in DOCUMENTS and is_document(scene, number) or (name, bomb) in WAITING_NAMES
+    room = ROOM + (DOCUMENT if held else 0)
     if highest - normal >= room:
         yield f"needed {highest} KiB, {highest - normal} more than usual, and ended with {result.status}"
-    if number == "archive":
+    if bomb in CIRCLES and b"pages form a loop" not in result.err:
+        yield f"ended with {result.status}, and said nothing of a circle"
+    if number == "archive" or scene.verb == "ls":
         scene.prepare()
     yield from stage.player.again(scene)
 
@@ -216,14 +241,23 @@ def is_document(scene, number):
     return signed or any("/manifests/" in path or "/referrers/" in path for path in asked)
 
 
-def bomb_at(number, bomb):
-    explode = {**HEADS, **BODIES, **LISTS}[bomb]
-    loops = bomb in ("redirect-loop", "link-loop", "links")
+def bomb_at(scene, number, bomb):
+    listed = []
+
+    def explode(passing):
+        """What is said; a list of tags has these, for all that `ls` can tell."""
+        if is_list(passing):
+            scene.listed = listed
+        if bomb not in LISTS:
+            return {**HEADS, **BODIES}[bomb](passing)
+        names, following = LISTS[bomb](passing)
+        listed.extend(names)
+        return page(names, following)
 
     def way(passing):
         fits = bomb not in BODIES or passing.request.method in WITH_BODY  # answers may come in another order
-        hit = (passing.number == number and fits) or (loops and passing.number > number and "n=" in passing.request.query)
-        return explode(passing) if hit else passing.whole
+        more = bomb in LOOPS and passing.number > number and "n=" in passing.request.query
+        return explode(passing) if (passing.number == number and fits) or more else passing.whole
 
     return way
 
@@ -231,8 +265,9 @@ def bomb_at(number, bomb):
 def run(stage, scene):
     """The result, and how much memory that took, in KiB."""
     command = stage.player.command(scene, retries=0, within=WITHIN)
+    variables = environment({**scene.world.confined, **LEAVE_OUT_OF_TRACE})
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        peak = measure(command, out, environment(LEAVE_OUT_OF_TRACE), stderr=err, cwd=scene.world.folder)
+        peak = measure(command, out, variables, stderr=err, cwd=scene.world.folder)
         found = []
         for one in (out, err):
             one.seek(0)

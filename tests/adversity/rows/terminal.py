@@ -49,6 +49,7 @@ ITEMS = {
 MODES = {"text": ["-v"], "json": ["--json"]}
 ECDSA = bytes.fromhex("300a06082a8648ce3d040302")  # with SHA-256
 MARK = "placeholder0"  # in certificates, to be replaced
+UTF8_STRING, IA5_STRING = 0x0C, 0x16
 
 
 def raw(item):
@@ -233,8 +234,7 @@ def proxied(whole):
 
 def text_argument(scene, item):
     verb, *rest = scene.command
-    given = raw(item).replace(b"\0", b"")
-    return [verb, *rest[:-1], os.fsdecode(given)]
+    return [verb, *rest[:-1], scene.image("") + os.fsdecode(raw(item))]
 
 
 def in_certificate(kind):
@@ -323,7 +323,7 @@ PLACES = {
     "journal-reference": ("undo", journal(b"2026-01-01T00:00:00Z\tIMAGE%s\tOLD\tNEW\tmoved")),
     "journal-digest": ("undo", journal(b"2026-01-01T00:00:00Z\tIMAGE\t%s\tNEW\tmoved")),
     "journal-word": ("undo", journal(b"2026-01-01T00:00:00Z\tIMAGE\tOLD\tNEW\t%s")),
-    "line-image": ("tag-from", lines(b"%s new")),
+    "line-image": ("tag-from", lines(b"IMAGE%s new")),
     "line-name": ("tag-from", lines(b"IMAGE %s")),
     "tar-entry": ("load", archive(entry_name)),
     "tar-reference": ("load", archive(ref_name)),
@@ -340,6 +340,7 @@ PLACES = {
     "alternative": ("certificate", in_certificate("alternative")),
     "issuer": ("certificate", in_certificate("issuer")),
 }
+IN_ARGUMENTS = {"argument"}  # which end at a NUL
 EVERY = {"certificate": 4, "proxy": 1, "connect": 2}  # of the items; these are slow to arrange
 
 
@@ -347,6 +348,8 @@ def cases(stage, whole):
     del stage, whole
     for place, (scene, _) in PLACES.items():
         for item in list(ITEMS)[:: EVERY.get(scene, 1)]:
+            if place in IN_ARGUMENTS and b"\0" in raw(item):
+                continue
             for mode in MODES:
                 if mode == "text" or scene not in ("manifest", "save"):
                     yield place, mode, item
@@ -406,10 +409,11 @@ def attempt(stage, case):
 def run(stage, scene, command, mode, **more):
     verb, *rest = command
     plain = scene.name == "manifest" or verb in ("manifest",)
-    env = {"DOCKER_CONFIG": str(scene.world.folder), "PATH": f"{scene.world.folder}:{os.environ['PATH']}"}
-    rest = without_login(rest) if (scene.world.folder / "config.json").exists() else rest
+    folder = scene.world.folder
+    env = {**scene.world.confined, "DOCKER_CONFIG": str(folder), "PATH": f"{folder}:{os.environ['PATH']}"}
+    rest = without_login(rest) if (folder / "config.json").exists() else rest
     words = [stage.program.path, verb, "--timeout", "20", "--retries", "0", *MODES[mode], *rest]
-    result = stage.program.run(words, limit=60, cwd=scene.world.folder, env=env, **more)
+    result = stage.program.run(words, limit=60, cwd=folder, env=env, **more)
     if plain:
         result.out = b""  # that is the document, byte for byte
     return list(judge(result, mode, "/repo"))
@@ -437,7 +441,8 @@ def attempt_by_proxy(stage, kind, make, mode, item):
 
 class Forge:
     """Certificates with any bytes in them: those of openssl, patched, and signed again. A CA whose subject is shown is
-    one between the root and the server, and has expired.
+    one between the root and the server, and has expired. Where an item is no UTF-8, its string is one of another kind, in
+    which openssl takes any byte; the program does not look at the kind.
     """
 
     def __init__(self, folder):
@@ -461,7 +466,7 @@ class Forge:
         content = made.der[4:]  # behind the header of the outer SEQUENCE
         size = int.from_bytes(content[2:4], "big") + 4
         to_sign = self.folder / "signed"
-        to_sign.write_bytes(content[:size].replace(MARK.encode(), text[: len(MARK)].ljust(len(MARK), b"-")))
+        to_sign.write_bytes(replaced(content[:size], text[: len(MARK)].ljust(len(MARK), b"-")))
         signature = openssl("dgst", "-sha256", "-sign", made.issuer.key, to_sign)
         whole = to_sign.read_bytes() + ECDSA + b"\x03" + bytes([len(signature) + 1]) + b"\0" + signature
         der = made.file.with_suffix(".der")
@@ -469,6 +474,22 @@ class Forge:
         pem = self.folder / f"patched-{made.file.name}"
         pem.write_bytes(openssl("x509", "-inform", "DER", "-in", der))
         return Certificate(pem, made.key, None, made.start, made.end)
+
+
+def replaced(der, text):
+    """With the text instead of the mark."""
+    mark = MARK.encode()
+    if not is_utf_8(text):
+        der = der.replace(bytes([UTF8_STRING, len(mark)]) + mark, bytes([IA5_STRING, len(mark)]) + mark)
+    return der.replace(mark, text)
+
+
+def is_utf_8(text):
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def certificate_of(stage, kind, text):
