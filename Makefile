@@ -427,6 +427,9 @@ $(OBJ)/%.o: %.c $(OBJ)/flags $(configuration) | packages $(third_party) $(if $(T
 	mkdir -p $(@D)
 	$(call compile,$(WARNINGS)) -c -o $@ $<
 
+# The tests put it and the examples in one folder.
+$(OBJ)/tests/library/writes.o: override CPPFLAGS += -Isrc/examples
+
 # Is the system's mbedTLS one that can be used?
 $(OBJ)/system: third_party/regtag_system.h $(OBJ)/flags | packages
 	$(CC) $(system_flags) $(CPPFLAGS) $(CFLAGS) -DREGTAG_TLS=$(TLS) -DREGTAG_VERIFY=$(VERIFY) -fsyntax-only -x c $<

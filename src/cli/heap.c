@@ -14,8 +14,10 @@ union unit {
     void *pointer;
 };
 
+#define UNITS (HEAP_SIZE / sizeof(union unit))
+
 /* Enough for three times opendir (2,088 bytes). */
-static union unit heap[HEAP_SIZE / sizeof(union unit)];
+static union unit heap[UNITS];
 
 /* Where free memory begins, and where the last block does that is in use. */
 static size_t used, last;
@@ -23,7 +25,7 @@ static size_t used, last;
 static void *allocate(size_t size)
 {
     size_t units = 1 + size / sizeof heap[0] + (size % sizeof heap[0] != 0);
-    if (units > sizeof heap / sizeof heap[0] - used) {
+    if (units > UNITS || used > UNITS - units) {
         errno = ENOMEM;
         return NULL;
     }
@@ -40,8 +42,9 @@ void *malloc(size_t size)
 
 void *calloc(size_t count, size_t size)
 {
-    void *memory = size && count > HEAP_SIZE / size ? allocate(HEAP_SIZE + 1) : allocate(count * size);
-    return memory ? memset(memory, 0, count * size) : NULL;
+    size_t bytes = size && count > HEAP_SIZE / size ? HEAP_SIZE + 1 : count * size;
+    void *memory = allocate(bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
 }
 
 /* Only the last block can be freed. That is enough, since whoever holds several frees the last one first. */
