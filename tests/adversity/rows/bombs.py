@@ -1,11 +1,13 @@
 """Answers that never end, or are larger, deeper and more than anybody needs; and archives of that kind. The program needs
 less than 1 MiB more of memory than without them, keeps its deadline, and says what is wrong. Only what may still become a
-document of 4 MiB, the most that is held as a whole, may take as much more: white space, or a long string or number.
+document of 4 MiB, the most that is held as a whole, may take as much more: white space, or a long string or number. So may
+the names that wait to be looked up.
 """
 
 import hashlib
 import itertools
 import json
+import re
 import tempfile
 import time
 
@@ -22,6 +24,7 @@ SCENES += ["verify", "referrers"]
 WITHIN = 6  # seconds
 ROOM, DOCUMENT = 1024, 4096  # KiB
 DOCUMENTS = {"body", "string", "number"}  # those that may still become one
+LINES = re.compile(rb"(v\d{7}(\t-)?\n)*")  # of what the lists below say: no such tag has a manifest
 BLOCK = 65536
 MILLION = 1_000_000
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -94,6 +97,8 @@ LISTS = {
         200, names_of(3, passing.number), f'Link: <{passing.request.path}?n={passing.number}>; rel="next"'
     ),
 }
+
+SAID = {*LISTS, "tokens"}  # in lists of tags, what is no tag is skipped
 
 # ---- Archives
 
@@ -200,13 +205,20 @@ def try_once(stage, case):
     began = time.monotonic()
     result, highest = run(stage, scene)
     yield from stage.player.late(scene, time.monotonic() - began, WITHIN)
-    yield from judge(scene, result, STATUSES | {NO_LAYOUT} if number == "archive" else STATUSES)
-    room = ROOM + (DOCUMENT if bomb in DOCUMENTS and is_document(scene, number) else 0)
+    judged = as_said(scene, result) if bomb in SAID and scene.verb == "ls" else result
+    yield from judge(scene, judged, STATUSES | {NO_LAYOUT} if number == "archive" else STATUSES)
+    waits = bomb == "million-names" and scene.name == "ls-digests"
+    room = ROOM + (DOCUMENT if waits or (bomb in DOCUMENTS and is_document(scene, number)) else 0)
     if highest - normal >= room:
         yield f"needed {highest} KiB, {highest - normal} more than usual, and ended with {result.status}"
     if number == "archive":
         scene.prepare()
     yield from stage.player.again(scene)
+
+
+def as_said(scene, result):
+    """A list says what it says: if its lines are whole, they count as the right ones."""
+    return Result(result.status, scene.wanted, result.err) if LINES.fullmatch(result.out) else result
 
 
 def is_document(scene, number):
