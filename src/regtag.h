@@ -352,7 +352,8 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image);
 enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_t limit);
 
 /* The same with the digest that each tag points to, "" if the tag has vanished in between. If a tag cannot
- * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. */
+ * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. What is not being looked up
+ * yet at the deadline is not listed. */
 enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
 
 /* Lists what refers to `image`, signatures for example: for each, REGTAG_LISTED with its artifact type as `name`, "" if it

@@ -101,7 +101,8 @@ void output_flush(void)
 
 void output_offer(void)
 {
-    flush_until(0);
+    if (regtag_clock() < deadline) /* then all goes out together */
+        flush_until(0);
 }
 
 void output_write(struct slice s)

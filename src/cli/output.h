@@ -22,7 +22,7 @@ void output_deadline(uint64_t until);
 void output_write(struct slice s);
 void output_flush(void);
 
-/* Flushes what can be written without waiting, and keeps the rest. */
+/* Flushes what can be written without waiting, and keeps the rest; after the deadline, all of it. */
 void output_offer(void);
 
 /* Why not all could be written; NULL: all was. */

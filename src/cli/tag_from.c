@@ -189,7 +189,8 @@ static void run_line(struct from *f)
     }
     reference_parse(&r, slice_of(f->line.words[0]), &f->error); /* cannot fail: it was checked */
     tag_runner_next(t, f->line.words[0], f->line.words + 1, f->line.count - 1);
-    if (is_lost(f, r.registry) || !tag_runner_login(t, f->deadline))
+    if (tag_runner_is_late(t, f->deadline) || is_lost(f, r.registry) ||
+        !tag_runner_login(t, f->deadline))
         return;
     struct regtag *operation = begin(f, true);
     tag_runner_run(t, operation);

@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "regtag_sockets.h"
 
 /* ---- Reporting ------------------------------------------------------------------------------- */
 
@@ -56,6 +57,18 @@ void tag_runner_fail(struct tag_runner *t, const struct error *problem)
         failure.name = t->names[i];
         report_tag(t, &failure);
     }
+}
+
+bool tag_runner_is_late(struct tag_runner *t, uint64_t deadline)
+{
+    struct error e;
+    error_clear(&e);
+    if (regtag_clock() < deadline)
+        return false;
+    error_set(error_hint(&e, REGTAG_HINT_TIMEOUT), REGTAG_E_TIMEOUT,
+              "no time was left for any more tags");
+    tag_runner_fail(t, &e);
+    return true;
 }
 
 bool tag_runner_expects_digest(const struct options *o)

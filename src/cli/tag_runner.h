@@ -70,6 +70,10 @@ extern uint64_t tag_runner_table[NAMES_SLOTS / 2];
 /* Reports that all tags of the operation that were not reported yet have failed. */
 void tag_runner_fail(struct tag_runner *t, const struct error *problem);
 
+/* For one of many operations, before it begins: whether the deadline has passed, so that it was not begun and all its tags were
+ * reported as failed. There may be a hundred thousand more: it takes no more than printing them, with one message. */
+bool tag_runner_is_late(struct tag_runner *t, uint64_t deadline);
+
 /* At the end: says that nothing was changed, after a dry run. */
 void tag_runner_note_dry_run(const struct tag_runner *t);
 

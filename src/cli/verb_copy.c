@@ -144,7 +144,6 @@ static void copy_tag(struct copy *c, const char *image, const char *target, cons
 {
     struct tag_runner *t = &c->runner;
     struct error e = t->journal_error;
-    tag_runner_next(t, target, &tag, 1);
     progress_run(!c->o->quiet && !c->o->verbose);
     progress_begin(0, UINT64_MAX);
     image = prepare(c, image, target, tag, &e);
@@ -182,10 +181,10 @@ static void copy_image(struct copy *c, struct error *e)
         return;
     if (slice_find(slice_of(tag), ':') == strlen(tag))
         tag_runner_open_journal(&c->runner, &journal);
+    tag_runner_next(&c->runner, arguments[1], &tag, 1);
     if (logged_in)
         copy_tag(c, arguments[0], arguments[1], tag);
     else {
-        tag_runner_next(&c->runner, arguments[1], &tag, 1);
         tag_runner_fail(&c->runner, e);
         error_clear(e);
     }
@@ -238,9 +237,11 @@ static void copy_listed(struct copy *c)
     char image[REFERENCE_MAX], target[REFERENCE_MAX];
     struct journal journal;
     tag_runner_open_journal(&c->runner, &journal);
-    for (const char *tag = tags.data; tag < tags.data + tags.used; tag += strlen(tag) + 1)
-        copy_tag(c, reference_with(image, c->source.name, tag),
-                 reference_with(target, c->target.name, tag), tag);
+    for (const char *tag = tags.data; tag < tags.data + tags.used; tag += strlen(tag) + 1) {
+        tag_runner_next(&c->runner, reference_with(target, c->target.name, tag), &tag, 1);
+        if (!tag_runner_is_late(&c->runner, c->deadline))
+            copy_tag(c, reference_with(image, c->source.name, tag), target, tag);
+    }
     journal_close(&journal);
 }
 

@@ -38,6 +38,25 @@ bool answer_digest(const struct http_response *response, struct slice *digest)
            (digest->size == 0 || digest_valid(*digest));
 }
 
+bool answer_sha256(const struct http_response *response, struct slice *digest, struct error *e)
+{
+    if (!answer_digest(response, digest))
+        error_set(e, REGTAG_E_PROTOCOL, "the registry states a malformed digest");
+    else if (digest->size && !digest_is_sha256(*digest))
+        error_set(e, REGTAG_E_PROTOCOL,
+                  "the registry states a digest that is not a SHA-256, which cannot be checked");
+    return e->status == 0;
+}
+
+bool answer_digest_matches(struct slice stated, struct slice found, const char *what, struct error *e)
+{
+    if (stated.size == 0 || slice_equal(stated, found))
+        return true;
+    error_set(e, REGTAG_E_REFUSED, "the %s that arrived is %.*s, but the registry states %.*s", what,
+              SLICE_ARG(found), SLICE_ARG(stated));
+    return false;
+}
+
 /* The text of an entity tag, which is "TEXT" or W/"TEXT". */
 static struct slice entity_tag(const struct http_response *response)
 {

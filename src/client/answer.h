@@ -50,6 +50,13 @@ bool answer_is_long(const struct http_response *response, size_t taken);
  * digest or occurs twice. */
 bool answer_digest(const struct http_response *response, struct slice *digest);
 
+/* The same, of a digest that can be checked: false, and e set with REGTAG_E_PROTOCOL, if it is not a SHA-256, either. */
+bool answer_sha256(const struct http_response *response, struct slice *digest, struct error *e);
+
+/* Whether content with the digest `found` is what the answer states, unless that is empty; else e is set with
+ * REGTAG_E_REFUSED. The message calls the content `what`. */
+bool answer_digest_matches(struct slice stated, struct slice found, const char *what, struct error *e);
+
 /* The digest after a 304 to If-None-Match: `known`, unless Docker-Content-Digest or ETag names another one.
  * False as for answer_digest. */
 bool answer_still(const struct http_response *response, struct slice known, struct slice *digest);

@@ -13,6 +13,7 @@ void download_begin(struct regtag *r, struct download *d, const struct request *
     d->attempts.failed = 0;
     d->bytes = memory;
     d->size = d->status = 0;
+    d->stated[0] = '\0';
     d->room = room;
     client_begin(r->source, &d->exchange, &request);
 }
@@ -32,15 +33,30 @@ static enum download_event keep_part(struct regtag *r, struct download *d, struc
         !answer_is_long(d->exchange.response, d->size))
         return MORE;
     d->status = 200;
+    d->stated[0] = '\0';
     client_cancel(r->source, &d->exchange);
     return DOWNLOAD_END;
+}
+
+/* Whether what the header states can be checked. The digest of a blob is known to whoever asks for it. */
+static bool take_stated(struct download *d, struct error *e)
+{
+    struct slice stated;
+    if (d->exchange.request.place == PLACE_BLOBS)
+        return true;
+    if (!answer_sha256(d->exchange.response, &stated, e))
+        return false;
+    if (stated.size)
+        memcpy(d->stated, stated.data, stated.size);
+    d->stated[stated.size] = '\0';
+    return true;
 }
 
 static enum download_event on_head(struct regtag *r, struct download *d, struct error *e)
 {
     d->size = 0; /* again after a retry: start over */
     d->scan = (struct document_scan){0};
-    if (answer_is_plain(d->exchange.response, e))
+    if (answer_is_plain(d->exchange.response, e) && take_stated(d, e))
         return MORE;
     client_cancel(r->source, &d->exchange);
     return DOWNLOAD_FAILED;
@@ -75,9 +91,12 @@ struct slice downloaded(const struct download *d)
     return (struct slice){d->bytes, d->size};
 }
 
-bool download_is(struct regtag *r, const struct download *d, const char *digest)
+bool download_digest(struct regtag *r, const struct download *d, const char *what,
+                     char digest[DIGEST_SHA256_SIZE + 1], struct error *e)
 {
-    char text[DIGEST_SHA256_SIZE + 1];
     struct slice bytes = downloaded(d);
-    return digest_of(&r->config.hash, &bytes, 1, text) && strcmp(text, digest) == 0;
+    if (digest_of(&r->config.hash, &bytes, 1, digest))
+        return answer_digest_matches(slice_of(d->stated), slice_of(digest), what, e);
+    error_set(e, REGTAG_E_OTHER, "SHA-256 failed");
+    return false;
 }

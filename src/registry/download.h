@@ -12,6 +12,8 @@ struct download {
     size_t size, room;
     struct document_scan scan; /* of these bytes */
     unsigned status;           /* of the answer, once it is complete; else 0 */
+    char stated[DIGEST_SHA256_SIZE +
+                1]; /* its digest by the answer, unless it is a blob or incomplete; or "" */
     struct attempts attempts;
     struct exchange exchange;
 };
@@ -30,7 +32,9 @@ enum download_event download_step(struct regtag *r, struct download *d, struct e
 
 struct slice downloaded(const struct download *d);
 
-/* Whether it has this digest. False if the hash failed, too. */
-bool download_is(struct regtag *r, const struct download *d, const char *digest);
+/* Computes the digest of its bytes. False, and *e is set, if the answer states another one, or the hash failed. The message
+ * calls it `what`. Nobody else may be using the hash. */
+bool download_digest(struct regtag *r, const struct download *d, const char *what,
+                     char digest[DIGEST_SHA256_SIZE + 1], struct error *e);
 
 #endif

@@ -96,12 +96,7 @@ static bool check_header(struct regtag *r, const struct manifest_fetch *f, struc
     if (response->framing == HTTP_LENGTH && response->length > r->manifest_max)
         fetch_set_too_large(r, e);
     answer_is_plain(response, e);
-    if (!answer_digest(response, &digest))
-        error_set(e, REGTAG_E_PROTOCOL, "the registry states a malformed digest");
-    else if (digest.size && !digest_is_sha256(digest))
-        error_set(e, REGTAG_E_PROTOCOL,
-                  "the registry states a digest that is not a SHA-256, which cannot be checked");
-    return e->status == 0;
+    return answer_sha256(response, &digest, e);
 }
 
 /* ---- The body -------------------------------------------------------------------------------- */
@@ -159,10 +154,8 @@ static bool check_digest(struct regtag *r, const struct manifest_fetch *f, struc
         return false;
     struct slice digest = slice_of(r->digest);
     answer_digest(f->exchange.response, &stated);
-    if (stated.size && !slice_equal(stated, digest))
-        error_set(e, REGTAG_E_REFUSED, "the manifest that arrived is %.*s, but the registry states %.*s",
-                  SLICE_ARG(digest), SLICE_ARG(stated));
-    else if (pinned.size && !slice_equal(pinned, digest))
+    if (answer_digest_matches(stated, digest, "manifest", e) && pinned.size &&
+        !slice_equal(pinned, digest))
         error_set(e, REGTAG_E_REFUSED, "the manifest that arrived is another one, %.*s",
                   SLICE_ARG(digest));
     return e->status == 0;

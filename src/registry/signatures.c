@@ -141,6 +141,15 @@ static bool read_manifest(struct regtag *r, struct download *from, const struct 
     return candidate_read(r, downloaded(from), &from->scan, type, d);
 }
 
+/* Whether its bytes have the digest that the answer states, if it states one. Nobody else may be using the hash. */
+static bool is_whole(struct regtag *r, const struct download *d, char digest[DIGEST_SHA256_SIZE + 1])
+{
+    struct error *problem = verb_problem(r);
+    bool whole = download_digest(r, d, "manifest", digest, problem);
+    error_clear(problem);
+    return whole;
+}
+
 static void add_referrer(struct signatures *s, struct slice digest)
 {
     if (s->referrers == REFERRERS_LOOKED_MAX)
@@ -152,10 +161,15 @@ static void add_referrer(struct signatures *s, struct slice digest)
 /* At the tag there may be the image itself: GitLab takes such a tag for a digest. */
 static void add_referrers(struct regtag *r, struct signatures *s, struct download *from)
 {
+    char digest[DIGEST_SHA256_SIZE + 1];
     const struct media_type *type;
     struct document d;
     bool alike = false;
-    if (download_is(r, from, s->check.image.data) || !read_manifest(r, from, &type, &d) ||
+    if (!is_whole(r, from, digest)) {
+        note_finding(s, SIGNATURE_MALFORMED);
+        return;
+    }
+    if (strcmp(digest, s->check.image.data) == 0 || !read_manifest(r, from, &type, &d) ||
         type->kind != MANIFEST_INDEX)
         return;
     int i = document_first(&d, document_member(&d, 0, SLICE("manifests"), &alike));
@@ -183,10 +197,12 @@ static enum standing standing_of(const struct signatures *s)
 
 static enum signatures_event on_places(struct regtag *r, struct signatures *s)
 {
+    struct download *tag = &s->place[SIGNATURES_AT_TAG];
+    char digest[DIGEST_SHA256_SIZE + 1];
     struct document d;
     s->has_api = s->answer[SIGNATURES_BY_API] == LOOK_FILLED;
     if (s->answer[SIGNATURES_AT_TAG] == LOOK_FILLED &&
-        (!read_manifest(r, &s->place[SIGNATURES_AT_TAG], &s->type, &d) ||
+        (!is_whole(r, tag, digest) || !read_manifest(r, tag, &s->type, &d) ||
          s->type->kind != MANIFEST_IMAGE)) {
         s->type = NULL;
         note_finding(s, SIGNATURE_MALFORMED);
@@ -309,12 +325,13 @@ static enum signatures_event on_finding(struct regtag *r, struct signatures *s, 
 /* Steps a download until it is there, with the wanted digest: SIGNATURES_GOOD. */
 static enum signatures_event step_get(struct regtag *r, struct signatures *s, struct download *d)
 {
+    char digest[DIGEST_SHA256_SIZE + 1];
     struct error *problem = verb_problem(r);
     enum download_event event = download_step(r, d, problem);
     bool there = event == DOWNLOAD_END && d->status == 200;
     if (event == DOWNLOAD_WAIT || (there && waits_for_hash(r)))
         return SIGNATURES_WAIT;
-    if (there && download_is(r, d, s->wanted))
+    if (there && is_whole(r, d, digest) && strcmp(digest, s->wanted) == 0)
         return SIGNATURES_GOOD;
     if (event == DOWNLOAD_END && !there && !is_absent(SIGNATURES_AT_TAG, d->status))
         exchange_explain(&d->exchange, problem);

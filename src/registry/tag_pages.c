@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define PAGE_SIZE 1000u /* tags a page; ECR refuses more */
+#define SKIPPED_TOLD_MAX 10u
 #define MORE ((enum pages_event)(-1))
 
 /* ---- The request ----------------------------------------------------------------------------- */
@@ -60,6 +61,19 @@ static bool is_web_page(const struct http_response *response)
            slice_equal_nocase(slice_trim(slice_split(&type, ';')), SLICE("text/html"));
 }
 
+/* There may be a million of them. */
+static void tell_skipped(const struct regtag *r, struct tag_pages *p)
+{
+    if (p->skipped > SKIPPED_TOLD_MAX)
+        return;
+    if (p->skipped++ < SKIPPED_TOLD_MAX)
+        VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: skipped \"%s\", which is not a tag",
+                  SLICE_ARG(r->reference.name), p->tags.name);
+    else
+        VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: skipped more that is not a tag",
+                  SLICE_ARG(r->reference.name));
+}
+
 /* Parses the next tag from what has been received. Once a tag was reported, the page must not be
  * retried, or it would be reported twice. */
 static enum pages_event take_tag(struct regtag *r, struct tag_pages *p, struct error *e)
@@ -72,8 +86,7 @@ static enum pages_event take_tag(struct regtag *r, struct tag_pages *p, struct e
             return PAGES_TAG;
         case TAG_LIST_OTHER:
             p->on_page++;
-            VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: skipped \"%s\", which is not a tag",
-                      SLICE_ARG(r->reference.name), p->tags.name);
+            tell_skipped(r, p);
             break;
         case TAG_LIST_BROKEN:
             return page_failed(e, "the answer is not a tag list: ", slice_of(p->tags.problem));

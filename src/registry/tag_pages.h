@@ -20,6 +20,7 @@ struct tag_pages {
     enum pages_state state;
     struct attempts *attempts;
     uint64_t on_page;    /* tags on this page */
+    unsigned skipped;    /* entries that are no tags, up to the last one that was told */
     struct slice unread; /* part of the page not parsed yet */
     struct tag_list tags;
     struct exchange exchange;

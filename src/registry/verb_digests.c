@@ -49,11 +49,29 @@ static void keep_name(struct regtag *r, struct digests_verb *v)
         end_list(v, PAGES_END);
 }
 
+static bool is_late(const struct regtag *r)
+{
+    return r->client.context.now >= r->client.context.deadline;
+}
+
+/* Time is up: a million names would take a while to fail, one by one. Those in flight fail by themselves, and so does the page. */
+static void drop_names(struct digests_verb *v)
+{
+    v->read = v->written;
+    if (v->ending == PAGES_FAILED)
+        return;
+    error_clear(&v->pages_error);
+    error_set(error_hint(&v->pages_error, REGTAG_HINT_TIMEOUT), REGTAG_E_TIMEOUT, "no time was left");
+    v->ending = PAGES_FAILED;
+}
+
 /* Names are kept in the memory for a manifest: a page must be read whole before its connection can carry
  * other answers. */
 static void read_list(struct regtag *r, struct digests_verb *v)
 {
     enum pages_event event = PAGES_TAG;
+    if (is_late(r) && v->read < v->written)
+        drop_names(v);
     if (v->read == v->written)
         v->read = v->written = 0;
     while (v->state == DIGESTS_PAGES && event == PAGES_TAG && has_room(r, v)) {

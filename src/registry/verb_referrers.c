@@ -109,11 +109,10 @@ static enum regtag_event step_image(struct regtag *r, struct referrers_verb *v)
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
-static bool index_list(struct regtag *r, struct referrers_verb *v)
+static bool index_list(struct regtag *r, struct referrers_verb *v, struct error *problem)
 {
     bool alike = false;
     struct slice text = downloaded(&v->page);
-    struct error *problem = verb_problem(r);
     if (!document_index_scanned(&v->document, text, &v->page.scan, &r->memory, "the list of referrers",
                                 problem))
         return false;
@@ -125,10 +124,17 @@ static bool index_list(struct regtag *r, struct referrers_verb *v)
     return problem->status == 0;
 }
 
+/* At the tag there may be the image itself: GitLab takes such a tag for a digest. */
 static enum regtag_event begin_list(struct regtag *r, struct referrers_verb *v)
 {
-    if (!index_list(r, v))
-        return over(r, v, &r->problem);
+    struct error *problem = verb_problem(r);
+    char digest[DIGEST_SHA256_SIZE + 1];
+    if (!download_digest(r, &v->page, "list of referrers", digest, problem))
+        return over(r, v, problem);
+    if (v->by_tag && strcmp(digest, v->image) == 0)
+        return over(r, v, NULL);
+    if (!index_list(r, v, problem))
+        return over(r, v, problem);
     ENTER("referrers", v->state, REFERRERS_LIST);
     return GO_ON;
 }
@@ -143,14 +149,12 @@ static enum regtag_event on_page(struct regtag *r, struct referrers_verb *v)
     return over(r, v, &r->problem);
 }
 
-/* There may be the image itself: GitLab takes such a tag for a digest. */
 static enum regtag_event on_index(struct regtag *r, struct referrers_verb *v)
 {
-    unsigned status = v->page.status;
-    if (status == 404 || status == 410 || (status == 200 && download_is(r, &v->page, v->image)))
-        return over(r, v, NULL);
     v->by_tag = true;
-    if (status == 200)
+    if (v->page.status == 404 || v->page.status == 410)
+        return over(r, v, NULL);
+    if (v->page.status == 200)
         return begin_list(r, v);
     exchange_explain(&v->page.exchange, verb_problem(r));
     return over(r, v, &r->problem);

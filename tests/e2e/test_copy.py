@@ -13,7 +13,7 @@ from copies import (
     of_blobs,
     push_index,
 )
-from fake import HANG_UP, RESET, answer, bodiless, errors
+from fake import HANG_UP, RESET, STALL, answer, bodiless, errors
 from images import (
     CONFIG,
     LAYER,
@@ -269,6 +269,23 @@ def test_some_of_all_tags_are_chosen(regtag, elsewhere, three, repository, optio
     assert {row[0].rpartition(":")[2] for row in result.rows} == copied
     assert set(regtag("ls", *options, three).lines) == copied
     assert (result.status, result.err) == (0, b"")
+
+
+def test_every_tag_is_told_when_time_is_up(regtag, serve, shelf):
+    """With one message for all that were not begun."""
+    for number in range(100):
+        shelf.put("repo", f"v{number}", OCI_MANIFEST, OTHER)
+    server = serve(lambda request: shelf(request) if request.path.endswith("/list") else [STALL])
+
+    result = regtag("copy", "--timeout", "2", "--all-tags", f"{server.host}/repo", f"{server.host}/other")
+
+    assert result.status == 6
+    assert [(row[0], row[2]) for row in result.rows] == [
+        (f"{server.host}/other:{tag}", "failed") for tag in shelf.tags("repo")
+    ]
+    told = ["no complete answer came within 2 s", "no time was left for any more tags"]
+    for line, part in zip(result.complaints, told, strict=True):
+        assert part in line
 
 
 def test_a_pattern_that_no_tag_has_is_a_failure(regtag, elsewhere, three, repository):

@@ -234,3 +234,24 @@ def test_a_tag_that_moves_meanwhile(regtag, pair, key):
     done = regtag("copy", "--referrers", both.image, both.copied)
     assert done.rows == [(both.copied, digest_of(INDEX), "created", "-")], done
     assert regtag("verify", both.copied, "--verify-key", key.public).status == 0
+
+
+@pytest.mark.parametrize("command", ["referrers", "copy", "save"])
+def test_an_index_of_referrers_that_is_not_what_the_registry_states(regtag, pair, tmp_path, command):
+    both = pair()
+    listed = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry(AMD)]})
+    both.source.put("repo", digest_of(INDEX).replace(":", "-"), OCI_INDEX, listed)
+    wrong = listed.replace(digest_of(AMD).encode(), digest_of(ARM).encode())
+    both.source.instead["GET"] = lambda request: both.source.usual(request).replace(listed, wrong)
+    arguments = {
+        "referrers": [both.image],
+        "copy": ["--referrers", both.image, both.copied],
+        "save": ["--referrers", "-o", tmp_path / "saved.tar", both.image],
+    }
+
+    done = regtag(command, *arguments[command])
+    assert done.status == 10, done
+    done.complaint(f"the list of referrers that arrived is {digest_of(wrong)}, but the registry states {digest_of(listed)}")
+    assert command == "copy" or not done.out
+    assert not changes(both.servers[1].requests)
+    assert not (tmp_path / "saved.tar").exists()

@@ -429,6 +429,9 @@ def test_every_line_is_told_when_time_is_up(regtag, serve, write):
 
     assert result.status == 6
     assert [row[2] for row in result.rows] == ["failed"] * 50
+    told = [f"{server.host}/team/0:old: ", "no time was left for any more tags"]
+    for line, part in zip(result.complaints, told, strict=True):
+        assert part in line
 
 
 # ---- Many lines

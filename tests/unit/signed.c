@@ -148,3 +148,10 @@ void push_index(struct run *run, const char *tag, const char *const *digests, si
     assert_true((size_t)used < sizeof text);
     wire_push(&run->wire, tag, INDEX, text, (size_t)used);
 }
+
+void corrupt(struct run *run, const char *tag)
+{
+    const struct wire_tag *t = wire_find(&run->wire, tag);
+    assert_non_null(t);
+    strstr(t->manifest.data, "\"size\":")[7]++;
+}

@@ -35,6 +35,9 @@ const char *push_bundle(struct run *run, const char *image, const char *digest, 
 void push_index(struct run *run, const char *tag, const char *const *digests, size_t count,
                 const char *type);
 
+/* Changes a size in the manifest at a tag, so that it no longer has the digest that the registry states. */
+void corrupt(struct run *run, const char *tag);
+
 /* "sha256-HEX" of an image, and what is behind it. In static memory, until the fourth call after it. */
 const char *tag_of(const char *digest, const char *suffix);
 

@@ -173,6 +173,80 @@ static void when_the_registry_is_gone_all_tags_are_listed_without_digests(void *
     finish(&run);
 }
 
+/* A page with so many names; or with what is no name. */
+static const char *page_of(unsigned count, const char *link, const char *entry)
+{
+    static char text[65536];
+    int used = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%sContent-Length: %u\r\n\r\n{\"tags\":[",
+                        link, count * 8 + 10);
+    for (unsigned i = 0; i < count; i++)
+        used += entry ? snprintf(text + used, sizeof text - (size_t)used, "%7s%c", entry,
+                                 i + 1 < count ? ',' : ']')
+                      : snprintf(text + used, sizeof text - (size_t)used, "\"t%04u\"%c", i,
+                                 i + 1 < count ? ',' : ']');
+    assert_true((size_t)used + 2 < sizeof text);
+    strcat(text, "}");
+    return text;
+}
+
+/* However many names are left: those that are being looked up then are listed, and the others are neither listed nor failures, so
+ * that it ends at once. */
+static void at_the_deadline_names_are_left_out(void **state)
+{
+    static const struct {
+        unsigned names;
+        const char *link, *next;
+        const char *why; /* the list may be incomplete, if it may */
+    } LISTS[] = {
+        {6000, "", NULL,
+         "no complete answer came"}, /* more than there is memory for: the page is not at its end */
+        {200, "", NULL, "no time was left"},
+        {200, NEXT("/next"), "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n",
+         "the registry does not allow it"},
+        {200, NEXT("/v2/a/tags/list?n=1000"), NULL, "no time was left"},
+        {60, "", NULL, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(LISTS); i++) {
+        begin(&run);
+        take_notes(&run, false);
+        quirk(0, "GET list", page_of(LISTS[i].names, LISTS[i].link, NULL));
+        if (LISTS[i].next)
+            quirk(1, "GET next", LISTS[i].next);
+        quirk(2, "HEAD t", "");
+        run.wire.quirk[2].times = 9999;
+        widen(&run, 2);
+        list(true, 0);
+        expect_end(&run, REGTAG_E_TIMEOUT);
+        expect_text(&run, "localhost/a:t0000: port 80: no complete answer came");
+        assert_in_range(run.listed, 1, 64);
+        assert_int_equal(count_of(run.notes, "!localhost/a: the list may be incomplete"),
+                         LISTS[i].why != NULL);
+        if (LISTS[i].why)
+            assert_non_null(strstr(run.notes, LISTS[i].why));
+        assert_int_equal(run.wire.now, TIMEOUT);
+        finish(&run);
+    }
+}
+
+static void of_many_entries_that_are_no_tags_a_few_are_told(void **state)
+{
+    (void)state;
+    for (unsigned count = 9; count < 13; count++)
+        for (unsigned digests = 0; digests < 2; digests++) {
+            begin(&run);
+            take_notes(&run, false);
+            quirk(0, "GET list", page_of(count, "", "\"-\""));
+            list(digests, 0);
+            expect_end(&run, REGTAG_OK);
+            assert_int_equal(run.listed, 0);
+            assert_int_equal(count_of(run.notes, "skipped \"-\", which is not a tag"),
+                             count < 10 ? count : 10);
+            assert_int_equal(count_of(run.notes, "skipped more that is not a tag"), count > 10);
+            finish(&run);
+        }
+}
+
 /* In memory for a few names, lookups go over another connection while the page waits; also if they are redirected. */
 static void in_little_memory_a_long_page_is_read_bit_by_bit(void **state)
 {
@@ -252,6 +326,8 @@ int main(void)
         cmocka_unit_test(after_a_page_that_fails_the_tags_so_far_are_listed),
         cmocka_unit_test(what_is_no_list_is_an_error),
         cmocka_unit_test(when_the_registry_is_gone_all_tags_are_listed_without_digests),
+        cmocka_unit_test(at_the_deadline_names_are_left_out),
+        cmocka_unit_test(of_many_entries_that_are_no_tags_a_few_are_told),
         cmocka_unit_test(in_little_memory_a_long_page_is_read_bit_by_bit),
         cmocka_unit_test(a_page_that_fills_the_memory_late_is_read_on),
         cmocka_unit_test(a_login_does_not_wait_for_the_page),

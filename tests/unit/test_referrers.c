@@ -261,6 +261,96 @@ static void test_what_is_no_list_is_refused(void **state)
     }
 }
 
+/* As it is with manifests: at the tag as on a page. */
+static void test_a_list_must_have_the_digest_that_is_stated(void **state)
+{
+    (void)state;
+    for (unsigned by_tag = 0; by_tag < 2; by_tag++) {
+        char words[200];
+        const char *tag = by_tag ? tag_of(digest_of_new(), "") : "referrers";
+        begin(&run);
+        run.wire.manners.referrers_status = by_tag ? 404 : 200;
+        push_index(&run, tag, TWO, 2, "a/b");
+        snprintf(words, sizeof words, ", but the registry states %s", wire_find(&run.wire, tag)->digest);
+        corrupt(&run, tag);
+        list(NULL);
+        assert_int_equal(run.listed, 0);
+        expect_text(&run, "the list of referrers that arrived is sha256:");
+        expect_failed(REGTAG_E_REFUSED, words);
+    }
+}
+
+static void test_without_a_stated_digest_a_list_is_believed(void **state)
+{
+    (void)state;
+    for (unsigned by_tag = 0; by_tag < 2; by_tag++) {
+        begin(&run);
+        run.wire.manners.referrers_status = by_tag ? 404 : 200;
+        run.wire.manners.no_digest = true;
+        push_index(&run, by_tag ? tag_of(digest_of_new(), "") : "referrers", TWO, 2, "a/b");
+        list(NULL);
+        expect_listed(2, NULL);
+    }
+}
+
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define TEXT "{\"manifests\":[]}"
+
+/* What is too long to be read to its end has no digest: there, the document is what is wrong. */
+static void test_what_is_stated_must_be_a_digest_that_can_be_checked(void **state)
+{
+    static const struct {
+        const char *fields, *body;
+        enum regtag_status status;
+        const char *words;
+    } ANSWERS[] = {
+        {"Content-Length: 16\r\n", TEXT, REGTAG_OK, NULL},
+        {"Docker-Content-Digest: x\r\nContent-Length: 16\r\n", TEXT, REGTAG_E_PROTOCOL,
+         "the registry states a malformed digest"},
+        {"Docker-Content-Digest: sha512:" HEX HEX "\r\nContent-Length: 16\r\n", TEXT, REGTAG_E_PROTOCOL,
+         "not a SHA-256"},
+        {"Docker-Content-Digest: sha256:" HEX "\r\nContent-Length: 16\r\n", TEXT, REGTAG_E_REFUSED,
+         "but the registry states sha256:" HEX},
+        {"Docker-Content-Digest: sha256:" HEX "\r\nContent-Length: 3\r\n", "[}]", REGTAG_E_REFUSED,
+         "but the registry states sha256:" HEX},
+        {"Docker-Content-Digest: sha256:" HEX "\r\nContent-Length: 99999\r\n", "[}", REGTAG_E_REFUSED,
+         "not valid JSON at byte 1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(ANSWERS); i++) {
+        char answer[400];
+        begin(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\n%s\r\n%s", ANSWERS[i].fields,
+                 ANSWERS[i].body);
+        run.wire.quirk[0] = (struct wire_quirk){.request = "GET sha256-", .instead = answer};
+        list(NULL);
+        if (ANSWERS[i].words)
+            expect_failed(ANSWERS[i].status, ANSWERS[i].words);
+        else
+            expect_listed(0, NULL);
+    }
+}
+
+static int cannot_start(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+static void test_without_a_hash_nothing_is_listed(void **state)
+{
+    char image[128];
+    (void)state;
+    begin(&run);
+    run.config.hash.start = cannot_start;
+    begin_again(&run);
+    push_index(&run, tag_of(ZEROS, ""), TWO, 2, "a/b");
+    snprintf(image, sizeof image, "localhost/a@%s", ZEROS);
+    list_of(image, NULL);
+    assert_int_equal(run.listed, 0);
+    expect_failed(REGTAG_E_OTHER, "SHA-256 failed");
+}
+
 static void test_a_page_that_is_too_large_is_refused(void **state)
 {
     static char text[MANIFEST_MAX + 100];
@@ -345,6 +435,10 @@ int main(void)
         cmocka_unit_test(test_only_those_of_a_type),
         cmocka_unit_test(test_entries_without_what_they_need),
         cmocka_unit_test(test_what_is_no_list_is_refused),
+        cmocka_unit_test(test_a_list_must_have_the_digest_that_is_stated),
+        cmocka_unit_test(test_without_a_stated_digest_a_list_is_believed),
+        cmocka_unit_test(test_what_is_stated_must_be_a_digest_that_can_be_checked),
+        cmocka_unit_test(test_without_a_hash_nothing_is_listed),
         cmocka_unit_test(test_a_page_that_is_too_large_is_refused),
         cmocka_unit_test(test_failures_are_failures),
         cmocka_unit_test(test_wrong_use),

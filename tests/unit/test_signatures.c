@@ -235,6 +235,68 @@ static void test_bytes_with_another_digest_are_no_signature(void **state)
                                             .instead = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"};
     tag_one(&run);
     expect_refused(REGTAG_E_UNSIGNED, "malformed or ambiguous");
+    begin_signed(
+        &run, 1); /* or a byte of it is another, so that it has not the digest that is stated, either */
+    wrong = sign_in_bundle(0);
+    list(tag_of(digest_of_new(), ""), wrong);
+    corrupt(&run, run.wire.tags[run.wire.tag_count - 2].name);
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "malformed or ambiguous");
+}
+
+/* The manifest at the tag, the registry's list, and the index at the other tag. */
+static const char *sign_at(unsigned place)
+{
+    run.wire.manners.referrers_status = place == 1 ? 200 : 404;
+    if (place == 0) {
+        sign_at_tag(0);
+        return tag_of(digest_of_new(), ".sig");
+    }
+    const char *tag = place == 1 ? "referrers" : tag_of(digest_of_new(), "");
+    list(tag, sign_in_bundle(0));
+    return tag;
+}
+
+static void test_each_place_must_have_the_digest_that_is_stated(void **state)
+{
+    (void)state;
+    for (unsigned place = 0; place < 3; place++) {
+        begin_signed(&run, 1);
+        sign_at(place);
+        run.wire.manners.no_digest = true;
+        tag_one(&run);
+        expect_moved();
+        begin_signed(&run, 1);
+        corrupt(&run, sign_at(place));
+        tag_one(&run);
+        expect_refused(REGTAG_E_UNSIGNED, "malformed or ambiguous");
+        begin_signed(&run, 1); /* elsewhere there is a good one */
+        corrupt(&run, sign_at(place));
+        if (place)
+            sign_at_tag(0);
+        else
+            list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+        tag_one(&run);
+        expect_moved();
+    }
+}
+
+static void test_a_stated_digest_must_be_one_that_can_be_checked(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    sign_at_tag(0);
+    run.wire.quirk[0] = (struct wire_quirk){
+        .request = "GET sha256-",
+        .instead = "HTTP/1.1 200 OK\r\nDocker-Content-Digest: x\r\nContent-Length: 2\r\n\r\n{}"};
+    tag_one(&run);
+    expect_refused(REGTAG_E_PROTOCOL,
+                   "cannot look for its signature: the registry states a malformed digest");
+    begin_signed(&run, 1); /* that of a blob is known */
+    sign_at_tag(0);
+    run.wire.ranges.fields = "Docker-Content-Digest: x\r\n";
+    tag_one(&run);
+    expect_moved();
 }
 
 static void test_documents_that_are_none_are_no_signature(void **state)
@@ -657,6 +719,8 @@ int main(void)
         cmocka_unit_test(test_an_attestation_is_no_signature),
         cmocka_unit_test(test_a_bad_signature_does_no_harm_to_a_good_one),
         cmocka_unit_test(test_bytes_with_another_digest_are_no_signature),
+        cmocka_unit_test(test_each_place_must_have_the_digest_that_is_stated),
+        cmocka_unit_test(test_a_stated_digest_must_be_one_that_can_be_checked),
         cmocka_unit_test(test_documents_that_are_none_are_no_signature),
         cmocka_unit_test(test_the_image_itself_at_the_tag_is_no_list),
         cmocka_unit_test(test_a_child_is_signed_or_its_index_is),
