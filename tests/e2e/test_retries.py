@@ -309,6 +309,8 @@ def test_an_unknown_host_is_not_tried_again(regtag, timed):
     )
 
     assert result.status == 5, result
+    if b"no name server answered" in result.err:
+        pytest.skip("there is no name server")
     assert len(result.err.decode().splitlines()) < 10
 
 
