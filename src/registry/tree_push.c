@@ -254,15 +254,18 @@ static enum regtag_event upload(struct regtag *r, struct tree_push *v)
     return GO_ON;
 }
 
+/* What is answered before all was sent counts only if it states the digest. */
 static bool check_upload(struct regtag *r, const struct tree_push *v, struct error *e)
 {
     const struct http_response *response = v->exchange.response;
     struct slice digest;
+    bool stated = answer_digest(response, &digest) && digest.size;
     if (response->status > 299)
         exchange_explain(&v->exchange, e);
-    else if (answer_digest(response, &digest) && digest.size &&
-             !slice_equal(digest, slice_of(r->digest)))
+    else if (stated && !slice_equal(digest, slice_of(r->digest)))
         verb_other_digest(r, digest);
+    else if (!stated && !exchange_may_have_acted(&v->exchange))
+        error_set(e, REGTAG_E_PROTOCOL, "the registry has not taken the whole manifest %s", r->digest);
     return e->status == 0;
 }
 

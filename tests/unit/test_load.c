@@ -547,6 +547,29 @@ static void the_children_of_an_index_come_first(void **state)
     end();
 }
 
+/* A child that the registry has taken before all of it was sent may not be there, unless the registry knows its digest. */
+static void a_child_is_not_taken_before_it_was_sent(void **state)
+{
+    (void)state;
+    for (unsigned stated = 0; stated < 2; stated++) {
+        struct entry *children[3];
+        char answer[200];
+        begin_index(children);
+        snprintf(answer, sizeof answer, "HTTP/1.1 201 Created\r\n%s%s\r\nContent-Length: 0\r\n\r\n",
+                 stated ? "Docker-Content-Digest: " : "Docker-Content-Digest:",
+                 stated ? children[0]->digest : "");
+        f.run.wire.early = (struct wire_early){.method = "PUT", .at = 450, .times = 1, .text = answer};
+        f.run.uploads = 1;
+        load();
+        assert_int_equal(f.run.wire.early.times, 0);
+        if (stated)
+            expect_end(&f.run, REGTAG_OK);
+        else
+            expect_failure(REGTAG_E_PROTOCOL, "has not taken the whole manifest sha256:");
+        end();
+    }
+}
+
 /* An index in an index, and one that is there. */
 static void an_index_may_have_indexes(void **state)
 {
@@ -1088,6 +1111,7 @@ int main(void)
         cmocka_unit_test(a_manifest_that_is_no_document_is_not_read_to_its_end),
         cmocka_unit_test(a_long_manifest_is_read_to_its_end),
         cmocka_unit_test(the_children_of_an_index_come_first),
+        cmocka_unit_test(a_child_is_not_taken_before_it_was_sent),
         cmocka_unit_test(an_index_may_have_indexes),
         cmocka_unit_test(a_small_memory_is_enough),
         cmocka_unit_test(missing_children_are_named_before_anything_is_uploaded),
