@@ -1018,6 +1018,34 @@ static void if_one_blob_fails_so_does_the_other(void **state)
     end();
 }
 
+/* The layer that cannot be checked has its turn while another one is under way. */
+static void if_one_blob_cannot_be_checked_the_other_fails(void **state)
+{
+    static struct regtag_sha256_context contexts[2];
+    const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
+    char commit[100];
+    (void)state;
+    begin_empty();
+    const struct entry *config = put_text(CONFIG_TEXT), *fox = put_text(FOX);
+    used = 0;
+    write("{\"schemaVersion\":2,\"config\":");
+    write_descriptor(IMAGE_CONFIG, config, "");
+    write(",\"layers\":[");
+    write_descriptor(LAYER, fox, "");
+    write(",{\"mediaType\":\"%s\",\"size\":2,\"digest\":\"sha512:%0128d\"}]}", LAYER, 0);
+    end_manifest();
+    f.run.config.hashes = hashes;
+    f.run.config.hashes_count = 2;
+    f.most = 1;
+    widen(&f.run, 4);
+    wire_push_blob(&f.run.wire, config->bytes, config->size, NULL);
+    load();
+    expect_failure(REGTAG_E_REFUSED, "only sha256 digests can be checked");
+    snprintf(commit, sizeof commit, "PUT 1?digest=%s", fox->digest);
+    assert_null(strstr(f.run.wire.asked.data, commit));
+    end();
+}
+
 /* The token server is the registry itself, and one connection to it carries a blob for long: another one is free. */
 static void a_login_does_not_wait_for_an_upload(void **state)
 {
@@ -1137,6 +1165,7 @@ int main(void)
         cmocka_unit_test(one_blob_at_a_time_or_several),
         cmocka_unit_test(blobs_are_not_mixed_up),
         cmocka_unit_test(if_one_blob_fails_so_does_the_other),
+        cmocka_unit_test(if_one_blob_cannot_be_checked_the_other_fails),
         cmocka_unit_test(a_login_does_not_wait_for_an_upload),
         cmocka_unit_test(bad_usage_is_named),
     };
