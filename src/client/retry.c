@@ -61,7 +61,9 @@ void retry_note_pace(struct remote *r, const struct http_response *response, boo
 {
     const struct context *c = r->context;
     uint64_t by_rate = home ? pace(r, response) : 0, by_request = http_retry_after(response);
-    r->pause = by_request > by_rate ? by_request : by_rate;
+    uint64_t pause = by_request > by_rate ? by_request : by_rate;
+    if (home || pause > r->pause)
+        r->pause = pause;
     if (home && response->status == 429 && c->now + by_request < c->deadline)
         r->hold = c->now + by_request;
 }
