@@ -105,6 +105,7 @@ static enum regtag_event take_up(struct regtag *r, struct tree_push *v)
     use_memory(r, v, l->offset, l->size);
     r->media_type = l->type;
     memcpy(r->digest, l->digest, sizeof l->digest);
+    r->image->digest = slice_of(l->digest); /* messages are about it again */
     index_current(r, v);
     ENTER("tree_push", v->state, TREE_CHILDREN);
     return GO_ON;
@@ -152,6 +153,7 @@ static enum regtag_event on_children(struct regtag *r, struct tree_push *v)
     v->depth++;
     *current(v) = (struct level){.offset = 0};
     memcpy(current(v)->digest, digest.data, digest.size);
+    v->attempts.failed = 0;
     client_begin(&r->client, &v->exchange,
                  &(struct request){.method = METHOD_HEAD,
                                    .place = PLACE_MANIFESTS,

@@ -547,6 +547,27 @@ static void the_children_of_an_index_come_first(void **state)
     end();
 }
 
+/* They are all there; each is seen at the second attempt only. */
+static void one_child_does_not_use_up_the_retries_of_the_next(void **state)
+{
+    struct entry *children[3];
+    char requests[3][100];
+    (void)state;
+    begin_index(children);
+    f.run.config.retries = 1;
+    begin_again(&f.run);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(requests[i], sizeof requests[i], "HEAD %s", children[i]->digest);
+        wire_push(&f.run.wire, children[i]->digest, OCI, children[i]->bytes, children[i]->size);
+        f.run.wire.quirk[i] = (struct wire_quirk){
+            .request = requests[i], .instead = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"};
+    }
+    load();
+    expect_end(&f.run, REGTAG_OK);
+    assert_true(is_tagged("loaded"));
+    end();
+}
+
 /* A child that the registry has taken before all of it was sent may not be there, unless the registry knows its digest. */
 static void a_child_is_not_taken_before_it_was_sent(void **state)
 {
@@ -702,6 +723,24 @@ static void a_child_that_cannot_be_checked_is_refused(void **state)
     end_manifest();
     load();
     expect_failure(REGTAG_E_REFUSED, "cannot be checked");
+    end();
+}
+
+/* It is named, and not the child before it. */
+static void an_index_that_cannot_be_checked_is_named(void **state)
+{
+    char words[200];
+    (void)state;
+    begin_fox();
+    const struct entry *child = &f.entries[f.count - 1];
+    used = 0;
+    write("{\"schemaVersion\":2,\"manifests\":[");
+    write_descriptor(OCI, child, "");
+    write(",{\"mediaType\":\"%s\",\"size\":2,\"digest\":\"sha512:%0128d\"}]}", OCI, 0);
+    end_manifest();
+    load();
+    snprintf(words, sizeof words, "localhost/a@%s: a manifest has a digest", f.image);
+    expect_failure(REGTAG_E_REFUSED, words);
     end();
 }
 
@@ -1123,6 +1162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_uploaded_blobs_first),
         cmocka_unit_test(a_child_that_cannot_be_checked_is_refused),
+        cmocka_unit_test(an_index_that_cannot_be_checked_is_named),
         cmocka_unit_test(an_index_is_not_loaded_from_a_store_that_fails),
         cmocka_unit_test(with_many_connections_memory_is_divided),
         cmocka_unit_test(blobs_that_are_there_are_not_read),
@@ -1139,6 +1179,7 @@ int main(void)
         cmocka_unit_test(a_manifest_that_is_no_document_is_not_read_to_its_end),
         cmocka_unit_test(a_long_manifest_is_read_to_its_end),
         cmocka_unit_test(the_children_of_an_index_come_first),
+        cmocka_unit_test(one_child_does_not_use_up_the_retries_of_the_next),
         cmocka_unit_test(a_child_is_not_taken_before_it_was_sent),
         cmocka_unit_test(an_index_may_have_indexes),
         cmocka_unit_test(a_small_memory_is_enough),
