@@ -1260,6 +1260,32 @@ static void a_429_says_so_too(void **state)
     finish(&run);
 }
 
+/* Of two answers that came together, the second one says less, or nothing. */
+static void a_pause_is_not_cut_short(void **state)
+{
+    static const char *const names[] = {"x", "y"};
+    static const char *const later[] = {"HTTP/1.1 429 Slow down\r\n" EMPTY,
+                                        "HTTP/1.1 429 Slow down\r\nRetry-After: 2\r\n" EMPTY};
+    (void)state;
+    for (size_t i = 0; i < COUNT(later); i++) {
+        struct run run;
+        begin(&run);
+        retry(&run, 1);
+        run.wire.quirk[0] =
+            (struct wire_quirk){.request = "PUT x",
+                                .delay = 10, /* so that both are in flight */
+                                .instead = "HTTP/1.1 429 Slow down\r\nRetry-After: 30\r\n" EMPTY};
+        run.wire.quirk[1] = (struct wire_quirk){.request = "PUT y", .instead = later[i]};
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.requests, 9);
+        for (unsigned at = 5; at < 9; at++)
+            assert_true(run.wire.asked_at[at] >= 30000);
+        finish(&run);
+    }
+}
+
 /* It goes on for longer than there is time: nothing is sent. */
 static void a_pause_may_outlast_the_next_operation(void **state)
 {
@@ -1365,6 +1391,7 @@ int main(void)
         cmocka_unit_test(the_limit_is_obeyed_once_a_request_is_refused),
         cmocka_unit_test(who_polls_waits_for_as_long_as_the_registry_wants),
         cmocka_unit_test(a_429_says_so_too),
+        cmocka_unit_test(a_pause_is_not_cut_short),
         cmocka_unit_test(a_pause_may_outlast_the_next_operation),
         cmocka_unit_test(a_pause_outlasts_a_redirect),
     };
