@@ -476,8 +476,9 @@ static enum exchange_event on_hold(struct exchange *x)
     error_set(error_hint(e, REGTAG_HINT_TIMEOUT), REGTAG_E_SLOW_DOWN,
               "the registry has asked for a pause, which lasts another %llu s",
               (unsigned long long)(r->pause + 999) / 1000);
+    exchange_cancel(x);
     x->transfer.sent = x->transfer.answered = false;
-    return over(x, EXCHANGE_FAILED);
+    return EXCHANGE_FAILED;
 }
 
 enum exchange_event exchange_step(struct exchange *x, struct slice *part)
