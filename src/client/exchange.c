@@ -318,10 +318,18 @@ static enum answer_use use_of(const struct exchange *x, unsigned status)
     return is_content(x, status) ? USE_CONTENT : USE_WORDS;
 }
 
+/* What is optional does not wait for long, unless all have to. */
+static bool may_wait(const struct exchange *x, uint64_t least)
+{
+    const struct context *c = x->remote->context;
+    uint64_t then = c->now + least;
+    return !x->request.optional || then < request_deadline(&x->request, c) || then <= x->remote->hold;
+}
+
 static bool retry(struct exchange *x, const struct error *problem, uint64_t least)
 {
     uint64_t resume;
-    if (!exchange_retry_later(x, problem, least, &resume))
+    if (!may_wait(x, least) || !exchange_retry_later(x, problem, least, &resume))
         return false;
     forget_redirects(x);
     x->sent_again = false;

@@ -1260,6 +1260,32 @@ static void a_429_says_so_too(void **state)
     finish(&run);
 }
 
+/* A look that is not needed gets a quarter of the time; with 429, the upload would have to wait, too. */
+static void a_look_does_not_wait_for_long(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint64_t least, most;
+        enum regtag_outcome outcome;
+    } cases[] = {
+        {"HTTP/1.1 503 Later\r\nRetry-After: 14\r\n" EMPTY, 14000, 14000, REGTAG_TAG_MOVED},
+        {"HTTP/1.1 503 Later\r\nRetry-After: 15\r\n" EMPTY, 0, 0, REGTAG_TAG_SET},
+        {"HTTP/1.1 429 Slow down\r\nRetry-After: 40\r\n" EMPTY, 40000, 40000, REGTAG_TAG_MOVED},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        retry(&run, 3);
+        run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD new", .instead = cases[i].answer};
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, cases[i].outcome);
+        assert_in_range(run.wire.now, cases[i].least, cases[i].most);
+        finish(&run);
+    }
+}
+
 /* Of two answers that came together, the second one says less, or nothing. */
 static void a_pause_is_not_cut_short(void **state)
 {
@@ -1391,6 +1417,7 @@ int main(void)
         cmocka_unit_test(the_limit_is_obeyed_once_a_request_is_refused),
         cmocka_unit_test(who_polls_waits_for_as_long_as_the_registry_wants),
         cmocka_unit_test(a_429_says_so_too),
+        cmocka_unit_test(a_look_does_not_wait_for_long),
         cmocka_unit_test(a_pause_is_not_cut_short),
         cmocka_unit_test(a_pause_may_outlast_the_next_operation),
         cmocka_unit_test(a_pause_outlasts_a_redirect),
