@@ -445,8 +445,8 @@ struct regtag_want {
 
 /* Runs until it would have to wait or has an event to report. `now` is in milliseconds. want[0..count)
  * is filled in, an element for each connection; `count` is the configured number of connections or more.
- * `close` may be set with any event, the others only with REGTAG_WAIT. Calling early is harmless; after
- * REGTAG_DONE or REGTAG_ERROR, the same event is returned again. */
+ * Do what `close` and `open` say before the next step, whatever the event; `read` and `write` say what to wait for after
+ * REGTAG_WAIT. Calling early is harmless; after REGTAG_DONE or REGTAG_ERROR, the same event is returned again. */
 enum regtag_event regtag_step(struct regtag *r, uint64_t now, struct regtag_want *want, size_t count);
 
 /* After REGTAG_BYTES: gives up the blob, which fails with REGTAG_E_OTHER and this reason. After REGTAG_UPLOAD:

@@ -255,8 +255,13 @@ void auth_accept_token(struct auth *a, uint64_t asked)
     uint64_t good = (a->answer.expires_in ? a->answer.expires_in : EXPIRES_DEFAULT) * (uint64_t)1000;
     a->scheme = AUTH_BEARER;
     a->expires = asked + good - good / 10;
-    a->pinged = false;
+    a->pinged = a->taken = false;
     a->logins++;
+}
+
+void auth_note_taken(struct auth *a)
+{
+    a->proven = a->taken = true;
 }
 
 void auth_token_server(const struct auth *a, struct regtag_origin *origin, struct slice *target)
@@ -280,6 +285,11 @@ bool auth_is_unproven(const struct auth *a)
 bool auth_has_expired(const struct auth *a, uint64_t now)
 {
     return a->scheme == AUTH_BEARER && now >= a->expires;
+}
+
+bool auth_is_worn(const struct auth *a, uint64_t now)
+{
+    return a->scheme == AUTH_BEARER && (a->taken || now >= a->expires);
 }
 
 /* Build the scope ourselves: the one in the challenge may be a placeholder (GHCR). */

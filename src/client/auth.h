@@ -26,6 +26,7 @@ struct auth {
     enum auth_scheme scheme;                      /* used for every request to the registry */
     unsigned logins;                              /* so far */
     bool proven;                /* it has answered otherwise than by 401 since the last one */
+    bool taken;                 /* the same of the current token */
     bool refused;               /* the password, while unproven */
     bool pinged;                /* /v2/ was already asked for a challenge, in vain so far */
     bool by_get;                /* the token server does not support POST */
@@ -57,7 +58,7 @@ void auth_write_to_token_server(const struct auth *a, struct writer *w);
 void auth_mask(const struct auth *a, char *text, size_t size);
 
 /* Chooses how to respond to a 401 from the registry at `origin`. `repeated`: the request was already
- * resent after a login, so this 401 is final. */
+ * resent after a login that should have served, so this 401 is final. */
 enum auth_step auth_challenged(struct auth *a, const struct regtag_origin *origin,
                                const struct http_response *response, bool repeated, struct error *e);
 
@@ -75,8 +76,12 @@ bool auth_is_unproven(const struct auth *a);
 /* Sets e: the password was refused, and is not tried again. */
 void auth_refuse(struct auth *a, struct error *e);
 
-/* Whether the current token has expired. */
+/* The registry has answered otherwise than by 401. */
+void auth_note_taken(struct auth *a);
+
+/* Whether the current token has expired; and whether that, or its use by others, may be why it is refused. */
 bool auth_has_expired(const struct auth *a, uint64_t now);
+bool auth_is_worn(const struct auth *a, uint64_t now);
 
 /* Drops the current token and prepares a->answer for the response to a token request. */
 void auth_begin_token(struct auth *a);

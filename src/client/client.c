@@ -87,14 +87,14 @@ static bool needs_renewal(const struct exchange *x)
 {
     const struct remote *r = x->remote;
     bool unsent = x->state == EXCHANGE_PENDING || !x->transfer.connection;
-    return unsent && x->resume <= r->context->now && !x->logged_in &&
+    return unsent && exchange_due(x) <= r->context->now && !x->logins &&
            (x->request.method == METHOD_GET || x->request.method == METHOD_HEAD) &&
            auth_has_expired(&r->auth, r->context->now);
 }
 
 static void log_in(struct client *c, struct exchange *x, enum login_state state)
 {
-    x->logged_in = true;
+    x->logins++;
     c->logging_in = x;
     remote_unclaim(x->remote, NULL); /* what others wait for has to wait for the login */
     login_begin(&c->login, state, x->remote, x->request.attempts);
@@ -113,15 +113,23 @@ static enum exchange_event refused(struct exchange *x)
     return EXCHANGE_FAILED;
 }
 
+/* Whether a 401 counts for good: with a token that was made for this request, unless it had to wait until the token had
+ * expired, or others had used it up. That happens once. */
+static bool is_final(const struct exchange *x)
+{
+    const struct remote *r = x->remote;
+    return x->logins > 1 || (x->logins == 1 && !auth_is_worn(&r->auth, r->context->now));
+}
+
 /* Responds to a challenge; false if that is not possible, with the error set. */
 static bool on_challenge(struct client *c, struct exchange *x)
 {
     struct remote *r = x->remote;
     struct error *e = &c->context.error;
     error_clear(e);
-    switch (auth_challenged(&r->auth, &r->origin, x->response, x->logged_in, e)) {
+    switch (auth_challenged(&r->auth, &r->origin, x->response, is_final(x), e)) {
     case AUTH_REPEAT:
-        x->logged_in = true;
+        x->logins++;
         exchange_restart(x);
         return true;
     case AUTH_TOKEN: log_in(c, x, LOGIN_TOKEN); return true;

@@ -121,13 +121,17 @@ static void wake_at(struct context *c, uint64_t time)
     c->wake = time < c->wake ? time : c->wake;
 }
 
-/* Whether it may be sent now, as far as time is concerned. */
+uint64_t exchange_due(const struct exchange *x)
+{
+    uint64_t hold = x->remote->hold;
+    return hold > x->resume && exchange_is_home(x) ? hold : x->resume;
+}
+
+/* Else the next step comes in time. */
 static bool is_due(struct exchange *x)
 {
     struct context *context = x->remote->context;
-    uint64_t due = x->resume, hold = x->remote->hold;
-    if (hold > due && hold > context->now && exchange_is_home(x))
-        due = hold;
+    uint64_t due = exchange_due(x);
     if (context->now < due) {
         wake_at(context, due);
         return false;
@@ -314,13 +318,22 @@ static enum answer_use use_of(const struct exchange *x, unsigned status)
     return is_content(x, status) ? USE_CONTENT : USE_WORDS;
 }
 
+/* What is optional does not wait for long, unless all have to. */
+static bool may_wait(const struct exchange *x, uint64_t least)
+{
+    const struct context *c = x->remote->context;
+    uint64_t then = c->now + least;
+    return !x->request.optional || then < request_deadline(&x->request, c) || then <= x->remote->hold;
+}
+
 static bool retry(struct exchange *x, const struct error *problem, uint64_t least)
 {
     uint64_t resume;
-    if (!exchange_retry_later(x, problem, least, &resume))
+    if (!may_wait(x, least) || !exchange_retry_later(x, problem, least, &resume))
         return false;
     forget_redirects(x);
-    x->sent_again = x->logged_in = false;
+    x->sent_again = false;
+    x->logins = 0;
     make_pending(x, resume);
     return true;
 }
@@ -373,7 +386,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
     }
     retry_note_pace(x->remote, x->response, exchange_is_home(x) && !x->request.to_token_server);
     if (status != 401 && x->login == x->remote->auth.logins && exchange_is_home(x))
-        x->remote->auth.proven = true;
+        auth_note_taken(&x->remote->auth);
     if (!x->remote->answer_time && x->timed)
         x->remote->answer_time = (unsigned)(x->remote->context->now - x->moved);
     x->use = use_of(x, status);
@@ -454,11 +467,35 @@ static enum exchange_event on_end(struct exchange *x)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
+/* A pause that an earlier operation was asked for may be longer than there is time in this one. */
+static bool is_held_too_long(const struct exchange *x)
+{
+    const struct context *c = x->remote->context;
+    uint64_t due = exchange_due(x);
+    return x->state == EXCHANGE_PENDING && due > c->now && due >= c->deadline;
+}
+
+static enum exchange_event on_hold(struct exchange *x)
+{
+    struct remote *r = x->remote;
+    struct error *e = &r->context->error;
+    r->pause = exchange_due(x) - r->context->now;
+    error_clear(e);
+    error_set(error_hint(e, REGTAG_HINT_TIMEOUT), REGTAG_E_SLOW_DOWN,
+              "the registry has asked for a pause, which lasts another %llu s",
+              (unsigned long long)(r->pause + 999) / 1000);
+    exchange_cancel(x);
+    x->transfer.sent = x->transfer.answered = false;
+    return EXCHANGE_FAILED;
+}
+
 enum exchange_event exchange_step(struct exchange *x, struct slice *part)
 {
     enum exchange_event event = AGAIN;
     REQUIRE(x->state == EXCHANGE_PENDING || x->state == EXCHANGE_SENT);
     while (event == AGAIN) {
+        if (is_held_too_long(x))
+            return on_hold(x);
         if (x->state == EXCHANGE_PENDING && !send(x))
             return EXCHANGE_WAIT;
         struct connection *c = x->transfer.connection;

@@ -31,7 +31,7 @@ struct exchange {
     unsigned redirects;
     bool sent_again; /* already resent after a stale connection or failed pipelining */
     bool parked;     /* waits until it can be redirected */
-    bool logged_in;  /* a login was made for it, so another 401 is final */
+    unsigned logins; /* that were made for it since it was begun, or tried again */
     unsigned login;  /* the number of the login that it was sent with */
 
     /* Set from EXCHANGE_HEAD or EXCHANGE_END on; valid until an exchange of the remote is stepped. */
@@ -47,6 +47,9 @@ struct exchange {
 void exchange_begin(struct exchange *x, struct remote *remote, const struct request *request);
 
 enum exchange_event exchange_step(struct exchange *x, struct slice *part);
+
+/* Before it is sent: when it may be, as far as time is concerned. The registry may have asked for a pause. */
+uint64_t exchange_due(const struct exchange *x);
 
 /* Starts over with the same request, as if it had never been sent; where it was redirected to, if that is still
  * known. */

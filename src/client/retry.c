@@ -61,9 +61,12 @@ void retry_note_pace(struct remote *r, const struct http_response *response, boo
 {
     const struct context *c = r->context;
     uint64_t by_rate = home ? pace(r, response) : 0, by_request = http_retry_after(response);
-    r->pause = by_request > by_rate ? by_request : by_rate;
-    if (home && response->status == 429 && c->now + by_request < c->deadline)
-        r->hold = c->now + by_request;
+    uint64_t pause = by_request > by_rate ? by_request : by_rate;
+    if (home || pause > r->pause)
+        r->pause = pause;
+    uint64_t until = c->now + by_request;
+    if (home && response->status == 429 && until < c->deadline && until > r->hold)
+        r->hold = until;
 }
 
 /* Exponential backoff with full jitter, so that many devices do not retry in lockstep. Without random

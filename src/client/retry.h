@@ -22,8 +22,8 @@ bool status_is_transient(unsigned http);
  * response. */
 bool failure_is_transient(const struct context *c, bool cut);
 
-/* Sets r->pause from the response's Retry-After. If it is the registry's own (`home`), not that of a token
- * server or of a redirect's target, its rate limit counts, too, and a 429 that leaves time to wait sets r->hold. */
+/* Sets r->pause from the response's Retry-After. If it is the registry's own (`home`), its rate limit counts, too, and a
+ * 429 that leaves time to wait sets r->hold; that of a token server or of a redirect's target only makes a pause longer. */
 void retry_note_pace(struct remote *r, const struct http_response *response, bool home);
 
 /* Counts an attempt that failed with `problem`, and sets *resume to the time of the next one, at least

@@ -73,6 +73,14 @@ static const struct regtag_hash *hash_at(const struct regtag *r, unsigned blob)
     return blob < r->config.hashes_count ? &r->config.hashes[blob] : &r->config.hash;
 }
 
+/* If one fails, the others are given up. */
+static void give_up_others(struct regtag *r, struct image_push *p)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        push_give_up(r, &p->blobs[i], &p->problem);
+    r->client.context.wake = r->client.context.now; /* they may have had their turn in this step */
+}
+
 /* Begins with another blob. False if there is none, or none that makes sense. */
 static bool refill(struct regtag *r, struct image_push *p, unsigned at)
 {
@@ -85,6 +93,7 @@ static bool refill(struct regtag *r, struct image_push *p, unsigned at)
         p->of_source = true;
         error_set(&p->problem, REGTAG_E_REFUSED, "blob %.*s: only sha256 digests can be checked",
                   SLICE_ARG(digest));
+        give_up_others(r, p);
         return false;
     }
     p->bytes += size;
@@ -92,7 +101,6 @@ static bool refill(struct regtag *r, struct image_push *p, unsigned at)
     return true;
 }
 
-/* If one fails, the others are given up. */
 static void on_pushed(struct regtag *r, struct image_push *p, const struct blob_push *blob)
 {
     static const char *const WORDS[] = {"", "there already", "mounted", "copied", "failed"};
@@ -104,9 +112,7 @@ static void on_pushed(struct regtag *r, struct image_push *p, const struct blob_
     p->of_source = blob->of_source;
     error_set(error_hint(&p->problem, blob->problem.hint), blob->problem.status, "blob %.*s: %s",
               SLICE_ARG(blob->digest), blob->problem.text);
-    for (unsigned i = 0; i < p->count; i++)
-        push_give_up(r, &p->blobs[i], &p->problem);
-    r->client.context.wake = r->client.context.now; /* they may have had their turn in this step */
+    give_up_others(r, p);
 }
 
 /* Returns whether it has to be waited for; false if there are no more blobs. */

@@ -105,6 +105,7 @@ static enum regtag_event take_up(struct regtag *r, struct tree_push *v)
     use_memory(r, v, l->offset, l->size);
     r->media_type = l->type;
     memcpy(r->digest, l->digest, sizeof l->digest);
+    r->image->digest = slice_of(l->digest); /* messages are about it again */
     index_current(r, v);
     ENTER("tree_push", v->state, TREE_CHILDREN);
     return GO_ON;
@@ -152,6 +153,7 @@ static enum regtag_event on_children(struct regtag *r, struct tree_push *v)
     v->depth++;
     *current(v) = (struct level){.offset = 0};
     memcpy(current(v)->digest, digest.data, digest.size);
+    v->attempts.failed = 0;
     client_begin(&r->client, &v->exchange,
                  &(struct request){.method = METHOD_HEAD,
                                    .place = PLACE_MANIFESTS,
@@ -254,15 +256,18 @@ static enum regtag_event upload(struct regtag *r, struct tree_push *v)
     return GO_ON;
 }
 
+/* What is answered before all was sent counts only if it states the digest. */
 static bool check_upload(struct regtag *r, const struct tree_push *v, struct error *e)
 {
     const struct http_response *response = v->exchange.response;
     struct slice digest;
+    bool stated = answer_digest(response, &digest) && digest.size;
     if (response->status > 299)
         exchange_explain(&v->exchange, e);
-    else if (answer_digest(response, &digest) && digest.size &&
-             !slice_equal(digest, slice_of(r->digest)))
+    else if (stated && !slice_equal(digest, slice_of(r->digest)))
         verb_other_digest(r, digest);
+    else if (!stated && !exchange_may_have_acted(&v->exchange))
+        error_set(e, REGTAG_E_PROTOCOL, "the registry has not taken the whole manifest %s", r->digest);
     return e->status == 0;
 }
 

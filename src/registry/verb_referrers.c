@@ -139,11 +139,12 @@ static enum regtag_event begin_list(struct regtag *r, struct referrers_verb *v)
     return GO_ON;
 }
 
+/* Once there was a page, the registry has such a list. */
 static enum regtag_event on_page(struct regtag *r, struct referrers_verb *v)
 {
     if (v->page.status == 200)
         return begin_list(r, v);
-    if (referrers_are_unsupported(v->page.status))
+    if (v->paging.pages == 0 && referrers_are_unsupported(v->page.status))
         return ask_for_index(r, v);
     exchange_explain(&v->page.exchange, verb_problem(r));
     return over(r, v, &r->problem);

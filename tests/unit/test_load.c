@@ -547,6 +547,50 @@ static void the_children_of_an_index_come_first(void **state)
     end();
 }
 
+/* They are all there; each is seen at the second attempt only. */
+static void one_child_does_not_use_up_the_retries_of_the_next(void **state)
+{
+    struct entry *children[3];
+    char requests[3][100];
+    (void)state;
+    begin_index(children);
+    f.run.config.retries = 1;
+    begin_again(&f.run);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(requests[i], sizeof requests[i], "HEAD %s", children[i]->digest);
+        wire_push(&f.run.wire, children[i]->digest, OCI, children[i]->bytes, children[i]->size);
+        f.run.wire.quirk[i] = (struct wire_quirk){
+            .request = requests[i], .instead = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"};
+    }
+    load();
+    expect_end(&f.run, REGTAG_OK);
+    assert_true(is_tagged("loaded"));
+    end();
+}
+
+/* A child that the registry has taken before all of it was sent may not be there, unless the registry knows its digest. */
+static void a_child_is_not_taken_before_it_was_sent(void **state)
+{
+    (void)state;
+    for (unsigned stated = 0; stated < 2; stated++) {
+        struct entry *children[3];
+        char answer[200];
+        begin_index(children);
+        snprintf(answer, sizeof answer, "HTTP/1.1 201 Created\r\n%s%s\r\nContent-Length: 0\r\n\r\n",
+                 stated ? "Docker-Content-Digest: " : "Docker-Content-Digest:",
+                 stated ? children[0]->digest : "");
+        f.run.wire.early = (struct wire_early){.method = "PUT", .at = 450, .times = 1, .text = answer};
+        f.run.uploads = 1;
+        load();
+        assert_int_equal(f.run.wire.early.times, 0);
+        if (stated)
+            expect_end(&f.run, REGTAG_OK);
+        else
+            expect_failure(REGTAG_E_PROTOCOL, "has not taken the whole manifest sha256:");
+        end();
+    }
+}
+
 /* An index in an index, and one that is there. */
 static void an_index_may_have_indexes(void **state)
 {
@@ -679,6 +723,24 @@ static void a_child_that_cannot_be_checked_is_refused(void **state)
     end_manifest();
     load();
     expect_failure(REGTAG_E_REFUSED, "cannot be checked");
+    end();
+}
+
+/* It is named, and not the child before it. */
+static void an_index_that_cannot_be_checked_is_named(void **state)
+{
+    char words[200];
+    (void)state;
+    begin_fox();
+    const struct entry *child = &f.entries[f.count - 1];
+    used = 0;
+    write("{\"schemaVersion\":2,\"manifests\":[");
+    write_descriptor(OCI, child, "");
+    write(",{\"mediaType\":\"%s\",\"size\":2,\"digest\":\"sha512:%0128d\"}]}", OCI, 0);
+    end_manifest();
+    load();
+    snprintf(words, sizeof words, "localhost/a@%s: a manifest has a digest", f.image);
+    expect_failure(REGTAG_E_REFUSED, words);
     end();
 }
 
@@ -995,6 +1057,34 @@ static void if_one_blob_fails_so_does_the_other(void **state)
     end();
 }
 
+/* The layer that cannot be checked has its turn while another one is under way. */
+static void if_one_blob_cannot_be_checked_the_other_fails(void **state)
+{
+    static struct regtag_sha256_context contexts[2];
+    const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
+    char commit[100];
+    (void)state;
+    begin_empty();
+    const struct entry *config = put_text(CONFIG_TEXT), *fox = put_text(FOX);
+    used = 0;
+    write("{\"schemaVersion\":2,\"config\":");
+    write_descriptor(IMAGE_CONFIG, config, "");
+    write(",\"layers\":[");
+    write_descriptor(LAYER, fox, "");
+    write(",{\"mediaType\":\"%s\",\"size\":2,\"digest\":\"sha512:%0128d\"}]}", LAYER, 0);
+    end_manifest();
+    f.run.config.hashes = hashes;
+    f.run.config.hashes_count = 2;
+    f.most = 1;
+    widen(&f.run, 4);
+    wire_push_blob(&f.run.wire, config->bytes, config->size, NULL);
+    load();
+    expect_failure(REGTAG_E_REFUSED, "only sha256 digests can be checked");
+    snprintf(commit, sizeof commit, "PUT 1?digest=%s", fox->digest);
+    assert_null(strstr(f.run.wire.asked.data, commit));
+    end();
+}
+
 /* The token server is the registry itself, and one connection to it carries a blob for long: another one is free. */
 static void a_login_does_not_wait_for_an_upload(void **state)
 {
@@ -1072,6 +1162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_uploaded_blobs_first),
         cmocka_unit_test(a_child_that_cannot_be_checked_is_refused),
+        cmocka_unit_test(an_index_that_cannot_be_checked_is_named),
         cmocka_unit_test(an_index_is_not_loaded_from_a_store_that_fails),
         cmocka_unit_test(with_many_connections_memory_is_divided),
         cmocka_unit_test(blobs_that_are_there_are_not_read),
@@ -1088,6 +1179,8 @@ int main(void)
         cmocka_unit_test(a_manifest_that_is_no_document_is_not_read_to_its_end),
         cmocka_unit_test(a_long_manifest_is_read_to_its_end),
         cmocka_unit_test(the_children_of_an_index_come_first),
+        cmocka_unit_test(one_child_does_not_use_up_the_retries_of_the_next),
+        cmocka_unit_test(a_child_is_not_taken_before_it_was_sent),
         cmocka_unit_test(an_index_may_have_indexes),
         cmocka_unit_test(a_small_memory_is_enough),
         cmocka_unit_test(missing_children_are_named_before_anything_is_uploaded),
@@ -1113,6 +1206,7 @@ int main(void)
         cmocka_unit_test(one_blob_at_a_time_or_several),
         cmocka_unit_test(blobs_are_not_mixed_up),
         cmocka_unit_test(if_one_blob_fails_so_does_the_other),
+        cmocka_unit_test(if_one_blob_cannot_be_checked_the_other_fails),
         cmocka_unit_test(a_login_does_not_wait_for_an_upload),
         cmocka_unit_test(bad_usage_is_named),
     };

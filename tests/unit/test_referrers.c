@@ -69,6 +69,26 @@ static void test_the_list_may_have_pages(void **state)
     expect_listed(3, NULL);
 }
 
+/* What has been listed already must not come again, from elsewhere. */
+static void test_behind_a_page_there_is_no_tag(void **state)
+{
+    static const unsigned statuses[] = {400, 403, 404, 405, 501};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        begin(&run);
+        run.wire.manners.referrers_status = 200;
+        run.wire.manners.referrers_fields = "Link: </v2/a/referrers/next>; rel=\"next\"\r\n";
+        run.wire.manners.only_tag = "next";
+        run.wire.manners.get_status = statuses[i];
+        push_index(&run, "referrers", TWO, 2, "a/b");
+        push_index(&run, tag_of(digest_of_new(), ""), TWO, 2, "a/b");
+        list(NULL);
+        assert_int_equal(run.end, REGTAG_ERROR);
+        assert_int_equal(run.listed, 2);
+        finish(&run);
+    }
+}
+
 static void test_pages_that_form_a_circle_end(void **state)
 {
     (void)state;
@@ -422,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_registry_lists_them),
         cmocka_unit_test(test_the_list_may_have_pages),
+        cmocka_unit_test(test_behind_a_page_there_is_no_tag),
         cmocka_unit_test(test_pages_that_form_a_circle_end),
         cmocka_unit_test(test_pages_stay_with_the_registry),
         cmocka_unit_test(test_without_such_a_list_there_is_a_tag),

@@ -745,6 +745,109 @@ static void a_token_that_is_not_renewed_is_told(void **state)
     }
 }
 
+#define EMPTY "Content-Length: 0\r\n\r\n"
+
+/* The registry wants to be left alone for longer than the token is good. It had just been made for this request. */
+static void a_token_that_expires_in_a_pause_is_renewed(void **state)
+{
+    (void)state;
+    for (unsigned impatient = 0; impatient < 2; impatient++) {
+        struct run run;
+        begin(&run);
+        run.config.timeout = 400000;
+        run.impatient = impatient;
+        tokens(&run, "");
+        run.wire.manners.token_life = 60000;
+        run.wire.quirk[0] = (struct wire_quirk){
+            .request = "HEAD new", .instead = "HTTP/1.1 429 Slow down\r\nRetry-After: 150\r\n" EMPTY};
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_SET);
+        assert_int_equal(run.wire.tokens, 2);
+        assert_int_equal(run.wire.rushed, 0);
+        finish(&run);
+    }
+}
+
+/* It expires while the registry is not to be asked: one that is got then may be too old, too, when it is needed. */
+static void a_token_is_not_renewed_in_a_pause(void **state)
+{
+    (void)state;
+    for (unsigned impatient = 0; impatient < 2; impatient++) {
+        struct run run;
+        begin(&run);
+        run.config.timeout = 400000;
+        run.config.keep = true;
+        run.impatient = impatient;
+        tokens(&run, "");
+        run.wire.manners.token_life = 60000;
+        run.wire.quirk[0] =
+            (struct wire_quirk){.request = "HEAD base",
+                                .after = 1,
+                                .instead = "HTTP/1.1 429 Slow down\r\nRetry-After: 150\r\n" EMPTY};
+        ask(&run, DIGEST);
+        expect_end(&run, REGTAG_E_SLOW_DOWN);
+        regtag_again(run.regtag, NULL);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.tokens, 2);
+        assert_int_equal(run.wire.rushed, 0);
+        finish(&run);
+    }
+}
+
+#define MANY 20
+
+static void tag_many(struct run *run)
+{
+    static char text[MANY][8];
+    const char *names[MANY];
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(text[i], sizeof text[i], "n%u", i);
+        names[i] = text[i];
+    }
+    assert_int_equal(regtag_tag(run->regtag, "localhost/a:base", names, MANY), REGTAG_OK);
+    run_on(run);
+}
+
+/* Each is good for a few requests only; some have to wait behind others with the one that was made for them. */
+static void a_token_that_others_have_used_up_is_renewed(void **state)
+{
+    (void)state;
+    for (unsigned uses = 3; uses <= 8; uses++) {
+        for (uint64_t seed = 1; seed <= 40; seed++) {
+            struct run run;
+            begin(&run);
+            run.wire.seed = seed;
+            tokens(&run, "");
+            run.wire.manners.token_uses = uses;
+            tag_many(&run);
+            if (run.end != REGTAG_DONE)
+                fail_msg("%u uses, seed %llu", uses, (unsigned long long)seed);
+            finish(&run);
+        }
+    }
+}
+
+/* The tokens are good for all others. */
+static void what_no_token_allows_is_not_tried_for_ever(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct run run;
+        begin(&run);
+        run.wire.seed = seed;
+        tokens(&run, "");
+        let_fail(&run, "PUT", UINT32_MAX, 401,
+                 "WWW-Authenticate: Bearer realm=\"http://127.0.0.1/token\",service=\"s\"\r\n");
+        tag_many(&run);
+        expect_end(&run, REGTAG_E_DENIED);
+        assert_int_equal(run.settled, MANY);
+        assert_true(run.wire.tokens <= 1 + 2 * MANY);
+        finish(&run);
+    }
+}
+
 static void a_token_is_not_renewed_for_nothing(void **state)
 {
     (void)state;
@@ -1157,6 +1260,108 @@ static void a_429_says_so_too(void **state)
     finish(&run);
 }
 
+/* A look that is not needed gets a quarter of the time; with 429, the upload would have to wait, too. */
+static void a_look_does_not_wait_for_long(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint64_t least, most;
+        enum regtag_outcome outcome;
+    } cases[] = {
+        {"HTTP/1.1 503 Later\r\nRetry-After: 14\r\n" EMPTY, 14000, 14000, REGTAG_TAG_MOVED},
+        {"HTTP/1.1 503 Later\r\nRetry-After: 15\r\n" EMPTY, 0, 0, REGTAG_TAG_SET},
+        {"HTTP/1.1 429 Slow down\r\nRetry-After: 40\r\n" EMPTY, 40000, 40000, REGTAG_TAG_MOVED},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        retry(&run, 3);
+        run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD new", .instead = cases[i].answer};
+        tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, cases[i].outcome);
+        assert_in_range(run.wire.now, cases[i].least, cases[i].most);
+        finish(&run);
+    }
+}
+
+/* Of two answers that came together, the second one says less, or nothing. */
+static void a_pause_is_not_cut_short(void **state)
+{
+    static const char *const names[] = {"x", "y"};
+    static const char *const later[] = {"HTTP/1.1 429 Slow down\r\n" EMPTY,
+                                        "HTTP/1.1 429 Slow down\r\nRetry-After: 2\r\n" EMPTY};
+    (void)state;
+    for (size_t i = 0; i < COUNT(later); i++) {
+        struct run run;
+        begin(&run);
+        retry(&run, 1);
+        run.wire.quirk[0] =
+            (struct wire_quirk){.request = "PUT x",
+                                .delay = 10, /* so that both are in flight */
+                                .instead = "HTTP/1.1 429 Slow down\r\nRetry-After: 30\r\n" EMPTY};
+        run.wire.quirk[1] = (struct wire_quirk){.request = "PUT y", .instead = later[i]};
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.requests, 9);
+        for (unsigned at = 5; at < 9; at++)
+            assert_true(run.wire.asked_at[at] >= 30000);
+        finish(&run);
+    }
+}
+
+/* It goes on for longer than there is time: nothing is sent. */
+static void a_pause_may_outlast_the_next_operation(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    let_fail(&run, "HEAD", 1, 429, "Retry-After: 40\r\n");
+    keep(&run);
+    expect_end(&run, REGTAG_E_SLOW_DOWN);
+    run.config.timeout = 10000;
+    assert_true(regtag_next(run.regtag, &run.config));
+    for (unsigned at = 0; at <= 40; at += 10) {
+        unsigned before = run.wire.requests;
+        uint64_t now = run.wire.now;
+        if (at)
+            regtag_again(run.regtag, NULL);
+        else
+            assert_int_equal(regtag_digest(run.regtag, "localhost/a:new"), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, at < 40 ? REGTAG_E_SLOW_DOWN : REGTAG_OK);
+        assert_int_equal(run.wire.requests, before + (at == 40));
+        assert_int_equal(run.wire.now, now);
+        assert_int_equal(regtag_pause(run.regtag), 40000 - at * 1000);
+        run.wire.now += 10000;
+    }
+    finish(&run);
+}
+
+/* What the registry has said is not forgotten when it leads to another server, which may ask for more. */
+static void a_pause_outlasts_a_redirect(void **state)
+{
+    static const struct {
+        const char *fields;
+        uint64_t pause;
+    } cases[] = {{NULL, 30000}, {"Retry-After: 20\r\n", 30000}, {"Retry-After: 50\r\n", 50000}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run run;
+        begin(&run);
+        keep(&run);
+        run.wire.quirk[0] = (struct wire_quirk){
+            .request = "HEAD new",
+            .instead = "HTTP/1.1 307 There\r\nLocation: http://127.0.0.1:9000/v2/a/manifests/new\r\n"
+                       "Retry-After: 30\r\n" EMPTY};
+        assert_int_equal(pause_after(&run, cases[i].fields), cases[i].pause);
+        expect_end(&run, REGTAG_OK);
+        finish(&run);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -1189,6 +1394,10 @@ int main(void)
         cmocka_unit_test(a_huge_expiry_is_no_short_one),
         cmocka_unit_test(a_token_that_has_expired_unnoticed_is_renewed_upon_the_401),
         cmocka_unit_test(a_token_that_is_not_renewed_is_told),
+        cmocka_unit_test(a_token_that_expires_in_a_pause_is_renewed),
+        cmocka_unit_test(a_token_is_not_renewed_in_a_pause),
+        cmocka_unit_test(a_token_that_others_have_used_up_is_renewed),
+        cmocka_unit_test(what_no_token_allows_is_not_tried_for_ever),
         cmocka_unit_test(a_token_is_not_renewed_for_nothing),
         cmocka_unit_test(a_token_server_is_tried_again),
         cmocka_unit_test(the_same_is_asked_again_over_the_same_connection),
@@ -1208,6 +1417,10 @@ int main(void)
         cmocka_unit_test(the_limit_is_obeyed_once_a_request_is_refused),
         cmocka_unit_test(who_polls_waits_for_as_long_as_the_registry_wants),
         cmocka_unit_test(a_429_says_so_too),
+        cmocka_unit_test(a_look_does_not_wait_for_long),
+        cmocka_unit_test(a_pause_is_not_cut_short),
+        cmocka_unit_test(a_pause_may_outlast_the_next_operation),
+        cmocka_unit_test(a_pause_outlasts_a_redirect),
     };
     if (getenv("ONLY"))
         cmocka_set_test_filter(getenv("ONLY"));
