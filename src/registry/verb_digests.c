@@ -54,7 +54,8 @@ static bool is_late(const struct regtag *r)
     return r->client.context.now >= r->client.context.deadline;
 }
 
-/* Time is up: a million names would take a while to fail, one by one. Those in flight fail by themselves, and so does the page. */
+/* Time is up: a million names would take a while to fail, one by one. Those in flight fail by themselves, as does the
+ * page. */
 static void drop_names(struct digests_verb *v)
 {
     v->read = v->written;
