@@ -13,6 +13,8 @@
 #include "oci/json.h"
 #include "oci/platform.h"
 #include "oci/schema_version.h"
+#include "oci/titles.h"
+#include "regtag.h"
 #include "client/token.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -250,6 +252,80 @@ static void a_long_key_is_cut_in_a_message(void **state)
     assert_string_equal(e.text, expected);
 }
 
+/* "" and "unknown" are those of attestations; any other system is one. */
+static void a_child_without_a_system_is_no_image(void **state)
+{
+    static const char *const systems[] = {"", "unknown", "x", "linux"};
+    static jsmntok_t tokens[64];
+    static struct document_key keys[32];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    (void)state;
+    for (size_t i = 0; i < COUNT(systems); i++) {
+        char text[256], digest[DIGEST_SHA256_SIZE + 1], expected[128];
+        struct error e = {.status = 0};
+        snprintf(text, sizeof text,
+                 "{\"manifests\":[{\"platform\":{\"os\":\"%s\",\"architecture\":\"a\"}}]}", systems[i]);
+        snprintf(expected, sizeof expected, "%s%s", i < 2 ? "" : systems[i], i < 2 ? "" : "/a");
+        assert_false(platform_child(slice_of(text),
+                                    media_type_find(SLICE("application/vnd.oci.image.index.v1+json")),
+                                    &memory, SLICE("other/b"), digest, &e));
+        assert_int_equal(e.status, REGTAG_E_NOT_FOUND);
+        assert_int_equal(strstr(e.text, "/a") != NULL, i >= 2);
+        assert_non_null(strstr(e.text, expected));
+    }
+}
+
+/* ---- Titles ---------------------------------------------------------------------------------- */
+
+/* Whichever two of them, and in either order. */
+static void any_two_titles_may_be_in_each_others_way(void **state)
+{
+    static const char *const pairs[][2] = {{"m", "m"}, {"m", "m/n"}, {"m/n", "m"}};
+    static jsmntok_t tokens[128];
+    static struct document_key keys[64];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    (void)state;
+    for (size_t p = 0; p < COUNT(pairs); p++)
+        for (unsigned first = 0; first < 8; first++)
+            for (unsigned second = first; second < 8; second++) {
+                char text[1000];
+                struct writer w = writer_to(text, sizeof text);
+                struct document d;
+                struct error e = {.status = 0};
+                write_text(&w, "{\"layers\":[");
+                for (unsigned i = 0; i < 8; i++) {
+                    char own[2] = {(char)("bdhloqtz"[i]), '\0'};
+                    write_format(&w, "%s{\"annotations\":{\"org.opencontainers.image.title\":\"%s\"}}",
+                                 i ? "," : "",
+                                 i == second  ? pairs[p][1]
+                                 : i == first ? pairs[p][0]
+                                              : own);
+                }
+                write_text(&w, "]}");
+                assert_true(document_index(&d, written(&w), &memory, "it", &e));
+                bool good = titles_check(&d, &memory, &e);
+                if (good != (first == second)) /* then the second one is alone */
+                    fail_msg("%.*s: %s", SLICE_ARG(written(&w)), e.text);
+            }
+}
+
+static void a_long_title_is_cut_in_a_message(void **state)
+{
+    static jsmntok_t tokens[32];
+    static struct document_key keys[16];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    char text[400], expected[200];
+    struct document d;
+    struct error e = {.status = 0};
+    (void)state;
+    snprintf(text, sizeof text,
+             "{\"layers\":[{\"annotations\":{\"org.opencontainers.image.title\":\"/%0100d\"}}]}", 0);
+    snprintf(expected, sizeof expected, "the title \"/%099d\" of a layer is not a plain file name", 0);
+    assert_true(document_index(&d, slice_of(text), &memory, "it", &e));
+    assert_false(titles_check(&d, &memory, &e));
+    assert_memory_equal(e.text, expected, strlen(expected));
+}
+
 /* ---- Keys and texts -------------------------------------------------------------------------- */
 
 static int sign(int number)
@@ -455,6 +531,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_escape_is_the_utf8_of_its_unit),
         cmocka_unit_test(a_long_key_is_cut_in_a_message),
+        cmocka_unit_test(a_child_without_a_system_is_no_image),
+        cmocka_unit_test(any_two_titles_may_be_in_each_others_way),
+        cmocka_unit_test(a_long_title_is_cut_in_a_message),
         cmocka_unit_test(texts_have_an_order),
         cmocka_unit_test(any_key_may_be_the_one_that_is_there_twice),
         cmocka_unit_test(a_text_is_written_as_utf8_but_for_half_a_pair),
