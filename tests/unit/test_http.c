@@ -176,6 +176,11 @@ static void references_are_resolved_from_any_base(void **state)
     }
     struct writer w = writer_to(memory, sizeof memory);
     assert_false(url_resolve(SLICE("a/b"), SLICE("http://c/"), &w));
+    static const char *const bad[] = {" a", "\"a", "<", "a ", "a\\b", "a\x80"}; /* RFC 3986, 2 */
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        w = writer_to(memory, sizeof memory);
+        assert_false(url_resolve(SLICE("http://a/"), slice_of(bad[i]), &w));
+    }
 }
 
 static void a_result_that_does_not_fit_is_refused(void **state)

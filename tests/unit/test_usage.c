@@ -154,6 +154,32 @@ static void what_a_scheme_is_is_told(void **state)
     }
 }
 
+/* As it comes from a script whose variable is unset. */
+static void what_is_empty_is_named(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", "the repository"},    {"a.test/", "the repository"}, {"/a", "the host"},
+        {"a.test:/b", "the port"}, {"a.test/b:", "the tag"},      {"a:", "the tag"},
+        {"a@", "the digest"},      {"a:@sha256:x", "the tag"},    {"a.test/:b", "the repository"}};
+    char text[402], expected[500];
+    struct reference reference;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct error e = {.status = 0};
+        assert_false(reference_parse(&reference, slice_of(cases[i][0]), &e));
+        snprintf(expected, sizeof expected,
+                 "\"%s\" is not a reference: %s is empty; is a variable unset?", cases[i][0],
+                 cases[i][1]);
+        assert_string_equal(e.text, expected);
+    }
+    struct error e = {.status = 0};
+    memset(text, 'A', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_false(reference_parse(&reference, slice_of(text), &e));
+    snprintf(expected, sizeof expected, "\"%.400s\" is not a reference: ", text);
+    assert_memory_equal(e.text, expected, strlen(expected));
+}
+
 /* Docker's rule: the first part is a host if there is a '.', a ':' or an upper-case letter in it. */
 static void an_upper_case_letter_makes_a_host(void **state)
 {
@@ -324,6 +350,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_meant_is_refused),
         cmocka_unit_test(what_is_no_tag_is_quoted),
         cmocka_unit_test(what_a_scheme_is_is_told),
+        cmocka_unit_test(what_is_empty_is_named),
         cmocka_unit_test(an_upper_case_letter_makes_a_host),
         cmocka_unit_test(a_digest_has_lower_case_digits_only),
         cmocka_unit_test(a_copy_needs_connections_for_both_sides),
