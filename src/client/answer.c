@@ -226,9 +226,10 @@ static const struct meaning *meaning_of(const struct meaning *table,
 {
     const struct meaning *m = table;
     unsigned http = response->status;
-    if (http == 407)
-        return &PROXY_LOGIN[proxy_lacks_basic(http_response_fields(response))];
-    if (http == 400 && slice_contains(body, SLICE("HTTPS")))
+    const struct meaning *proxy = &PROXY_LOGIN[proxy_lacks_basic(http_response_fields(response))];
+    if (matches(proxy, http, words))
+        return proxy;
+    if (matches(&SPEAKS_TLS, http, words) && slice_contains(body, SLICE("HTTPS")))
         return &SPEAKS_TLS;
     while (m->text && !matches(m, http, words))
         m++;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/debug.h"
-#include "base/wipe.h"
 #include "client/connection_io.h"
 
 #define DROP_PATIENCE 2000u      /* milliseconds to wait for the responses to withdrawn requests */
@@ -28,8 +27,7 @@ void connection_begin_step(struct connection *c)
 void connection_end(struct connection *c)
 {
     connection_close(c);
-    wipe(c->out_memory, c->out.used);
-    c->out.used = c->out_handed = c->out_traced = 0;
+    connection_drop_headers(c);
 }
 
 /* ---- The queue --------------------------------------------------------------------------------- */

@@ -3,12 +3,20 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "base/wipe.h"
 
 /* Reads that may bring nothing but empty lines; beyond that, they count as unsolicited data. */
 #define EMPTY_READS_MAX 4u
 
 #define OUT_ENOUGH                                                                                      \
     4096u /* bytes of headers that are written ahead; memory that is not used costs nothing */
+
+/* The headers have secrets in them. */
+void connection_drop_headers(struct connection *c)
+{
+    wipe(c->out_memory, c->out.used);
+    c->out.used = c->out_handed = c->out_traced = 0;
+}
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
@@ -20,7 +28,7 @@ void connection_open(struct connection *c)
     c->draining = false;
     c->handed = 0;
     c->written = 0;
-    c->out.used = c->out_handed = c->out_traced = 0;
+    connection_drop_headers(c);
 }
 
 /* Discard unparsed input: it must never be taken for the response to a later request. */
@@ -189,6 +197,7 @@ static bool write_next_header(struct connection *c)
     f->transfer->write_header(f->transfer->sender, &c->out);
     write_text(&c->out, "\r\n");
     if (c->out.overflow) {
+        wipe(c->out_memory + before, c->out.used - before);
         c->out.used = before;
         c->out.overflow = false;
         if (before == 0) /* it will never fit; never send part of a header */
@@ -228,7 +237,7 @@ static struct slice next_piece(struct connection *c)
     if (c->out_handed == c->out.used) {
         if (has_body_left(c))
             return body_part(c);
-        c->out.used = c->out_handed = c->out_traced = 0;
+        connection_drop_headers(c);
     }
     connection_write_headers(c);
     return slice_from(written(&c->out), c->out_handed);

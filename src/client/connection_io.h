@@ -5,6 +5,9 @@
 
 #include "client/connection.h"
 
+/* Forgets what was written to the output, and wipes it. */
+void connection_drop_headers(struct connection *c);
+
 /* Asks the caller to open the connection; drops any output left from before. */
 void connection_open(struct connection *c);
 

@@ -42,11 +42,13 @@ void exchange_explain(const struct exchange *x, struct error *e)
 {
     char text[300];
     struct writer who = writer_to(text, sizeof text);
-    struct regtag_origin memory;
-    const struct regtag_origin *o = request_origin(&x->request, x->remote, x->redirects > 0, &memory);
-    if (x->redirects && !o->registry) {
-        write_authority(&who, o->tls, slice_of(o->host), o->port);
-        write_text(&who, ": ");
+    if (x->redirects) {
+        struct regtag_origin memory;
+        const struct regtag_origin *o = request_origin(&x->request, x->remote, true, &memory);
+        if (!o->registry) {
+            write_authority(&who, o->tls, slice_of(o->host), o->port);
+            write_text(&who, ": ");
+        }
     }
     answer_error(x->request.meanings, x->response, x->words, written(&who), e);
 }

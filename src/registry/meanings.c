@@ -14,13 +14,13 @@
 const struct meaning MANIFEST_MEANINGS[] = {
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, REGTAG_HINT_LIST, NO_IMAGE},
     {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, REGTAG_HINT_LIST, NO_IMAGE},
-    {0, 0, 0, CODE_ANY, 0, NULL},
+    {.text = NULL},
 };
 
 const struct meaning BLOB_MEANINGS[] = {
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_BLOB},
     {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_BLOB},
-    {0, 0, 0, CODE_ANY, 0, NULL},
+    {.text = NULL},
 };
 
 const struct meaning PUSH_MEANINGS[] = {
@@ -30,13 +30,13 @@ const struct meaning PUSH_MEANINGS[] = {
     {400, 400, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
     {409, 411, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
     {414, 416, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry rejects the blob"},
-    {0, 0, 0, CODE_ANY, 0, NULL},
+    {.text = NULL},
 };
 
 const struct meaning LIST_MEANINGS[] = {
     {404, 404, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_REPOSITORY},
     {410, 410, REGTAG_E_NOT_FOUND, CODE_ANY, 0, NO_REPOSITORY},
-    {0, 0, 0, CODE_ANY, 0, NULL},
+    {.text = NULL},
 };
 
 const struct meaning UPLOAD_MEANINGS[] = {
@@ -51,7 +51,7 @@ const struct meaning UPLOAD_MEANINGS[] = {
     {501, 501, REGTAG_E_IMMUTABLE, CODE_ANY, 0, "the registry does not support uploading this manifest"},
     {413, 413, REGTAG_E_REFUSED, CODE_ANY, 0, "the manifest is too large for the registry"},
     {415, 415, REGTAG_E_REFUSED, CODE_ANY, 0, "the registry does not accept this media type"},
-    {0, 0, 0, CODE_ANY, 0, NULL},
+    {.text = NULL},
 };
 
 const struct meaning DELETE_TAG_MEANINGS[] = {
@@ -64,7 +64,7 @@ const struct meaning DELETE_TAG_MEANINGS[] = {
     {423, 423, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {409, 409, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {412, 412, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
-    {0, 0, 0, CODE_ANY, 0, NULL},
+    {.text = NULL},
 };
 
 const struct meaning DELETE_DIGEST_MEANINGS[] = {
@@ -77,7 +77,7 @@ const struct meaning DELETE_DIGEST_MEANINGS[] = {
     {423, 423, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {409, 409, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
     {412, 412, REGTAG_E_IMMUTABLE, CODE_ANY, 0, KEPT},
-    {0, 0, 0, CODE_ANY, 0, NULL},
+    {.text = NULL},
 };
 
 bool referrers_are_unsupported(unsigned status)

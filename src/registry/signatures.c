@@ -8,7 +8,7 @@
 #define MORE ((enum signatures_event)(-1))
 #define BUNDLE_QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
 
-static const struct meaning NO_MEANINGS[] = {{0, 0, 0, CODE_ANY, 0, NULL}};
+static const struct meaning NO_MEANINGS[] = {{.text = NULL}};
 
 /* ---- Findings -------------------------------------------------------------------------------- */
 

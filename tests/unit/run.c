@@ -10,7 +10,8 @@ const char ZEROS[] = "sha256:000000000000000000000000000000000000000000000000000
 
 /* ---- An operation ---------------------------------------------------------------------------- */
 
-/* The block ends where the guard page begins, so its size has to keep it aligned. */
+/* The block ends where the guard page begins, so its size has to keep it aligned. Like the caller's memory, it has anything in
+ * it. */
 static void make_block(struct run *run)
 {
     size_t size = regtag_size(&run->config);
@@ -18,7 +19,7 @@ static void make_block(struct run *run)
     size = regtag_size(&run->config);
     assert_int_equal(size % 16, 0);
     run->block = guard_end(NULL, size);
-    for (char *p = run->block.map + 4096; p < run->block.data; p++)
+    for (char *p = run->block.map + 4096; p < run->block.data + size; p++)
         *p = CANARY;
 }
 

@@ -92,6 +92,61 @@ static void what_may_pass_is_tried_again(void **state)
     }
 }
 
+/* RETRIES in the manual, for each status that a registry may answer with; a 401 asks for a login. */
+static void only_what_may_pass_is_tried_again(void **state)
+{
+    static const unsigned passing[] = {408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 530};
+    (void)state;
+    for (unsigned http = 402; http < 600; http++) {
+        bool passes = false;
+        char answer[100];
+        struct run run;
+        for (size_t i = 0; i < COUNT(passing); i++)
+            passes = passes || passing[i] == http;
+        begin(&run);
+        run.config.retries = 1;
+        begin_again(&run);
+        snprintf(answer, sizeof answer, "HTTP/1.1 %u No\r\n" EMPTY, http);
+        quirk(&run, 0, "GET base", answer);
+        assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+        run_on(&run);
+        bool in_lines = http == 406; /* or the registry understands no list */
+        if ((run.end == REGTAG_DONE) != (passes || in_lines) ||
+            run.wire.gets != 1u + (passes || in_lines))
+            fail_msg("HTTP %u: %u requests", http, run.wire.gets);
+        finish(&run);
+    }
+}
+
+#define DRAINED 65536
+
+/* What is no content is read up to 64 KiB, which is cheaper than another connection. */
+static void a_connection_is_kept_behind_a_refusal_of_64_kib(void **state)
+{
+    static char answer[DRAINED + 200];
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        struct run run;
+        begin(&run);
+        run.config.keep = true;
+        begin_again(&run);
+        int header = snprintf(answer, sizeof answer, "HTTP/1.1 404 No\r\nContent-Length: %u\r\n\r\n",
+                              DRAINED + more);
+        memset(answer + header, ' ', (size_t)DRAINED + more);
+        answer[(size_t)header + DRAINED + more] = '\0';
+        quirk(&run, 0, "GET none", answer);
+        assert_int_equal(regtag_manifest(run.regtag, "localhost/a:none"), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_E_NOT_FOUND);
+        assert_true(regtag_next(run.regtag, &run.config));
+        assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(run.wire.connections, 1 + more);
+        finish(&run);
+    }
+}
+
 /* ---- Redirects ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -335,6 +390,22 @@ static void a_registry_that_takes_no_list_gets_lines(void **state)
     }
 }
 
+static void a_registry_that_takes_a_list_gets_no_lines(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.platform = "linux/arm";
+    begin_again(&run);
+    push_arm_index(&run);
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:index"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.gets, 2);
+    assert_int_equal(count_lines(&run), 0);
+    finish(&run);
+}
+
 #define IN_SCHEMA1                                                                                      \
     "{\"schemaVersion\":1,\"name\":\"a\",\"tag\":\"base\",\"architecture\":\"amd64\",\"fsLayers\":[],\"history\":[]}"
 
@@ -403,6 +474,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_upload_that_is_refused_fails_in_the_registrys_words),
         cmocka_unit_test(what_may_pass_is_tried_again),
+        cmocka_unit_test(only_what_may_pass_is_tried_again),
+        cmocka_unit_test(a_connection_is_kept_behind_a_refusal_of_64_kib),
+        cmocka_unit_test(a_registry_that_takes_a_list_gets_no_lines),
         cmocka_unit_test(a_redirect_that_cannot_be_followed_is_an_error),
         cmocka_unit_test(a_signed_url_is_followed_but_not_shown),
         cmocka_unit_test(several_requests_are_redirected_one_after_the_other),

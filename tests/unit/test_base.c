@@ -364,6 +364,12 @@ static void json_paths_keep_utf8_and_nothing_else(void **state)
     static const char *const CASES[][2] = {
         {"a\"b\\c\n", "\"a\\\"b\\\\c\\\\x0a\""},
         {"\xc3\xa9\xe2\x98\xba\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x98\xba\xf0\x9f\x98\x80\""},
+        {"\xc2\x80\xdf\xbf", "\"\xc2\x80\xdf\xbf\""},
+        {"\xe0\xa0\x80\xef\xbf\xbf", "\"\xe0\xa0\x80\xef\xbf\xbf\""},
+        {"\xed\x9f\xbf\xee\x80\x80", "\"\xed\x9f\xbf\xee\x80\x80\""},
+        {"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", "\"\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\""},
+        {"\xe0\xa0", "\"\\\\xe0\\\\xa0\""},
+        {"\xf0\x8f\xbf\xbf", "\"\\\\xf0\\\\x8f\\\\xbf\\\\xbf\""}, /* overlong */
         {"\xc3", "\"\\\\xc3\""},
         {"\xe2\x98z", "\"\\\\xe2\\\\x98z\""},
         {"\xc0\x80", "\"\\\\xc0\\\\x80\""},            /* overlong */
@@ -505,6 +511,23 @@ static void what_is_no_base64_is_refused(void **state)
             fail_msg("\"%s\" was taken", texts[i]);
     }
     assert_false(base64_decode(SLICE("Zm\0v"), memory, sizeof memory, &decoded));
+}
+
+/* RFC 4648, 4 and 5: 65 digits, of which two have another form. */
+static void base64_has_no_other_digits(void **state)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        const char *at = c ? strchr(DIGITS, c) : NULL;
+        size_t value = at ? (size_t)(at - DIGITS) : 0;
+        char text[4] = {'A', 'A', 'A', (char)c}, bytes[3];
+        struct slice decoded;
+        bool good = base64_decode((struct slice){text, sizeof text}, bytes, sizeof bytes, &decoded);
+        assert_int_equal(good, at || c == '='); /* which is padding */
+        if (at)
+            assert_int_equal((unsigned char)bytes[2], value < 64 ? value : value - 2);
+    }
 }
 
 static void base64_that_does_not_fit_is_refused(void **state)
@@ -709,6 +732,7 @@ int main(void)
         cmocka_unit_test(a_message_of_many_long_texts_is_cut),
         cmocka_unit_test(base64_is_decoded_in_both_alphabets),
         cmocka_unit_test(what_is_no_base64_is_refused),
+        cmocka_unit_test(base64_has_no_other_digits),
         cmocka_unit_test(base64_that_does_not_fit_is_refused),
         cmocka_unit_test(base64_is_written_padded),
         cmocka_unit_test(base64_of_all_bytes_is_read_back),

@@ -100,6 +100,28 @@ static void a_blob_of_the_same_registry_is_mounted(void **state)
     finish(&run);
 }
 
+/* regtag.h: `target` of an origin is 1 on the side of the target, else 0, so that each side has its own proxies and CAs. */
+static void each_side_has_connections_of_its_own(void **state)
+{
+    unsigned opened[2] = {0, 0};
+    (void)state;
+    prepare();
+    assert_int_equal(regtag_copy(run.regtag, "registry.test/b:image", TARGET), REGTAG_OK);
+    for (bool more = true; more;) {
+        more = step(&run);
+        for (unsigned i = 0; i < WIRE_LINES; i++) {
+            const struct regtag_origin *origin = run.want[i].origin;
+            if (!run.want[i].open)
+                continue;
+            assert_int_equal(origin->target, strcmp(origin->host, "localhost") == 0);
+            opened[origin->target]++;
+        }
+    }
+    expect_copied();
+    assert_true(opened[0] && opened[1]);
+    finish(&run);
+}
+
 /* The registry begins an upload instead, or refuses to mount anything. */
 static void a_blob_that_is_not_mounted_is_streamed(void **state)
 {
@@ -1248,6 +1270,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_blob_of_the_same_registry_is_mounted),
+        cmocka_unit_test(each_side_has_connections_of_its_own),
         cmocka_unit_test(a_blob_that_is_not_mounted_is_streamed),
         cmocka_unit_test(an_upload_stays_encrypted),
         cmocka_unit_test(repositories_may_have_long_names),

@@ -13,6 +13,8 @@
 #include "oci/json.h"
 #include "oci/platform.h"
 #include "oci/schema_version.h"
+#include "oci/titles.h"
+#include "regtag.h"
 #include "client/token.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -250,6 +252,190 @@ static void a_long_key_is_cut_in_a_message(void **state)
     assert_string_equal(e.text, expected);
 }
 
+/* "" and "unknown" are those of attestations; any other system is one. */
+static void a_child_without_a_system_is_no_image(void **state)
+{
+    static const char *const systems[] = {"", "unknown", "x", "linux"};
+    static jsmntok_t tokens[64];
+    static struct document_key keys[32];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    (void)state;
+    for (size_t i = 0; i < COUNT(systems); i++) {
+        char text[256], digest[DIGEST_SHA256_SIZE + 1], expected[128];
+        struct error e = {.status = 0};
+        snprintf(text, sizeof text,
+                 "{\"manifests\":[{\"platform\":{\"os\":\"%s\",\"architecture\":\"a\"}}]}", systems[i]);
+        snprintf(expected, sizeof expected, "%s%s", i < 2 ? "" : systems[i], i < 2 ? "" : "/a");
+        assert_false(platform_child(slice_of(text),
+                                    media_type_find(SLICE("application/vnd.oci.image.index.v1+json")),
+                                    &memory, SLICE("other/b"), digest, &e));
+        assert_int_equal(e.status, REGTAG_E_NOT_FOUND);
+        assert_int_equal(strstr(e.text, "/a") != NULL, i >= 2);
+        assert_non_null(strstr(e.text, expected));
+    }
+}
+
+/* ---- Titles ---------------------------------------------------------------------------------- */
+
+/* Whichever two of them, and in either order. */
+static void any_two_titles_may_be_in_each_others_way(void **state)
+{
+    static const char *const pairs[][2] = {{"m", "m"}, {"m", "m/n"}, {"m/n", "m"}};
+    static jsmntok_t tokens[128];
+    static struct document_key keys[64];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    (void)state;
+    for (size_t p = 0; p < COUNT(pairs); p++)
+        for (unsigned first = 0; first < 8; first++)
+            for (unsigned second = first; second < 8; second++) {
+                char text[1000];
+                struct writer w = writer_to(text, sizeof text);
+                struct document d;
+                struct error e = {.status = 0};
+                write_text(&w, "{\"layers\":[");
+                for (unsigned i = 0; i < 8; i++) {
+                    char own[2] = {(char)("bdhloqtz"[i]), '\0'};
+                    write_format(&w, "%s{\"annotations\":{\"org.opencontainers.image.title\":\"%s\"}}",
+                                 i ? "," : "",
+                                 i == second  ? pairs[p][1]
+                                 : i == first ? pairs[p][0]
+                                              : own);
+                }
+                write_text(&w, "]}");
+                assert_true(document_index(&d, written(&w), &memory, "it", &e));
+                bool good = titles_check(&d, &memory, &e);
+                if (good != (first == second)) /* then the second one is alone */
+                    fail_msg("%.*s: %s", SLICE_ARG(written(&w)), e.text);
+            }
+}
+
+static void a_long_title_is_cut_in_a_message(void **state)
+{
+    static jsmntok_t tokens[32];
+    static struct document_key keys[16];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    char text[400], expected[200];
+    struct document d;
+    struct error e = {.status = 0};
+    (void)state;
+    snprintf(text, sizeof text,
+             "{\"layers\":[{\"annotations\":{\"org.opencontainers.image.title\":\"/%0100d\"}}]}", 0);
+    snprintf(expected, sizeof expected, "the title \"/%099d\" of a layer is not a plain file name", 0);
+    assert_true(document_index(&d, slice_of(text), &memory, "it", &e));
+    assert_false(titles_check(&d, &memory, &e));
+    assert_memory_equal(e.text, expected, strlen(expected));
+}
+
+/* ---- Keys and texts -------------------------------------------------------------------------- */
+
+static int sign(int number)
+{
+    return (number > 0) - (number < 0);
+}
+
+/* By their characters, whatever their escapes; one of them may come before all others. */
+static void texts_have_an_order(void **state)
+{
+    static const char *const plain[] = {"",  "\\t",           " ", "/", "/a", "a", "\\u0061a",
+                                        "b", "\\ud83d\\ude00"};
+    static const char *const slash[] = {"", "/", "/a", "\\t", " ", "a", "a/", "a\\t", "ab"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(plain); i++)
+        for (size_t j = 0; j < COUNT(plain); j++) {
+            int expected = (i > j) - (i < j);
+            assert_int_equal(
+                sign(document_compare(slice_of(plain[i]), slice_of(plain[j]), NO_CHARACTER)), expected);
+            assert_int_equal(sign(document_compare(slice_of(slash[i]), slice_of(slash[j]), '/')),
+                             expected);
+        }
+}
+
+/* Of more keys than are compared each with each: whichever it is, and wherever they stand. */
+static void any_key_may_be_the_one_that_is_there_twice(void **state)
+{
+    static jsmntok_t tokens[64];
+    static struct document_key keys[32];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    (void)state;
+    for (unsigned count = 2; count <= 20; count++)
+        for (unsigned twice = 0; twice < count; twice++)
+            for (unsigned at = 0; at < count; at++) {
+                char text[400];
+                struct writer w = writer_to(text, sizeof text);
+                struct document d;
+                struct error e = {.status = 0};
+                for (unsigned i = 0; i < count; i++)
+                    write_format(&w, "%s\"k%u\":1", i ? "," : "{", at != twice && i == at ? twice : i);
+                write_text(&w, "}");
+                bool good = document_index(&d, written(&w), &memory, "it", &e);
+                if (good != (at == twice))
+                    fail_msg("%.*s: %s", SLICE_ARG(written(&w)), e.text);
+            }
+}
+
+/* RFC 8259, 7 and RFC 3629, 3: half a pair is no character, and what is next to them is. */
+static void a_text_is_written_as_utf8_but_for_half_a_pair(void **state)
+{
+    static const char *const cases[][2] = {
+        {"\\u007f", "\x7f"},
+        {"\\u0080", "\xc2\x80"},
+        {"\\u07ff", "\xdf\xbf"},
+        {"\\u0800", "\xe0\xa0\x80"},
+        {"\\ud7ff", "\xed\x9f\xbf"},
+        {"\\ud800", NULL},
+        {"\\udbff", NULL},
+        {"\\udc00", NULL},
+        {"\\udfff", NULL},
+        {"\\ue000", "\xee\x80\x80"},
+        {"\\uffff", "\xef\xbf\xbf"},
+        {"\\ud800\\udc00", "\xf0\x90\x80\x80"},
+        {"\\ud800\\udc01", "\xf0\x90\x80\x81"},
+        {"\\udbff\\udfff", "\xf4\x8f\xbf\xbf"},
+    };
+    static jsmntok_t tokens[4];
+    static struct document_key keys[2];
+    const struct document_memory memory = {tokens, keys, COUNT(tokens)};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[32], memory_of_text[8];
+        struct writer w = writer_to(memory_of_text, sizeof memory_of_text);
+        struct document d;
+        struct error e = {.status = 0};
+        snprintf(text, sizeof text, "\"%s\"", cases[i][0]);
+        assert_true(document_index(&d, slice_of(text), &memory, "it", &e));
+        assert_int_equal(document_write(&d, 0, &w), cases[i][1] != NULL);
+        if (cases[i][1] && !slice_equal(written(&w), slice_of(cases[i][1])))
+            fail_msg("%s: %.*s", cases[i][0], SLICE_ARG(written(&w)));
+    }
+}
+
+/* As many as there is room for: nothing behind them is looked at. */
+static void all_the_memory_for_values_can_be_used(void **state)
+{
+    static const char *const texts[] = {"{\"a\":1,\"b\":[2]}", "[[1],[2],[]]", "[1,2,3,4,{}]",
+                                        "{\"a\":{\"b\":{\"c\":1}}}"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        for (unsigned count = 5; count < 9; count++) {
+            struct guard tokens = guard_end(NULL, count * sizeof(jsmntok_t));
+            struct guard keys = guard_end(NULL, count / 2 * sizeof(struct document_key));
+            const struct document_memory memory = {(jsmntok_t *)(void *)tokens.data,
+                                                   (struct document_key *)(void *)keys.data, count};
+            struct document d;
+            struct error e = {.status = 0};
+            bool good = document_index(&d, slice_of(texts[i]), &memory, "it", &e);
+            assert_int_equal(good, count >= (i == 3 ? 7 : 6));
+            bool alike = false;
+            if (good && document_is_object(&d, 0))
+                assert_int_equal(document_member(&d, 0, SLICE("none"), &alike), NO_VALUE);
+            for (int one = good ? document_first(&d, 0) : NO_VALUE; one != NO_VALUE;)
+                one = document_next(&d, one);
+            guard_free(&tokens);
+            guard_free(&keys);
+        }
+    }
+}
+
 /* ---- Documents in parts ---------------------------------------------------------------------- */
 
 static jsmntok_t some_tokens[6];
@@ -345,6 +531,13 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_escape_is_the_utf8_of_its_unit),
         cmocka_unit_test(a_long_key_is_cut_in_a_message),
+        cmocka_unit_test(a_child_without_a_system_is_no_image),
+        cmocka_unit_test(any_two_titles_may_be_in_each_others_way),
+        cmocka_unit_test(a_long_title_is_cut_in_a_message),
+        cmocka_unit_test(texts_have_an_order),
+        cmocka_unit_test(any_key_may_be_the_one_that_is_there_twice),
+        cmocka_unit_test(a_text_is_written_as_utf8_but_for_half_a_pair),
+        cmocka_unit_test(all_the_memory_for_values_can_be_used),
         cmocka_unit_test(a_document_in_parts_is_the_same),
         cmocka_unit_test(too_many_values_are_noticed_at_the_first),
         cmocka_unit_test(of_a_whole_text_what_is_no_json_is_told_first),

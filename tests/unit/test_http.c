@@ -176,6 +176,11 @@ static void references_are_resolved_from_any_base(void **state)
     }
     struct writer w = writer_to(memory, sizeof memory);
     assert_false(url_resolve(SLICE("a/b"), SLICE("http://c/"), &w));
+    static const char *const bad[] = {" a", "\"a", "<", "a ", "a\\b", "a\x80"}; /* RFC 3986, 2 */
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        w = writer_to(memory, sizeof memory);
+        assert_false(url_resolve(SLICE("http://a/"), slice_of(bad[i]), &w));
+    }
 }
 
 static void a_result_that_does_not_fit_is_refused(void **state)
@@ -289,6 +294,19 @@ static void a_request_without_a_path_asks_for_the_root(void **state)
     w = writer_to(memory, sizeof memory);
     write_request(&w, "GET", SLICE(""), SLICE("?q"), SLICE("a"));
     assert_slice(written(&w), "GET /?q HTTP/1.1\r\nHost: a\r\n");
+}
+
+static void a_request_through_a_proxy_has_the_whole_url(void **state)
+{
+    char memory[64];
+    struct writer w = writer_to(memory, sizeof memory);
+    (void)state;
+    write_request(&w, "GET", SLICE("!a~"), SLICE("/!~"), SLICE("a"));
+    assert_false(w.overflow); /* all between a space and DEL may be in a request */
+    assert_slice(written(&w), "GET http://!a~/!~ HTTP/1.1\r\nHost: a\r\n");
+    w = writer_to(memory, sizeof memory);
+    write_request(&w, "GET", SLICE("a b"), SLICE("/"), SLICE("a"));
+    assert_true(w.overflow);
 }
 
 static void a_request_that_does_not_fit_is_poisoned(void **state)
@@ -528,6 +546,45 @@ static void an_answer_has_begun_with_its_first_byte(void **state)
     assert_true(http_response_begun(&r));
 }
 
+/* What is left in the memory behind the header is no part of it. */
+static void fields_behind_the_header_are_not_there(void **state)
+{
+    static const char old[] = "HTTP/1.1 200 OK\r\nAge: 1\r\nAge: 1\r\nAge: 1\r\nAge: 1\r\nAge: 1\r\n";
+    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    static char memory[HTTP_HEAD_MAX];
+    struct http_response r;
+    struct slice in = slice_of(text), body, value;
+    (void)state;
+    memcpy(memory, old, sizeof old);
+    http_response_start(&r, false, memory);
+    assert_int_equal(http_response_take(&r, &in, &body), HTTP_HEAD);
+    assert_true(http_response_field(&r, SLICE("age"), &value));
+    assert_slice(value, "");
+    assert_slice(http_response_fields(&r), "Content-Length: 0\r\n\r\n");
+}
+
+static void why_a_header_is_refused_is_told(void **state)
+{
+    static const char *const cases[][2] = {
+        {"A: b\r\n c\r\n", "a header line is folded"},
+        {"A: b\r\n\tc\r\n", "a header line is folded"},
+        {"A: b\r\n:c\r\n", "a header line does not begin with a name"},
+        {"A: b\r\nc\r\n", "a header line has no ':' after its name"},
+    };
+    static char memory[HTTP_HEAD_MAX];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[128];
+        struct http_response r;
+        struct slice in, body;
+        snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%s\r\n", cases[i][0]);
+        in = slice_of(text);
+        http_response_start(&r, false, memory);
+        assert_int_equal(http_response_take(&r, &in, &body), HTTP_BROKEN);
+        assert_non_null(strstr(r.problem, cases[i][1]));
+    }
+}
+
 static void nothing_of_one_answer_leaks_into_the_next(void **state)
 {
     struct http_response r = head_of("HTTP/1.0 404 Not Found\r\nContent-Length: 99\r\nA: b\r\n\r\nhel");
@@ -747,6 +804,12 @@ static void retry_after_is_read_in_all_forms(void **state)
         {"Retry-After: 3999999999\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n", UINT64_C(31622400000)},
         {"Retry-After: 1000000007\r\nDate: Sun, 09 Sep 2001 01:46:48 GMT\r\n", 0},
         {"Retry-After: 1000000007\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n", UINT64_C(31622400000)},
+        {"Retry-After: 3999999999\r\nDate: Tue, 02 Oct 2096 07:06:30 GMT\r\n", 9000},
+        {"Retry-After: 3999999999999\r\nDate: Tue, 02 Oct 2096 07:06:30 GMT\r\n", 9999},
+        {"Retry-After: 4000000000\r\nDate: Tue, 02 Oct 2096 07:06:30 GMT\r\n", UINT64_C(31622400000)},
+        {"Retry-After: 4000000000000\r\nDate: Tue, 02 Oct 2096 07:06:30 GMT\r\n", UINT64_C(31622400000)},
+        {"Retry-After: 1000000000\r\nDate: Sun, 09 Sep 2001 01:46:39 GMT\r\n", 1000},
+        {"Retry-After: 1000000000000\r\nDate: Sun, 09 Sep 2001 01:46:39 GMT\r\n", 1000},
         {"Retry-After: 1700000000\r\n", 0},
         {"Retry-After: 1700000000123\r\n", 0},
 
@@ -834,6 +897,7 @@ int main(void)
         cmocka_unit_test(values_in_a_query_are_encoded),
         cmocka_unit_test(a_request_is_written_to_the_byte),
         cmocka_unit_test(a_request_without_a_path_asks_for_the_root),
+        cmocka_unit_test(a_request_through_a_proxy_has_the_whole_url),
         cmocka_unit_test(a_request_that_does_not_fit_is_poisoned),
         cmocka_unit_test(nothing_is_smuggled_into_a_request),
         cmocka_unit_test(nothing_is_smuggled_into_a_field),
@@ -847,6 +911,8 @@ int main(void)
         cmocka_unit_test(a_broken_answer_stays_broken),
         cmocka_unit_test(an_end_completes_what_has_no_other_end),
         cmocka_unit_test(an_answer_has_begun_with_its_first_byte),
+        cmocka_unit_test(fields_behind_the_header_are_not_there),
+        cmocka_unit_test(why_a_header_is_refused_is_told),
         cmocka_unit_test(nothing_of_one_answer_leaks_into_the_next),
         cmocka_unit_test(tls_instead_of_http_is_recognised),
         cmocka_unit_test(a_header_that_is_too_long_at_once_is_not_tls),

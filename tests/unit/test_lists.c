@@ -30,6 +30,26 @@ static void list(bool digests, uint64_t limit)
 
 /* ---- What is wanted -------------------------------------------------------------------------- */
 
+/* A text from a server is cut in a message. */
+static void a_long_link_is_cut_in_a_message(void **state)
+{
+    char answer[1000], link[500], expected[600];
+    const char *message;
+    (void)state;
+    snprintf(link, sizeof link, "ftp:%0397d", 0);
+    snprintf(answer, sizeof answer,
+             "HTTP/1.1 200 OK\r\nLink: <%s>; rel=\"next\"\r\nContent-Length: 12\r\n\r\n{\"tags\":[]} ",
+             link);
+    begin(&run);
+    quirk(0, "GET list", answer);
+    list(false, 0);
+    expect_end(&run, REGTAG_E_PROTOCOL);
+    regtag_error(run.regtag, &message);
+    snprintf(expected, sizeof expected, "the Link to the next page is not a URL: %.400s", link);
+    assert_string_equal(strstr(message, "the Link"), expected);
+    finish(&run);
+}
+
 static void only_what_is_wanted_is_listed_and_counted(void **state)
 {
     (void)state;
@@ -320,6 +340,7 @@ static void a_login_does_not_wait_for_the_page(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_long_link_is_cut_in_a_message),
         cmocka_unit_test(only_what_is_wanted_is_listed_and_counted),
         cmocka_unit_test(a_limit_of_any_size_is_kept),
         cmocka_unit_test(pages_that_form_a_circle_end_with_a_warning),

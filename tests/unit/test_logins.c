@@ -363,6 +363,12 @@ static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **sta
         else
             expect_login(&run, REGTAG_E_DENIED, "it rejects these credentials", NULL);
         finish(&run);
+        begin_as(&run, (struct regtag_credentials){.unavailable = reasons[i]});
+        quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
+        quirk(&run, 1, "GET token", ANSWER("407")); /* a proxy's: that is another login */
+        look(&run);
+        expect_login(&run, REGTAG_E_DENIED, "the proxy requires a user and password", NULL);
+        finish(&run);
     }
 }
 
@@ -511,6 +517,92 @@ static void behind_a_login_a_request_goes_nowhere_else(void **state)
     finish(&run);
 }
 
+/* Nor one that a registry repeats: what was given, and what a token server has given. */
+static void no_token_is_traced(void **state)
+{
+    (void)state;
+    for (unsigned given = 0; given < 2; given++) {
+        struct run run;
+        begin(&run);
+        run.config.credentials =
+            (struct regtag_credentials){.bearer_token = given ? "bearer-secret" : NULL};
+        take_notes(&run, true);
+        if (!given)
+            quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
+        quirk(&run, 1, "GET token",
+              "HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{\"token\":\"bearer-secret\"}");
+        quirk(&run, 2, "HEAD base", "HTTP/1.1 404 No\r\nX: bearer-secret\r\n" EMPTY);
+        run.wire.quirk[2].after = !given;
+        look(&run);
+        expect_login(&run, REGTAG_OK, NULL, "Authorization: Bearer bearer-secret\r\n");
+        assert_null(strstr(run.notes, "bearer-secret"));
+        assert_non_null(strstr(run.notes, "<X: *************\n"));
+        finish(&run);
+    }
+}
+
+/* Promise 5: at the end, no secret is left in the memory of the operation. */
+static void at_the_end_no_token_is_left(void **state)
+{
+    (void)state;
+    for (unsigned given = 0; given < 2; given++) {
+        struct run run;
+        begin_as(&run, (struct regtag_credentials){.bearer_token = given ? "bearer-secret" : NULL});
+        if (!given)
+            quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
+        quirk(&run, 1, "GET token",
+              "HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{\"token\":\"bearer-secret\"}");
+        look(&run);
+        expect_login(&run, REGTAG_OK, NULL, "Authorization: Bearer bearer-secret\r\n");
+        for (size_t i = 0; i + 13 <= run.block.size; i++)
+            if (memcmp(run.block.data + i, "bearer-secret", 13) == 0)
+                fail_msg("it is at %zu of %zu", i, run.block.size);
+        finish(&run);
+    }
+}
+
+/* The first one is good for the lookups only. */
+/* The same of what a password and an identity token are sent as. */
+static void at_the_end_no_password_is_left(void **state)
+{
+    static const char *const encoded[] = {[A_USER] = "c29tZWJvZHk6", [AN_IDENTITY] = IDENTITY};
+    (void)state;
+    for (enum login login = A_USER; login <= AN_IDENTITY; login++) {
+        struct run run;
+        begin_as(&run, logins[login]);
+        quirk(&run, 0, "HEAD base", login == A_USER ? REFUSED("Basic") : REFUSED("Bearer " REALM));
+        quirk(&run, 1, "POST token", GOOD);
+        look(&run);
+        expect_login(&run, REGTAG_OK, NULL, encoded[login]);
+        size_t size = strlen(encoded[login]);
+        for (size_t i = 0; i + size <= run.block.size; i++)
+            if (memcmp(run.block.data + i, encoded[login], size) == 0)
+                fail_msg("it is at %zu of %zu", i, run.block.size);
+        finish(&run);
+    }
+}
+
+static void a_second_token_takes_the_place_of_the_first(void **state)
+{
+    static const char *const names[] = {"xa"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "GET base", REFUSED("Bearer " REALM));
+    quirk(&run, 1, "GET token",
+          "HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n{\"token\":\"first-token\"}");
+    quirk(&run, 2, "GET token", GOOD);
+    run.wire.quirk[2].after = 1;
+    quirk(&run, 3, "PUT xa", REFUSED("Bearer " REALM));
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_true(was_sent(&run, "Authorization: Bearer first-token\r\n"));
+    assert_true(was_sent(&run, TOKEN));
+    assert_true(IS_NEW(&run, "xa"));
+    finish(&run);
+}
+
 static void no_login_is_traced(void **state)
 {
     static const char *const proxies[] = {NULL, "", "Basic dXNlcjpwYXNz"};
@@ -547,6 +639,10 @@ int main(void)
         cmocka_unit_test(it_is_asked_for_a_challenge_with_each_login),
         cmocka_unit_test(a_challenge_of_another_server_is_not_met),
         cmocka_unit_test(a_token_server_is_asked_in_the_way_that_it_knows),
+        cmocka_unit_test(no_token_is_traced),
+        cmocka_unit_test(at_the_end_no_token_is_left),
+        cmocka_unit_test(at_the_end_no_password_is_left),
+        cmocka_unit_test(a_second_token_takes_the_place_of_the_first),
         cmocka_unit_test(a_realm_needs_no_path),
         cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent),
         cmocka_unit_test(what_was_refused_is_named),

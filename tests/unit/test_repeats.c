@@ -106,6 +106,18 @@ static void a_name_is_found_however_long_ago_it_was(void **state)
     }
 }
 
+/* Two neighbours are the same, wherever a block of the table ends; all others are their own. */
+static void neighbours_are_told_to_be_the_same(void **state)
+{
+    (void)state;
+    for (distance = 1; distance < 40; distance++) {
+        for (size_t i = 0; i < 40; i++)
+            name(i, i == distance ? i - 1 : i);
+        for (size_t size = 0; size <= sizeof table; size = 2 * size + 64)
+            expect_firsts_with(table, size, 40, by_looking);
+    }
+}
+
 static void few_names_touch_no_memory(void **state)
 {
     (void)state;
@@ -163,6 +175,7 @@ int main(void)
         cmocka_unit_test(one_name_is_one_however_often_it_is_given),
         cmocka_unit_test(many_names_are_all_their_own),
         cmocka_unit_test(a_name_is_found_however_long_ago_it_was),
+        cmocka_unit_test(neighbours_are_told_to_be_the_same),
         cmocka_unit_test(few_names_touch_no_memory),
         cmocka_unit_test(more_names_touch_as_much_as_they_need),
         cmocka_unit_test(any_memory_will_do),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "guard.h"
 #include "base/base64.h"
 #include "client/mask.h"
 #include "client/realm.h"
@@ -50,6 +51,10 @@ static void a_secret_is_masked_in_each_form_in_which_it_is_sent(void **state)
         memcpy(text, masked[i].text, size + 1);
         mask((struct slice){masked[i].secret, strlen(masked[i].secret)}, text, size);
         assert_string_equal(text, masked[i].shown);
+        struct guard g = guard_end(masked[i].text, size);
+        mask((struct slice){masked[i].secret, strlen(masked[i].secret)}, g.data, g.size);
+        assert_memory_equal(g.data, masked[i].shown, size);
+        guard_free(&g);
     }
 }
 

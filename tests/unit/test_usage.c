@@ -1,6 +1,9 @@
 /* regtag.h: what cannot be done is refused before anything is sent; and calls that come at the wrong time do nothing. */
 #include "run.h"
 
+#include "oci/digest.h"
+#include "oci/reference.h"
+
 #define SHA512                                                                                            \
     "sha512:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
     "cdef0123456789abcdef0123456789abcdef"
@@ -87,6 +90,124 @@ static void what_cannot_be_meant_is_refused(void **state)
         widen(&run, 4);
         assert_int_equal(use(uses[i].verb, uses[i].image), REGTAG_E_USAGE);
         expect_unused(uses[i].words);
+    }
+}
+
+/* The manual: what leads to a usage error is quoted, and a long text is cut. */
+static void what_is_no_tag_is_quoted(void **state)
+{
+    static const char *const leave_out[] = {"a/b", "a:b", "/", ":"};
+    static const char *const plain[] = {"", "a0b c", "a.b,", "-a"};
+    char text[402], expected[500];
+    const char *name = text, *message;
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(plain); i++) {
+        bool reference = i < COUNT(leave_out);
+        begin(&run);
+        name = reference ? leave_out[i] : plain[i - COUNT(leave_out)];
+        assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", &name, 1), REGTAG_E_USAGE);
+        regtag_error(run.regtag, &message);
+        snprintf(expected, sizeof expected, "\"%s\" is not a tag: %sa tag is 1 to 128 letters", name,
+                 reference ? "leave out the repository; " : "");
+        assert_memory_equal(message, expected, strlen(expected));
+        finish(&run);
+    }
+    begin(&run);
+    memset(text, 't', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    name = text;
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", &name, 1), REGTAG_E_USAGE);
+    regtag_error(run.regtag, &message);
+    snprintf(expected, sizeof expected, "\"%.400s\" is not a tag: a tag is", text);
+    assert_memory_equal(message, expected, strlen(expected));
+    finish(&run);
+}
+
+/* Of another program's reference it is said what makes it one. A transport such as "docker:" is in front of a host. */
+static void what_a_scheme_is_is_told(void **state)
+{
+    static const struct {
+        const char *image, *scheme;
+        enum regtag_hint hint;
+    } cases[] = {
+        {"https://a.test/b", "https://", REGTAG_HINT_SCHEME},
+        {"http://a.test/b", "http://", REGTAG_HINT_SCHEME},
+        {"docker://a.test/b", "docker://", REGTAG_HINT_NONE},
+        {"a.b+c-d://e/f", "a.b+c-d://", REGTAG_HINT_NONE},
+        {"docker:a.test/b", "docker:", REGTAG_HINT_NONE},
+        {"d+:A/b", "d+:", REGTAG_HINT_NONE},
+        {"d-:localhost/b", "d-:", REGTAG_HINT_NONE},
+        {"d.:a.test/b", "d.:", REGTAG_HINT_NONE},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char expected[200];
+        const char *message;
+        begin(&run);
+        assert_int_equal(regtag_digest(run.regtag, cases[i].image), REGTAG_E_USAGE);
+        regtag_error(run.regtag, &message);
+        snprintf(expected, sizeof expected, "\"%s\" is not a reference: leave out the \"%s\"",
+                 cases[i].image, cases[i].scheme);
+        assert_string_equal(message, expected);
+        assert_int_equal(regtag_hint(run.regtag), cases[i].hint);
+        finish(&run);
+    }
+}
+
+/* As it comes from a script whose variable is unset. */
+static void what_is_empty_is_named(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", "the repository"},    {"a.test/", "the repository"}, {"/a", "the host"},
+        {"a.test:/b", "the port"}, {"a.test/b:", "the tag"},      {"a:", "the tag"},
+        {"a@", "the digest"},      {"a:@sha256:x", "the tag"},    {"a.test/:b", "the repository"}};
+    char text[402], expected[500];
+    struct reference reference;
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct error e = {.status = 0};
+        assert_false(reference_parse(&reference, slice_of(cases[i][0]), &e));
+        snprintf(expected, sizeof expected,
+                 "\"%s\" is not a reference: %s is empty; is a variable unset?", cases[i][0],
+                 cases[i][1]);
+        assert_string_equal(e.text, expected);
+    }
+    struct error e = {.status = 0};
+    memset(text, 'A', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_false(reference_parse(&reference, slice_of(text), &e));
+    snprintf(expected, sizeof expected, "\"%.400s\" is not a reference: ", text);
+    assert_memory_equal(e.text, expected, strlen(expected));
+}
+
+/* Docker's rule: the first part is a host if there is a '.', a ':' or an upper-case letter in it. */
+static void an_upper_case_letter_makes_a_host(void **state)
+{
+    (void)state;
+    for (char c = '!'; c < 0x7f; c++) {
+        char image[16];
+        struct reference reference;
+        struct error e = {.status = 0};
+        bool upper = c >= 'A' && c <= 'Z', lower = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        snprintf(image, sizeof image, "%c/b", c);
+        bool good = reference_parse(&reference, slice_of(image), &e);
+        if (good != (upper || lower))
+            fail_msg("%s: %s", image, e.text);
+        if (good)
+            assert_true(slice_equal(reference.registry,
+                                    upper ? slice_head(slice_of(image), 1) : SLICE("docker.io")));
+    }
+}
+
+/* RFC 4648, 8, in lower case only, as the specification of images wants it. */
+static void a_digest_has_lower_case_digits_only(void **state)
+{
+    char digest[] = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        digest[40] = (char)c;
+        bool good = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        assert_int_equal(digest_valid((struct slice){digest, sizeof digest - 1}), good);
     }
 }
 
@@ -227,6 +348,11 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_meant_is_refused),
+        cmocka_unit_test(what_is_no_tag_is_quoted),
+        cmocka_unit_test(what_a_scheme_is_is_told),
+        cmocka_unit_test(what_is_empty_is_named),
+        cmocka_unit_test(an_upper_case_letter_makes_a_host),
+        cmocka_unit_test(a_digest_has_lower_case_digits_only),
         cmocka_unit_test(a_copy_needs_connections_for_both_sides),
         cmocka_unit_test(declining_where_there_is_nothing_to_decline_does_nothing),
         cmocka_unit_test(a_query_is_repeated_only_if_it_was_one),
