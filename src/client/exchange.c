@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/debug.h"
-#include "client/accept.h"
+#include "client/exchange_use.h"
 #include "client/pipeline.h"
 #include "client/redirect.h"
 
@@ -258,66 +258,6 @@ static enum exchange_event over(struct exchange *x, enum exchange_event event)
     return event;
 }
 
-/* A value as it may be shown: a Location elsewhere may be a signed URL, which is as good as a password. */
-static struct slice without_signature(const struct exchange *x, struct slice name, struct slice value)
-{
-    bool elsewhere = slice_contains(value, SLICE("//")) || !exchange_is_home(x);
-    bool is_signed = elsewhere && slice_equal_nocase(name, SLICE("location"));
-    return is_signed ? slice_head(value, slice_find(value, '?')) : value;
-}
-
-/* Traces the header of a response; remote_tell masks any secrets that it echoes. */
-static void trace_answer(const struct exchange *x)
-{
-    struct slice name, value, shown, section = http_response_fields(x->response);
-    if (!x->remote->context->config->trace_wire)
-        return;
-    remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s",
-                SLICE_ARG(http_response_status_line(x->response)));
-    while (http_field_next(&section, &name, &value)) {
-        shown = without_signature(x, name, value);
-        remote_tell(x->remote, REGTAG_TRACE_ANSWER, "%.*s: %.*s%s", SLICE_ARG(name), SLICE_ARG(shown),
-                    shown.size < value.size ? "?***" : "");
-    }
-}
-
-/* Keeps in mind when lines are what it takes. */
-static bool wants_lines(const struct exchange *x)
-{
-    const struct request *q = &x->request;
-    bool misread = q->accepts_manifests && accept_is_misread(x->response);
-    if (q->accept_lines && !misread && x->response->status == 200)
-        x->remote->accept_lines = true;
-    return misread && !q->accept_lines && !x->remote->accept_lines;
-}
-
-static bool is_content(const struct exchange *x, unsigned status)
-{
-    const struct request *q = &x->request;
-    return q->content && (status == 200 || (status == 206 && request_has_range(q)));
-}
-
-/* GET and HEAD have no other success than 200, but for those that ask for it. */
-static bool fits(const struct exchange *x, unsigned status)
-{
-    const struct request *q = &x->request;
-    return !request_changes_nothing(q) || status <= 200 || status >= 300 || is_content(x, status) ||
-           (status == 204 && q->bodiless);
-}
-
-static enum answer_use use_of(const struct exchange *x, unsigned status)
-{
-    const struct request *q = &x->request;
-    bool tries_left = q->attempts->failed < x->remote->context->config->retries;
-    if (request_follows(q, status))
-        return USE_REDIRECT;
-    if (wants_lines(x))
-        return USE_LINES;
-    if (request_resend(q) == RESEND_FREELY && status_is_transient(status) && tries_left)
-        return USE_RETRY;
-    return is_content(x, status) ? USE_CONTENT : USE_WORDS;
-}
-
 /* What is optional does not wait for long, unless all have to. */
 static bool may_wait(const struct exchange *x, uint64_t least)
 {
@@ -379,8 +319,8 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
     unsigned status = c->response.status;
     x->response = &c->response;
     x->words = &c->words;
-    trace_answer(x);
-    if (!fits(x, status)) {
+    exchange_trace_answer(x);
+    if (!exchange_answer_fits(x)) {
         connection_reject(&x->transfer, "the answer does not fit the request");
         return on_failure(x, false);
     }
@@ -389,7 +329,7 @@ static enum exchange_event on_head(struct exchange *x, struct connection *c)
         auth_note_taken(&x->remote->auth);
     if (!x->remote->answer_time && x->timed)
         x->remote->answer_time = (unsigned)(x->remote->context->now - x->moved);
-    x->use = use_of(x, status);
+    x->use = exchange_use_of_answer(x);
     return x->use == USE_CONTENT ? EXCHANGE_HEAD : AGAIN;
 }
 
@@ -516,10 +456,4 @@ enum exchange_event exchange_step(struct exchange *x, struct slice *part)
 bool exchange_is_in_flight(const struct exchange *x)
 {
     return x->transfer.connection != NULL;
-}
-
-bool exchange_is_home(const struct exchange *x)
-{
-    struct regtag_origin memory;
-    return remote_is_home(x->remote, origin_of(x, &memory));
 }

@@ -3,6 +3,12 @@
 #include "client/pipeline.h"
 #include "http/date.h"
 
+bool exchange_is_home(const struct exchange *x)
+{
+    struct regtag_origin memory;
+    return remote_is_home(x->remote, request_origin(&x->request, x->remote, x->redirects > 0, &memory));
+}
+
 enum standing exchange_standing(const struct exchange *x)
 {
     return x->transfer.last ? connection_standing(&x->transfer) : STANDING_FIRM;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "registry/provider.h"
+#include "registry/upload_answer.h"
 
 static const struct slice BYTES_TYPE = SLICE_INIT("application/octet-stream");
 
@@ -190,24 +191,12 @@ static struct slice base_of(const struct regtag *r, const struct blob_push *p, s
     return written(w);
 }
 
-/* Where the upload goes on. */
+/* Where the upload goes on; false if that is not known. */
 static bool keep_location(struct regtag *r, struct blob_push *p)
 {
-    char text[URL_MAX], made[HOST_PORT_MAX + REPOSITORY_MAX + 32];
-    struct writer w = writer_to(text, sizeof text), m = writer_to(made, sizeof made);
-    struct slice value, base = base_of(r, p, &m);
-    struct url from, to;
-    if (!http_response_field(p->exchange.response, SLICE("location"), &value) || value.size == 0 ||
-        !url_resolve(base, value, &w))
-        return false;
-    url_parse(&from, base);
-    url_parse(&to, written(&w));
-    bool fits = w.used + SLICE("?digest=").size + p->digest.size <= URL_MAX; /* see begin_commit */
-    if (!fits || (from.tls && !to.tls))
-        return false;
-    memcpy(p->location, text, w.used);
-    p->location[w.used] = '\0';
-    return true;
+    char made[HOST_PORT_MAX + REPOSITORY_MAX + 32];
+    struct writer w = writer_to(made, sizeof made);
+    return upload_location(p->exchange.response, base_of(r, p, &w), p->digest, p->location);
 }
 
 static bool fail_without_location(struct regtag *r, struct blob_push *p)
@@ -249,22 +238,6 @@ static bool on_begun(struct regtag *r, struct blob_push *p)
     return false;
 }
 
-/* "0-LAST", or "bytes=0-LAST" of some registries: how many bytes there are. */
-static bool parse_range(const struct http_response *response, uint64_t *size)
-{
-    struct slice value;
-    uint64_t first, last;
-    if (!http_response_field(response, SLICE("range"), &value) || value.size == 0)
-        return false;
-    if (slice_starts(value, SLICE("bytes=")))
-        value = slice_from(value, 6);
-    struct slice from = slice_split(&value, '-');
-    if (!slice_number(from, 0, &first) || !slice_number(value, INT64_MAX - 1, &last))
-        return false;
-    *size = last + 1;
-    return true;
-}
-
 /* Counts a failure, `problem`; false if there have been too many. The next request waits a while. */
 static bool may_try_again(struct blob_push *p)
 {
@@ -298,7 +271,7 @@ static bool on_status(struct regtag *r, struct blob_push *p)
 {
     unsigned status = p->exchange.response->status;
     uint64_t size;
-    bool known = (status == 204 || status == 200) && parse_range(p->exchange.response, &size) &&
+    bool known = (status == 204 || status == 200) && upload_size(p->exchange.response, &size) &&
                  size > 1; /* "0-0" is what an empty upload has, too */
     if (known)
         rewind_to(r, p, size);
@@ -325,7 +298,7 @@ static bool on_streamed(struct regtag *r, struct blob_push *p)
         explain(p);
         return may_go_on(response->status) ? look(r, p) : give_up(r, p, &p->problem);
     }
-    parse_range(response, &size);
+    upload_size(response, &size);
     error_clear(&p->problem);
     error_set(&p->problem, REGTAG_E_PROTOCOL, "the registry has not taken the whole upload");
     if (!exchange_may_have_acted(&p->exchange) || size != p->size)
