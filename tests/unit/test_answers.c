@@ -538,6 +538,43 @@ static void a_query_that_is_repeated_begins_without_a_digest(void **state)
     finish(&run);
 }
 
+/* Whose last word is no digest, and who then fails: nobody knows where the tag is. */
+static void why_an_upload_is_uncertain_is_told(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "PUT new", "HTTP/1.1 201 Made\r\n" EMPTY);
+    quirk(&run, 1, "HEAD new", "HTTP/1.1 500 No\r\n" EMPTY);
+    run.wire.quirk[1].after = 1;
+    run.wire.quirk[1].times = 9;
+    quirk(&run, 2, "GET new", "HTTP/1.1 500 No\r\n" EMPTY);
+    run.wire.quirk[2].times = 9;
+    tag_one(&run);
+    expect_text(&run, "the registry accepted the upload, but stated no digest");
+    expect_end(&run, REGTAG_E_UNCERTAIN);
+    expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
+    finish(&run);
+}
+
+/* A manifest's text is cut in a message. */
+static void a_long_media_type_is_cut_in_a_message(void **state)
+{
+    char manifest[400], expected[300];
+    struct run run;
+    (void)state;
+    begin(&run);
+    snprintf(manifest, sizeof manifest,
+             "{\"schemaVersion\":2,\"mediaType\":\"%0101d\",\"config\":" CONFIG ",\"layers\":[]}", 0);
+    wire_push(&run.wire, "base", OCI, manifest, strlen(manifest));
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    snprintf(expected, sizeof expected, "its mediaType is \"%0100d\", but it was sent as %s", 0, OCI);
+    expect_text(&run, expected);
+    expect_end(&run, REGTAG_E_REFUSED);
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -546,6 +583,8 @@ int main(void)
         cmocka_unit_test(an_error_that_comes_too_early_is_told_in_its_words),
         cmocka_unit_test(the_next_registry_gets_a_list_again),
         cmocka_unit_test(a_query_that_is_repeated_begins_without_a_digest),
+        cmocka_unit_test(why_an_upload_is_uncertain_is_told),
+        cmocka_unit_test(a_long_media_type_is_cut_in_a_message),
         cmocka_unit_test(only_what_may_pass_is_tried_again),
         cmocka_unit_test(a_connection_is_kept_behind_a_refusal_of_64_kib),
         cmocka_unit_test(a_registry_that_takes_a_list_gets_no_lines),
