@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "base/wipe.h"
 #include "client/connection_io.h"
 
 #define DROP_PATIENCE 2000u      /* milliseconds to wait for the responses to withdrawn requests */
@@ -28,6 +29,8 @@ void connection_end(struct connection *c)
 {
     connection_close(c);
     connection_drop_headers(c);
+    wipe(c->input_memory, c->input_most); /* a token server's answer may be in it */
+    c->input_most = 0;
 }
 
 /* ---- The queue --------------------------------------------------------------------------------- */

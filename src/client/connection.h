@@ -106,6 +106,7 @@ struct connection {
     size_t out_handed;   /* bytes of `out` handed to the transport */
     size_t out_traced;   /* bytes of `out` traced */
     struct slice input;  /* read but not yet parsed */
+    size_t input_most;   /* bytes of input_memory that were ever used: they are wiped at the end */
     uint64_t input_from; /* value of `handed` when `input` was read */
 
     /* The response at the front, or the last one; valid until the next one begins. */

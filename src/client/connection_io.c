@@ -133,6 +133,7 @@ ptrdiff_t connection_read(struct connection *c)
     c->up = true;
     c->traffic += (uint64_t)n;
     c->input = (struct slice){c->input_memory, (size_t)n};
+    c->input_most = c->input.size > c->input_most ? c->input.size : c->input_most;
     c->input_from = c->handed;
     return n;
 }

@@ -147,6 +147,34 @@ static void a_connection_is_kept_behind_a_refusal_of_64_kib(void **state)
     }
 }
 
+/* Before the header is out, an error is why there will be no other answer, and anything else is no answer. */
+static void an_error_that_comes_too_early_is_told_in_its_words(void **state)
+{
+    static const struct {
+        unsigned http;
+        enum regtag_status status;
+        const char *words;
+    } cases[] = {{200, REGTAG_E_PROTOCOL, "an answer before the request"},
+                 {399, REGTAG_E_PROTOCOL, "an answer before the request"},
+                 {400, REGTAG_E_OTHER, "does not understand the request (HTTP 400: no entry)"},
+                 {403, REGTAG_E_DENIED, "does not allow it (HTTP 403: no entry)"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char answer[200];
+        struct run run;
+        begin(&run);
+        run.wire.manners.close_after_each = true;
+        snprintf(answer, sizeof answer, "HTTP/1.1 %u No\r\nContent-Length: 8\r\n\r\nno entry",
+                 cases[i].http);
+        run.wire.early = (struct wire_early){.method = "GET", .at = 9, .times = 1, .text = answer};
+        assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+        run_on(&run);
+        expect_text(&run, cases[i].words);
+        expect_end(&run, cases[i].status);
+        finish(&run);
+    }
+}
+
 /* ---- Redirects ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -406,6 +434,30 @@ static void a_registry_that_takes_a_list_gets_no_lines(void **state)
     finish(&run);
 }
 
+/* What is known of one registry says nothing about the next. */
+static void the_next_registry_gets_a_list_again(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.keep = true;
+    begin_again(&run);
+    quirk(&run, 0, "GET base", LACKS);
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(count_lines(&run), 1);
+    for (unsigned other = 0; other < 2; other++) {
+        assert_true(regtag_next(run.regtag, &run.config));
+        assert_int_equal(regtag_manifest(run.regtag, other ? "localhost:81/a:base" : "localhost/a:base"),
+                         REGTAG_OK);
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_int_equal(count_lines(&run), 2);
+    }
+    finish(&run);
+}
+
 #define IN_SCHEMA1                                                                                      \
     "{\"schemaVersion\":1,\"name\":\"a\",\"tag\":\"base\",\"architecture\":\"amd64\",\"fsLayers\":[],\"history\":[]}"
 
@@ -469,11 +521,70 @@ static void a_304_leaves_the_digest_or_states_another(void **state)
     }
 }
 
+/* As long as it is not known again. */
+static void a_query_that_is_repeated_begins_without_a_digest(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    look(&run, "localhost/a:base");
+    assert_string_equal(regtag_result(run.regtag)->digest, digest_of_new());
+    wire_delete(&run.wire, "base");
+    regtag_again(run.regtag, NULL);
+    assert_string_equal(regtag_result(run.regtag)->digest, "");
+    run_on(&run);
+    expect_end(&run, REGTAG_E_NOT_FOUND);
+    assert_string_equal(regtag_result(run.regtag)->digest, "");
+    finish(&run);
+}
+
+/* Whose last word is no digest, and who then fails: nobody knows where the tag is. */
+static void why_an_upload_is_uncertain_is_told(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    quirk(&run, 0, "PUT new", "HTTP/1.1 201 Made\r\n" EMPTY);
+    quirk(&run, 1, "HEAD new", "HTTP/1.1 500 No\r\n" EMPTY);
+    run.wire.quirk[1].after = 1;
+    run.wire.quirk[1].times = 9;
+    quirk(&run, 2, "GET new", "HTTP/1.1 500 No\r\n" EMPTY);
+    run.wire.quirk[2].times = 9;
+    tag_one(&run);
+    expect_text(&run, "the registry accepted the upload, but stated no digest");
+    expect_end(&run, REGTAG_E_UNCERTAIN);
+    expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
+    finish(&run);
+}
+
+/* A manifest's text is cut in a message. */
+static void a_long_media_type_is_cut_in_a_message(void **state)
+{
+    char manifest[400], expected[300];
+    struct run run;
+    (void)state;
+    begin(&run);
+    snprintf(manifest, sizeof manifest,
+             "{\"schemaVersion\":2,\"mediaType\":\"%0101d\",\"config\":" CONFIG ",\"layers\":[]}", 0);
+    wire_push(&run.wire, "base", OCI, manifest, strlen(manifest));
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    snprintf(expected, sizeof expected, "its mediaType is \"%0100d\", but it was sent as %s", 0, OCI);
+    expect_text(&run, expected);
+    expect_end(&run, REGTAG_E_REFUSED);
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_upload_that_is_refused_fails_in_the_registrys_words),
         cmocka_unit_test(what_may_pass_is_tried_again),
+        cmocka_unit_test(an_error_that_comes_too_early_is_told_in_its_words),
+        cmocka_unit_test(the_next_registry_gets_a_list_again),
+        cmocka_unit_test(a_query_that_is_repeated_begins_without_a_digest),
+        cmocka_unit_test(why_an_upload_is_uncertain_is_told),
+        cmocka_unit_test(a_long_media_type_is_cut_in_a_message),
         cmocka_unit_test(only_what_may_pass_is_tried_again),
         cmocka_unit_test(a_connection_is_kept_behind_a_refusal_of_64_kib),
         cmocka_unit_test(a_registry_that_takes_a_list_gets_no_lines),

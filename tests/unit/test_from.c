@@ -181,6 +181,35 @@ static void another_registry_has_another_connection(void **state)
     finish(&run);
 }
 
+/* None stays open to one that nobody asks any more. */
+static void the_connections_to_the_last_registry_are_closed(void **state)
+{
+    static char texts[60][8];
+    static const char *names[60];
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.keep = true;
+    run.wire.manners.delay = 10;
+    widen(&run, 5);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        snprintf(texts[i], sizeof texts[i], "n%zu", i);
+        names[i] = texts[i];
+    }
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.connections, 4);
+    next(&run);
+    tag(&run, "localhost:81/a:base", "new");
+    expect_end(&run, REGTAG_OK);
+    unsigned open = 0;
+    for (size_t i = 0; i < WIRE_LINES; i++)
+        open += run.wire.line[i].open;
+    assert_int_equal(open, 2); /* for the manifest and for the lookup */
+    finish(&run);
+}
+
 /* Somebody else may have the same name there. */
 static void a_password_does_not_go_to_the_next_registry(void **state)
 {
@@ -317,6 +346,7 @@ int main(void)
         cmocka_unit_test(the_next_operation_has_the_same_connection),
         cmocka_unit_test(what_was_not_answered_yet_is_read_later),
         cmocka_unit_test(another_registry_has_another_connection),
+        cmocka_unit_test(the_connections_to_the_last_registry_are_closed),
         cmocka_unit_test(a_password_does_not_go_to_the_next_registry),
         cmocka_unit_test(a_token_is_for_one_repository),
         cmocka_unit_test(an_idle_connection_that_has_ended_is_replaced),

@@ -279,6 +279,13 @@ static void named_for_another_image(void)
     sign(digest_of_new(), 1, tag_of(digest_of_old(), ".sig"));
 }
 
+static void named_for_another_image_in_a_repository(void)
+{
+    char name[120];
+    snprintf(name, sizeof name, "localhost/a:%s", tag_of(digest_of_old(), ".sig"));
+    sign(digest_of_new(), 1, name);
+}
+
 static void a_payload_that_is_missing(void)
 {
     in_a_layer();
@@ -355,6 +362,7 @@ static const struct {
     {in_a_bundle_by_another_key, "by another key"},
     {of_another_type, "it is not signed with a required key"},
     {named_for_another_image, "it is not signed with a required key"},
+    {named_for_another_image_in_a_repository, "it is not signed with a required key"},
     {a_payload_that_is_missing, "malformed"},
     {a_payload_that_is_another, "malformed"},
     {a_bundle_that_is_another, "malformed"},
