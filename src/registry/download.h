@@ -12,8 +12,7 @@ struct download {
     size_t size, room;
     struct document_scan scan; /* of these bytes */
     unsigned status;           /* of the answer, once it is complete; else 0 */
-    char stated[DIGEST_SHA256_SIZE +
-                1]; /* its digest by the answer, unless it is a blob or incomplete; or "" */
+    char stated[DIGEST_SHA256_SIZE + 1]; /* its digest, as the answer to all but a blob says; or "" */
     struct attempts attempts;
     struct exchange exchange;
 };
