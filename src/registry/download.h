@@ -10,8 +10,8 @@
 struct download {
     char *bytes; /* the content of a 200 */
     size_t size, room;
-    struct document_scan scan; /* of these bytes */
-    unsigned status;           /* of the answer, once it is complete; else 0 */
+    struct document_scan scan;           /* of these bytes */
+    unsigned status;                     /* of the answer, once it is complete; else 0 */
     char stated[DIGEST_SHA256_SIZE + 1]; /* its digest, as the answer to all but a blob says; or "" */
     struct attempts attempts;
     struct exchange exchange;
