@@ -65,6 +65,7 @@
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
+#   LONG=1                          with check: runs those, too, that take minutes
 #   V=1                             shows the commands in full
 #   CACHE                           where downloads are kept: ~/.cache/regtag
 #   JSMN_DIR, MBEDTLS_DIR, MUSL_DIR the sources of jsmn 1.1, mbedTLS 3.6 and, for TARGET, musl 1.2,

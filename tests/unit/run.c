@@ -10,6 +10,37 @@ const char ZEROS[] = "sha256:000000000000000000000000000000000000000000000000000
 
 /* ---- An operation ---------------------------------------------------------------------------- */
 
+/* Of all but the manifest and its tokens, which are large, and are written before they are read. */
+static size_t size_of_state(const struct regtag_config *config)
+{
+    struct regtag_config small = *config;
+    small.manifest_max = 1;
+    small.tokens_max = 2;
+    return regtag_size(&small);
+}
+
+/* The last block that was given back: most are of the same size, and to touch new pages takes long. */
+static struct guard spare;
+
+static struct guard block_of(size_t size)
+{
+    struct guard block = spare;
+    spare = (struct guard){0};
+    if (block.size == size)
+        return block;
+    if (block.map)
+        guard_free(&block);
+    return guard_end(NULL, size);
+}
+
+static void free_block(struct run *run)
+{
+    if (spare.map)
+        guard_free(&spare);
+    spare = run->block;
+    run->block = (struct guard){0};
+}
+
 /* The block ends where the guard page begins, so its size has to keep it aligned. Like the caller's memory, it has anything in
  * it. */
 static void make_block(struct run *run)
@@ -18,9 +49,9 @@ static void make_block(struct run *run)
     run->config.manifest_max += (16 - size % 16) % 16;
     size = regtag_size(&run->config);
     assert_int_equal(size % 16, 0);
-    run->block = guard_end(NULL, size);
-    for (char *p = run->block.map + 4096; p < run->block.data + size; p++)
-        *p = CANARY;
+    run->block = block_of(size);
+    char *begin = run->block.map + 4096;
+    memset(begin, CANARY, (size_t)(run->block.data - begin) + size_of_state(&run->config));
 }
 
 void begin_again(struct run *run)
@@ -47,7 +78,7 @@ void begin(struct run *run)
 
 void widen(struct run *run, size_t connections)
 {
-    guard_free(&run->block);
+    free_block(run);
     run->config.connections = connections;
     make_block(run);
     begin_again(run);
@@ -57,7 +88,7 @@ void finish(struct run *run)
 {
     for (const char *p = run->block.map + 4096; p < run->block.data; p++)
         assert_int_equal(*p, CANARY);
-    guard_free(&run->block);
+    free_block(run);
     wire_free(&run->wire);
 }
 
