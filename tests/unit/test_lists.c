@@ -306,6 +306,20 @@ static void with_memory_for_a_page_one_connection_is_enough(void **state)
     finish(&run);
 }
 
+/* How long a pipelined request is waited for, four times as long as for the first answer, does not shrink with later ones. */
+static void a_registry_that_was_slow_once_may_be_slow_again(void **state)
+{
+    (void)state;
+    begin(&run);
+    run.wire.quirk[0] = (struct wire_quirk){.request = "GET list", .delay = 1000};
+    run.wire.quirk[1] = (struct wire_quirk){.request = "HEAD new", .delay = 3000};
+    list(true, 0);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.listed, 2);
+    expect_asked(&run, "GET list?n=1000\nHEAD base\nHEAD new\n");
+    finish(&run);
+}
+
 /* In memory for a few names, lookups go over another connection while the page waits; also if they are redirected. */
 static void in_little_memory_a_long_page_is_read_bit_by_bit(void **state)
 {
@@ -390,6 +404,7 @@ int main(void)
         cmocka_unit_test(of_many_entries_that_are_no_tags_a_few_are_told),
         cmocka_unit_test(a_message_names_the_repository_or_the_tag),
         cmocka_unit_test(with_memory_for_a_page_one_connection_is_enough),
+        cmocka_unit_test(a_registry_that_was_slow_once_may_be_slow_again),
         cmocka_unit_test(in_little_memory_a_long_page_is_read_bit_by_bit),
         cmocka_unit_test(a_page_that_fills_the_memory_late_is_read_on),
         cmocka_unit_test(a_login_does_not_wait_for_the_page),

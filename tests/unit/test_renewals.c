@@ -151,11 +151,31 @@ static void a_refusal_that_has_passed_is_not_reported_for_later_names(void **sta
     }
 }
 
+/* The connection ends with the answer to another request: what was in flight behind it goes out again with a token that is
+ * good still. */
+static void what_was_lost_is_not_sent_again_with_an_expired_token(void **state)
+{
+    struct run run;
+    (void)state;
+    set_out(&run, expiries[0], &refusals[0], 0);
+    run.wire.quirk[0] =
+        (struct wire_quirk){.request = "HEAD base", .delay = 10500, .ending = WIRE_CLOSES};
+    assert_int_equal(regtag_digests(run.regtag, "localhost/a", 0), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.listed, 2);
+    assert_int_equal(count_of(run.wire.asked.data, "HEAD new\n"), 2); /* the first one was lost */
+    assert_int_equal(run.wire.tokens, 2);
+    assert_string_equal(run.wire.authorization, "Bearer t2");
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_that_is_not_renewed_fails_the_names_that_need_it),
         cmocka_unit_test(a_look_in_flight_does_not_pass_the_refusal_on),
+        cmocka_unit_test(what_was_lost_is_not_sent_again_with_an_expired_token),
         cmocka_unit_test(a_refusal_that_has_passed_is_not_reported_for_later_names),
     };
     if (getenv("ONLY"))
