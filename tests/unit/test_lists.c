@@ -311,6 +311,7 @@ static void a_registry_that_was_slow_once_may_be_slow_again(void **state)
 {
     (void)state;
     begin(&run);
+    run.wire.manners.delay = 10; /* both lookups are in flight */
     run.wire.quirk[0] = (struct wire_quirk){.request = "GET list", .delay = 1000};
     run.wire.quirk[1] = (struct wire_quirk){.request = "HEAD new", .delay = 3000};
     list(true, 0);
