@@ -321,6 +321,27 @@ static void a_registry_that_was_slow_once_may_be_slow_again(void **state)
     finish(&run);
 }
 
+/* A pause until the deadline, or behind it, cannot be waited for. It holds up no other tag. */
+static void a_pause_without_end_is_for_one_tag(void **state)
+{
+    static const unsigned pauses[] = {TIMEOUT / 1000, TIMEOUT / 1000 + 1};
+    (void)state;
+    for (size_t i = 0; i < COUNT(pauses); i++) {
+        char answer[100];
+        begin(&run);
+        push_tags(40);
+        snprintf(answer, sizeof answer, "HTTP/1.1 429 Slowly\r\nRetry-After: %u\r\n\r\n", pauses[i]);
+        quirk(0, "HEAD t000", answer);
+        list(true, 0);
+        expect_end(&run, REGTAG_E_SLOW_DOWN);
+        expect_text(&run, "localhost/a:t000: ");
+        assert_int_equal(run.listed, 42);
+        assert_int_equal(run.wire.heads, 42);
+        assert_int_equal(run.wire.now, 0);
+        finish(&run);
+    }
+}
+
 /* In memory for a few names, lookups go over another connection while the page waits; also if they are redirected. */
 static void in_little_memory_a_long_page_is_read_bit_by_bit(void **state)
 {
@@ -406,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_message_names_the_repository_or_the_tag),
         cmocka_unit_test(with_memory_for_a_page_one_connection_is_enough),
         cmocka_unit_test(a_registry_that_was_slow_once_may_be_slow_again),
+        cmocka_unit_test(a_pause_without_end_is_for_one_tag),
         cmocka_unit_test(in_little_memory_a_long_page_is_read_bit_by_bit),
         cmocka_unit_test(a_page_that_fills_the_memory_late_is_read_on),
         cmocka_unit_test(a_login_does_not_wait_for_the_page),

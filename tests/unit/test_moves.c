@@ -907,6 +907,60 @@ static void an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fa
     }
 }
 
+/* A guarded tag, which has the connection for itself, is declined: the one before it, whose upload got no answer, is looked
+ * at on that connection. */
+static void a_declined_guarded_tag_leaves_the_connection_to_others(void **state)
+{
+    static const char *const names[] = {"one", "new"};
+    char guard[80];
+    const char *expected[] = {guard};
+    struct run run;
+    (void)state;
+    begin(&run);
+    snprintf(guard, sizeof guard, "new=%s", digest_of_old());
+    guard_with(&run, expected, 1);
+    run.wire.quirk[0] = (struct wire_quirk){
+        .request = "PUT one", .instead = "", .done = true, .delay = 500, .ending = WIRE_RESETS};
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 2), REGTAG_OK);
+    while (step(&run))
+        if (run.end == REGTAG_UPLOAD && strcmp(regtag_result(run.regtag)->name, "new") == 0)
+            regtag_decline(run.regtag, "it is not wanted any more");
+    expect_end(&run, REGTAG_E_OTHER);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_FAILED);
+    assert_true(run.wire.now < TIMEOUT && IS_NEW(&run, "one") && IS_OLD(&run, "new"));
+    finish(&run);
+}
+
+static int all_zeros(void *context, void *bytes, size_t size)
+{
+    (void)context;
+    memset(bytes, 0, size);
+    return 0;
+}
+
+/* Jitter is a part of the backoff, from nothing to all of it. */
+static void a_backoff_may_be_none_at_all(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 1;
+    run.config.random.bytes = all_zeros;
+    run.wire.manners.close_after_each = true;
+    begin_again(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", (const char *const[]){"new"}, 1),
+                     REGTAG_OK);
+    while (step(&run))
+        if (run.end == REGTAG_UPLOAD)
+            run.wire.refused = 1;
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_int_equal(run.wire.refused, 0);
+    assert_int_equal(run.wire.now, 0);
+    finish(&run);
+}
+
 /* ---- Deleting -------------------------------------------------------------------------------- */
 
 static void a_tag_is_deleted_and_looked_at_again(void **state)
@@ -1665,6 +1719,8 @@ int main(void)
         cmocka_unit_test(a_dry_deletion_deletes_nothing),
         cmocka_unit_test(statuses_of_deletions_have_their_meanings),
         cmocka_unit_test(a_deletion_that_was_taken_and_shows_no_effect_is_uncertain),
+        cmocka_unit_test(a_declined_guarded_tag_leaves_the_connection_to_others),
+        cmocka_unit_test(a_backoff_may_be_none_at_all),
         cmocka_unit_test(a_failed_or_unanswered_deletion_is_looked_at),
         cmocka_unit_test(a_retried_deletion_keeps_its_past_though_it_cannot_be_seen_again),
         cmocka_unit_test(a_deletion_that_comes_late_is_ours),

@@ -51,6 +51,7 @@ static void the_manifest_goes_with_the_tags_that_were_reported(void **state)
         assert_null(wire_find(&run.wire, "new"));
         assert_null(wire_find(&run.wire, "sibling-1"));
         assert_non_null(wire_find(&run.wire, "base"));
+        assert_int_equal(run.wire.now, 0); /* nothing was waited for */
         finish(&run);
     }
 }
