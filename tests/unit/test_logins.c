@@ -372,6 +372,24 @@ static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **sta
     }
 }
 
+/* A reason of any length is cut in a message, not left out. */
+static void a_long_reason_is_cut(void **state)
+{
+    static char reason[1200];
+    (void)state;
+    for (size_t size = 960; size < 1060; size++) {
+        struct run run;
+        memset(reason, 'x', size);
+        reason[size] = '\0';
+        begin_as(&run, (struct regtag_credentials){.unavailable = reason});
+        quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
+        quirk(&run, 1, "GET token", ANSWER("401"));
+        look(&run);
+        expect_login(&run, REGTAG_E_CREDENTIALS, "no token from localhost: xxx", NULL);
+        finish(&run);
+    }
+}
+
 /* ---- Logins that do not last ----------------------------------------------------------------- */
 
 /* The PUT is refused although the password was good for what came before it: that is no challenge, unless there is another
@@ -727,6 +745,7 @@ int main(void)
         cmocka_unit_test(at_the_end_no_token_is_left),
         cmocka_unit_test(at_the_end_no_password_is_left),
         cmocka_unit_test(a_second_token_takes_the_place_of_the_first),
+        cmocka_unit_test(a_long_reason_is_cut),
         cmocka_unit_test(a_realm_needs_no_path),
         cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent),
         cmocka_unit_test(what_was_refused_is_named),
