@@ -194,7 +194,7 @@ static void what_is_no_list_is_an_error(void **state)
 
 static void push_tags(unsigned count)
 {
-    char name[8];
+    char name[16];
     for (unsigned i = 0; i < count; i++) {
         snprintf(name, sizeof name, "t%03u", i);
         wire_push(&run.wire, name, OCI, NEW, sizeof NEW - 1);
