@@ -787,8 +787,8 @@ static void a_blob_is_read_in_whole_records(void **state)
 {
     (void)state;
     begin_empty();
-    memset(large, 'x', sizeof large);
-    const struct entry *c = put_text(CONFIG_TEXT), *l = put(large, sizeof large);
+    memset(large, 'x', sizeof large - 1);
+    const struct entry *c = put_text(CONFIG_TEXT), *l = put(large, sizeof large - 1);
     used = 0;
     write("{\"schemaVersion\":2,\"config\":");
     write_descriptor(IMAGE_CONFIG, c, "");
