@@ -848,6 +848,23 @@ static void the_tag_is_hashed_while_the_image_comes(void **state)
     }
 }
 
+/* As often as `retries` says. */
+static void an_image_that_comes_at_the_last_attempt_is_copied(void **state)
+{
+    (void)state;
+    for (unsigned failures = 2; failures <= 3; failures++) {
+        prepare();
+        quirk(1, "GET image", "HTTP/1.1 503 Later\r\n" EMPTY, failures);
+        copy(SOURCE, TARGET);
+        if (failures == 2)
+            expect_copied();
+        else
+            expect_end(&run, REGTAG_E_SERVER_FAILED);
+        assert_int_equal(count("GET image\n"), 3);
+        finish(&run);
+    }
+}
+
 /* ---- Several blobs --------------------------------------------------------------------------- */
 
 /* Whenever one blob fails, the other is given up, and its upload is ended. */
@@ -1297,6 +1314,7 @@ int main(void)
         cmocka_unit_test(a_guard_that_holds_too_late_sets_no_tag),
         cmocka_unit_test(a_guard_does_not_take_a_head_for_an_answer),
         cmocka_unit_test(a_copy_may_be_declined_before_the_tag_is_set),
+        cmocka_unit_test(an_image_that_comes_at_the_last_attempt_is_copied),
         cmocka_unit_test(if_one_blob_fails_the_other_is_given_up_at_any_time),
         cmocka_unit_test(a_copy_is_not_stopped_where_nothing_is_announced),
         cmocka_unit_test(the_tag_is_hashed_while_the_image_comes),

@@ -271,6 +271,23 @@ static void nothing_need_be_chosen(void **state)
     end_fetch();
 }
 
+/* regtag.h: without a choice the operation ends with the next step. A choice that comes later is none. */
+static void after_the_end_nothing_can_be_chosen(void **state)
+{
+    (void)state;
+    begin_with(THREE, 3);
+    f.last = 0;
+    fetch_all();
+    expect_end(&f.run, REGTAG_OK);
+    assert_string_equal(regtag_result(f.run.regtag)->name, "");
+    regtag_choose(f.run.regtag, 1);
+    assert_string_equal(regtag_result(f.run.regtag)->name, "");
+    assert_false(step(&f.run));
+    expect_end(&f.run, REGTAG_OK);
+    assert_int_equal(f.run.wire.gets, 1);
+    end_fetch();
+}
+
 static void expect_layer(uint64_t number)
 {
     struct regtag_layer layer;
@@ -1230,6 +1247,7 @@ int main(void)
         cmocka_unit_test(layers_are_fetched_one_after_the_other),
         cmocka_unit_test(blobs_of_an_artifact_are_layers),
         cmocka_unit_test(nothing_need_be_chosen),
+        cmocka_unit_test(after_the_end_nothing_can_be_chosen),
         cmocka_unit_test(layers_are_described_in_any_order_and_at_any_time),
         cmocka_unit_test(layers_are_not_described_before_they_are_known),
         cmocka_unit_test(a_layer_that_is_not_there_cannot_be_chosen),

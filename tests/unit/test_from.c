@@ -327,6 +327,29 @@ static bool leave_after(unsigned steps)
     return left;
 }
 
+/* One that was left waited for a connection: the next one does not. */
+static void nobody_waits_for_what_was_left(void **state)
+{
+    (void)state;
+    for (unsigned steps = 1; steps < 6; steps++) {
+        static const char *const names[] = {"new"};
+        struct run run;
+        keep(&run);
+        run.config.credentials = (struct regtag_credentials){.user = "user", .password = "password"};
+        run.wire.manners.delay = 500;
+        begin_again(&run);
+        regtag_tag(run.regtag, "localhost/a:base", names, 1);
+        for (unsigned i = 0; i < steps; i++)
+            assert_true(step(&run));
+        next(&run);
+        regtag_digest(run.regtag, "localhost/a:base");
+        run_on(&run);
+        expect_end(&run, REGTAG_OK);
+        assert_string_equal(run.digest, digest_of_new());
+        finish(&run);
+    }
+}
+
 static void an_operation_may_be_left_at_any_step(void **state)
 {
     unsigned steps = 0;
@@ -351,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_token_is_for_one_repository),
         cmocka_unit_test(an_idle_connection_that_has_ended_is_replaced),
         cmocka_unit_test(only_the_same_memory_will_do),
+        cmocka_unit_test(nobody_waits_for_what_was_left),
         cmocka_unit_test(an_operation_may_be_left_at_any_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

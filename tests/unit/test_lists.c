@@ -133,6 +133,30 @@ static void after_a_page_that_fails_the_tags_so_far_are_listed(void **state)
     }
 }
 
+/* A failure of the list is the repository's, one of a lookup is the tag's. */
+static void a_message_names_the_repository_or_the_tag(void **state)
+{
+    const char *message;
+    (void)state;
+    for (unsigned digests = 0; digests < 2; digests++) {
+        begin(&run);
+        quirk(0, "GET list", "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+        list(digests, 0);
+        expect_end(&run, REGTAG_E_DENIED);
+        regtag_error(run.regtag, &message);
+        assert_memory_equal(message, "localhost/a: ", 13);
+        finish(&run);
+    }
+    begin(&run);
+    quirk(0, "HEAD new", "HTTP/1.1 403 No\r\n\r\n");
+    quirk(1, "GET new", "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+    list(true, 0);
+    expect_end(&run, REGTAG_E_DENIED);
+    regtag_error(run.regtag, &message);
+    assert_memory_equal(message, "localhost/a:new: ", 17);
+    finish(&run);
+}
+
 /* ---- No list --------------------------------------------------------------------------------- */
 
 #define TYPED(type) "HTTP/1.1 200 OK\r\n" type "Content-Length: 20\r\n\r\n{\"tags\":[\"only\"]}   "
@@ -170,7 +194,7 @@ static void what_is_no_list_is_an_error(void **state)
 
 static void push_tags(unsigned count)
 {
-    char name[8];
+    char name[16];
     for (unsigned i = 0; i < count; i++) {
         snprintf(name, sizeof name, "t%03u", i);
         wire_push(&run.wire, name, OCI, NEW, sizeof NEW - 1);
@@ -267,6 +291,57 @@ static void of_many_entries_that_are_no_tags_a_few_are_told(void **state)
         }
 }
 
+/* They wait for a page that has memory on its own connection: another one is for pages that have to wait themselves. */
+static void with_memory_for_a_page_one_connection_is_enough(void **state)
+{
+    (void)state;
+    begin(&run);
+    push_tags(10);
+    run.wire.manners.pace = 1;
+    list(true, 0);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.listed, 12);
+    for (unsigned i = 0; i < run.wire.taken_count; i++)
+        assert_int_equal(run.wire.taken[i].connection, 0);
+    finish(&run);
+}
+
+/* How long a pipelined request is waited for, four times as long as for the first answer, does not shrink with later ones. */
+static void a_registry_that_was_slow_once_may_be_slow_again(void **state)
+{
+    (void)state;
+    begin(&run);
+    run.wire.manners.delay = 10; /* both lookups are in flight */
+    run.wire.quirk[0] = (struct wire_quirk){.request = "GET list", .delay = 1000};
+    run.wire.quirk[1] = (struct wire_quirk){.request = "HEAD new", .delay = 3000};
+    list(true, 0);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.listed, 2);
+    expect_asked(&run, "GET list?n=1000\nHEAD base\nHEAD new\n");
+    finish(&run);
+}
+
+/* A pause until the deadline, or behind it, cannot be waited for. It holds up no other tag. */
+static void a_pause_without_end_is_for_one_tag(void **state)
+{
+    static const unsigned pauses[] = {TIMEOUT / 1000, TIMEOUT / 1000 + 1};
+    (void)state;
+    for (size_t i = 0; i < COUNT(pauses); i++) {
+        char answer[100];
+        begin(&run);
+        push_tags(40);
+        snprintf(answer, sizeof answer, "HTTP/1.1 429 Slowly\r\nRetry-After: %u\r\n\r\n", pauses[i]);
+        quirk(0, "HEAD t000", answer);
+        list(true, 0);
+        expect_end(&run, REGTAG_E_SLOW_DOWN);
+        expect_text(&run, "localhost/a:t000: ");
+        assert_int_equal(run.listed, 42);
+        assert_int_equal(run.wire.heads, 42);
+        assert_int_equal(run.wire.now, 0);
+        finish(&run);
+    }
+}
+
 /* In memory for a few names, lookups go over another connection while the page waits; also if they are redirected. */
 static void in_little_memory_a_long_page_is_read_bit_by_bit(void **state)
 {
@@ -349,6 +424,10 @@ int main(void)
         cmocka_unit_test(when_the_registry_is_gone_all_tags_are_listed_without_digests),
         cmocka_unit_test(at_the_deadline_names_are_left_out),
         cmocka_unit_test(of_many_entries_that_are_no_tags_a_few_are_told),
+        cmocka_unit_test(a_message_names_the_repository_or_the_tag),
+        cmocka_unit_test(with_memory_for_a_page_one_connection_is_enough),
+        cmocka_unit_test(a_registry_that_was_slow_once_may_be_slow_again),
+        cmocka_unit_test(a_pause_without_end_is_for_one_tag),
         cmocka_unit_test(in_little_memory_a_long_page_is_read_bit_by_bit),
         cmocka_unit_test(a_page_that_fills_the_memory_late_is_read_on),
         cmocka_unit_test(a_login_does_not_wait_for_the_page),

@@ -28,6 +28,7 @@ struct load {
     uint64_t next;  /* where it is, */
     const char *at; /* in this blob */
     unsigned calls, fails_at;
+    unsigned odd_reads;           /* within a record of TLS */
     size_t in_step, most_in_step; /* bytes that were read in one step */
     uint64_t cut;                 /* 0, or after so many bytes that were sent the way breaks, */
     uint64_t cut_again;           /* and then again and again after so many */
@@ -57,6 +58,7 @@ static ptrdiff_t store_read(void *context, const char *digest, uint64_t offset, 
     if (size == 0)
         return 0;
     e->reads++;
+    f.odd_reads += offset % 4096 != 0;
     if (f.forward && offset && (f.at != e->digest || offset != f.next))
         return REGTAG_IO_FAILED;
     assert_true(offset <= e->size);
@@ -780,6 +782,27 @@ static void with_many_connections_memory_is_divided(void **state)
     end();
 }
 
+/* What goes into one write is whole records of TLS, but for the end. */
+static void a_blob_is_read_in_whole_records(void **state)
+{
+    (void)state;
+    begin_empty();
+    memset(large, 'x', sizeof large - 1);
+    const struct entry *c = put_text(CONFIG_TEXT), *l = put(large, sizeof large - 1);
+    used = 0;
+    write("{\"schemaVersion\":2,\"config\":");
+    write_descriptor(IMAGE_CONFIG, c, "");
+    write(",\"layers\":[");
+    write_descriptor(LAYER, l, "");
+    write("]}");
+    const struct entry *m = end_manifest();
+    load();
+    expect_loaded();
+    assert_true(l->reads > 2);
+    assert_int_equal(f.odd_reads, m->reads - 1 + c->reads - 1 + 1); /* where each has ended */
+    end();
+}
+
 /* ---- Wrong and missing bytes ------------------------------------------------------------------ */
 
 static void a_missing_blob_is_named_before_it_is_begun(void **state)
@@ -1164,6 +1187,7 @@ int main(void)
         cmocka_unit_test(a_child_that_cannot_be_checked_is_refused),
         cmocka_unit_test(an_index_that_cannot_be_checked_is_named),
         cmocka_unit_test(an_index_is_not_loaded_from_a_store_that_fails),
+        cmocka_unit_test(a_blob_is_read_in_whole_records),
         cmocka_unit_test(with_many_connections_memory_is_divided),
         cmocka_unit_test(blobs_that_are_there_are_not_read),
         cmocka_unit_test(an_image_that_is_there_is_not_uploaded),

@@ -372,6 +372,24 @@ static void why_there_are_no_credentials_is_said_instead_of_a_refusal(void **sta
     }
 }
 
+/* A reason of any length is cut in a message, not left out. */
+static void a_long_reason_is_cut(void **state)
+{
+    static char reason[1200];
+    (void)state;
+    for (size_t size = 960; size < 1060; size++) {
+        struct run run;
+        memset(reason, 'x', size);
+        reason[size] = '\0';
+        begin_as(&run, (struct regtag_credentials){.unavailable = reason});
+        quirk(&run, 0, "HEAD base", REFUSED("Bearer " REALM));
+        quirk(&run, 1, "GET token", ANSWER("401"));
+        look(&run);
+        expect_login(&run, REGTAG_E_CREDENTIALS, "no token from localhost: xxx", NULL);
+        finish(&run);
+    }
+}
+
 /* ---- Logins that do not last ----------------------------------------------------------------- */
 
 /* The PUT is refused although the password was good for what came before it: that is no challenge, unless there is another
@@ -445,7 +463,89 @@ static void a_refused_login_takes_nothing_from_what_is_in_flight(void **state)
     finish(&run);
 }
 
+/* Nor by the next operation, which fails with the same. */
+static void a_password_that_was_refused_is_not_sent_by_the_next_operation(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.credentials = logins[A_USER];
+    run.config.keep = true;
+    begin_again(&run);
+    quirk(&run, 0, "HEAD base", REFUSED("Basic"));
+    run.wire.quirk[0].times = 9;
+    look(&run);
+    expect_login(&run, REGTAG_E_DENIED, "rejects these credentials", BASIC);
+    unsigned requests = run.wire.requests;
+    assert_true(regtag_next(run.regtag, &run.config));
+    look(&run);
+    expect_login(&run, REGTAG_E_DENIED, "rejects these credentials", NULL);
+    assert_int_equal(run.wire.requests, requests);
+    finish(&run);
+}
+
+/* The first name is looked up while the manifest is fetched, also if that shows whether the password is right. */
+static void a_lookup_goes_with_the_manifest_that_tries_a_password(void **state)
+{
+    struct run run;
+    (void)state;
+    begin_as(&run, logins[A_USER]);
+    run.wire.manners.delay = 10;
+    quirk(&run, 0, "GET base", REFUSED("Basic"));
+    tag_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_asked(&run, "GET base\nGET base\nHEAD new\nPUT new\n");
+    assert_int_equal(run.wire.taken[2].at, run.wire.taken[1].at);
+    finish(&run);
+}
+
+/* A token that was not good any more is not sent again, though there is no other. */
+static void a_refused_token_is_dropped_before_another_is_there(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.keep = true;
+    begin_again(&run);
+    run.wire.manners.realm = "http://127.0.0.1/token";
+    run.wire.manners.token_says = ",\"expires_in\":3600";
+    run.wire.manners.token_life = 10000;
+    run.wire.manners.token_refusal = 500;
+    look(&run);
+    expect_end(&run, REGTAG_OK);
+    run.wire.now += 20000;
+    run.wire.manners.tokens_max = run.wire.tokens;
+    assert_true(regtag_next(run.regtag, &run.config));
+    look(&run);
+    expect_end(&run, REGTAG_E_SERVER_FAILED);
+    run.wire.manners.tokens_max = 0;
+    unsigned at = run.wire.taken_count;
+    assert_true(regtag_next(run.regtag, &run.config));
+    look(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_string_equal(run.wire.taken[at].authorization, "");
+    finish(&run);
+}
+
 /* ---- Elsewhere ------------------------------------------------------------------------------- */
+
+/* One connection is for all servers but the registry, one after the other. */
+static void a_redirect_does_not_lead_to_the_token_server(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    wire_push(&run.wire, "moved", OCI, NEW, sizeof NEW - 1);
+    quirk(&run, 0, "HEAD base", REFUSED("Bearer realm=\"http://127.0.0.1/token\""));
+    quirk(&run, 1, "GET token", GOOD);
+    quirk(&run, 2, "HEAD base",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/moved\r\n" EMPTY);
+    run.wire.quirk[2].after = 1;
+    look(&run);
+    expect_login(&run, REGTAG_OK, NULL, "Host: elsewhere.test\r\n");
+    assert_string_equal(run.wire.line[1].host, "elsewhere.test");
+    finish(&run);
+}
 
 /* What a redirect leads to may want a password of its own: it does not get ours. */
 static void a_401_from_where_a_redirect_leads_to_is_no_challenge(void **state)
@@ -645,6 +745,7 @@ int main(void)
         cmocka_unit_test(at_the_end_no_token_is_left),
         cmocka_unit_test(at_the_end_no_password_is_left),
         cmocka_unit_test(a_second_token_takes_the_place_of_the_first),
+        cmocka_unit_test(a_long_reason_is_cut),
         cmocka_unit_test(a_realm_needs_no_path),
         cmocka_unit_test(an_identity_token_that_does_not_fit_is_not_sent),
         cmocka_unit_test(what_was_refused_is_named),
@@ -652,6 +753,10 @@ int main(void)
         cmocka_unit_test(a_bearer_token_that_is_too_long_is_not_sent),
         cmocka_unit_test(a_password_is_not_tried_again_but_another_way_is),
         cmocka_unit_test(a_password_is_tried_once_for_all_names),
+        cmocka_unit_test(a_password_that_was_refused_is_not_sent_by_the_next_operation),
+        cmocka_unit_test(a_lookup_goes_with_the_manifest_that_tries_a_password),
+        cmocka_unit_test(a_refused_token_is_dropped_before_another_is_there),
+        cmocka_unit_test(a_redirect_does_not_lead_to_the_token_server),
         cmocka_unit_test(a_refused_login_takes_nothing_from_what_is_in_flight),
         cmocka_unit_test(with_tls_a_proxy_sees_no_request),
         cmocka_unit_test(a_401_from_where_a_redirect_leads_to_is_no_challenge),

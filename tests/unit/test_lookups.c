@@ -228,6 +228,23 @@ static void without_a_hash_nothing_is_known(void **state)
     }
 }
 
+/* That of an index: its images are not asked for. */
+static void without_a_hash_an_index_leads_nowhere(void **state)
+{
+    (void)state;
+    begin(&run);
+    push_arm_index(&run);
+    run.config.platform = "linux/arm";
+    break_hash(0);
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:index"), REGTAG_OK);
+    run_on(&run);
+    assert_int_equal(run.end, REGTAG_ERROR);
+    expect_text(&run, "SHA-256");
+    expect_asked(&run, "GET index\n");
+    assert_string_equal(run.digest, "");
+    finish(&run);
+}
+
 static void without_a_hash_no_blob_is_good(void **state)
 {
     bool good = false;
@@ -391,6 +408,7 @@ int main(void)
         cmocka_unit_test(only_a_manifest_is_tagged),
         cmocka_unit_test(a_304_to_a_plain_question_is_an_error),
         cmocka_unit_test(without_a_hash_nothing_is_known),
+        cmocka_unit_test(without_a_hash_an_index_leads_nowhere),
         cmocka_unit_test(without_a_hash_no_blob_is_good),
         cmocka_unit_test(a_precondition_that_is_refused_is_left_out),
         cmocka_unit_test(an_etag_that_cannot_be_sent_back_is_none),

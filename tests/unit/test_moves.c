@@ -907,6 +907,60 @@ static void an_upload_that_was_not_answered_stays_uncertain_when_the_next_one_fa
     }
 }
 
+/* A guarded tag, which has the connection for itself, is declined: the one before it, whose upload got no answer, is looked
+ * at on that connection. */
+static void a_declined_guarded_tag_leaves_the_connection_to_others(void **state)
+{
+    static const char *const names[] = {"one", "new"};
+    char guard[80];
+    const char *expected[] = {guard};
+    struct run run;
+    (void)state;
+    begin(&run);
+    snprintf(guard, sizeof guard, "new=%s", digest_of_old());
+    guard_with(&run, expected, 1);
+    run.wire.quirk[0] = (struct wire_quirk){
+        .request = "PUT one", .instead = "", .done = true, .delay = 500, .ending = WIRE_RESETS};
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 2), REGTAG_OK);
+    while (step(&run))
+        if (run.end == REGTAG_UPLOAD && strcmp(regtag_result(run.regtag)->name, "new") == 0)
+            regtag_decline(run.regtag, "it is not wanted any more");
+    expect_end(&run, REGTAG_E_OTHER);
+    assert_int_equal(run.outcome[0], REGTAG_TAG_CREATED);
+    assert_int_equal(run.outcome[1], REGTAG_TAG_FAILED);
+    assert_true(run.wire.now < TIMEOUT && IS_NEW(&run, "one") && IS_OLD(&run, "new"));
+    finish(&run);
+}
+
+static int all_zeros(void *context, void *bytes, size_t size)
+{
+    (void)context;
+    memset(bytes, 0, size);
+    return 0;
+}
+
+/* Jitter is a part of the backoff, from nothing to all of it. */
+static void a_backoff_may_be_none_at_all(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 1;
+    run.config.random.bytes = all_zeros;
+    run.wire.manners.close_after_each = true;
+    begin_again(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", (const char *const[]){"new"}, 1),
+                     REGTAG_OK);
+    while (step(&run))
+        if (run.end == REGTAG_UPLOAD)
+            run.wire.refused = 1;
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_MOVED);
+    assert_int_equal(run.wire.refused, 0);
+    assert_int_equal(run.wire.now, 0);
+    finish(&run);
+}
+
 /* ---- Deleting -------------------------------------------------------------------------------- */
 
 static void a_tag_is_deleted_and_looked_at_again(void **state)
@@ -1102,6 +1156,86 @@ static void an_unanswered_deletion_and_an_unanswered_look_are_uncertain(void **s
     delete_one(&run);
     expect_end(&run, REGTAG_E_UNCERTAIN);
     expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
+    finish(&run);
+}
+
+/* A look that fails takes nothing from what an earlier one has seen. */
+static void a_retried_deletion_keeps_its_past_though_it_cannot_be_seen_again(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 1;
+    begin_again(&run);
+    run.wire.manners.fail_method = "DELETE";
+    run.wire.manners.fail = 1;
+    run.wire.manners.fail_status = 429;
+    run.wire.quirk[0] = (struct wire_quirk){
+        .request = "HEAD new", .instead = "HTTP/1.1 500 No\r\n\r\n", .after = 1, .times = 1};
+    delete_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_DELETED);
+    assert_int_equal(run.wire.quirk[0].seen > 1, true);
+    assert_string_equal(run.previous[0], digest_of_old());
+    finish(&run);
+}
+
+/* A first request that got no answer was carried out after all, and the second one finds nothing. */
+static void a_deletion_that_comes_late_is_ours(void **state)
+{
+    (void)state;
+    for (unsigned at = 3; at < 7; at++) {
+        struct run run;
+        begin(&run);
+        run.config.retries = 2;
+        begin_again(&run);
+        run.wire.quirk[0] =
+            (struct wire_quirk){.request = "DELETE new", .instead = "", .ending = WIRE_RESETS};
+        run.wire.rival = (struct wire_rival){.at = at, .tag = "new"};
+        delete_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, REGTAG_TAG_DELETED);
+        assert_null(wire_find(&run.wire, "new"));
+        finish(&run);
+    }
+}
+
+/* The same, but it is there still. */
+static void a_tag_that_is_there_after_a_lost_deletion_is_not_deleted(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.config.retries = 2;
+    begin_again(&run);
+    run.wire.quirk[0] =
+        (struct wire_quirk){.request = "DELETE new", .instead = "", .ending = WIRE_RESETS};
+    run.wire.quirk[1] = (struct wire_quirk){.request = "DELETE new",
+                                            .instead = "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+                                            .after = 1,
+                                            .times = 9};
+    delete_one(&run);
+    assert_int_equal(run.end, REGTAG_ERROR);
+    assert_true(IS_OLD(&run, "new"));
+    assert_int_not_equal(run.outcome[0], REGTAG_TAG_DELETED);
+    finish(&run);
+}
+
+/* The second look says where the tag is, and not why the first one could not. */
+static void what_the_second_look_shows_is_told(void **state)
+{
+    char words[120];
+    struct run run;
+    (void)state;
+    begin(&run);
+    run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD new", .instead = "HTTP/1.1 500 No\r\n\r\n"};
+    run.wire.quirk[1] =
+        (struct wire_quirk){.request = "PUT new", .instead = "", .times = 9, .ending = WIRE_RESETS};
+    tag_one(&run);
+    expect_end(&run, REGTAG_E_UNCERTAIN);
+    expect_outcome(&run, REGTAG_TAG_UNCERTAIN);
+    snprintf(words, sizeof words, "a second look: it points to %s", digest_of_old());
+    expect_text(&run, words);
     finish(&run);
 }
 
@@ -1585,7 +1719,13 @@ int main(void)
         cmocka_unit_test(a_dry_deletion_deletes_nothing),
         cmocka_unit_test(statuses_of_deletions_have_their_meanings),
         cmocka_unit_test(a_deletion_that_was_taken_and_shows_no_effect_is_uncertain),
+        cmocka_unit_test(a_declined_guarded_tag_leaves_the_connection_to_others),
+        cmocka_unit_test(a_backoff_may_be_none_at_all),
         cmocka_unit_test(a_failed_or_unanswered_deletion_is_looked_at),
+        cmocka_unit_test(a_retried_deletion_keeps_its_past_though_it_cannot_be_seen_again),
+        cmocka_unit_test(a_deletion_that_comes_late_is_ours),
+        cmocka_unit_test(a_tag_that_is_there_after_a_lost_deletion_is_not_deleted),
+        cmocka_unit_test(what_the_second_look_shows_is_told),
         cmocka_unit_test(an_unanswered_deletion_and_an_unanswered_look_are_uncertain),
         cmocka_unit_test(nothing_is_changed_behind_the_deadline),
         cmocka_unit_test(a_fault_at_any_byte_is_told_truly),

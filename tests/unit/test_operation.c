@@ -114,6 +114,27 @@ static void the_upload_is_announced_before_it_is_sent(void **state)
     }
 }
 
+/* regtag.h: it leaves alone the tag that is announced, and all others. The reason is about none of them. */
+static void what_is_declined_fails_for_the_reason_given(void **state)
+{
+    static const char *const names[] = {"new", "two"};
+    struct run run;
+    (void)state;
+    begin(&run);
+    assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, 2), REGTAG_OK);
+    while (step(&run))
+        if (run.end == REGTAG_UPLOAD)
+            regtag_decline(run.regtag, "the journal is full");
+        else if (run.end == REGTAG_SETTLED)
+            assert_string_equal(regtag_result(run.regtag)->error,
+                                "localhost/a:base: the journal is full");
+    expect_end(&run, REGTAG_E_OTHER);
+    assert_int_equal(run.settled, 2);
+    assert_int_equal(run.wire.puts, 0);
+    assert_true(IS_OLD(&run, "new") && !wire_find(&run.wire, "two"));
+    finish(&run);
+}
+
 static void every_framing_of_an_answer_is_understood(void **state)
 {
     (void)state;
@@ -1552,6 +1573,7 @@ int main(void)
         cmocka_unit_test(a_name_given_twice_is_set_once),
         cmocka_unit_test(any_split_of_the_bytes_gives_the_same),
         cmocka_unit_test(the_upload_is_announced_before_it_is_sent),
+        cmocka_unit_test(what_is_declined_fails_for_the_reason_given),
         cmocka_unit_test(every_framing_of_an_answer_is_understood),
         cmocka_unit_test(a_connection_closed_between_requests_is_opened_again),
         cmocka_unit_test(a_block_is_used_again),

@@ -151,11 +151,34 @@ static void a_refusal_that_has_passed_is_not_reported_for_later_names(void **sta
     }
 }
 
+/* The answer to another request says that it is the last one: what was in flight behind it goes out again with a token that
+ * is good still. */
+static void what_was_lost_is_not_sent_again_with_an_expired_token(void **state)
+{
+    char answer[200];
+    struct run run;
+    (void)state;
+    set_out(&run, expiries[0], &refusals[0], 0);
+    snprintf(answer, sizeof answer,
+             "HTTP/1.1 200 OK\r\nConnection: close\r\nDocker-Content-Digest: %s\r\n\r\n",
+             digest_of_new());
+    run.wire.quirk[0] = (struct wire_quirk){.request = "HEAD base", .instead = answer, .delay = 10500};
+    assert_int_equal(regtag_digests(run.regtag, "localhost/a", 0), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.listed, 2);
+    assert_non_null(strstr(run.wire.log.data, "HEAD /v2/a/manifests/new HTTP/1.1\r\n"));
+    assert_int_equal(run.wire.tokens, 2);
+    assert_int_equal(run.wire.refused_tokens, 1); /* when there was none */
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_that_is_not_renewed_fails_the_names_that_need_it),
         cmocka_unit_test(a_look_in_flight_does_not_pass_the_refusal_on),
+        cmocka_unit_test(what_was_lost_is_not_sent_again_with_an_expired_token),
         cmocka_unit_test(a_refusal_that_has_passed_is_not_reported_for_later_names),
     };
     if (getenv("ONLY"))

@@ -1362,6 +1362,26 @@ static void a_pause_outlasts_a_redirect(void **state)
     }
 }
 
+/* Of an answer that is cut short because it is long, nothing is left on the connection. */
+static void behind_a_long_error_there_is_another_attempt(void **state)
+{
+    static char answer[80000];
+    struct run run;
+    (void)state;
+    int used = snprintf(answer, sizeof answer, "HTTP/1.1 503 Later\r\nContent-Length: 1000000\r\n\r\n");
+    memset(answer + used, 'x', sizeof answer - 1 - (size_t)used);
+    begin(&run);
+    run.config.retries = 1;
+    begin_again(&run);
+    run.wire.quirk[0] = (struct wire_quirk){.request = "GET base", .instead = answer};
+    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.wire.connections, 2);
+    assert_true(run.wire.now < TIMEOUT);
+    finish(&run);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -1418,6 +1438,7 @@ int main(void)
         cmocka_unit_test(who_polls_waits_for_as_long_as_the_registry_wants),
         cmocka_unit_test(a_429_says_so_too),
         cmocka_unit_test(a_look_does_not_wait_for_long),
+        cmocka_unit_test(behind_a_long_error_there_is_another_attempt),
         cmocka_unit_test(a_pause_is_not_cut_short),
         cmocka_unit_test(a_pause_may_outlast_the_next_operation),
         cmocka_unit_test(a_pause_outlasts_a_redirect),

@@ -71,6 +71,24 @@ static void a_login_is_masked_as_it_is_sent(void **state)
     assert_string_equal(other, "**********************== **********");
 }
 
+/* RFC 7617: what is sent is Base64 of "user:password"; a login of a few bytes is masked whole. */
+static void a_short_login_is_masked_as_it_is_sent(void **state)
+{
+    static const struct {
+        struct regtag_credentials credentials;
+        const char *text, *shown;
+    } SHORT[] = {{{.user = "a", .password = "b"}, "Basic YTpi", "Basic ****"},
+                 {{.user = "a", .password = "bc"}, "Basic YTpiYw==", "Basic ******=="},
+                 {{.user = "a", .password = "bcd"}, "Basic YTpiY2Q=", "Basic *******="}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(SHORT); i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s", SHORT[i].text);
+        mask_credentials(&SHORT[i].credentials, text, strlen(text));
+        assert_string_equal(text, SHORT[i].shown);
+    }
+}
+
 /* Base64 has the password in parts, of which the last has 5 digits. */
 static void a_long_password_is_masked_to_its_end(void **state)
 {
@@ -279,6 +297,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_secret_is_masked_in_each_form_in_which_it_is_sent),
         cmocka_unit_test(a_login_is_masked_as_it_is_sent),
+        cmocka_unit_test(a_short_login_is_masked_as_it_is_sent),
         cmocka_unit_test(a_long_password_is_masked_to_its_end),
         cmocka_unit_test(a_login_that_came_encoded_is_masked_in_both_forms),
         cmocka_unit_test(a_name_of_this_machine_is_private),

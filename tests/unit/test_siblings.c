@@ -51,6 +51,7 @@ static void the_manifest_goes_with_the_tags_that_were_reported(void **state)
         assert_null(wire_find(&run.wire, "new"));
         assert_null(wire_find(&run.wire, "sibling-1"));
         assert_non_null(wire_find(&run.wire, "base"));
+        assert_int_equal(run.wire.now, 0); /* nothing was waited for */
         finish(&run);
     }
 }
@@ -107,6 +108,28 @@ static void where_not_all_of_them_are_known_nothing_is_deleted(void **state)
         delete_one(&run);
         expect_kept(unknown[i].status, unknown[i].words);
     }
+}
+
+/* Others are being looked up when one cannot be: their answers are read later, and the connection is kept. */
+static void a_failed_look_at_siblings_keeps_the_connection(void **state)
+{
+    (void)state;
+    prepare(4);
+    run.config.keep = true;
+    begin_again(&run);
+    quirk(0, "HEAD sibling-1", "HTTP/1.1 403 No\r\n" EMPTY, 0, 9);
+    quirk(1, "GET sibling-1", "HTTP/1.1 403 No\r\n" EMPTY, 0, 9);
+    run.wire.quirk[2] = (struct wire_quirk){.request = "HEAD t", .delay = 500, .times = 9};
+    delete_one(&run);
+    expect_end(&run, REGTAG_E_DENIED);
+    assert_true(run.wire.heads > 3);
+    assert_true(regtag_next(run.regtag, &run.config));
+    assert_int_equal(regtag_digest(run.regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(&run);
+    expect_end(&run, REGTAG_OK);
+    assert_string_equal(run.digest, digest_of_new());
+    assert_int_equal(run.wire.connections, 1);
+    finish(&run);
 }
 
 static void names_that_do_not_fit_are_not_known(void **state)
@@ -209,6 +232,7 @@ int main(void)
         cmocka_unit_test(the_manifest_goes_with_the_tags_that_were_reported),
         cmocka_unit_test(a_dry_run_reports_them),
         cmocka_unit_test(where_not_all_of_them_are_known_nothing_is_deleted),
+        cmocka_unit_test(a_failed_look_at_siblings_keeps_the_connection),
         cmocka_unit_test(names_that_do_not_fit_are_not_known),
         cmocka_unit_test(a_tag_alone_is_not_deleted_whole),
         cmocka_unit_test(what_others_do_meanwhile_is_noticed),

@@ -2,6 +2,8 @@
  * network do. */
 #include "signed.h"
 
+#include "registry/signatures.h"
+
 #define QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
 #define EMPTY "application/vnd.oci.empty.v1+json"
 
@@ -564,6 +566,21 @@ static void test_an_image_that_leaves_no_memory_is_refused(void **state)
     }
 }
 
+/* The block ends on a page, so that what the alignment takes is less than what is added: it just does, or a little more. */
+static void test_memory_is_used_to_its_last_byte(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 32; i++) {
+        begin_signed(&run, 1);
+        run.config.tokens_max += i % 2;
+        run.config.manifest_max = sizeof NEW - 1 + sizeof(struct signatures) + i / 2;
+        widen(&run, 2);
+        begin_signed_again(&run);
+        tag_one(&run);
+        expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+    }
+}
+
 /* ---- Whoever is asked ------------------------------------------------------------------------ */
 
 static void test_keys_without_the_requirement_are_refused(void **state)
@@ -733,6 +750,7 @@ int main(void)
         cmocka_unit_test(test_of_many_signatures_32_are_looked_at),
         cmocka_unit_test(test_of_many_referrers_32_are_looked_at),
         cmocka_unit_test(test_of_a_child_as_many_are_looked_at_as_of_its_index),
+        cmocka_unit_test(test_memory_is_used_to_its_last_byte),
         cmocka_unit_test(test_an_image_that_leaves_no_memory_is_refused),
         cmocka_unit_test(test_keys_without_the_requirement_are_refused),
         cmocka_unit_test(test_the_requirement_without_keys_is_refused),

@@ -582,6 +582,18 @@ static void what_is_no_document_is_not_read_to_its_end(void **state)
         assert_true(handed > (sizes[i] < 65536 ? sizes[i] : 65536) && handed < 140000);
         end();
     }
+    memset(text, ' ', 70000); /* so that it begins well */
+    prepare();
+    run.config.manifest_max = 512 * 1024;
+    widen(&run, 2);
+    wire_push(&from->wire, "base", OCI, NEW, sizeof NEW - 1);
+    wire_push(&from->wire, "long", OCI, text, sizeof text);
+    list_tag("long", "");
+    in_a_layer();
+    load(digest_of_new());
+    expect("behind it", REGTAG_OK, NULL);
+    assert_in_range(handed, 70000, 140000);
+    end();
 }
 
 int main(void)
