@@ -10,15 +10,6 @@ const char ZEROS[] = "sha256:000000000000000000000000000000000000000000000000000
 
 /* ---- An operation ---------------------------------------------------------------------------- */
 
-/* Of all but the manifest and its tokens, which are large, and are written before they are read. */
-static size_t size_of_state(const struct regtag_config *config)
-{
-    struct regtag_config small = *config;
-    small.manifest_max = 1;
-    small.tokens_max = 2;
-    return regtag_size(&small);
-}
-
 /* The last block that was given back: most are of the same size, and to touch new pages takes long. */
 static struct guard spare;
 
@@ -51,7 +42,7 @@ static void make_block(struct run *run)
     assert_int_equal(size % 16, 0);
     run->block = block_of(size);
     char *begin = run->block.map + 4096;
-    memset(begin, CANARY, (size_t)(run->block.data - begin) + size_of_state(&run->config));
+    memset(begin, CANARY, (size_t)(run->block.data - begin) + size);
 }
 
 void begin_again(struct run *run)
