@@ -97,7 +97,7 @@ static bool check(struct watch *w, struct error *e)
 
 /* ---- Servers in trouble ---------------------------------------------------------------------- */
 
-/* A download that gets on by so many bytes does not count as a failure, as in client/retry.c. */
+/* A download that got at least this far is making progress and does not count as failing; client/retry.c does the same. */
 #define PROGRESS (64u * 1024)
 
 static void note_pause(struct watch *w, uint64_t pause)

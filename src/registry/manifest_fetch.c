@@ -121,7 +121,7 @@ static bool learn_media_type(struct regtag *r, const struct manifest_fetch *f, s
     return e->status == 0;
 }
 
-/* It cannot become a manifest any more: sets *e. What was read behind the bad byte does not count: that may be more or less. */
+/* It can no longer become a manifest: sets *e. Only the bytes before the bad one count, since how many follow it is chance. */
 static void refuse_early(struct regtag *r, const struct manifest_fetch *f, struct error *e)
 {
     struct slice manifest = {r->manifest, (size_t)r->scan.json.offset};

@@ -6,8 +6,8 @@
 #include "http/response.h"
 
 /* Writes the Location, resolved against the URL that was asked for (RFC 9110, 10.2.2), to `location`, which has URL_MAX + 1
- * bytes. False if there is none, if it leads from TLS to plain HTTP, or if it leaves no room for `digest`, which is to go
- * behind it; *location stays as it is then, and `asked` may be there. */
+ * bytes. False if there is none, if it leads from TLS to plain HTTP, or if it leaves no room to append
+ * `digest`; *location is unchanged then. `asked` may point to it. */
 bool upload_location(const struct http_response *response, struct slice asked, struct slice digest,
                      char *location);
 
