@@ -161,7 +161,7 @@ struct regtag_failure {
 struct regtag_transport {
     void *context;
     /* Transfer up to `size` (at least 1) bytes; return the number transferred, or one of the above. What could not be
-     * written is offered again, with more behind it if there is more by then. */
+     * written is offered again, perhaps followed by more. */
     ptrdiff_t (*read)(void *context, unsigned connection, void *bytes, size_t size);
     ptrdiff_t (*write)(void *context, unsigned connection, const void *bytes, size_t size);
     /* Why REGTAG_IO_FAILED was returned. Also called when the deadline passes while still connecting: the

@@ -56,8 +56,8 @@ struct document_scan {
     unsigned values; /* and keys: the tokens that they will need */
 };
 
-/* Takes the next part, or as much of it as shows that no document that begins like this is accepted, with
- * room for so many tokens: false, from then on. */
+/* Takes the next part. False, and from then on, once what has come cannot become a document that is accepted: it is not
+ * JSON, or needs more than tokens_max tokens. The rest of the part is not read then. */
 bool document_scan_take(struct document_scan *s, struct slice part, unsigned tokens_max);
 
 /* Indexes a text that was taken, to its end or until that was false. False, and e set with REGTAG_E_REFUSED,

@@ -434,18 +434,24 @@ static void a_registry_that_takes_a_list_gets_no_lines(void **state)
     finish(&run);
 }
 
+/* An operation that goes on after it has learned that its registry wants lines. */
+static void begin_with_lines(struct run *run)
+{
+    begin(run);
+    run->config.keep = true;
+    begin_again(run);
+    quirk(run, 0, "GET base", LACKS);
+    assert_int_equal(regtag_manifest(run->regtag, "localhost/a:base"), REGTAG_OK);
+    run_on(run);
+    expect_end(run, REGTAG_OK);
+}
+
 /* What is known of one registry says nothing about the next. */
 static void the_next_registry_gets_a_list_again(void **state)
 {
     struct run run;
     (void)state;
-    begin(&run);
-    run.config.keep = true;
-    begin_again(&run);
-    quirk(&run, 0, "GET base", LACKS);
-    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
-    run_on(&run);
-    expect_end(&run, REGTAG_OK);
+    begin_with_lines(&run);
     assert_int_equal(count_lines(&run), 1);
     for (unsigned other = 0; other < 2; other++) {
         assert_true(regtag_next(run.regtag, &run.config));
@@ -480,13 +486,7 @@ static void schema_1_is_not_asked_for_in_lines_again(void **state)
 {
     struct run run;
     (void)state;
-    begin(&run);
-    run.config.keep = true;
-    begin_again(&run);
-    quirk(&run, 0, "GET base", LACKS);
-    assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);
-    run_on(&run);
-    expect_end(&run, REGTAG_OK);
+    begin_with_lines(&run);
     wire_push(&run.wire, "base", SCHEMA1, IN_SCHEMA1, sizeof IN_SCHEMA1 - 1);
     assert_true(regtag_next(run.regtag, &run.config));
     assert_int_equal(regtag_manifest(run.regtag, "localhost/a:base"), REGTAG_OK);

@@ -1180,6 +1180,15 @@ static void a_retried_deletion_keeps_its_past_though_it_cannot_be_seen_again(voi
     finish(&run);
 }
 
+/* The first DELETE gets no answer, and may be tried twice more. */
+static void lose_the_deletion(struct run *run)
+{
+    run->config.retries = 2;
+    begin_again(run);
+    run->wire.quirk[0] =
+        (struct wire_quirk){.request = "DELETE new", .instead = "", .ending = WIRE_RESETS};
+}
+
 /* A first request that got no answer was carried out after all, and the second one finds nothing. */
 static void a_deletion_that_comes_late_is_ours(void **state)
 {
@@ -1187,10 +1196,7 @@ static void a_deletion_that_comes_late_is_ours(void **state)
     for (unsigned at = 3; at < 7; at++) {
         struct run run;
         begin(&run);
-        run.config.retries = 2;
-        begin_again(&run);
-        run.wire.quirk[0] =
-            (struct wire_quirk){.request = "DELETE new", .instead = "", .ending = WIRE_RESETS};
+        lose_the_deletion(&run);
         run.wire.rival = (struct wire_rival){.at = at, .tag = "new"};
         delete_one(&run);
         expect_end(&run, REGTAG_OK);
@@ -1206,10 +1212,7 @@ static void a_tag_that_is_there_after_a_lost_deletion_is_not_deleted(void **stat
     struct run run;
     (void)state;
     begin(&run);
-    run.config.retries = 2;
-    begin_again(&run);
-    run.wire.quirk[0] =
-        (struct wire_quirk){.request = "DELETE new", .instead = "", .ending = WIRE_RESETS};
+    lose_the_deletion(&run);
     run.wire.quirk[1] = (struct wire_quirk){.request = "DELETE new",
                                             .instead = "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
                                             .after = 1,
