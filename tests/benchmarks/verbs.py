@@ -2,7 +2,7 @@
 """What each verb costs, in bytes of a target's program: tests/benchmarks/verbs.py [TARGET...]
 
 Without arguments, of all targets that are built. Each program is linked once more for each verb, without it, and once
-for each beside digest alone. `make figures` shows the same.
+for each beside digest alone. `make figures` shows the same, of this machine's processor.
 """
 
 import subprocess
