@@ -71,7 +71,7 @@ static const struct option OPTIONS[] = {
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the manifest"},
     {"ignore-missing", "", FLAG, AT(ignore_missing), VERB_ID_DELETE, 0,
-     "a tag that does not exist is no failure"},
+     "a tag that does not exist is not an error"},
 #endif
 #if HAS_VERB(ONE_IMAGE)
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
