@@ -1,28 +1,29 @@
-# regtag retags container images. What can be made:
+# regtag retags container images. Goals:
 #
 #   make            build/regtag, for this machine
 #   make TLS=0      build/plain/regtag, without TLS
 #   make TLS=0 VERIFY=1
-#                   build/plain-verify/regtag, without TLS, but with what verifies signatures
+#                   build/plain-verify/regtag, without TLS, but able to verify signatures
 #   make TARGET=x86_64-linux-musl [TLS=0]
 #                   build/x86_64-linux-musl[-plain]/regtag, a static program; toolchains/ has the targets
 #   make VERBS="tag digest"
-#                   the same program with these verbs only; works with TLS=0 and TARGET too
+#                   the same programs with these verbs only, in the same places; works with TLS=0 and TARGET too
 #   make targets    all targets, with TLS and without; and each with the verbs tag and digest only: build/TARGET-tag,
 #                   build/TARGET-plain-tag
 #   make check-targets
 #                   runs tests on all of them, under qemu where need be; "N passed, N failed"
 #   make dist       build/dist: the sources, an archive for each target, what each consists of (SPDX), SHA256SUMS, and
-#                   COMPILERS: what made them
+#                   COMPILERS, which says what built them
 #   make debian     build/debian: Debian packages; toolchains/packaging has recipes for other systems, too
 #   make lib        build/libregtag.a, the library
 #   make amalgamation   build/amalgamation: the library as one regtag.c, and what goes with it
 #   make examples   build/examples: programs that link it in
 #   make fuzz SECONDS=5 [FUZZ="http verb_tag"]
-#                   fuzzes each parser and verb, or those, so long, with libFuzzer; make fuzz-afl with AFL++
+#                   fuzzes each parser and verb, or only those in FUZZ, for that long, with libFuzzer; make fuzz-afl
+#                   does so with AFL++
 #   make coverage   which lines and branches of src/ the tests run
-#   make mutants    changes the library a thousand times, each time a little, and counts what the unit tests notice
-#   make adversity  tries whatever may go wrong: tests/adversity/RESULTS.md; under two hours on two cores
+#   make mutants    makes a thousand small changes to the library, one by one, and counts those the unit tests notice
+#   make adversity  tries everything that can go wrong: tests/adversity/RESULTS.md; under two hours on two cores
 #   make demo       starts a registry, puts an image in it, tags the image, and shows the result
 #   make check      runs all tests; its last line is "N passed, N failed"
 #   make check-small  tries a static program of this machine in 2 MiB of address space
@@ -32,31 +33,31 @@
 #                   bytes are reproducible
 #   make check-debian SUITE=trixie [ACCOUNT=user] [GOALS="check targets"]
 #                   runs make in a root of another release of Debian, made by debootstrap: as root, which it
-#                   needs, or there as an ordinary user; "N passed, N failed". SYSTEM_MBEDTLS=1 takes the release's
+#                   needs, or there as an ordinary user; "N passed, N failed". SYSTEM_MBEDTLS=1 uses the release's
 #   make check-package SUITE=trixie
 #                   makes the Debian packages, and installs, uses and purges them in a new root of that release, which
 #                   needs root; "N passed, N failed"
 #   make deps       installs Debian's packages for all of this; make -n deps shows which
 #   make probe      build/probe, which runs one layer at a time, for test vectors and fuzzers
 #   make figures    measures: requests, bytes, instructions, memory, size, seconds; draws the pictures of README.md
-#   make lint       looks at the sources: format, warnings of gcc and clang, cppcheck, shellcheck
+#   make lint       checks the sources: format, warnings of gcc and clang, cppcheck, shellcheck
 #   make install    program, man page, completions, headers, libraries and regtag.pc, to DESTDIR and PREFIX
 #   make clean      removes build
 #
-# What can be set, on the command line or in the environment:
+# Variables, set on the command line or in the environment:
 #
-#   TARGETS                         which targets, where several are made: all that toolchains/ has
+#   TARGETS                         which targets, for goals that build several: all that toolchains/ has by default
 #   CC, CFLAGS, CPPFLAGS, LDFLAGS   the compiler; flags are added to the project's own
-#   OFFLINE=1                       installs and downloads nothing: what is missing is said, and tests that need it
-#                                   are skipped. JSMN_DIR, MBEDTLS_DIR and MUSL_DIR say where unpacked sources are
-#   SYSTEM_JSMN=1                   takes the jsmn.h that the compiler finds, instead of the pinned one
+#   OFFLINE=1                       installs and downloads nothing: says what is missing, and skips tests that need
+#                                   it. JSMN_DIR, MBEDTLS_DIR and MUSL_DIR say where unpacked sources are
+#   SYSTEM_JSMN=1                   uses the jsmn.h that the compiler finds, instead of the pinned one
 #   SYSTEM_MBEDTLS=1                build/system/regtag, linked with the system's mbedTLS 3.6, which pkg-config finds:
 #                                   third_party/README.md says what is different
 #   CROSS_COMPILE                   the prefix of gcc, ar and strip; with TARGET, of a compiler to use instead
 #                                   of Debian's
-#   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: address space for a
-#                                   board that has little; TOKENS_MAX: JSON values and keys in it, else
-#                                   one for 128 bytes. All other sizes are in src/base/sizes.h
+#   MANIFEST_MAX=262144             the largest manifest, in bytes, instead of 4 MiB: saves address space on a
+#                                   board that has little; TOKENS_MAX: JSON values and keys in it, by default
+#                                   one for every 128 bytes. All other sizes are in src/base/sizes.h
 #   VERBS="tag digest"              the verbs of the command, instead of all: the others, with their options and
 #                                   messages, take no space. help and --version are always there
 #   MIPS16=0                        for a MIPS core without MIPS16e: see toolchains/README.md
@@ -65,12 +66,12 @@
 #   PREFIX, DESTDIR                 where to install: /usr/local, and the root that it is put under
 #   SAN=address,undefined           with these sanitizers and with assertions, in a folder of its own
 #   QUICK=1                         with SAN: leaves out the tests that are marked as slow
-#   LONG=1                          with check: runs those, too, that take minutes
+#   LONG=1                          with check: also runs the tests that take minutes
 #   V=1                             shows the commands in full
 #   CACHE                           where downloads are kept: ~/.cache/regtag
 #   JSMN_DIR, MBEDTLS_DIR, MUSL_DIR the sources of jsmn 1.1, mbedTLS 3.6 and, for TARGET, musl 1.2,
-#                                   unpacked; else they are fetched once, see third_party/fetch. With
-#                                   all, and with the compiler there, make needs no network.
+#                                   unpacked; else they are fetched once, see third_party/fetch. With all
+#                                   of them, and a compiler installed, make needs no network.
 #
 # Missing Debian packages are installed as root or through sudo; if neither is available, the command to run
 # is printed.

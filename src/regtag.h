@@ -289,8 +289,8 @@ struct regtag_config {
     bool (*wants)(void *context, const char *tag);
     void *wants_context;
     bool dry_run; /* tag, copy, load, delete: change nothing, but report the outcome that would result */
-    /* keep connections and token at the end, for regtag_again or regtag_next. After a copy only another one can follow,
-     * and no copy after anything else */
+    /* keep connections and token at the end, for regtag_again or regtag_next. Only another copy can follow a copy, and a
+     * copy cannot follow anything else */
     bool keep;
     /* delete: if the registry cannot delete a tag alone, delete its manifest together with all its tags,
      * unless one was added after they were listed */
@@ -302,16 +302,16 @@ struct regtag_config {
     struct regtag_side target;
     /* load: where the image comes from. `scheme`, `credentials` and `allowed_realms` are for the target's registry. */
     struct regtag_store store;
-    /* copy, load: as many blobs move at the same time as there are hashes, each with a context of its own, if there are
-     * connections for them: two, and two more for other servers; for load one, and one more. NULL: one at a time, for load in
-     * the order of the manifests: config, then layers. */
+    /* copy, load: as many blobs are transferred at the same time as there are hashes, each with a context of its own, if there
+     * are connections for them: two for each, and two more for other servers; for load one for each, and one more. NULL: one
+     * at a time, for load in the order of the manifests: config, then layers. */
     const struct regtag_hash *hashes;
     size_t hashes_count;
     /* tag, copy, load, fetch, manifest: how many public keys there are, numbered from 0; the image must be signed with one of
-     * them. save: so must each manifest. Others do not look. See regtag_require_signature. 0: it need not be signed. */
+     * them. save: so must each manifest. Other operations ignore it. See regtag_require_signature. 0: no signature needed. */
     unsigned keys;
     /* Returns 0 if `signature` is key number `key`'s, of the message that the parts make up one after the other;
-     * REGTAG_VERIFY_UNABLE if there is not enough memory to tell; else another number. The key decides on algorithm and
+     * REGTAG_VERIFY_UNABLE if there is not enough memory to tell; else another number. The key determines algorithm and
      * hash. The signature is untrusted: ASN.1 DER for ECDSA, PKCS #1 v1.5 or PSS for RSA. */
     int (*verify)(void *context, unsigned key, const struct regtag_part *parts, size_t count,
                   const void *signature, size_t size);
@@ -334,8 +334,8 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
 
 /* After regtag_init, if there are `keys` in the configuration: says that the image of the operation must be signed with one
  * of them, by cosign: a signature at the tag sha256-HEX.sig, or a bundle among its referrers. With a `platform`, the image
- * or its index must be signed. Without this call no operation begins that has keys; whoever does not make it does not link
- * what it needs. REGTAG_E_USAGE: there are no keys, or there is no function to verify with. */
+ * or its index must be signed. Without this call, an operation with keys does not begin; programs that never call it do not
+ * link the code behind it. REGTAG_E_USAGE: there are no keys, or there is no function to verify with. */
 enum regtag_status regtag_require_signature(struct regtag *r);
 
 /* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_E_USAGE if a
@@ -352,18 +352,19 @@ enum regtag_status regtag_delete(struct regtag *r, const char *image);
 enum regtag_status regtag_list(struct regtag *r, const char *repository, uint64_t limit);
 
 /* The same with the digest that each tag points to, "" if the tag has vanished in between. If a tag cannot
- * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. What is not being looked up
- * yet at the deadline is not listed. */
+ * be looked up, its `status` and `error` say why; the operation goes on, and fails at the end. Tags whose lookup has not
+ * begun by the deadline are not listed. */
 enum regtag_status regtag_digests(struct regtag *r, const char *repository, uint64_t limit);
 
 /* Lists what refers to `image`, signatures for example: for each, REGTAG_LISTED with its artifact type as `name`, "" if it
- * has none, and with `digest` and `size`. A registry that has no such list may have an index of them, at the tag sha256-HEX,
- * which is read then. Only those of `artifact_type`, unless that is NULL or "". A page of the list is
+ * has none, and with `digest` and `size`. If the registry has no such list, an index of them at the tag sha256-HEX is read
+ * instead, if there is one. Only those of `artifact_type`, unless that is NULL or "". A page of the list is
  * held in memory, and must not be larger than a manifest. */
 enum regtag_status regtag_referrers(struct regtag *r, const char *image, const char *artifact_type);
 
 /* Looks up the digest that the tag points to. With `keep`, for regtag_again, a failed request is not retried if that would
- * have to wait for a Retry-After, which may end at the same time for many: the query fails at once. Wait for regtag_pause. */
+ * have to wait for a Retry-After, which may end at the same time for many devices: the query fails at once. Wait as long as
+ * regtag_pause says. */
 enum regtag_status regtag_digest(struct regtag *r, const char *image);
 
 /* Downloads and checks the manifest. */
@@ -396,15 +397,15 @@ enum regtag_status regtag_save(struct regtag *r, const char *image);
 /* After REGTAG_DONE or REGTAG_ERROR of regtag_digest: repeats the query with a fresh timeout, reusing
  * the connection and token if they are still good. `known` is the digest that the caller already has,
  * or NULL: a registry that supports If-None-Match (RFC 9110, 13.1.2) then need not repeat it. If a failed
- * request would be retried after a Retry-After, the query fails at once, as with `keep`: wait for regtag_pause. */
+ * request would be retried after a Retry-After, the query fails at once, as with `keep`: wait as long as regtag_pause says. */
 void regtag_again(struct regtag *r, const char *known);
 
 /* After REGTAG_DONE or REGTAG_ERROR of an operation with `keep`: sets up the next one in the same memory, as
  * regtag_init does. Connections are kept for as long as the operations go to the same registry, the token while they go to
  * the same repository and do the same there. So the login of a repository must not change from one to the next: if it does,
- * end the first with regtag_end and begin with regtag_init. A copy keeps both sides, for another copy: that is all that can
+ * end the first with regtag_end and begin with regtag_init. A copy keeps both sides, for another copy: nothing else can
  * follow it, and it can follow nothing else. False, and nothing has changed, if the configuration is not usable or needs
- * other memory (its limits or number of connections are others). */
+ * different memory (its limits or its number of connections differ). */
 bool regtag_next(struct regtag *r, const struct regtag_config *config);
 
 /* Ends an operation in any state and wipes its secrets. REGTAG_DONE and REGTAG_ERROR imply this unless

@@ -65,12 +65,13 @@ static void set_broken(const struct layout *l, struct error *e)
 static void set_no_layout(const struct layout *l, const char *missing, struct error *e)
 {
     if (l->is_docker)
-        error_set(e, REGTAG_E_USAGE,
-                  "%s is no OCI image layout, but what docker save wrote before version 25; convert it: "
-                  "skopeo copy docker-archive:%s oci-archive:NEW.tar",
-                  l->in.name, l->in.fd == STDIN_FILENO ? "FILE" : l->in.name);
+        error_set(
+            e, REGTAG_E_USAGE,
+            "%s is not an OCI image layout, but what docker save wrote before version 25; convert it: "
+            "skopeo copy docker-archive:%s oci-archive:NEW.tar",
+            l->in.name, l->in.fd == STDIN_FILENO ? "FILE" : l->in.name);
     else
-        error_set(e, REGTAG_E_USAGE, "%s is no OCI image layout: it has no %s", l->in.name, missing);
+        error_set(e, REGTAG_E_USAGE, "%s is not an OCI image layout: it has no %s", l->in.name, missing);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */

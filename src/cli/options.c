@@ -61,7 +61,7 @@ static const struct option OPTIONS[] = {
 #if HAS_VERB(VERB_ID_UNDO)
     {"last", "N", NUMBER, AT(last), VERB_ID_UNDO, 0, "revert only the newest N moves"},
     {"registry", "HOST[:PORT]", TEXT, AT(registry), VERB_ID_UNDO, 0,
-     "the only registry; --user etc. need it"},
+     "the journal's registry; --user etc. need it"},
 #endif
 #if HAS_VERB(CHANGING | VERB_ID_UNDO)
     {"dry-run", "", FLAG, AT(dry_run), CHANGING | VERB_ID_UNDO, 0,
@@ -71,7 +71,7 @@ static const struct option OPTIONS[] = {
     {"with-siblings", "", FLAG, AT(siblings), VERB_ID_DELETE, 0,
      "if need be, delete all tags of the manifest"},
     {"ignore-missing", "", FLAG, AT(ignore_missing), VERB_ID_DELETE, 0,
-     "a tag that does not exist is no failure"},
+     "a tag that does not exist is not an error"},
 #endif
 #if HAS_VERB(ONE_IMAGE)
     {"platform", "OS/ARCH[/VARIANT]", TEXT, AT(platform), ONE_IMAGE, 0,
@@ -86,7 +86,7 @@ static const struct option OPTIONS[] = {
 #endif
 #if HAS_VERB(VERB_ID_SAVE | VERB_ID_COPY) && HAS_VERB(VERB_ID_REFERRERS)
     {"referrers", "", FLAG, AT(referrers), VERB_ID_SAVE | VERB_ID_COPY, 0,
-     "also what refers to the image (signatures)"},
+     "include referrers, such as signatures"},
 #endif
 #if HAS_VERB(VERB_ID_REFERRERS)
     {"artifact-type", "TYPE", TEXT, AT(artifact_type), VERB_ID_REFERRERS, 0,
@@ -122,8 +122,8 @@ static const struct option OPTIONS[] = {
     {"all-tags", "", FLAG, AT(all_tags), VERB_ID_COPY, 0, "copy all tags of a repository"},
 #endif
 #if HAS_VERB(LISTING)
-    {"include", "GLOB", LIST, AT(include), LISTING, 0, "of all tags, only these; may be repeated"},
-    {"exclude", "GLOB", LIST, AT(exclude), LISTING, 0, "of all tags, not these; may be repeated"},
+    {"include", "GLOB", LIST, AT(include), LISTING, 0, "only tags that match; may be repeated"},
+    {"exclude", "GLOB", LIST, AT(exclude), LISTING, 0, "leave out tags that match; may be repeated"},
 #endif
 #if HAS_VERB(JSON_VERBS)
     {"json", "", FLAG, AT(json), JSON_VERBS, 0, "print one JSON object per line"},
@@ -142,7 +142,7 @@ static const struct option OPTIONS[] = {
     {"timeout", "SECONDS", NUMBER, AT(timeout), ALL_VERBS, TIMEOUT_MAX,
      "limit of the run or check (60; blobs 86400)"},
     {"stall", "SECONDS", COUNT, AT(stall), ALL_VERBS, TIMEOUT_MAX,
-     "give up an attempt that stalls so long (20)"},
+     "end an attempt that stalls this long (20)"},
     {"retries", "N", COUNT, AT(retries), ALL_VERBS, 1000, "how often to retry a request (4)"},
     {"resolve", "HOST:PORT:ADDRESS", RESOLVE, 0, ALL_VERBS, 0,
      "connect to this address; may be repeated"},
@@ -155,7 +155,8 @@ static const struct option OPTIONS[] = {
     {"anonymous", "", FLAG, AT(side[0].anonymous), ALL_VERBS, 0,
      "use no credentials, even if there are some"},
     {"proxy", "URL", TEXT, AT(proxy), ALL_VERBS, 0, "use this HTTP proxy; \"\" for none"},
-    {"no-proxy", "LIST", TEXT, AT(no_proxy), ALL_VERBS, 0, "hosts, domains and blocks without proxy"},
+    {"no-proxy", "LIST", TEXT, AT(no_proxy), ALL_VERBS, 0,
+     "reach these hosts, domains, blocks directly"},
     {"plain-http", "", PLAIN, AT(side[0].scheme), ALL_VERBS, 0, "speak plain HTTP, whatever the host"},
     {"tls", "", TLS, AT(side[0].scheme), ALL_VERBS, 0, "speak TLS, whatever the host"},
     {"allow-realm", "HOST[:PORT]", LIST, AT(side[0].allow_realm), ALL_VERBS, 0,
@@ -165,8 +166,7 @@ static const struct option OPTIONS[] = {
     {"key", "FILE", TEXT, AT(side[0].key), ALL_VERBS, 0, "its key, if it is in another file"},
     {"pin", "sha256//BASE64", LIST, AT(side[0].pin), ALL_VERBS, 0, "require this key of the registry"},
     {"pin-only", "", FLAG, AT(side[0].pin_only), ALL_VERBS, 0, "... and trust it without a CA"},
-    {"time-floor", "DATE|FILE", TEXT, AT(time_floor), ALL_VERBS, 0,
-     "it is at least this late, despite the clock"},
+    {"time-floor", "DATE|FILE", TEXT, AT(time_floor), ALL_VERBS, 0, "assume it is at least this late"},
     {"insecure", "", FLAG, AT(side[0].insecure), ALL_VERBS, 0,
      "do not verify the registry's certificate"},
     {"verbose", "", FLAG, AT(verbose), ALL_VERBS | LETTER, 0,

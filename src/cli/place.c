@@ -74,7 +74,7 @@ static bool open_folder(struct place *p, char *path, size_t base, bool make, str
     if (p->folder < 0)
         error_set(e, REGTAG_E_OTHER, "cannot use the folder %.*s: %s", (int)base, path,
                   errno == ENOTDIR || errno == ELOOP
-                      ? "it is no folder, or a symbolic link where none is followed"
+                      ? "it is not a folder, or a symbolic link where none is followed"
                       : strerror(errno));
     return p->folder >= 0;
 }

@@ -320,7 +320,7 @@ const struct cli_verb cli_verb_copy = {
     .details = "TARGET is [HOST[:PORT]/]REPOSITORY[:TAG]; without a tag, it gets that of IMAGE.\n"
                "Blobs that it has are skipped, those of the same registry mounted, all others\n"
                "streamed and verified. A multi-platform image is copied whole, unless there is\n"
-               "--platform. Options about a registry (login, TLS) hold for both. For one,\n"
+               "--platform. Options about a registry (login, TLS) apply to both. For only one,\n"
                "write --from- or --to- instead of --, as in --from-plain-http and --to-user.\n",
     .example = "copy registry.example/team/app:1.4 mirror.example/team/app",
     .arguments_min = 2,

@@ -30,9 +30,9 @@ const struct cli_verb cli_verb_fetch = {
     .summary = "downloads the files that an image consists of",
     .details = "Each layer becomes a file: in DIR, a folder that exists or a name that ends with\n"
                "a slash, under its title, as \"oras push\" sets it; FILE and - (stdout) get a\n"
-               "single one. Files are replaced when all of them are there and verified. Prints\n"
+               "single one. Files are replaced once all of them are there and verified. Prints\n"
                "path, digest, size, and \"fetched\", \"unchanged\" or \"failed\".\n"
-               "If it is interrupted, run it again: it goes on where it was.\n",
+               "If it is interrupted, run it again: it continues where it stopped.\n",
     .example = "fetch registry.example/team/firmware:stable -o /var/firmware/",
     .arguments_min = 1,
     .arguments_max = 1,

@@ -223,9 +223,9 @@ const struct cli_verb cli_verb_load = {
     .arguments = "FILE REPOSITORY[:TAG]",
     .summary = "uploads images from an OCI image layout",
     .details = "FILE is a tar file, as regtag save, skopeo, podman, oras and docker save write\n"
-               "it, \"-\" for one on stdin, or an unpacked layout's folder. Without TAG, all\n"
-               "images are loaded, each under its own tag. Blobs that the registry has are\n"
-               "skipped, all others verified on the way.\n",
+               "it, \"-\" for one on stdin, or the folder of an unpacked layout. Without TAG,\n"
+               "all images are loaded, each under its own tag. Blobs that the registry has are\n"
+               "skipped, all others are verified on the way.\n",
     .example = "load app.tar registry.example/team/app",
     .arguments_min = 2,
     .arguments_max = 2,

@@ -457,7 +457,7 @@ const struct cli_verb cli_verb_save = {
     .arguments = "IMAGE... -o FILE|-",
     .summary = "writes images to a tar file",
     .details = "FILE, or \"-\" for stdout, gets an OCI image layout, as skopeo, podman, containerd\n"
-               "and oras read it. It is replaced once all of the new one is there and verified.\n"
+               "and oras read it. It is replaced once the new one is complete and verified.\n"
                "The same images always give the same bytes. A multi-platform image is saved\n"
                "whole, unless there is --platform.\n"
                "Prints the reference and the digest of each IMAGE.\n",

@@ -40,8 +40,8 @@ const struct cli_verb cli_verb_tag = {
     .arguments = "IMAGE NAME...",
     .summary = "adds the tags NAME to IMAGE, or moves them there",
     .details = "Downloads the manifest of IMAGE, checks it, and uploads the same bytes under\n"
-               "each NAME, in the same repository. --from takes lines IMAGE NAME... from a file\n"
-               "instead, or with - from standard input.\n",
+               "each NAME, in the same repository. With --from, reads lines IMAGE NAME... from\n"
+               "a file instead or, with -, from standard input.\n",
     .example = "tag registry.example/team/app:1.4 stable 2026-11",
     .arguments_min = 2,
     .arguments_max = ARGUMENTS_MAX,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) the regtag authors */
 
-/* regtag.h for a program that has nothing else to do in the meantime: calls that return when the operation
- * is over, at the latest after config->timeout. They allocate nothing.
+/* regtag.h for a program that has nothing else to do meanwhile: calls that return when the operation
+ * is over, after config->timeout at the latest. They allocate nothing.
  *
  *     struct regtag_call call = {.memory = memory, .size = sizeof memory, .config = &config,
  *                                .sockets = &sockets};

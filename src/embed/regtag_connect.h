@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copyright (c) the regtag authors */
 
-/* Private to the files of src/embed: how a connection gets up, and what to say when it does not. */
+/* Private to the files of src/embed: how a connection is established, and what to say when it is not. */
 #ifndef REGTAG_CONNECT_H
 #define REGTAG_CONNECT_H
 

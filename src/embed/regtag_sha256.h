@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* A hash as far as it has come, in bytes that mean something to regtag_sha256.c alone, whatever library that uses. It may
+/* The state of a hash, in bytes that mean something to regtag_sha256.c alone, whatever library that uses. It may
  * be copied, and abandoned without cleanup: it owns nothing else. */
 struct regtag_sha256_context {
     uint64_t opaque[32];

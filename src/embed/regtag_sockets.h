@@ -42,14 +42,13 @@ struct regtag_resolver {
      * at -1; f->text may say what to report if the time runs out. */
     ptrdiff_t (*resolve)(void *context, unsigned connection, const struct regtag_origin *origin,
                          struct regtag_address *list, size_t room, int *fd, struct regtag_failure *f);
-    /* May be NULL. Gives up a lookup that is not over: that has not returned anything but
+    /* May be NULL. Gives up a lookup that is not over: one that has returned nothing but
      * REGTAG_IO_AGAIN. */
     void (*cancel)(void *context, unsigned connection);
     void *reserved[2];
 };
 
-/* HTTP proxies. Only `authorization` may be NULL where there is `choose`, and `tunnel` where there is no
- * TLS. */
+/* HTTP proxies. If `choose` is set, only `authorization` may be NULL and, without TLS, `tunnel`. */
 struct regtag_proxies {
     void *context;
     /* Returns the proxy to connect to for `origin`, valid until the connection is closed; NULL: none, or

@@ -55,8 +55,8 @@ struct regtag_mbedtls {
     struct regtag_mbedtls_session *sessions;
     size_t count;
 
-    /* For all connections: made for a client over a stream, with randomness and CAs. A client's
-     * certificate in it is shown to whoever asks, token servers included; `configure` can do better. */
+    /* For all connections: set up for a client over a stream, with randomness and CAs. A client
+     * certificate in it is shown to any server that asks, token servers included; `configure` can do better. */
     const mbedtls_ssl_config *config;
 
     /* All hooks may be NULL. */
@@ -72,9 +72,9 @@ struct regtag_mbedtls {
     /* A failure that *f describes already, to be described better: an error of mbedTLS, or 0 and
      * session->flags. */
     void (*explain)(void *context, unsigned connection, int error, struct regtag_failure *f);
-    /* Verifies the server's certificates in mbedTLS's place, which then needs no CA that fits: for an mbedTLS without
+    /* Verifies the server's certificates in mbedTLS's place, which then needs no matching CA: for an mbedTLS without
      * MBEDTLS_X509_TRUSTED_CERTIFICATE_CALLBACK. Hands `inspect` and `session` to mbedtls_x509_crt_verify, as f_vrfy and
-     * p_vrfy, and returns what that does. The configuration must have a CA, whichever. */
+     * p_vrfy, and returns what that returns. The configuration must have some CA, no matter which. */
     int (*verify)(void *context, unsigned connection, mbedtls_x509_crt *chain,
                   int (*inspect)(void *, mbedtls_x509_crt *, int, uint32_t *), void *session);
 };

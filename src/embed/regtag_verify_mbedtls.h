@@ -28,13 +28,13 @@ struct regtag_verify {
     struct regtag_verify_key keys[REGTAG_VERIFY_KEYS_MAX];
 };
 
-/* Adds the public key that a file has in PEM ("-----BEGIN PUBLIC KEY-----"): ECDSA with P-256 or P-384, RSA with 2048 to
+/* Adds the public key in a PEM file ("-----BEGIN PUBLIC KEY-----"): ECDSA with P-256 or P-384, RSA with 2048 to
  * 4096 bits. Returns NULL, or what is wrong: "it has a private key", say. At most REGTAG_VERIFY_FILE_MAX bytes are
  * accepted, so a buffer of one more is enough to read into. */
 const char *regtag_verify_add(struct regtag_verify *v, const char *pem, size_t size);
 
 /* For `verify`; `verify_context` is a struct regtag_verify, and `keys` its count. ECDSA with P-256 uses SHA-256, with
- * P-384 SHA-384; RSA uses SHA-256, with PKCS #1 v1.5 or else PSS: with MGF1-SHA-256, and a salt of any length. */
+ * P-384 SHA-384; RSA uses SHA-256, with PKCS #1 v1.5 or PSS; PSS with MGF1-SHA-256 and a salt of any length. */
 int regtag_verify_mbedtls(void *context, unsigned key, const struct regtag_part *parts, size_t count,
                           const void *signature, size_t size);
 
