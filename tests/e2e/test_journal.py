@@ -792,7 +792,16 @@ def test_a_line_that_nobody_has_written_stops_undo(tag, undo, server, shelf, jou
     assert at(shelf) == new
 
 
-@pytest.mark.parametrize("text", [b"root:x:0:0:root:/root:/bin/sh\n" * 3, b"\xff\xd8\xff\n\x01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"root:x:0:0:root:/root:/bin/sh\n" * 3,
+        b"\xff\xd8\xff\n\x01",
+        b"\x7fELF\2\1\1\0\0\0\0\n",
+        b"oci-layout".ljust(512, b"\0") + b'{"imageLayoutVersion":"1.0.0"}'.ljust(2_000_000, b"\0") + b"\n",
+    ],
+    ids=["passwd", "picture", "program", "archive"],
+)
 def test_a_file_without_a_move_is_no_journal(undo, server, journal, text):
     journal.path.write_bytes(text)
 
