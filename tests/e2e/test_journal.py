@@ -410,6 +410,23 @@ def test_undo_moves_back(tag, undo, server, shelf, journal, old, new):
     assert journal.rows[2:] == [(reference, new, old, "undo:moving"), (reference, new, old, "undo:moved")]
 
 
+def test_a_full_disk_fails_every_move_that_is_left(regtag, tag, server, journal):
+    tag("old", "new", "fresh", "newest")
+    server.requests.clear()
+    size = journal.path.stat().st_size
+
+    result = regtag(
+        "undo", journal.path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    )
+
+    assert result.status == 1
+    assert [row[0].rpartition(":")[2] for row in result.rows] == ["newest", "fresh", "new"]
+    assert {row[2] for row in result.rows} == {"failed"}
+    assert len(result.complaints) == 2  # for the first one, and for the others
+    assert all("File too large; no tag is changed without it" in line for line in result.complaints)
+    assert {request.path.rpartition("/")[2] for request in server.requests} == {"newest"}
+
+
 def test_undo_deletes_what_was_created(tag, undo, server, shelf, new):
     tag("old", "fresh")
 

@@ -314,9 +314,9 @@ XZ = b"\xfd7zXZ\x00"
 @pytest.mark.parametrize(
     "content, status, words",
     [
-        (b"", 2, ["is empty"]),
+        (b"", 2, ["is empty, not a tar archive"]),
         (b"<!DOCTYPE html><html>" + b"x" * 2000, 2, ["not a tar archive"]),
-        (b"short", 2, ["not a tar archive"]),
+        (b"short", 2, ["layout.tar is not a tar archive"]),
         (b"\x1f\x8b\x08" + bytes(2000), 2, ["gzip -dc"]),
         (b"\x28\xb5\x2f\xfd" + bytes(20), 2, ["zstd -dc"]),
         (XZ + bytes(2000), 2, ["xz -dc"]),
