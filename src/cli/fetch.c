@@ -307,8 +307,10 @@ static void on_bytes(struct fetch *f)
     f->at = at + size;
     f->job->moved += size;
     progress_at(f->at);
-    if (problem)
+    if (problem) {
+        error_set(f->e, REGTAG_E_OTHER, "%s: %s", f->path, problem);
         regtag_decline(f->r, problem);
+    }
 }
 
 /* The blob is complete and correct. Returns 0, or errno. */

@@ -42,6 +42,21 @@ static int sync_directory(const char *path)
     return problem;
 }
 
+/* What is appended to the file of another program may damage it, and could not be undone. Returns NULL, or what is wrong. */
+static const char *check_beginning(int fd)
+{
+    char text[JOURNAL_TIME_SIZE];
+    struct journal_line ignored;
+    ssize_t n;
+    do
+        n = pread(fd, text, sizeof text, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return strerror(errno);
+    struct slice rest = {text, (size_t)n}, line = slice_split(&rest, '\n');
+    return journal_line_read(line, &ignored) == JOURNAL_INVALID ? "it is not a journal of regtag" : NULL;
+}
+
 static const char *check_file(const struct journal *j, enum journal_mode mode)
 {
     struct stat s;
@@ -50,7 +65,9 @@ static const char *check_file(const struct journal *j, enum journal_mode mode)
         return strerror(errno);
     if (!S_ISREG(s.st_mode))
         return "not a regular file, which a journal must be";
-    if (mode == JOURNAL_APPEND && s.st_size == 0)
+    if (mode == JOURNAL_APPEND && s.st_size > 0)
+        return check_beginning(j->fd);
+    if (mode == JOURNAL_APPEND)
         problem = sync_directory(j->path);
     return problem ? strerror(problem) : NULL;
 }

@@ -17,7 +17,8 @@ enum journal_mode {
     JOURNAL_READ
 };
 
-/* Opens the file. False, and e set, if that fails or it is not a regular file. */
+/* Opens the file. False, and e set, if that fails, it is not a regular file or, to be appended to, does not begin as a
+ * journal does. */
 bool journal_open(struct journal *j, const char *path, enum journal_mode mode, struct error *e);
 void journal_close(struct journal *j);
 

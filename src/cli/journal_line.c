@@ -62,7 +62,7 @@ static bool is_place(struct slice s)
 static bool column_valid(int column, struct slice s)
 {
     switch (column) {
-    case 0: return s.size == 20 && begins_time(s);
+    case 0: return s.size == JOURNAL_TIME_SIZE && begins_time(s);
     case 1: return is_tagged_reference(s);
     case 2: return is_place(s) || slice_equal(s, SLICE(JOURNAL_UNKNOWN));
     default: return is_place(s);
@@ -114,9 +114,11 @@ enum journal_verdict journal_line_read(struct slice text, struct journal_line *l
 {
     if (text.size == 0)
         return JOURNAL_EMPTY;
-    /* A NUL: a block was allocated to the file, but never written. */
-    if (slice_find(text, '\0') < text.size)
-        return JOURNAL_TORN;
+    /* A NUL: a block was allocated to the file, but never written. Other programs' files have some, too. */
+    size_t hole = slice_find(text, '\0');
+    if (hole < text.size)
+        return begins_time(slice_head(slice_head(text, hole), JOURNAL_TIME_SIZE)) ? JOURNAL_TORN
+                                                                                  : JOURNAL_INVALID;
     if (text.size >= JOURNAL_LINE_MAX)
         return JOURNAL_INVALID;
     return read_columns(text, line);

@@ -17,6 +17,7 @@
 
 #define JOURNAL_ABSENT "absent"
 #define JOURNAL_UNKNOWN "-"
+#define JOURNAL_TIME_SIZE 20u
 
 struct journal_line {
     struct slice reference, before, after; /* `after` is never unknown */
@@ -30,7 +31,7 @@ void write_journal_line(struct writer *w, int64_t seconds, const struct journal_
 enum journal_verdict {
     JOURNAL_LINE,
     JOURNAL_EMPTY,
-    JOURNAL_TORN,   /* a prefix of a line, or NULs that a power cut left */
+    JOURNAL_TORN,   /* a prefix of a line, or as much of one as NULs have left that a power cut made */
     JOURNAL_INVALID /* regtag does not write such a line */
 };
 

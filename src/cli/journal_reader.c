@@ -108,8 +108,17 @@ static bool has_hole(struct slice part)
     return slice_find(part, '\0') < part.size;
 }
 
+/* Of a line that is too long. If it has a NUL, it may be a torn one: that depends on its beginning. */
+static struct slice stand_in(char *line, bool hole)
+{
+    if (!hole)
+        return SLICE("?");
+    line[JOURNAL_TIME_SIZE] = '\0';
+    return (struct slice){line, JOURNAL_TIME_SIZE + 1};
+}
+
 /* Reads the line that ends where what is left does, without its newline. Of one that is too long, keeps
- * only whether it has a NUL, which makes it a torn line. */
+ * only its beginning. */
 static bool read_line(struct journal_reader *r, struct slice *line)
 {
     bool is_long = false, hole = false;
@@ -117,14 +126,14 @@ static bool read_line(struct journal_reader *r, struct slice *line)
     while ((tail = tail_size(r)) == r->used && r->at > 0) {
         if (tail >= JOURNAL_LINE_MAX) {
             is_long = true;
-            hole |= has_hole(take(r, tail));
+            hole |= has_hole(take(r, tail - JOURNAL_TIME_SIZE));
         }
         if (!read_block(r))
             return false;
     }
     *line = take(r, tail);
     if (is_long)
-        *line = hole || has_hole(*line) ? SLICE("\0") : SLICE("?");
+        *line = stand_in(r->text + r->used, hole || has_hole(*line));
     return true;
 }
 

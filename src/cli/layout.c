@@ -47,8 +47,8 @@ static void set_no_tar(const struct layout *l, struct error *e)
         error_set(e, REGTAG_E_USAGE, "%s is compressed; unpack it first: %s -dc %s >NEW.tar", l->in.name,
                   program, l->in.name);
     else
-        error_set(e, REGTAG_E_USAGE, "%s is %s, not a tar archive of an OCI image layout", l->in.name,
-                  l->tar.held ? "something else" : "empty");
+        error_set(e, REGTAG_E_USAGE, "%s is %snot a tar archive of an OCI image layout", l->in.name,
+                  l->tar.held ? "" : "empty, ");
 }
 
 static void set_broken(const struct layout *l, struct error *e)

@@ -22,8 +22,9 @@ static int check_output(int status)
     output_flush();
     if (!output_problem())
         return status;
-    output_message("cannot write to stdout: %s; what was done stays done, but the output is incomplete",
-                   output_problem());
+    bool acted = options.verb && !options.help && !(options.verb->id & ASKING);
+    output_message("cannot write to stdout: %s; %sthe output is incomplete", output_problem(),
+                   acted ? "what was done stays done, but " : "");
     return status ? status : REGTAG_E_OTHER;
 }
 

@@ -64,7 +64,7 @@ bool tag_runner_lost(enum regtag_status status);
 /* Steps the operation to its end. Each tag is reported. */
 void tag_runner_run(struct tag_runner *t, struct regtag *r);
 
-/* For tag_runner_fail; free for others before the first tag_runner_next. */
+/* For tag_runner_fail; free for others before the first tag_runner_next, or if each operation has a single name. */
 extern uint64_t tag_runner_table[NAMES_SLOTS / 2];
 
 /* Reports that all tags of the operation that were not reported yet have failed. */

@@ -32,6 +32,9 @@ struct options;
     (VERB_ID_TAG | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_FETCH | VERB_ID_SAVE | VERB_ID_COPY |    \
      VERB_ID_LOAD | VERB_ID_VERIFY | VERB_ID_REFERRERS)
 
+/* Verbs that only print. */
+#define ASKING (VERB_ID_LS | VERB_ID_DIGEST | VERB_ID_MANIFEST | VERB_ID_VERIFY | VERB_ID_REFERRERS)
+
 /* Verbs that act only on an image that is signed, if there are keys. */
 #define SIGNED                                                                                          \
     (VERB_ID_TAG | VERB_ID_FETCH | VERB_ID_COPY | VERB_ID_LOAD | VERB_ID_WATCH | VERB_ID_VERIFY)

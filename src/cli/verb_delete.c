@@ -1,3 +1,4 @@
+#include "base/names.h"
 #include "cli/expect.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -69,6 +70,17 @@ static void delete_image(struct tag_runner *t, const char *image, uint64_t deadl
         tag_runner_run(t, begin(image, deadline));
 }
 
+/* One that is given twice is deleted once. The table stays: to report a single name takes none. */
+static void delete_images(struct tag_runner *t, const struct options *o, uint64_t deadline)
+{
+    struct names names;
+    names_begin(&names, (const char *const *)o->arguments, (size_t)o->count, '\0', tag_runner_table,
+                sizeof tag_runner_table);
+    for (int i = 0; i < o->count; i++)
+        if (names_is_first(&names, (size_t)i))
+            delete_image(t, o->arguments[i], deadline);
+}
+
 static int run(struct options *o, uint64_t deadline)
 {
     struct error e;
@@ -80,8 +92,7 @@ static int run(struct options *o, uint64_t deadline)
         return e.status;
     }
     tag_runner_open_journal(&t, &journal);
-    for (int i = 0; i < o->count; i++)
-        delete_image(&t, o->arguments[i], deadline);
+    delete_images(&t, o, deadline);
     journal_close(&journal);
     tag_runner_note_dry_run(&t);
     return (int)t.status;

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "cli/fetch.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -10,6 +12,7 @@ static int run(struct options *o, uint64_t deadline)
                             .output = o->output,
                             .report = true,
                             .retries = (unsigned)o->retries};
+    bool to_output = o->output && strcmp(o->output, "-") == 0;
     struct error e;
     error_clear(&e);
     if (!o->output)
@@ -18,7 +21,7 @@ static int run(struct options *o, uint64_t deadline)
         fetch_run(&job, deadline, &e);
     else if (e.status == REGTAG_E_CREDENTIALS)
         fetch_fail(&job, &e);
-    if (e.status && !output_problem())
+    if (e.status && !(to_output && output_problem())) /* else main says it */
         report_problem(&e);
     return e.status;
 }

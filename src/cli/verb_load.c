@@ -189,14 +189,35 @@ static bool check_pipe(const struct load *l, struct error *e)
     return e->status == 0;
 }
 
+static bool read_images(struct load *l, struct error *e)
+{
+    return check_version(l, e) && read_index(l, e) && images_check(&l->images, e);
+}
+
+/* Nothing can be loaded from FILE. The tags of images in it are not known; that of the target is. */
+static void report_unreadable(struct load *l, struct error *e)
+{
+    const char *target = l->o->arguments[1], *tag = strrchr(target, ':') + 1;
+    if (l->images.own_tags)
+        return;
+    tag_runner_next(&l->runner, target, &tag, 1);
+    tag_runner_fail(&l->runner, e);
+    error_clear(e);
+}
+
 static void load(struct load *l, struct error *e)
 {
     const struct options *o = l->o;
     bool opened = layout_open(&l->layout, o->arguments[0], l->deadline, o->stall * 1000, e);
     l->images.layout = l->layout.in.name;
-    if (opened && check_pipe(l, e) && check_version(l, e) && read_index(l, e) &&
-        images_check(&l->images, e))
-        load_images(l, e);
+    if (!opened)
+        report_unreadable(l, e);
+    else if (check_pipe(l, e)) {
+        if (read_images(l, e))
+            load_images(l, e);
+        else
+            report_unreadable(l, e);
+    }
     layout_close(&l->layout);
 }
 

@@ -446,7 +446,7 @@ static int run(struct options *o, uint64_t deadline)
         }
         report(&s);
     }
-    if (e.status && !output_problem())
+    if (e.status && !(s.tar.to_output && output_problem()))
         report_problem(&e);
     return e.status;
 }

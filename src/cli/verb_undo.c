@@ -145,13 +145,12 @@ static void run_step(struct undo *u, const struct step *s)
 {
     struct error e;
     error_clear(&e);
-    if (!s->known)
+    if (!s->known) {
         error_set(&e, REGTAG_E_NOT_FOUND, "%s: the journal does not say where it pointed before",
                   s->reference);
-    else if (session_login_next(s->image, u->deadline, &e))
-        tag_runner_run(&u->runner, begin(u, s));
-    if (e.status)
         tag_runner_fail(&u->runner, &e);
+    } else if (tag_runner_login(&u->runner, u->deadline))
+        tag_runner_run(&u->runner, begin(u, s));
 }
 
 static void undo_move(struct undo *u, const struct journal_line *line)
@@ -244,7 +243,7 @@ static void undo_all(struct undo *u, struct error *e)
     struct journal_line line;
     journal_reader_again(&u->reader);
     begin_pass(u, false);
-    while (!u->runner.journal_error.status && next_move(u, &line))
+    while (next_move(u, &line))
         undo_move(u, &line);
     if (u->reader.problem)
         error_set(e, REGTAG_E_OTHER,

@@ -90,6 +90,23 @@ def test_several_tags_are_deleted(regtag, serve, siblings, image, other):
     assert siblings.tags("repo") == ["second", "third"]
 
 
+@pytest.mark.parametrize("more", [0, 20])
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["really", "dry"])
+def test_a_tag_that_is_given_twice_is_deleted_once(regtag, serve, siblings, image, document, options, more):
+    names = ["old", *(f"more-{number}" for number in range(more)), "missing", "second"]
+    for name in names[1:-2]:
+        siblings.put("repo", name, OCI_MANIFEST, document)
+    server = serve(siblings)
+    given = [f"{server.host}/repo:{name}" for name in [*names[:-1], "old", *names]]
+
+    result = regtag("delete", *options, *given)
+
+    assert result.status == 3, result
+    assert [row[0].rpartition(":")[2] for row in result.rows] == names
+    assert [row[2] for row in result.rows] == [*["deleted"] * (more + 1), "failed", "deleted"]
+    assert methods(server).count("DELETE") == (0 if options else more + 2)
+
+
 def test_a_tag_that_is_not_named_is_not_guessed(regtag, serve, shelf, other_document):
     shelf.put("repo", "latest", OCI_MANIFEST, other_document)
     server = serve(shelf)

@@ -589,7 +589,7 @@ def test_a_full_disk_is_named(fetch, store, folder):
     result = fetch("-o", folder, preexec_fn=limited)
 
     assert result.status == 1
-    result.complaint(f"{folder}/a", "File too large")
+    result.complaint(f"{folder}/a: File too large")
     assert [line.rsplit("\t")[-1] for line in result.lines] == ["failed", "failed"]
     assert files_below(folder) == {"a": b"old\n", partial_name(A): A[:4096]}
 

@@ -329,14 +329,16 @@ def calls_on_the_journal(trace, name):
 def test_a_line_that_cannot_be_written_stops_the_move(
     strace, undo, server, shelf, journal, old, fault
 ):
-    """What is told of the two tags, when it is the first line, the second, ... that cannot be."""
+    """What is told of the two tags, when it is the first line, the second, ... that cannot be. Before them, the beginning of
+    the file is read once."""
     told = [["failed", "failed"], ["moved", "failed"], ["moved", "created"], ["moved", "created"]]
+    told = [["failed", "failed"]] * (fault == "pread64") + told
     args = ["tag", "--journal", journal.path, f"{server.host}/repo:old", "new", "fresh"]
     journal.path.write_text("\n")
     result, trace = strace(["-y", "-e", f"trace={fault}"], args)
     assert result.status == 0
     numbers = calls_on_the_journal(trace, fault)
-    assert len(numbers) == 4, trace
+    assert len(numbers) == len(told), trace
 
     for number, wanted in zip(numbers, told, strict=True):
         shelf.put("repo", "new", *shelf.manifests["repo", old])
@@ -408,6 +410,23 @@ def test_undo_moves_back(tag, undo, server, shelf, journal, old, new):
     assert at(shelf) == old
     reference = f"{server.host}/repo:new"
     assert journal.rows[2:] == [(reference, new, old, "undo:moving"), (reference, new, old, "undo:moved")]
+
+
+def test_a_full_disk_fails_every_move_that_is_left(regtag, tag, server, journal):
+    tag("old", "new", "fresh", "newest")
+    server.requests.clear()
+    size = journal.path.stat().st_size
+
+    result = regtag(
+        "undo", journal.path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    )
+
+    assert result.status == 1
+    assert [row[0].rpartition(":")[2] for row in result.rows] == ["newest", "fresh", "new"]
+    assert {row[2] for row in result.rows} == {"failed"}
+    assert len(result.complaints) == 2  # for the first one, and for the others
+    assert all("File too large; no tag is changed without it" in line for line in result.complaints)
+    assert {request.path.rpartition("/")[2] for request in server.requests} == {"newest"}
 
 
 def test_undo_deletes_what_was_created(tag, undo, server, shelf, new):
@@ -792,7 +811,15 @@ def test_a_line_that_nobody_has_written_stops_undo(tag, undo, server, shelf, jou
     assert at(shelf) == new
 
 
-@pytest.mark.parametrize("text", [b"root:x:0:0:root:/root:/bin/sh\n" * 3, b"\xff\xd8\xff\n\x01"])
+FOREIGN = {
+    "passwd": b"root:x:0:0:root:/root:/bin/sh\n" * 3,
+    "picture": b"\xff\xd8\xff\n\x01",
+    "program": b"\x7fELF\2\1\1\0\0\0\0\n",
+    "archive": b"oci-layout".ljust(512, b"\0") + b'{"imageLayoutVersion":"1.0.0"}'.ljust(2_000_000, b"\0") + b"\n",
+}
+
+
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=FOREIGN)
 def test_a_file_without_a_move_is_no_journal(undo, server, journal, text):
     journal.path.write_bytes(text)
 
@@ -801,6 +828,28 @@ def test_a_file_without_a_move_is_no_journal(undo, server, journal, text):
     assert (result.status, result.out) == (2, b"")
     assert "line" not in result.complaint(f"{journal.path} is not a journal")
     assert server.requests == []
+
+
+@pytest.mark.parametrize("verb", ["tag", "delete"])
+@pytest.mark.parametrize("text", FOREIGN.values(), ids=FOREIGN)
+def test_nothing_is_appended_to_what_is_no_journal(tag, delete, server, journal, text, verb):
+    journal.path.write_bytes(text)
+
+    result = tag("old", "new") if verb == "tag" else delete("new")
+
+    assert (result.status, [row[2] for row in result.rows]) == (1, ["failed"])
+    result.complaint(f"{journal.path}: it is not a journal", "nothing was done")
+    assert journal.path.read_bytes() == text
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("text", ["\n", "\0", "2026", "2026-11-23T12:31:28", "2026-11-23T12:31:28Z\t\nx", "\nx"])
+def test_what_may_be_left_of_a_journal_is_gone_on_with(tag, journal, text):
+    journal.path.write_text(text)
+
+    assert tag("old", "new").status == 0
+
+    assert journal.path.read_text().startswith(text)
 
 
 @pytest.mark.slow

@@ -314,9 +314,9 @@ XZ = b"\xfd7zXZ\x00"
 @pytest.mark.parametrize(
     "content, status, words",
     [
-        (b"", 2, ["is empty"]),
+        (b"", 2, ["is empty, not a tar archive"]),
         (b"<!DOCTYPE html><html>" + b"x" * 2000, 2, ["not a tar archive"]),
-        (b"short", 2, ["not a tar archive"]),
+        (b"short", 2, ["layout.tar is not a tar archive"]),
         (b"\x1f\x8b\x08" + bytes(2000), 2, ["gzip -dc"]),
         (b"\x28\xb5\x2f\xfd" + bytes(20), 2, ["zstd -dc"]),
         (XZ + bytes(2000), 2, ["xz -dc"]),
@@ -338,6 +338,42 @@ XZ = b"\xfd7zXZ\x00"
 )
 def test_what_is_no_layout(load, pantry, content, status, words):
     expect_nothing(pantry, load(content), status, *words)
+
+
+@pytest.mark.parametrize(
+    "content, status, option",
+    [(None, 1, []), (b"short", 2, []), (pack(SMALL[1:]), 2, []), (pack(SMALL), 3, ["--image", "none"])],
+    ids=["no file", "no tar file", "no layout", "no such image"],
+)
+def test_the_tag_has_its_line_even_if_nothing_can_be_read(load, pantry, regtag, content, status, option):
+    if content is None:
+        run = lambda *args: regtag("load", load.path, f"{pantry.host}/repo:new", *args)
+    else:
+        run = lambda *args: load(content, *args)
+    reference = f"{pantry.host}/repo:new"
+
+    plain, result = run(*option), run(*option, "--json")
+
+    assert (plain.status, plain.rows) == (status, [(reference, "-", "failed", "-")])
+    message = result.complaint(str(load.path))
+    assert result.status == status
+    assert result.objects == [
+        {
+            "reference": reference,
+            "digest": None,
+            "result": "failed",
+            "previous": None,
+            "status": status,
+            "error": message.removeprefix("regtag: "),
+        }
+    ]
+
+
+def test_tags_that_are_only_in_the_file_have_no_line_if_it_cannot_be_read(load, pantry, regtag):
+    result = regtag("load", load.path, f"{pantry.host}/repo", "--json")
+
+    assert (result.status, result.out) == (1, b""), result
+    result.complaint("no such file")
 
 
 @pytest.mark.parametrize(

@@ -117,12 +117,31 @@ def test_a_name_in_etc_hosts_is_not_asked_for(network, document, address):
 # ---- No answer
 
 
-def test_a_name_that_nobody_has(network):
-    result = network([server(other_test=zone("A", []))], *digest(), *SOON, retries=None)
+VERBS = {
+    "tag": ["tag", "{host}/repo:old", "new"],
+    "digest": ["digest", "{host}/repo:old"],
+    "manifest": ["manifest", "{host}/repo:old"],
+    "ls": ["ls", "{host}/repo"],
+}
 
-    assert (result.status, result.out) == (NO_CONNECTION, b""), result
-    result.complaint(NAME, "not found", "--resolve")
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_name_that_nobody_has(network, verb):
+    words = [word.format(host=f"{NAME}:5000") for word in VERBS[verb]]
+
+    result = network([server(other_test=zone("A", []))], *words, "--plain-http", *SOON, retries=None)
+
+    assert result.status == NO_CONNECTION, result
+    assert result.out == (f"{NAME}:5000/repo:new\t-\tfailed\t-\n".encode() if verb == "tag" else b"")
+    result.complaint(f"{NAME}:5000/repo", "not found", "--resolve")
     assert network.report["orphans"] == 0
+
+
+def test_a_name_that_nobody_has_is_not_looked_up_again(network):
+    result = network([server(other_test=zone("A", []))], *digest(), "-v", *SOON, retries=3)
+
+    assert result.status == NO_CONNECTION, result
+    assert b"not found" in result.err and b"attempt" not in result.err, result
 
 
 @pytest.mark.parametrize("answer", ["SERVFAIL", "REFUSED", SILENT])

@@ -301,19 +301,6 @@ def test_a_port_where_nobody_listens_is_tried_again(regtag, dead_port, timed):
     assert len(re.findall(r"refused", said)) >= 4, said
 
 
-def test_an_unknown_host_is_not_tried_again(regtag, timed):
-    name = "no-such-host.invalid:5000"
-
-    result, _ = timed(
-        lambda: regtag("digest", "-v", "--plain-http", f"{name}/repo:old", retries=50)
-    )
-
-    assert result.status == 5, result
-    if b"no name server answered" in result.err:
-        pytest.skip("there is no name server")
-    assert len(result.err.decode().splitlines()) < 10
-
-
 # ---- Stalls
 
 

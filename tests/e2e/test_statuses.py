@@ -258,16 +258,6 @@ def test_a_registry_that_is_down_fails_every_name(regtag, dead_port):
     assert result.rows == [(f"{host}/repo:{name}", "-", "failed", "-") for name in ("one", "two")]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_host_that_does_not_exist_is_told(regtag, verb):
-    host = "no-such-host.invalid:5000"
-
-    result = regtag(*VERBS[verb](host), "--plain-http", "--timeout", "40")
-
-    assert result.status == 5, result
-    result.complaint(host)
-
-
 def stall(request):
     return [STALL]
 

@@ -43,9 +43,21 @@ def test_a_full_stdout_is_told(regtag, registry, recorder, repository, verb):
     result = with_shell(regtag, ">/dev/full", *args)
 
     assert result.status == 1, result
-    result.complaint("stdout")
+    assert ("stays done" in result.complaint("stdout", "incomplete")) == (args[0] == "tag")
     assert {request.method for request in recorder.requests} <= {"GET", "HEAD", "PUT"}
     assert registry.digest(repository, "new") in (None, registry.digest(repository, "old"))
+
+
+@pytest.mark.parametrize("verb", ["digest", "fetch", "save"])
+def test_a_full_stdout_does_not_hide_what_has_failed_before(regtag, registry, repository, tmp_path, verb):
+    image = f"{registry.host}/{repository}:nothing"
+    output = [] if verb == "digest" else ["-o", tmp_path / "file"]
+
+    result = with_shell(regtag, ">/dev/full", verb, "--json", image, *output)
+
+    assert result.status == 3, result
+    said, also = result.complaints
+    assert f"{image}: no such image" in said and "cannot write to stdout" in also
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["help", "tag"]], ids=" ".join)

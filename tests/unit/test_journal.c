@@ -171,6 +171,17 @@ static void a_hole_is_a_torn_line_however_long(void **state)
     assert_int_equal(journal_line_read(SLICE(""), &line), JOURNAL_EMPTY);
 }
 
+static void a_hole_is_none_behind_what_nobody_has_written(void **state)
+{
+    struct journal_line line;
+    (void)state;
+    assert_int_equal(journal_line_read(SLICE("2026-\0"), &line), JOURNAL_TORN);
+    assert_int_equal(journal_line_read(SLICE("2026_\0"), &line), JOURNAL_INVALID);
+    assert_int_equal(journal_line_read(SLICE("2026-11-23T12:31:28Zx\0"), &line), JOURNAL_TORN);
+    assert_int_equal(journal_line_read(SLICE("2026-11-23T12:31:28\t\0"), &line), JOURNAL_INVALID);
+    assert_int_equal(journal_line_read(SLICE("\0x"), &line), JOURNAL_TORN);
+}
+
 /* ---- The file -------------------------------------------------------------------------------- */
 
 static char path[] = "/tmp/regtag-journal-XXXXXX";
@@ -378,6 +389,7 @@ static void a_hole_is_seen_in_a_line_that_is_too_long(void **state)
             struct journal_line ignored;
             struct slice line;
             memset(text, 'x', size);
+            memcpy(text, TIME, sizeof TIME - 1);
             text[size - 1] = '\n';
             text[at] = '\0';
             if (at > 0 && at + JOURNAL_LINE_MAX + 3 < size)
@@ -390,6 +402,30 @@ static void a_hole_is_seen_in_a_line_that_is_too_long(void **state)
                              text[at + 1] == '\n' ? JOURNAL_INVALID : JOURNAL_TORN);
             if (journal_reader_next(&reader, &line))
                 assert_int_equal(journal_line_read(line, &ignored), JOURNAL_TORN);
+            close(fd);
+        }
+}
+
+/* Also if it is in two blocks. Else a line of another program would become a torn one by its length. */
+static void a_line_that_is_too_long_keeps_its_beginning(void **state)
+{
+    static char text[4 * JOURNAL_BLOCK];
+    (void)state;
+    for (size_t at = JOURNAL_BLOCK - 25; at < JOURNAL_BLOCK + 2; at++)
+        for (size_t digit = 0; digit < 20; digit++) {
+            struct journal_line ignored;
+            struct slice line;
+            memset(text, '\n', at);
+            memset(text + at, 'x', sizeof text - at);
+            memcpy(text + at, TIME, sizeof TIME - 1);
+            if (digit)
+                text[at + digit] = '_';
+            text[sizeof text - 1] = '\0';
+            put_file((struct slice){text, sizeof text});
+            int fd = open(path, O_RDONLY);
+            begin_reading(fd);
+            assert_true(journal_reader_next(&reader, &line));
+            assert_int_equal(journal_line_read(line, &ignored), digit ? JOURNAL_INVALID : JOURNAL_TORN);
             close(fd);
         }
 }
@@ -654,6 +690,7 @@ int main(void)
         cmocka_unit_test(no_beginning_of_a_line_is_taken_for_a_line),
         cmocka_unit_test(what_nobody_has_written_is_foreign),
         cmocka_unit_test(a_hole_is_a_torn_line_however_long),
+        cmocka_unit_test(a_hole_is_none_behind_what_nobody_has_written),
         WITH_FILE(a_file_is_made_and_then_appended_to),
         WITH_FILE(a_torn_line_never_takes_the_next_one_with_it),
         WITH_FILE(a_name_that_is_too_long_is_not_written_in_part),
@@ -662,6 +699,7 @@ int main(void)
         WITH_FILE(lines_come_from_the_last_to_the_first),
         WITH_FILE(lines_of_every_length_are_found),
         WITH_FILE(a_hole_is_seen_in_a_line_that_is_too_long),
+        WITH_FILE(a_line_that_is_too_long_keeps_its_beginning),
         WITH_FILE(a_file_that_becomes_shorter_is_a_failure),
         WITH_FILE(what_was_read_first_is_what_is_read_again),
         WITH_FILE(nothing_is_read_after_the_deadline_nor_more_than_a_journal_may_have),
