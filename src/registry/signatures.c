@@ -99,6 +99,7 @@ static void look_at(struct regtag *r, struct signatures *s, const char *image)
     s->tag[tag.used] = s->query[query.used] = '\0';
     s->type = NULL;
     s->layers = s->referrers = s->looked = 0;
+    s->failed = s->failure.status != 0;
     ENTER("signatures", s->state, SIGNATURES_LOOK);
     for (unsigned i = 0; i < SIGNATURES_PLACES; i++)
         ask(r, s, i, true);
@@ -228,6 +229,8 @@ static enum signatures_event step_look(struct regtag *r, struct signatures *s)
         return SIGNATURES_WAIT;
     if (standing == STANDING_FIRM)
         return on_places(r, s);
+    if (!s->failed)
+        error_clear(&s->failure); /* it may have been the answer to another request */
     for (unsigned i = 0; i < SIGNATURES_PLACES; i++)
         ask(r, s, i, false);
     return MORE;

@@ -30,6 +30,7 @@ struct signatures {
     unsigned layers;               /* of it, that were looked at */
     unsigned referrers, looked;    /* in `referrer`, and how many of them were looked at */
     bool has_api;                  /* the registry lists referrers itself */
+    bool failed;                   /* before these places were asked for, there was a failure */
     enum signature_finding best;
     struct slice signature; /* of the current layer, in `decoded` */
     struct signature_check check;

@@ -481,6 +481,37 @@ static void test_an_answer_that_comes_twice_does_not_count(void **state)
     expect_moved();
 }
 
+#define REFUSAL "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+
+/* Each answer then goes to the next place, until they are asked one by one. */
+static void test_a_refusal_that_nobody_asked_for_does_not_count(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    run.wire.manners.delay = 1000;
+    run.wire.quirk[0] = (struct wire_quirk){.request = "GET sha256-", .before = REFUSAL};
+    tag_one(&run);
+    assert_int_equal(run.wire.requests, 9);
+    expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+}
+
+/* What was noted of the index before stays, when the image's answers are of no use. */
+static void test_a_failure_before_such_answers_counts(void **state)
+{
+    char request[2][100];
+    (void)state;
+    begin_platform();
+    const char *index = push_platforms();
+    run.wire.manners.delay = 1000;
+    snprintf(request[0], sizeof request[0], "GET %s", tag_of(index, ".sig"));
+    run.wire.quirk[0] = (struct wire_quirk){.request = request[0], .instead = REFUSAL};
+    snprintf(request[1], sizeof request[1], "GET %s", tag_of(digest_of_new(), ".sig"));
+    run.wire.quirk[1] = (struct wire_quirk){.request = request[1], .twice = true};
+    tag_one(&run);
+    assert_int_equal(run.wire.quirks, 2);
+    expect_refused(REGTAG_E_DENIED, "cannot look for its signature");
+}
+
 /* ---- Limits ---------------------------------------------------------------------------------- */
 
 static void test_of_many_signatures_32_are_looked_at(void **state)
@@ -747,6 +778,8 @@ int main(void)
         cmocka_unit_test(test_blobs_may_be_elsewhere),
         cmocka_unit_test(test_a_registry_that_cannot_pipeline),
         cmocka_unit_test(test_an_answer_that_comes_twice_does_not_count),
+        cmocka_unit_test(test_a_refusal_that_nobody_asked_for_does_not_count),
+        cmocka_unit_test(test_a_failure_before_such_answers_counts),
         cmocka_unit_test(test_of_many_signatures_32_are_looked_at),
         cmocka_unit_test(test_of_many_referrers_32_are_looked_at),
         cmocka_unit_test(test_of_a_child_as_many_are_looked_at_as_of_its_index),
