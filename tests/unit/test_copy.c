@@ -259,6 +259,32 @@ static void the_url_of_an_upload_may_be_relative(void **state)
     }
 }
 
+/* Where an upload is, relative to the longest name of a repository, on a host with the longest name. */
+static void the_url_of_an_upload_is_relative_to_a_long_one(void **state)
+{
+    char host[300], repository[300], target[700], patch[900], put[900];
+    (void)state;
+    prepare();
+    snprintf(host, sizeof host, "%0*d.test:65535", 255 - 5, 0);
+    snprintf(repository, sizeof repository, "%0*d", 255, 0);
+    snprintf(target, sizeof target, "%s/%s:copy", host, repository);
+    snprintf(patch, sizeof patch, "PATCH /v2/%s/blobs/uploads/17?state=x HTTP/1.1\r\nHost: %s\r\n",
+             repository, host);
+    snprintf(put, sizeof put, "PUT /v2/%s/blobs/uploads/18?digest=%s HTTP/1.1\r\nHost: %s\r\n",
+             repository, layer, host);
+    quirk(0, "HEAD ", ABSENT, 9);
+    quirk(1, "POST ", "HTTP/1.1 202 Begun\r\nLocation: 17?state=x\r\n" EMPTY, 9);
+    quirk(2, "PATCH 17", "HTTP/1.1 202 Taken\r\nLocation: 18\r\n" EMPTY, 9);
+    quirk(3, "PUT 18", "HTTP/1.1 201 Created\r\n" EMPTY, 9);
+    run.config.target.scheme = REGTAG_SCHEME_PLAIN;
+    begin_again(&run);
+    copy(SOURCE, target);
+    expect_copied();
+    assert_int_equal(count_of(run.wire.log.data, patch), 2); /* the config's, too */
+    assert_int_equal(count_of(run.wire.log.data, put), 1);
+    finish(&run);
+}
+
 /* The digest is added to it. */
 static void an_upload_whose_url_leaves_no_room_for_the_digest_is_refused(void **state)
 {
@@ -396,6 +422,30 @@ static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
         expect_copied();
         assert_int_equal(run.wire.upload_count, 2);
         assert_true(run.wire.uploads[0].ended);
+        finish(&run);
+    }
+}
+
+/* It is asked how far the upload has come only if it states another size than that of the blob. A Range that no upload
+ * can have states none. */
+static void a_range_that_makes_no_sense_is_none(void **state)
+{
+    static const char *const RANGES[2][4] = {
+        {"0-42", "", "0-many", "0-9223372036854775807"},
+        {"0-0", "0-41", "0-43", "0-9223372036854775806"},
+    };
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        char answer[200];
+        prepare();
+        snprintf(answer, sizeof answer,
+                 "HTTP/1.1 202 Taken\r\nLocation: /v2/a/blobs/uploads/1\r\nRange: %s\r\n" EMPTY,
+                 RANGES[i / 4][i % 4]);
+        quirk(1, "PATCH 1", answer, 1);
+        run.wire.quirk[1].done = true;
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_int_equal(count("GET 1"), i / 4);
         finish(&run);
     }
 }
@@ -1294,11 +1344,13 @@ int main(void)
         cmocka_unit_test(within_a_repository_blobs_are_there),
         cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
         cmocka_unit_test(the_url_of_an_upload_may_be_relative),
+        cmocka_unit_test(the_url_of_an_upload_is_relative_to_a_long_one),
         cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
         cmocka_unit_test(an_upload_that_cannot_be_ended_is_refused_all_the_same),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
+        cmocka_unit_test(a_range_that_makes_no_sense_is_none),
         cmocka_unit_test(an_upload_that_is_not_committed_is_ended),
         cmocka_unit_test(what_is_not_at_hand_any_more_is_uploaded_anew),
         cmocka_unit_test(a_layer_may_be_empty),

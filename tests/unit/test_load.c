@@ -1148,6 +1148,49 @@ static void a_login_does_not_wait_for_an_upload(void **state)
     end();
 }
 
+#define UNAUTHORIZED(challenge)                                                                         \
+    "HTTP/1.1 401 No\r\nWWW-Authenticate: " challenge "\r\nContent-Length: 0\r\n\r\n"
+
+/* One blob was asked about before any login, and the refusal comes when the other one has led to two: that is no challenge
+ * for a third. */
+static void a_late_refusal_leads_to_no_other_login(void **state)
+{
+    static struct regtag_sha256_context contexts[2];
+    const struct regtag_hash hashes[] = {regtag_sha256(&contexts[0]), regtag_sha256(&contexts[1])};
+    char heads[2][80];
+    unsigned asked = 0;
+    (void)state;
+    if (REGTAG_CONNECTIONS_MAX < 6)
+        return; /* one blob at a time */
+    begin_fox();
+    for (unsigned i = 0; i < 2; i++)
+        snprintf(heads[i], sizeof heads[i], "HEAD %s", f.entries[i].digest);
+    f.run.config.credentials = (struct regtag_credentials){.user = "user", .password = "pass"};
+    f.run.config.hashes = hashes;
+    f.run.config.hashes_count = 2;
+    f.run.wire.manners.delay = 10;
+    f.run.wire.quirk[0] =
+        (struct wire_quirk){.request = heads[0], .instead = UNAUTHORIZED("Basic"), .delay = 500};
+    f.run.wire.quirk[1] = (struct wire_quirk){.request = heads[1], .instead = UNAUTHORIZED("Basic")};
+    f.run.wire.quirk[2] = (struct wire_quirk){
+        .request = "POST ", .instead = UNAUTHORIZED("Bearer realm=\"http://localhost/token\"")};
+    f.run.wire.quirk[3] = (struct wire_quirk){
+        .request = "GET token",
+        .times = 9,
+        .instead = "HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{\"token\":\"a-token\"}"};
+    widen(&f.run, 4);
+    load();
+    expect_loaded();
+    assert_int_equal(count_of(f.run.wire.asked.data, "GET token?"), 1);
+    for (unsigned i = 0; i < f.run.wire.taken_count; i++) {
+        const struct wire_asked *a = &f.run.wire.taken[i];
+        if (strcmp(a->reference, f.entries[0].digest) == 0)
+            assert_string_equal(a->authorization, asked++ ? "Bearer a-token" : "");
+    }
+    assert_int_equal(asked, 2);
+    end();
+}
+
 /* ---- Usage ----------------------------------------------------------------------------------- */
 
 static void expect_usage(const char *digest, const char *target, const char *words)
@@ -1232,6 +1275,7 @@ int main(void)
         cmocka_unit_test(if_one_blob_fails_so_does_the_other),
         cmocka_unit_test(if_one_blob_cannot_be_checked_the_other_fails),
         cmocka_unit_test(a_login_does_not_wait_for_an_upload),
+        cmocka_unit_test(a_late_refusal_leads_to_no_other_login),
         cmocka_unit_test(bad_usage_is_named),
     };
     if (getenv("ONLY"))

@@ -547,6 +547,55 @@ static void a_redirect_does_not_lead_to_the_token_server(void **state)
     finish(&run);
 }
 
+/* base, at NEW, and new, which is somewhere else at RIVAL. */
+static void look_up_two(struct run *run)
+{
+    const char *const digests[] = {digest_of_new(), digest_of_rival()};
+    size_t listed = 0;
+    assert_int_equal(regtag_digests(run->regtag, "localhost/a", 2), REGTAG_OK);
+    while (step(run))
+        if (run->end == REGTAG_LISTED)
+            assert_string_equal(regtag_result(run->regtag)->digest, digests[listed++ % 2]);
+    expect_end(run, REGTAG_OK);
+    assert_int_equal(listed, 2);
+}
+
+/* What was asked on the connection to other servers: two tokens, and then the tag. */
+static void expect_one_after_the_other(const struct wire *w)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < w->taken_count; i++) {
+        const struct wire_asked *a = &w->taken[i];
+        if (a->connection != 1)
+            continue;
+        assert_int_equal(strncmp(a->reference, "token?", 6) == 0, count < 2);
+        assert_int_equal(a->first, count != 1); /* the token server's serves for both tokens */
+        assert_false(a->pipelined);
+        count++;
+    }
+    assert_int_equal(count, 3);
+    assert_string_equal(w->line[1].host, "elsewhere.test");
+}
+
+/* A lookup is redirected while that connection waits for a token, which another lookup needs. */
+static void a_redirect_waits_for_the_token_server(void **state)
+{
+    struct run run;
+    (void)state;
+    begin(&run);
+    wire_push(&run.wire, "moved", OCI, RIVAL, sizeof RIVAL - 1);
+    run.wire.manners.delay = 10; /* both lookups are in flight */
+    run.wire.manners.realm = "http://127.0.0.1/token";
+    run.wire.manners.token_uses = 1; /* that of the list is used up */
+    quirk(&run, 0, "HEAD new",
+          "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/v2/a/manifests/moved\r\n" EMPTY);
+    look_up_two(&run);
+    expect_one_after_the_other(&run.wire);
+    assert_int_equal(run.wire.tokens, 2);
+    assert_int_equal(count_of(run.wire.line[1].log.data, "Authorization: "), 0);
+    finish(&run);
+}
+
 /* What a redirect leads to may want a password of its own: it does not get ours. */
 static void a_401_from_where_a_redirect_leads_to_is_no_challenge(void **state)
 {
@@ -757,6 +806,7 @@ int main(void)
         cmocka_unit_test(a_lookup_goes_with_the_manifest_that_tries_a_password),
         cmocka_unit_test(a_refused_token_is_dropped_before_another_is_there),
         cmocka_unit_test(a_redirect_does_not_lead_to_the_token_server),
+        cmocka_unit_test(a_redirect_waits_for_the_token_server),
         cmocka_unit_test(a_refused_login_takes_nothing_from_what_is_in_flight),
         cmocka_unit_test(with_tls_a_proxy_sees_no_request),
         cmocka_unit_test(a_401_from_where_a_redirect_leads_to_is_no_challenge),

@@ -29,13 +29,18 @@ struct task {
     size_t count, given, guards;
     bool dry_run;
     uint64_t jump; /* milliseconds that pass once the first name is settled */
+    size_t memory; /* 0: as much as usual; else what the manifest and both tables share */
+    bool in_front; /* names differ at their beginning, not at their end */
 };
 
 static void make_texts(const struct task *task)
 {
     for (size_t i = 0; i < task->count; i++) {
-        snprintf(texts[i], sizeof texts[i], "v%zu", i);
-        snprintf(guards[i], sizeof guards[i], "v%zu=absent", i);
+        if (task->in_front)
+            snprintf(texts[i], sizeof texts[i], "%c.%zu", (int)('a' + i % 26), i / 26);
+        else
+            snprintf(texts[i], sizeof texts[i], "v%zu", i);
+        snprintf(guards[i], sizeof guards[i], "%.20s=absent", texts[i]);
         expected[i] = guards[i];
     }
     for (size_t i = 0; i < task->given; i++)
@@ -49,11 +54,11 @@ struct done {
     uint64_t now;
 };
 
-/* An operation with the memory that it has unless it is told to do with less. */
+/* Unless the task says otherwise, with the memory that it has by default. */
 static struct regtag *begin_large(struct run *run, const struct task *task, void **memory)
 {
     struct regtag_config config = run->config;
-    config.manifest_max = 0;
+    config.manifest_max = task->memory;
     config.tokens_max = 0;
     config.dry_run = task->dry_run;
     config.expected = expected;
@@ -194,6 +199,33 @@ static void few_guards_for_many_names(void **state)
     expect_even_growth(&task);
 }
 
+/* ---- Tables ---------------------------------------------------------------------------------- */
+
+#define SOME 500 /* of which a table has 1024 slots, of 4 bytes */
+
+/* Between the names and the guards: where there is just room for both tables, it takes no longer than with more. */
+static void what_is_left_of_the_memory_is_divided_evenly(void **state)
+{
+    const struct task large = {
+        .image = "localhost/a:base", .count = SOME, .given = SOME, .guards = SOME, .dry_run = true};
+    struct task small = large;
+    (void)state;
+    small.memory = sizeof NEW - 1 + 2 * (1024 * 4 + 4); /* each may have to be aligned */
+    expect_all(&small, REGTAG_OK);
+    assert_int_equal(perform(&small).comparisons, perform(&large).comparisons);
+}
+
+/* a.17 and b.17, for instance. */
+static void it_does_not_matter_where_names_differ(void **state)
+{
+    struct task task = {.image = "localhost/a:none", .count = SOME, .given = SOME};
+    (void)state;
+    uint64_t usual = perform(&task).comparisons;
+    task.in_front = true;
+    expect_all(&task, REGTAG_E_NOT_FOUND);
+    assert_in_range(perform(&task).comparisons, SOME, 2 * usual);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -204,6 +236,8 @@ int main(void)
         cmocka_unit_test(a_guard_for_each_name),
         cmocka_unit_test(a_guard_for_each_name_that_is_looked_at),
         cmocka_unit_test(few_guards_for_many_names),
+        cmocka_unit_test(what_is_left_of_the_memory_is_divided_evenly),
+        cmocka_unit_test(it_does_not_matter_where_names_differ),
     };
     if (getenv("ONLY"))
         cmocka_set_test_filter(getenv("ONLY"));

@@ -876,6 +876,7 @@ static void a_password_is_not_asked_for_where_it_would_not_help(void **state)
          "the proxy a:1 " A_PASSWORD},
         {"http://a:1", WHO "Proxy-Authenticate: NTLM\r\nProxy-Authenticate: \"?\r\n\r\n", 4,
          "the proxy a:1 " A_PASSWORD},
+        {"http://a:1", WHO "Proxy-Authenticate: realm=\"x\"\r\n\r\n", 4, "the proxy a:1 " A_PASSWORD},
         {"http://a:1", WHO "WWW-Authenticate: NTLM\r\n\r\n", 4, "the proxy a:1 " A_PASSWORD},
         {"http://a:1", WHO "\r\n", 4, "the proxy a:1 " A_PASSWORD},
     };

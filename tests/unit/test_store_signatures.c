@@ -12,6 +12,7 @@ static char list[16384];
 static const char *failing; /* a digest, or LIST: reading fails */
 static unsigned reads, hashes_left;
 static size_t handed; /* bytes that were read */
+static bool ended;    /* the tag "long" was read to its end */
 
 /* ---- The store ------------------------------------------------------------------------------- */
 
@@ -34,6 +35,8 @@ static ptrdiff_t store_read(void *context, const char *name, uint64_t offset, vo
         return REGTAG_IO_FAILED;
     if (strcmp(name, LIST) == 0)
         return copy_part(list, strlen(list), offset, bytes, size);
+    if (t && strcmp(t->name, "long") == 0)
+        ended = ended || offset == t->manifest.size;
     if (t)
         return copy_part(t->manifest.data, t->manifest.size, offset, bytes, size);
     for (size_t i = 0; i < w->blob_count; i++)
@@ -114,6 +117,7 @@ static void prepare(void)
     failing = NULL;
     reads = 0;
     handed = 0;
+    ended = false;
     begin(&run);
     wire_delete(&run.wire, "base");
     run.config.keys = 2;
@@ -580,6 +584,7 @@ static void what_is_no_document_is_not_read_to_its_end(void **state)
         load(digest_of_new());
         expect("behind it", REGTAG_OK, NULL);
         assert_true(handed > (sizes[i] < 65536 ? sizes[i] : 65536) && handed < 140000);
+        assert_int_equal(ended, sizes[i] <= 65536);
         end();
     }
     memset(text, ' ', 70000); /* so that it begins well */

@@ -135,6 +135,27 @@ static void a_long_answer_is_not_waited_for(void **state)
     expect_second("a long answer");
 }
 
+/* Up to 64 KiB, its connection is worth more. */
+static void a_short_answer_is_read_to_its_end(void **state)
+{
+    static char answer[70000];
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        prepare();
+        snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n\r\n%0*d",
+                 65536 + more, (int)(65536 + more), 0);
+        run.wire.quirk[0].instead = answer;
+        run.wire.quirk[0].delay = 100;
+        choose_first();
+        step(&run);
+        give_up_first();
+        step_to(REGTAG_SETTLED);
+        assert_int_equal(run.status[1], REGTAG_OK);
+        assert_int_equal(run.wire.connections, 1 + more);
+        finish(&run);
+    }
+}
+
 /* Two seconds, or until the time is up. */
 static void an_answer_that_never_comes_is_waited_for_a_while(void **state)
 {
@@ -329,6 +350,7 @@ int main(void)
         cmocka_unit_test(a_login_that_is_not_needed_any_more_is_given_up),
         cmocka_unit_test(an_answer_that_is_not_wanted_is_nobodys),
         cmocka_unit_test(a_long_answer_is_not_waited_for),
+        cmocka_unit_test(a_short_answer_is_read_to_its_end),
         cmocka_unit_test(an_answer_that_never_comes_is_waited_for_a_while),
         cmocka_unit_test(a_request_that_was_given_up_unsent_is_in_nobodys_way),
         cmocka_unit_test(one_that_was_given_up_while_connecting_is_in_nobodys_way),
