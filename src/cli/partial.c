@@ -15,6 +15,7 @@
 
 #define WEEK (7 * 86400)
 #define PREFIX (sizeof PARTIAL_PREFIX - 1)
+#define OWNER (S_IRUSR | S_IWUSR)
 
 /* Never waits, whatever has that name. */
 #define OPEN_PARTIAL (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
@@ -138,7 +139,7 @@ enum partial_state partial_open(struct partial *p, const struct place *place, co
     memcpy(p->name + PREFIX, strchr(digest, ':') + 1, PARTIAL_DIGITS);
     clean(p);
     /* As private as what it replaces. */
-    mode_t mode = place->exists ? place->mode | S_IRUSR | S_IWUSR : 0666;
+    mode_t mode = place->exists ? place->mode | OWNER : 0666;
     p->fd = openat(place->folder, p->name, OPEN_PARTIAL | O_CREAT, mode);
     int problem = p->fd < 0 ? errno : file_lock(p->fd, true);
     if (p->fd >= 0 && file_lock_busy(problem))
@@ -169,10 +170,11 @@ int partial_write(struct partial *p, uint64_t at, const void *bytes, size_t size
     return 0;
 }
 
+/* Its owner has to open it again for the second pass, and after an interruption. */
 int partial_sync(struct partial *p)
 {
     if (ftruncate(p->fd, (off_t)p->size) != 0 ||
-        (p->place->exists && fchmod(p->fd, p->place->mode) != 0))
+        (p->place->exists && fchmod(p->fd, p->place->mode | OWNER) != 0))
         return errno;
     return file_sync(p->fd);
 }
@@ -183,7 +185,9 @@ int partial_rename(struct partial *p)
     struct stat ours;
     if (!has_name(p, &ours))
         return ENOENT; /* somebody has removed it, and it is no longer locked */
-    if (renameat(place->folder, p->name, place->folder, place->name) != 0)
+    bool is_open_to_owner = !place->exists || (place->mode & OWNER) == OWNER;
+    if (renameat(place->folder, p->name, place->folder, place->name) != 0 ||
+        (!is_open_to_owner && fchmod(p->fd, place->mode) != 0))
         return errno;
     close(p->fd);
     p->fd = -1;

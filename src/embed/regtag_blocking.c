@@ -63,7 +63,9 @@ enum regtag_status regtag_call_run(struct regtag_call *call)
         if (call->on_event && event != REGTAG_DONE && event != REGTAG_ERROR)
             wanted = call->on_event(call->event_context, event, regtag_result(call->operation));
     }
-    if (!call->config->keep)
+    if (!wanted)
+        regtag_end(call->operation);
+    if (!wanted || !call->config->keep)
         regtag_sockets_close(call->sockets);
     return ended(call);
 }

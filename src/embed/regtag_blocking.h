@@ -25,8 +25,8 @@ struct regtag_call {
     const struct regtag_config *config; /* its transport is regtag_sockets_transport(sockets) */
     struct regtag_sockets *sockets;
     /* May be NULL. Called for all events but REGTAG_WAIT, REGTAG_DONE and REGTAG_ERROR, with the result. If it
-     * returns false, the operation is abandoned there, and the call returns REGTAG_OK unless something has
-     * failed before. What became of tags that were announced before is not found out then: to leave only
+     * returns false, the operation is abandoned there (see regtag_end), and the call returns REGTAG_OK unless
+     * something has failed before. What became of tags that were announced before is not found out then: to leave only
      * this one and the next ones alone, call regtag_decline and return true. */
     bool (*on_event)(void *context, enum regtag_event event, const struct regtag_result *result);
     void *event_context;
@@ -67,7 +67,7 @@ enum regtag_status regtag_call_save(struct regtag_call *call, const char *image)
 
 /* For any other operation: runs call->operation, after one of the calls of regtag.h has chosen what it does.
  * There may be up to REGTAG_CONNECTIONS_MAX sockets. Closes the connections at the end, unless config->keep
- * is set; then calling regtag_sockets_close is up to the caller. */
+ * is set and the operation was not abandoned; then calling regtag_sockets_close is up to the caller. */
 enum regtag_status regtag_call_run(struct regtag_call *call);
 
 /* Looks names up by the C library's getaddrinfo, which allocates, and may block for many seconds, even past

@@ -113,6 +113,21 @@ def test_the_mode_of_a_file_that_is_replaced_stays(fetch, store, folder, mode):
     assert file.read_bytes() == A and stat.S_IMODE(file.stat().st_mode) == mode
 
 
+@pytest.mark.parametrize("mode", [0o444, 0o400, 0o555])
+def test_files_that_their_owner_cannot_write_to_are_replaced(regtag, store, server, folder, mode):
+    """All files are opened a second time to be put in place; nor may root's rights be needed for that."""
+    store.put_files("repo", "old", {"a": A, "b": B})
+    files = [old_file(folder / name, mode=mode) for name in "ab"]
+    command = regtag.command("fetch", f"{server.host}/repo:old", "-o", folder)
+
+    result = regtag.run(["setpriv", "--bounding-set=-all", *command] if os.geteuid() == 0 else command)
+
+    assert result.status == 0, result
+    assert result.lines == [row(files[0], A, "fetched"), row(files[1], B, "fetched")]
+    assert files_below(folder) == {"a": A, "b": B}
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [mode, mode]
+
+
 def test_what_is_there_already_is_not_requested(fetch, store, server, folder):
     store.put_files("repo", "old", {"a": A, "b": B})
     old_file(folder / "a", A)

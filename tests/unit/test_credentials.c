@@ -28,12 +28,25 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SOON 300   /* milliseconds, for what must not come to an end by itself */
 #define LATE 20000 /* for what must */
+#define DAY 86400000
 #define TEXT_MAX 70000
 
 #define LOGIN(user, password) "{\"username\":\"" user "\",\"password\":\"" password "\"}"
 #define HOST_FILE(host, user, password) "{\"auths\":{\"" host "\":" LOGIN(user, password) "}}"
 
 #define BY_HELPER "{\"credHelpers\":{\"reg.example:5000\":\"x\"}}"
+
+/* ---- A clock that may run fast --------------------------------------------------------------- */
+
+static uint64_t haste = 1;
+
+uint64_t __real_regtag_clock(void);
+uint64_t __wrap_regtag_clock(void);
+
+uint64_t __wrap_regtag_clock(void)
+{
+    return __real_regtag_clock() * haste;
+}
 
 /* ---- A home of its own for every test -------------------------------------------------------- */
 
@@ -79,6 +92,7 @@ static int begin(void **state)
     set("TOP", top);
     memset(&c, 0, sizeof c);
     memset(&o, 0, sizeof o);
+    haste = 1;
     memset(&e, 0, sizeof e);
     file_wipe();
     return reference_parse(&r, SLICE("reg.example:5000/team/app:1"), &e) ? 0 : -1;
@@ -1001,6 +1015,31 @@ static void a_helper_may_not_talk_without_end(void **state)
     assert_refused("too long");
 }
 
+/* How long a search takes that may take a day. */
+static uint64_t duration(enum regtag_status status)
+{
+    uint64_t start = regtag_clock();
+    error_clear(&e);
+    assert_int_equal(credentials_find(&c, &o, &o.side[0], &r, start + DAY, &e), status);
+    return regtag_clock() - start;
+}
+
+static void a_helper_that_hangs_is_ended_long_before_the_deadline(void **state)
+{
+    (void)state;
+    haste = 1000;
+    use_helper("sleep 100");
+    o.stall = 20;
+    assert_in_range(duration(REGTAG_E_CREDENTIALS), 60000, DAY / 2);
+    assert_non_null(strstr(e.text, "in time"));
+    o.stall = 90;
+    assert_in_range(duration(REGTAG_E_CREDENTIALS), 90000, DAY / 2);
+    o.stall = 0;
+    use_helper("sleep 0.2; echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
+    assert_in_range(duration(REGTAG_OK), 200000, DAY / 2);
+    assert_string_equal(c.user, "u");
+}
+
 static void a_helper_is_ended_at_the_deadline_with_all_that_it_began(void **state)
 {
     (void)state;
@@ -1427,6 +1466,7 @@ int main(void)
         TEST(a_helper_that_fails_is_told),
         TEST(answers_that_are_none_are_refused),
         TEST(a_helper_may_not_talk_without_end),
+        TEST(a_helper_that_hangs_is_ended_long_before_the_deadline),
         TEST(a_helper_is_ended_at_the_deadline_with_all_that_it_began),
         TEST(what_a_helper_leaves_behind_is_not_waited_for),
         TEST(an_answer_may_come_in_pieces),

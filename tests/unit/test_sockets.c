@@ -12,8 +12,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "regtag_blocking.h"
+#include "regtag_sha256.h"
 #include "regtag_sockets.h"
 
 #define ROOM REGTAG_POLL_ENTRIES(1)
@@ -228,6 +231,90 @@ static void a_proxy_that_cannot_be_reached_is_named(void **state)
     assert_int_equal(hooks.ended, 1);
 }
 
+/* ---- Calls ----------------------------------------------------------------------------------- */
+
+#define TOKEN "a-token-that-is-sent"
+
+static size_t count_token(const char *bytes, size_t size)
+{
+    size_t count = 0;
+    for (size_t i = 0; i + sizeof TOKEN - 1 <= size; i++)
+        count += memcmp(bytes + i, TOKEN, sizeof TOKEN - 1) == 0;
+    return count;
+}
+
+/* A process with a registry that has nothing. */
+static pid_t serve_nothing(uint16_t *port)
+{
+    static const char NONE[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    socklen_t size = sizeof a;
+    char request[4096];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, size), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &size), 0);
+    *port = ntohs(a.sin_port);
+    pid_t child = fork();
+    if (child == 0) {
+        int peer = accept(fd, NULL, NULL);
+        while (read(peer, request, sizeof request) > 0 && write(peer, NONE, sizeof NONE - 1) > 0)
+            ;
+        _exit(0);
+    }
+    close(fd);
+    return child;
+}
+
+static size_t held; /* how often the memory had the token at the event */
+
+static bool abandon(void *context, enum regtag_event event, const struct regtag_result *result)
+{
+    const struct regtag_call *call = context;
+    (void)event;
+    (void)result;
+    held = count_token(call->memory, call->size);
+    return false;
+}
+
+/* Also where connections are kept: nothing can follow an operation that is not over. */
+static void a_call_that_is_abandoned_keeps_neither_secrets_nor_connections(void **state)
+{
+    enum { MANIFEST = 4096, TOKENS = 64 };
+    static uint64_t operation[REGTAG_SIZE(MANIFEST, TOKENS, 2) / sizeof(uint64_t)];
+    static struct regtag_socket two[2];
+    static struct regtag_sockets both = {.sockets = two, .count = 2};
+    static const char *const NAMES[] = {"new"};
+    struct regtag_sha256_context hash;
+    (void)state;
+    for (int keep = 0; keep < 2; keep++) {
+        uint16_t port;
+        char image[64];
+        pid_t server = serve_nothing(&port);
+        struct regtag_config config = {.size = sizeof config,
+                                       .hash = regtag_sha256(&hash),
+                                       .transport = regtag_sockets_transport(&both),
+                                       .timeout = 60000,
+                                       .credentials = {.bearer_token = TOKEN},
+                                       .manifest_max = MANIFEST,
+                                       .tokens_max = TOKENS,
+                                       .keep = keep};
+        struct regtag_call call = {.memory = operation,
+                                   .size = sizeof operation,
+                                   .config = &config,
+                                   .sockets = &both,
+                                   .on_event = abandon,
+                                   .event_context = &call};
+        both.resolver = regtag_blocking_resolver();
+        snprintf(image, sizeof image, "127.0.0.1:%u/a:base", port);
+        assert_int_equal(regtag_call_tag(&call, image, NAMES, 1), REGTAG_E_NOT_FOUND);
+        assert_true(held > 0);
+        assert_int_equal(count_token((char *)operation, sizeof operation), 0);
+        assert_int_equal(waitpid(server, NULL, 0), server); /* ends with the connection */
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -237,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_name_of_a_proxy_is_told_from_that_of_the_registry, begin,
                                         finish),
         cmocka_unit_test_setup_teardown(a_proxy_that_cannot_be_reached_is_named, begin, finish),
+        cmocka_unit_test(a_call_that_is_abandoned_keeps_neither_secrets_nor_connections),
     };
     return cmocka_run_group_tests_name("sockets", tests, NULL, NULL);
 }
