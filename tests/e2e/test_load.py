@@ -346,13 +346,11 @@ def test_what_is_no_layout(load, pantry, content, status, words):
     ids=["no file", "no tar file", "no layout", "no such image"],
 )
 def test_the_tag_has_its_line_even_if_nothing_can_be_read(load, pantry, regtag, content, status, option):
-    if content is None:
-        run = lambda *args: regtag("load", load.path, f"{pantry.host}/repo:new", *args)
-    else:
-        run = lambda *args: load(content, *args)
     reference = f"{pantry.host}/repo:new"
+    if content is not None:
+        load.path.write_bytes(content)
 
-    plain, result = run(*option), run(*option, "--json")
+    plain, result = (regtag("load", load.path, reference, *option, *more) for more in ([], ["--json"]))
 
     assert (plain.status, plain.rows) == (status, [(reference, "-", "failed", "-")])
     message = result.complaint(str(load.path))
