@@ -18,7 +18,7 @@
 
 /* ---- HTTP ------------------------------------------------------------------------------------- */
 
-#define URL_MAX 4096                /* a URL from a server; 4 of them in the operation, 1 on the stack */
+#define URL_MAX 4096                /* a URL from a server; 3 of them in the operation, 1 on the stack */
 #define HTTP_HEAD_MAX (32u * 1024)  /* the header of an answer; 1 in the operation, 1 for a proxy's */
 #define CHUNK_LINE_MAX 4096         /* a line with a chunk's size; counted, not kept */
 #define EXTENSIONS_MAX (16u * 1024) /* the chunk extensions of a body; counted, not kept */

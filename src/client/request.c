@@ -55,7 +55,7 @@ bool request_is_conditional(const struct request *q)
 
 void request_write_target(const struct request *q, const struct remote *r, struct writer *w)
 {
-    static const char *const PLACES[] = {"", "/manifests/", "/blobs/", "/referrers/"};
+    static const char *const PLACES[] = {"", "/manifests/", "/blobs/"};
     if (q->place != PLACE_ANY) {
         write_text(w, "/v2/");
         write_repository(w, r->reference);

@@ -22,8 +22,8 @@ enum resend {
 };
 
 /* Prefix of a request's target: none, so that the target is complete, "/v2/REPOSITORY/manifests/", and the same with
- * "blobs" or "referrers". */
-enum place { PLACE_ANY, PLACE_MANIFESTS, PLACE_BLOBS, PLACE_REFERRERS };
+ * "blobs". */
+enum place { PLACE_ANY, PLACE_MANIFESTS, PLACE_BLOBS };
 
 /* A request. Slices and pointers are borrowed: they must remain valid until the exchange is over. */
 struct request {

@@ -1,5 +1,7 @@
 #include "registry/paging.h"
 
+#include <string.h>
+
 #include "http/link.h"
 
 #define EMPTY_PAGES_MAX 16u /* consecutive, before giving up */
@@ -13,32 +15,40 @@ static uint64_t hash_of(struct slice s)
     return hash;
 }
 
-static struct slice page_url(const struct paging *p)
-{
-    return slice_of(p->url[p->current]);
-}
-
 /* They identify a page: all pages are on the same server. */
 struct slice paging_target(const struct paging *p)
 {
     struct url u;
-    url_parse(&u, page_url(p));
+    url_parse(&u, slice_of(p->url));
     return u.target;
 }
 
-struct writer paging_url(struct paging *p)
+struct writer paging_url(struct regtag *r, struct paging *p)
 {
-    return writer_to(p->url[0], URL_MAX);
+    struct writer w = writer_to(p->url, URL_MAX);
+    write_origin(&w, &r->source->remote.origin);
+    write_text(&w, "/v2/");
+    write_repository(&w, r->image);
+    return w;
 }
 
 void paging_begin(struct paging *p, const struct writer *url)
 {
-    p->url[0][url->used] = '\0';
-    p->current = 0;
+    p->url[url->used] = '\0';
     p->empty = 0;
     p->pages = 0;
     p->next_mark = 1;
     p->first = p->mark = hash_of(paging_target(p));
+}
+
+void paging_begin_referrers(struct regtag *r, struct paging *p, const char *image, struct slice type)
+{
+    struct writer w = paging_url(r, p);
+    write_format(&w, "/referrers/%s", image);
+    if (type.size)
+        write_text(&w, "?artifactType=");
+    write_encoded(&w, type);
+    paging_begin(p, &w);
 }
 
 /* ---- The next page --------------------------------------------------------------------------- */
@@ -84,18 +94,21 @@ static enum paging_event cut(struct error *e, const char *problem)
     return PAGING_CUT;
 }
 
-/* Resolves the link target and stores it as the URL of the next page. */
+/* Resolves the link target, which becomes the URL of the current page. */
 static enum paging_event resolve_link(struct paging *p, struct slice target, struct error *e)
 {
-    struct writer w = writer_to(p->url[!p->current], URL_MAX);
+    char text[URL_MAX];
+    struct writer w = writer_to(text, sizeof text);
+    struct slice base = slice_of(p->url);
     struct url from, to;
-    if (!url_resolve(page_url(p), target, &w))
+    if (!url_resolve(base, target, &w))
         return page_failed(e, "the Link to the next page is not a URL: ", target);
-    p->url[!p->current][w.used] = '\0';
-    url_parse(&from, page_url(p));
+    url_parse(&from, base);
     url_parse(&to, written(&w));
     if (!url_same_origin(&from, &to))
         return page_failed(e, "the Link to the next page leads to another server: ", written(&w));
+    memcpy(p->url, text, w.used);
+    p->url[w.used] = '\0';
     return PAGING_NEXT;
 }
 
@@ -112,10 +125,15 @@ enum paging_event paging_next(struct paging *p, const struct http_response *resp
     if (event != PAGING_NEXT)
         return event;
     p->empty = entries ? 0 : p->empty + 1;
-    p->current = !p->current;
     if (seen_before(p, hash_of(paging_target(p)), before))
         return entries ? cut(e, "the registry's pages form a loop") : PAGING_END;
     if (p->empty == EMPTY_PAGES_MAX)
         return cut(e, "the registry sends one empty page after another");
     return PAGING_NEXT;
+}
+
+void paging_tell(const struct regtag *r, const struct error *why)
+{
+    VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s",
+              SLICE_ARG(r->reference.name), why->text);
 }

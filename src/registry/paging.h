@@ -12,18 +12,21 @@ enum paging_event {
     PAGING_FAILED /* *problem says why */
 };
 
-/* Pages are identified by a hash of their request target. */
+/* Pages are identified by a hash of their request target. No byte needs to be zeroed. */
 struct paging {
     uint64_t first, mark;      /* hashes of the first page and of the marked one, to detect loops */
     uint64_t pages, next_mark; /* pages so far; page at which the mark moves */
     unsigned empty;            /* consecutive pages without entries */
-    unsigned current;          /* index of this page's URL in `url` */
-    char url[2][URL_MAX + 1];
+    char url[URL_MAX + 1];     /* of the current page */
 };
 
-/* Begins with the URL of the first page, which a writer has written to the memory of paging_url. */
-struct writer paging_url(struct paging *p);
+/* Writes where the image's repository is, "https://HOST/v2/REPOSITORY", to the memory of *p. The caller writes the rest of
+ * the first page's URL behind it, and begins with that. */
+struct writer paging_url(struct regtag *r, struct paging *p);
 void paging_begin(struct paging *p, const struct writer *url);
+
+/* Begins with the first page of an image's referrers: of all, or those of an artifact type, if the registry filters. */
+void paging_begin_referrers(struct regtag *r, struct paging *p, const char *image, struct slice type);
 
 /* Path and query of the current page. */
 struct slice paging_target(const struct paging *p);
@@ -31,5 +34,8 @@ struct slice paging_target(const struct paging *p);
 /* Goes on to the page that follows the current one, whose header and number of entries are given. */
 enum paging_event paging_next(struct paging *p, const struct http_response *response, uint64_t entries,
                               struct error *e);
+
+/* Warns that the list may go on where paging was cut, or has failed. */
+void paging_tell(const struct regtag *r, const struct error *why);
 
 #endif

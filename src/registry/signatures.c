@@ -6,7 +6,6 @@
 #include "registry/resolve.h"
 
 #define MORE ((enum signatures_event)(-1))
-#define BUNDLE_QUERY "?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson"
 
 static const struct meaning NO_MEANINGS[] = {{.text = NULL}};
 
@@ -64,6 +63,24 @@ static enum signatures_event end(struct regtag *r, struct signatures *s, struct 
     return over(r, s, SIGNATURES_FAILED);
 }
 
+/* ---- Documents ------------------------------------------------------------------------------- */
+
+static bool read_manifest(struct regtag *r, struct download *from, const struct media_type **type,
+                          struct document *d)
+{
+    return candidate_read(r, downloaded(from), &from->scan, type, d);
+}
+
+/* The first one in a list of referrers, or NO_VALUE. */
+static int first_entry(struct regtag *r, struct download *list, struct document *d)
+{
+    const struct media_type *type;
+    bool alike = false;
+    if (!read_manifest(r, list, &type, d) || type->kind != MANIFEST_INDEX)
+        return NO_VALUE;
+    return document_first(d, document_member(d, 0, SLICE("manifests"), &alike));
+}
+
 /* ---- The three places ------------------------------------------------------------------------ */
 
 static void ask(struct regtag *r, struct signatures *s, unsigned number, bool pipelined)
@@ -80,8 +97,10 @@ static void ask(struct regtag *r, struct signatures *s, unsigned number, bool pi
     if (number == SIGNATURES_BY_INDEX)
         q.target = slice_head(tag, DIGEST_SHA256_SIZE);
     if (number == SIGNATURES_BY_API) {
-        q.place = PLACE_REFERRERS;
-        q.target = slice_of(s->query);
+        paging_begin_referrers(r, &s->paging, s->check.image.data, SLICE(SIGNATURE_BUNDLE));
+        q.place = PLACE_ANY;
+        q.target = paging_target(&s->paging);
+        s->more = false;
     }
     s->answer[number] = LOOK_OPEN;
     download_begin(r, &s->place[number], &q, memory + number * room, room);
@@ -91,12 +110,9 @@ static void look_at(struct regtag *r, struct signatures *s, const char *image)
 {
     const char *hex = image + sizeof "sha256:" - 1;
     struct writer tag = writer_to(s->tag, sizeof s->tag - 1);
-    struct writer query = writer_to(s->query, sizeof s->query - 1);
     candidate_turn_to(&s->check, image);
     write_format(&tag, "sha256-%s.sig", hex);
-    write_slice(&query, s->check.image);
-    write_slice(&query, SLICE(BUNDLE_QUERY));
-    s->tag[tag.used] = s->query[query.used] = '\0';
+    s->tag[tag.used] = '\0';
     s->type = NULL;
     s->layers = s->referrers = s->looked = 0;
     s->failed = s->failure.status != 0;
@@ -105,18 +121,43 @@ static void look_at(struct regtag *r, struct signatures *s, const char *image)
         ask(r, s, i, true);
 }
 
-static bool is_absent(unsigned place, unsigned status)
+/* At once: the header is there only until the next answer comes. */
+static void find_next_page(struct regtag *r, struct signatures *s, struct error *problem)
 {
-    return status == 404 || status == 410 ||
-           (place == SIGNATURES_BY_API && referrers_are_unsupported(status));
+    struct download *page = &s->place[SIGNATURES_BY_API];
+    struct document d;
+    bool filled = first_entry(r, page, &d) != NO_VALUE;
+    enum paging_event event = paging_next(&s->paging, page->exchange.response, filled, problem);
+    s->more = event == PAGING_NEXT;
+    if (event != PAGING_CUT)
+        return;
+    paging_tell(r, problem);
+    error_clear(problem);
 }
 
-static enum look on_answer(const struct signatures *s, unsigned number, struct error *problem)
+static bool is_absent(unsigned status)
+{
+    return status == 404 || status == 410;
+}
+
+/* Once there was a page, the registry has such a list. */
+static bool is_empty(const struct signatures *s, unsigned number, unsigned status)
+{
+    if (number == SIGNATURES_BY_API)
+        return s->paging.pages == 0 && referrers_are_unsupported(status);
+    return is_absent(status);
+}
+
+static enum look on_answer(struct regtag *r, struct signatures *s, unsigned number,
+                           struct error *problem)
 {
     const struct download *d = &s->place[number];
-    if (d->status == 200)
+    if (d->status == 200) {
+        if (number == SIGNATURES_BY_API)
+            find_next_page(r, s, problem);
         return LOOK_FILLED;
-    if (is_absent(number, d->status))
+    }
+    if (is_empty(s, number, d->status))
         return LOOK_EMPTY;
     exchange_explain(&d->exchange, problem);
     return LOOK_FAILED;
@@ -127,20 +168,14 @@ static void step_place(struct regtag *r, struct signatures *s, unsigned number)
     struct error *problem = verb_problem(r);
     switch (download_step(r, &s->place[number], problem)) {
     case DOWNLOAD_WAIT: return;
-    case DOWNLOAD_END: s->answer[number] = on_answer(s, number, problem); break;
+    case DOWNLOAD_END: s->answer[number] = on_answer(r, s, number, problem); break;
     default: s->answer[number] = LOOK_FAILED; /* DOWNLOAD_FAILED */
     }
-    if (s->answer[number] == LOOK_FAILED)
+    if (problem->status)
         note_failure(s, problem);
 }
 
 /* ---- What is there --------------------------------------------------------------------------- */
-
-static bool read_manifest(struct regtag *r, struct download *from, const struct media_type **type,
-                          struct document *d)
-{
-    return candidate_read(r, downloaded(from), &from->scan, type, d);
-}
 
 /* Whether its bytes have the digest that the answer states, if it states one. Nobody else may be using the hash. */
 static bool is_whole(struct regtag *r, const struct download *d, char digest[DIGEST_SHA256_SIZE + 1])
@@ -163,17 +198,14 @@ static void add_referrer(struct signatures *s, struct slice digest)
 static void add_referrers(struct regtag *r, struct signatures *s, struct download *from)
 {
     char digest[DIGEST_SHA256_SIZE + 1];
-    const struct media_type *type;
     struct document d;
-    bool alike = false;
     if (!is_whole(r, from, digest)) {
         note_finding(s, SIGNATURE_MALFORMED);
         return;
     }
-    if (strcmp(digest, s->check.image.data) == 0 || !read_manifest(r, from, &type, &d) ||
-        type->kind != MANIFEST_INDEX)
+    if (strcmp(digest, s->check.image.data) == 0)
         return;
-    int i = document_first(&d, document_member(&d, 0, SLICE("manifests"), &alike));
+    int i = first_entry(r, from, &d);
     for (; i != NO_VALUE; i = document_next(&d, i))
         if (candidate_may_be_bundle(&d, i) && digest_is_sha256(descriptor_digest(&d, i)))
             add_referrer(s, descriptor_digest(&d, i));
@@ -239,22 +271,23 @@ static enum signatures_event step_look(struct regtag *r, struct signatures *s)
 /* ---- One by one ------------------------------------------------------------------------------ */
 
 /* Behind the tag's manifest, or behind what is there already. */
-static void get(struct regtag *r, struct signatures *s, struct download *d, enum place place,
+static void get(struct regtag *r, struct download *d, enum place place, struct slice target,
                 const struct download *before)
 {
     char *memory = before->bytes + before->size;
     struct request q = {.method = METHOD_GET,
                         .place = place,
-                        .target = slice_of(s->wanted),
-                        .accepts_manifests = place == PLACE_MANIFESTS,
+                        .target = target,
+                        .accepts_manifests = place != PLACE_BLOBS,
                         .meanings = NO_MEANINGS};
     download_begin(r, d, &q, memory, (size_t)(r->manifest + r->manifest_max - memory));
 }
 
-static void want(struct signatures *s, struct slice digest)
+static struct slice want(struct signatures *s, struct slice digest)
 {
     memcpy(s->wanted, digest.data, digest.size);
     s->wanted[digest.size] = '\0';
+    return slice_of(s->wanted);
 }
 
 /* The next layer of the tag's manifest that has a signature, or NO_VALUE. */
@@ -288,8 +321,7 @@ static bool next_layer(struct regtag *r, struct signatures *s)
         s->check.cut = true;
         return false;
     }
-    want(s, descriptor_digest(&d, layer));
-    get(r, s, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, tag);
+    get(r, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, want(s, descriptor_digest(&d, layer)), tag);
     ENTER("signatures", s->state, SIGNATURES_PAYLOAD);
     return true;
 }
@@ -298,9 +330,23 @@ static bool next_referrer(struct regtag *r, struct signatures *s)
 {
     if (s->looked == s->referrers)
         return false;
-    want(s, slice_of(s->referrer[s->looked++]));
-    get(r, s, &s->place[SIGNATURES_BY_API], PLACE_MANIFESTS, &s->place[SIGNATURES_AT_TAG]);
+    get(r, &s->place[SIGNATURES_BY_API], PLACE_MANIFESTS, want(s, slice_of(s->referrer[s->looked++])),
+        &s->place[SIGNATURES_AT_TAG]);
     ENTER("signatures", s->state, SIGNATURES_REFERRER);
+    return true;
+}
+
+static bool next_page(struct regtag *r, struct signatures *s)
+{
+    bool enough = s->referrers == REFERRERS_LOOKED_MAX || s->paging.pages == PAGES_LOOKED_MAX;
+    s->check.cut = s->check.cut || (s->more && enough);
+    if (!s->more || enough)
+        return false;
+    s->more = false;
+    s->answer[SIGNATURES_BY_API] = LOOK_OPEN;
+    get(r, &s->place[SIGNATURES_BY_API], PLACE_ANY, paging_target(&s->paging),
+        &s->place[SIGNATURES_AT_TAG]);
+    ENTER("signatures", s->state, SIGNATURES_PAGE);
     return true;
 }
 
@@ -308,7 +354,7 @@ static enum signatures_event next(struct regtag *r, struct signatures *s, struct
 {
     if (cannot_go_on(r, s))
         return end(r, s, problem);
-    if (next_layer(r, s) || next_referrer(r, s))
+    if (next_layer(r, s) || next_referrer(r, s) || next_page(r, s))
         return MORE;
     if (!*s->index || s->check.image.data == s->image)
         return end(r, s, problem);
@@ -336,7 +382,7 @@ static enum signatures_event step_get(struct regtag *r, struct signatures *s, st
         return SIGNATURES_WAIT;
     if (there && is_whole(r, d, digest) && strcmp(digest, s->wanted) == 0)
         return SIGNATURES_GOOD;
-    if (event == DOWNLOAD_END && !there && !is_absent(SIGNATURES_AT_TAG, d->status))
+    if (event == DOWNLOAD_END && !there && !is_absent(d->status))
         exchange_explain(&d->exchange, problem);
     if (problem->status)
         note_failure(s, problem);
@@ -366,8 +412,7 @@ static enum signatures_event step_referrer(struct regtag *r, struct signatures *
     enum signature_finding finding = signature_bundle_layer(&document, s->check.image, &layer);
     if (finding != SIGNATURE_GOOD)
         return on_finding(r, s, finding);
-    want(s, descriptor_digest(&document, layer));
-    get(r, s, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, d);
+    get(r, &s->place[SIGNATURES_BY_INDEX], PLACE_BLOBS, want(s, descriptor_digest(&document, layer)), d);
     ENTER("signatures", s->state, SIGNATURES_BUNDLE);
     return MORE;
 }
@@ -379,6 +424,19 @@ static enum signatures_event step_bundle(struct regtag *r, struct signatures *s)
     if (event != SIGNATURES_GOOD)
         return event;
     return on_finding(r, s, signature_check_bundle(&s->check, d->bytes, d->size));
+}
+
+static enum signatures_event step_page(struct regtag *r, struct signatures *s)
+{
+    enum look *answer = &s->answer[SIGNATURES_BY_API];
+    if (*answer == LOOK_OPEN)
+        step_place(r, s, SIGNATURES_BY_API);
+    if (*answer == LOOK_OPEN || waits_for_hash(r))
+        return SIGNATURES_WAIT;
+    if (*answer == LOOK_FILLED)
+        add_referrers(r, s, &s->place[SIGNATURES_BY_API]);
+    ENTER("signatures", s->state, SIGNATURES_NEXT);
+    return MORE;
 }
 
 /* ---- The machine -------------------------------------------------------------------------------- */
@@ -423,6 +481,7 @@ enum signatures_event signatures_step(struct regtag *r, struct signatures *s, st
         case SIGNATURES_NEXT: event = next(r, s, problem); break;
         case SIGNATURES_PAYLOAD: event = step_payload(r, s); break;
         case SIGNATURES_REFERRER: event = step_referrer(r, s); break;
+        case SIGNATURES_PAGE: event = step_page(r, s); break;
         default: event = step_bundle(r, s);
         }
     return event;

@@ -1,13 +1,16 @@
 /* Looks for a signature of an image, by one of the configuration's keys: at the tag sha256-HEX.sig, and among its
  * referrers, which come from the registry's API or from the index at the tag sha256-HEX. All three are asked for
- * together. With a platform, the image or its index may be signed. Everything it needs is kept in memory after the manifest. */
+ * together; another page of the API's list only when none of what is there is good. With a platform, the image or its index may
+ * be signed. Everything it needs is kept in memory after the manifest. */
 #ifndef REGTAG_REGISTRY_SIGNATURES_H
 #define REGTAG_REGISTRY_SIGNATURES_H
 
 #include "registry/candidate.h"
 #include "registry/download.h"
+#include "registry/paging.h"
 
 #define REFERRERS_LOOKED_MAX 32u
+#define PAGES_LOOKED_MAX 32u
 
 enum signatures_state {
     SIGNATURES_START,
@@ -16,6 +19,7 @@ enum signatures_state {
     SIGNATURES_PAYLOAD,  /* of a layer of the tag's manifest */
     SIGNATURES_REFERRER, /* a manifest */
     SIGNATURES_BUNDLE,   /* its layer */
+    SIGNATURES_PAGE,     /* another one of the API's list */
     SIGNATURES_OVER
 };
 
@@ -30,21 +34,22 @@ struct signatures {
     unsigned layers;               /* of it, that were looked at */
     unsigned referrers, looked;    /* in `referrer`, and how many of them were looked at */
     bool has_api;                  /* the registry lists referrers itself */
+    bool more;                     /* `paging` is at a page that was not asked for yet */
     bool failed;                   /* before these places were asked for, there was a failure */
     enum signature_finding best;
     struct slice signature; /* of the current layer, in `decoded` */
     struct signature_check check;
     enum look answer[SIGNATURES_PLACES];
-    struct download
-        place[SIGNATURES_PLACES]; /* the last two later for a referrer and its bundle, or a payload */
+    /* The last two later for a referrer and its bundle, a payload, or a page. */
+    struct download place[SIGNATURES_PLACES];
     char image[DIGEST_SHA256_SIZE + 1];
     char index[DIGEST_SHA256_SIZE + 1];  /* that has led to the image; or "" */
     char wanted[DIGEST_SHA256_SIZE + 1]; /* the digest of what is being downloaded */
     char tag[DIGEST_SHA256_SIZE + sizeof ".sig"];
-    char query[DIGEST_SHA256_SIZE + 80];
     char referrer[REFERRERS_LOOKED_MAX][DIGEST_SHA256_SIZE + 1];
     char decoded[SIGNATURE_MAX];
     struct error failure; /* the first one; a good signature elsewhere makes up for it */
+    struct paging paging;
 };
 
 enum signatures_event {

@@ -20,10 +20,7 @@ static void ask_for_page(struct regtag *r, struct tag_pages *p)
 
 void pages_begin(struct regtag *r, struct tag_pages *p, uint64_t size, struct attempts *attempts)
 {
-    struct writer w = paging_url(&p->paging);
-    write_origin(&w, &r->client.remote.origin);
-    write_text(&w, "/v2/");
-    write_repository(&w, &r->reference);
+    struct writer w = paging_url(r, &p->paging);
     write_format(&w, "/tags/list?n=%llu",
                  (unsigned long long)(size && size < PAGE_SIZE ? size : PAGE_SIZE));
     paging_begin(&p->paging, &w);

@@ -124,8 +124,7 @@ static enum regtag_event finish(struct regtag *r, struct digests_verb *v)
     bool failed = v->ending == PAGES_FAILED;
     ENTER("digests", v->state, DIGESTS_OVER);
     if (v->ending == PAGES_CUT || (failed && r->error.status))
-        VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s",
-                  SLICE_ARG(r->reference.name), v->pages_error.text);
+        paging_tell(r, &v->pages_error);
     return failed ? verb_failed(r, &v->pages_error) : verb_done(r);
 }
 

@@ -24,14 +24,6 @@ static enum regtag_event on_tag(struct regtag *r, struct list_verb *v)
     return REGTAG_LISTED;
 }
 
-/* Paging broke off: not an error, since the tags so far are valid, but worth a warning. */
-static enum regtag_event on_cut(struct regtag *r, const struct error *why)
-{
-    VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s",
-              SLICE_ARG(r->reference.name), why->text);
-    return verb_done(r);
-}
-
 static enum regtag_event step(struct regtag *r)
 {
     struct list_verb *v = list_of(r);
@@ -45,9 +37,11 @@ static enum regtag_event step(struct regtag *r)
     if (event == PAGES_TAG)
         return verb_wants(r, v->pages.tags.name) ? on_tag(r, v) : GO_ON;
     ENTER("list", v->state, LIST_OVER);
-    if (event == PAGES_CUT)
-        return on_cut(r, problem);
-    return event == PAGES_END ? verb_done(r) : verb_failed(r, problem);
+    if (event == PAGES_FAILED)
+        return verb_failed(r, problem);
+    if (event == PAGES_CUT) /* not an error, since the tags so far are valid, but worth a warning */
+        paging_tell(r, problem);
+    return verb_done(r);
 }
 
 static const struct verb LIST = {.actions = "pull", .of_repository = true, .step = step};

@@ -66,15 +66,7 @@ static void ask_for_page(struct regtag *r, struct referrers_verb *v)
 
 static enum regtag_event begin_pages(struct regtag *r, struct referrers_verb *v)
 {
-    struct writer w = paging_url(&v->paging);
-    write_origin(&w, &r->client.remote.origin);
-    write_text(&w, "/v2/");
-    write_repository(&w, &r->reference);
-    write_format(&w, "/referrers/%s", v->image);
-    if (v->type.size)
-        write_text(&w, "?artifactType=");
-    write_encoded(&w, v->type);
-    paging_begin(&v->paging, &w);
+    paging_begin_referrers(r, &v->paging, v->image, v->type);
     ask_for_page(r, v);
     return GO_ON;
 }
@@ -204,10 +196,7 @@ static enum regtag_event next_page(struct regtag *r, struct referrers_verb *v)
     switch (paging_next(&v->paging, v->page.exchange.response, v->entries, problem)) {
     case PAGING_NEXT: ask_for_page(r, v); return GO_ON;
     case PAGING_END: return over(r, v, NULL);
-    case PAGING_CUT:
-        VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s",
-                  SLICE_ARG(r->reference.name), problem->text);
-        return over(r, v, NULL);
+    case PAGING_CUT: paging_tell(r, problem); return over(r, v, NULL);
     default: return over(r, v, problem);
     }
 }

@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 from artifacts import Store
-from fake import errors
-from images import OCI_MANIFEST, compact, digest_of, oci_manifest
+from fake import answer, errors
+from images import OCI_INDEX, OCI_MANIFEST, compact, descriptor, digest_of, oci_manifest
 from program import LONG
 from recorder import Recorder
-from signing import CosignKey, Key, key_sum, put_signature, signature_tag
+from signing import CosignKey, Key, key_sum, put_signature, sign_in_bundle, signature_tag
 from watcher import RARELY, point, shell, until
 
 pytest_plugins = ["peers_fixtures", "watch_fixtures"]
@@ -194,6 +194,33 @@ def test_a_signature_from_elsewhere_counts_and_one_of_another_image_does_not(reg
     refused = regtag("verify", image, "--verify-key", key.public)
     assert (refused.status, refused.out) == (19, b"")
     refused.complaint("another digest")
+
+
+@pytest.mark.parametrize("first", [0, 5, 32])
+def test_a_signature_on_another_page_of_the_list(regtag, serve, store, key, first):
+    manifest, bundle = sign_in_bundle(key, OLD)
+    store.blobs[digest_of(bundle)] = bundle
+    store.put("repo", "bundle", OCI_MANIFEST, manifest)
+    missing = [descriptor(OCI_MANIFEST, str(number).encode()) for number in range(first)]
+
+    def respond(request):
+        if "/referrers/" not in request.path:
+            return store(request)
+        entries = missing if request.path.endswith(OLD) else [descriptor(OCI_MANIFEST, manifest)]
+        link = ['Link: </v2/repo/referrers/more>; rel="next"'] if request.path.endswith(OLD) else []
+        listed = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries})
+        return answer(200, listed, f"Content-Type: {OCI_INDEX}", *link)
+
+    server = serve(respond)
+    done = regtag("verify", f"{server.host}/repo:old", "--verify-key", key.public)
+
+    pages = [one.path for one in server.requests if "/referrers/" in one.path]
+    if first < 32:
+        assert (done.status, done.lines) == (0, [f"{server.host}/repo:old\t{OLD}\tverified\t{key_sum(key.public)}"])
+        assert pages == [f"/v2/repo/referrers/{OLD}", "/v2/repo/referrers/more"]
+    else:
+        assert (done.status, len(pages)) == (19, 1)
+        done.complaint("no more than 32 of each")
 
 
 def test_keys_come_from_the_environment(regtag, image, store, key, other):

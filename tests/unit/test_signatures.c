@@ -428,6 +428,17 @@ static void test_a_failure_is_not_the_absence_of_a_signature(void **state)
     }
 }
 
+static void test_tags_that_are_gone_are_absent(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    run.wire.quirk[0] = (struct wire_quirk){.request = "GET sha256-",
+                                            .times = 2,
+                                            .instead = "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"};
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "there is no signature");
+}
+
 static void test_a_failing_blob_is_a_failure(void **state)
 {
     (void)state;
@@ -510,6 +521,191 @@ static void test_a_failure_before_such_answers_counts(void **state)
     tag_one(&run);
     assert_int_equal(run.wire.quirks, 2);
     expect_refused(REGTAG_E_DENIED, "cannot look for its signature");
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+/* The registry's list has a page that leads to another one. */
+static void list_pages(const char *link, const char *const *digests, size_t count)
+{
+    run.wire.manners.referrers_status = 200;
+    run.wire.manners.referrers_fields = link;
+    push_index(&run, "referrers", digests, count, NULL);
+}
+
+static const char *const NONE[] = {ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS,
+                                   ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS,
+                                   ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS,
+                                   ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS, ZEROS};
+#define TO_NEXT "Link: </v2/a/referrers/next>; rel=\"next\"\r\n"
+
+static void test_a_bundle_on_another_page_is_found(void **state)
+{
+    char asked[1024];
+    (void)state;
+    begin_signed(&run, 1);
+    list_pages(TO_NEXT, NONE, 1);
+    const char *digest = sign_in_bundle(0);
+    list("next", digest);
+    tag_one(&run);
+    snprintf(asked, sizeof asked,
+             "GET base\nHEAD new\nGET %s\nGET %s%s\nGET %s\nGET %s\nGET next\nGET %s\nGET %s\nPUT new\n",
+             tag_of(digest_of_new(), ".sig"), digest_of_new(), QUERY, tag_of(digest_of_new(), ""), ZEROS,
+             digest, run.wire.blobs[0].digest);
+    expect_asked(&run, asked);
+    expect_moved();
+}
+
+static void test_another_page_is_asked_for_only_if_nothing_is_good(void **state)
+{
+    (void)state;
+    for (unsigned place = 0; place < 3; place++) {
+        begin_signed(&run, 1);
+        sign_at(place);
+        if (place == 1)
+            run.wire.manners.referrers_fields = TO_NEXT;
+        else
+            list_pages(TO_NEXT, NONE, 1);
+        tag_one(&run);
+        assert_null(strstr(run.wire.asked.data, "GET next"));
+        expect_moved();
+    }
+}
+
+static void test_of_the_referrers_on_all_pages_32_are_looked_at(void **state)
+{
+    const char *digests[13];
+    (void)state;
+    for (size_t good = 11; good <= 12; good++) {
+        begin_signed(&run, 1);
+        list_pages(TO_NEXT, NONE, 20);
+        for (size_t i = 0; i < COUNT(digests); i++)
+            digests[i] = ZEROS;
+        digests[good] = sign_in_bundle(0);
+        push_index(&run, "next", digests, COUNT(digests), NULL);
+        tag_one(&run);
+        if (good == 11)
+            expect_moved();
+        else
+            expect_refused(REGTAG_E_UNSIGNED, "no more than 32");
+    }
+    for (size_t count = 31; count <= 32; count++) { /* then there is no need for another page */
+        begin_signed(&run, 1);
+        list_pages(TO_NEXT, NONE, count);
+        list("next", sign_in_bundle(0));
+        tag_one(&run);
+        if (count == 31)
+            expect_moved();
+        else
+            expect_refused(REGTAG_E_UNSIGNED, "no more than 32");
+    }
+}
+
+/* A registry that does not filter, and has more and more pages; or that has nothing on them. */
+static void test_pages_without_end_are_given_up(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 2; count++) {
+        begin_signed(&run, 1);
+        take_notes(&run, false);
+        begin_signed_again(&run);
+        list_pages("Link: <more/next>; rel=\"next\"\r\n", NONE, 0);
+        run.wire.manners.fields = run.wire.manners.referrers_fields;
+        push_index(&run, "referrers", NONE, count, "application/spdx+json");
+        push_index(&run, "next", NONE, count, "application/spdx+json");
+        tag_one(&run);
+        assert_int_equal(count_of(run.wire.asked.data, "GET next\n"), count ? 31 : 15);
+        assert_int_equal(count_of(run.notes, "may be incomplete: the registry sends one empty page"),
+                         !count);
+        expect_refused(REGTAG_E_UNSIGNED, count ? "no more than 32" : "there is no signature");
+    }
+}
+
+static void test_pages_that_form_a_circle_end(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 2; count++) {
+        begin_signed(&run, 1);
+        take_notes(&run, false);
+        begin_signed_again(&run);
+        run.wire.manners.fields = TO_NEXT;
+        list_pages(TO_NEXT, NONE, count);
+        push_index(&run, "next", NONE, count, NULL);
+        tag_one(&run);
+        assert_int_equal(count_of(run.wire.asked.data, "GET next\n"), 1);
+        assert_int_equal(count_of(run.notes, "!localhost/a: the list may be incomplete"), count);
+        expect_refused(REGTAG_E_UNSIGNED, "not signed");
+    }
+}
+
+/* Unless there is a good one elsewhere, it is a failure: 404, too, since there was a page. */
+static void test_a_page_that_fails_is_a_failure(void **state)
+{
+    static const unsigned statuses[] = {0, 400, 403, 404, 410, 500, 501};
+    (void)state;
+    for (size_t i = 0; i < COUNT(statuses); i++)
+        for (unsigned is_signed = 0; is_signed < 2; is_signed++) {
+            begin_signed(&run, 1);
+            list_pages(i ? TO_NEXT : "Link: <http://other.test/next>; rel=\"next\"\r\n", NONE, 1);
+            list("next", sign_in_bundle(0));
+            if (is_signed)
+                list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+            run.wire.manners.only_tag = "next";
+            run.wire.manners.get_status = statuses[i];
+            tag_one(&run);
+            assert_int_equal(run.wire.connections, 1);
+            if (is_signed) {
+                expect_moved();
+                continue;
+            }
+            assert_int_not_equal(regtag_error(run.regtag, NULL), REGTAG_E_UNSIGNED);
+            expect_text(&run, i ? "HTTP" : "leads to another server: http://other.test/next");
+            expect_refused(regtag_error(run.regtag, NULL), "cannot look for its signature");
+        }
+}
+
+static void test_a_page_must_have_the_digest_that_is_stated(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    list_pages(TO_NEXT, NONE, 1);
+    list("next", sign_in_bundle(0));
+    corrupt(&run, "next");
+    tag_one(&run);
+    expect_refused(REGTAG_E_UNSIGNED, "malformed or ambiguous");
+}
+
+/* Where the answers do not count, the list is asked for from its beginning. */
+static void test_behind_answers_that_do_not_count_the_first_page_comes_again(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    run.wire.manners.delay = 1000;
+    list_pages(TO_NEXT, (const char *[]){sign_in_bundle(0)}, 1);
+    push_index(&run, "next", NONE, 1, NULL);
+    run.wire.quirk[0] =
+        (struct wire_quirk){.request = "GET sha256-", .after = 1, .twice = true}; /* the last of them */
+    tag_one(&run);
+    assert_int_equal(run.wire.quirks, 1);
+    assert_int_equal(count_of(run.wire.asked.data, QUERY), 2);
+    assert_int_equal(count_of(run.wire.asked.data, "GET next"), 0);
+    expect_moved();
+}
+
+/* The registry lists those of the index, too many of them, but not the image's. */
+static void test_a_page_for_the_index_is_none_for_the_image(void **state)
+{
+    char request[100];
+    (void)state;
+    begin_platform();
+    push_platforms();
+    list_pages(TO_NEXT, NONE, COUNT(NONE));
+    snprintf(request, sizeof request, "GET %s?", digest_of_new());
+    run.wire.quirk[0] = (struct wire_quirk){.request = request, .times = 9, .instead = REFUSAL};
+    tag_one(&run);
+    assert_int_equal(count_of(run.wire.asked.data, QUERY), 2);
+    assert_int_equal(count_of(run.wire.asked.data, "GET next"), 0);
+    expect_refused(REGTAG_E_UNSIGNED, "no more than 32 of each");
 }
 
 /* ---- Limits ---------------------------------------------------------------------------------- */
@@ -677,7 +873,9 @@ static void test_many_names_wait_for_the_signature(void **state)
             begin_signed_again(&run);
             run.wire.seed = seed;
             run.wire.manners.no_head_digest = seed % 2;
-            list(tag_of(digest_of_new(), ""), sign_in_bundle(key));
+            if (seed / 2 % 2)
+                list_pages(TO_NEXT, NONE, 1);
+            list(seed / 2 % 2 ? "next" : tag_of(digest_of_new(), ""), sign_in_bundle(key));
             assert_int_equal(regtag_tag(run.regtag, "localhost/a:base", names, COUNT(names)), REGTAG_OK);
             run_on(&run);
             expect_end(&run, key == 0 ? REGTAG_OK : REGTAG_E_UNSIGNED);
@@ -717,13 +915,15 @@ static void test_lookups_that_fail_do_not_end_the_search(void **state)
 static void test_one_byte_at_a_time(void **state)
 {
     (void)state;
-    for (unsigned way = 0; way < 2; way++) {
+    for (unsigned way = 0; way < 3; way++) {
         begin_signed(&run, 1);
         run.wire.step = 1;
         if (way == 0)
             sign_at_tag(0);
         else
-            list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+            list(way == 1 ? tag_of(digest_of_new(), "") : "next", sign_in_bundle(0));
+        if (way == 2)
+            list_pages(TO_NEXT, NONE, 1);
         tag_one(&run);
         expect_moved();
     }
@@ -733,14 +933,17 @@ static void test_one_byte_at_a_time(void **state)
 static void test_cut_at_every_byte(void **state)
 {
     (void)state;
-    for (unsigned retries = 0; retries < 2; retries++) {
+    for (unsigned way = 0; way < 4; way++) {
+        unsigned retries = way % 2;
         bool struck = true;
         for (uint64_t at = 0; struck; at++) {
             begin_signed(&run, 1);
             run.config.retries = retries;
             begin_signed_again(&run);
             run.wire.fault = (struct wire_fault){.armed = true, .at = at, .orderly = at % 2};
-            list(tag_of(digest_of_new(), ""), sign_in_bundle(0));
+            if (way >= 2)
+                list_pages(TO_NEXT, NONE, 1);
+            list(way < 2 ? tag_of(digest_of_new(), "") : "next", sign_in_bundle(0));
             tag_one(&run);
             struck = !run.wire.fault.armed;
             expect_truth(&run, "cut");
@@ -774,12 +977,22 @@ int main(void)
         cmocka_unit_test(test_a_child_is_signed_or_its_index_is),
         cmocka_unit_test(test_registries_say_in_many_ways_that_they_list_no_referrers),
         cmocka_unit_test(test_a_failure_is_not_the_absence_of_a_signature),
+        cmocka_unit_test(test_tags_that_are_gone_are_absent),
         cmocka_unit_test(test_a_failing_blob_is_a_failure),
         cmocka_unit_test(test_blobs_may_be_elsewhere),
         cmocka_unit_test(test_a_registry_that_cannot_pipeline),
         cmocka_unit_test(test_an_answer_that_comes_twice_does_not_count),
         cmocka_unit_test(test_a_refusal_that_nobody_asked_for_does_not_count),
         cmocka_unit_test(test_a_failure_before_such_answers_counts),
+        cmocka_unit_test(test_a_bundle_on_another_page_is_found),
+        cmocka_unit_test(test_another_page_is_asked_for_only_if_nothing_is_good),
+        cmocka_unit_test(test_of_the_referrers_on_all_pages_32_are_looked_at),
+        cmocka_unit_test(test_pages_without_end_are_given_up),
+        cmocka_unit_test(test_pages_that_form_a_circle_end),
+        cmocka_unit_test(test_a_page_that_fails_is_a_failure),
+        cmocka_unit_test(test_a_page_must_have_the_digest_that_is_stated),
+        cmocka_unit_test(test_behind_answers_that_do_not_count_the_first_page_comes_again),
+        cmocka_unit_test(test_a_page_for_the_index_is_none_for_the_image),
         cmocka_unit_test(test_of_many_signatures_32_are_looked_at),
         cmocka_unit_test(test_of_many_referrers_32_are_looked_at),
         cmocka_unit_test(test_of_a_child_as_many_are_looked_at_as_of_its_index),

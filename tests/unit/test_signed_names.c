@@ -26,6 +26,16 @@ static void sign(bool bundle)
     push_index(&run, tag_of(digest_of_new(), ""), &digest, 1, NULL);
 }
 
+/* In a bundle, which the registry lists on its second page. */
+static void sign_on_next_page(void)
+{
+    const char *digest = push_bundle(&run, digest_of_new(), digest_of_new(), SIGN, 0);
+    run.wire.manners.referrers_status = 200;
+    run.wire.manners.referrers_fields = "Link: </v2/a/referrers/next>; rel=\"next\"\r\n";
+    push_index(&run, "referrers", &(const char *){ZEROS}, 1, NULL);
+    push_index(&run, "next", &digest, 1, NULL);
+}
+
 /* Without digests in the answers, each name's manifest is hashed, as are those of the signature. */
 static void names_are_hashed_while_a_signature_is_looked_for(void **state)
 {
@@ -88,10 +98,13 @@ static void a_signature_waits_for_the_hash(void **state)
 #define FIRST 14u
 #define SECOND 16u
 
-static void begin_wide(void)
+static void begin_wide(bool paged)
 {
     begin_signed(&run, 1);
-    sign(false);
+    if (paged)
+        sign_on_next_page();
+    else
+        sign(false);
     make_names();
     names[FIRST] = "xa";
     names[SECOND] = "xb";
@@ -154,7 +167,7 @@ static void a_signature_waits_for_what_follows_its_places(void **state)
     (void)state;
     for (unsigned twice = 0; twice < 2; twice++) {
         unsigned said = 0;
-        begin_wide();
+        begin_wide(false);
         run.wire.quirk[2] = (struct wire_quirk){.request = "GET sha256-", .delay = 500};
         run.wire.quirk[3] =
             (struct wire_quirk){.request = "HEAD xa", .after = 1, .delay = 500, .twice = twice};
@@ -184,36 +197,37 @@ static void a_signature_waits_for_what_follows_its_places(void **state)
     }
 }
 
-/* A name is hashed when the signature arrives: it is not hashed in between. */
+/* A name is hashed when the signature arrives, or a page of referrers: it is not hashed in between. */
 static void a_signature_does_not_disturb_what_is_being_hashed(void **state)
 {
-    const char *payload;
-    bool said = false, answered = false;
     (void)state;
-    begin_wide();
-    payload = run.wire.blobs[0].digest;
-    char request[160];
-    snprintf(request, sizeof request, "GET %s", payload);
-    run.wire.quirk[2] = (struct wire_quirk){.request = request, .delay = 100};
-    run.wire.quirk[3] = (struct wire_quirk){.request = "GET xb", .instead = ""};
-    while (step(&run)) {
-        if (!said && asked("GET", payload, 0)) {
-            say_digest();
-            wire_say(&run.wire, 2, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
-            said = true;
+    for (unsigned paged = 0; paged < 2; paged++) {
+        bool said = false, answered = false;
+        char request[160];
+        begin_wide(paged);
+        const char *first = paged ? ZEROS : run.wire.blobs[0].digest;
+        snprintf(request, sizeof request, "GET %s", paged ? "next" : first);
+        run.wire.quirk[2] = (struct wire_quirk){.request = request, .delay = 100};
+        run.wire.quirk[3] = (struct wire_quirk){.request = "GET xb", .instead = ""};
+        while (step(&run)) {
+            if (!said && asked("GET", first, 0)) {
+                say_digest();
+                wire_say(&run.wire, 2, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+                said = true;
+            }
+            if (!answered && asked("GET", "xb", 0)) {
+                char head[160];
+                snprintf(head, sizeof head,
+                         "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n{", OCI,
+                         sizeof OLD - 1);
+                wire_say(&run.wire, 2, head);
+                say_at(run.wire.now + 200, &OLD[1]);
+                answered = true;
+            }
         }
-        if (!answered && asked("GET", "xb", 0)) {
-            char head[160];
-            snprintf(head, sizeof head,
-                     "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n{", OCI,
-                     sizeof OLD - 1);
-            wire_say(&run.wire, 2, head);
-            say_at(run.wire.now + 200, &OLD[1]);
-            answered = true;
-        }
+        assert_int_equal(asked("GET", "xb", 0)->connection, 2);
+        expect_all_moved();
     }
-    assert_int_equal(asked("GET", "xb", 0)->connection, 2);
-    expect_all_moved();
 }
 
 /* Whoever signs an index vouches for the digests in it. */
