@@ -27,7 +27,7 @@ function __regtag_options
         # What matched, the letter, the name, the value, and what it does
         set -l found (string match -r '^  (..)[, ] --([a-z-]+)((?: [^ ]+)?)  +(.*)' -- $line)
         set -l option -l $found[3] -d $found[5]
-        string match -q -- '-?' $found[2]; and set -a option -s (string sub -s 2 -- $found[2])
+        string match -qr '^-' -- $found[2]; and set -a option -s (string sub -s 2 -- $found[2])
         switch $found[4]
             case '*FILE*' '*DIR*'
                 set -a option -r -F

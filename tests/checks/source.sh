@@ -3,7 +3,8 @@
 # folder; it has the same bytes each time, knows its own date without git, and what is said of it in SPDX can be read.
 set -eu
 
-git rev-parse HEAD >/dev/null 2>&1 || { echo "this is no clone" && exit 77; }
+# Nor is what is unpacked below one, as make debian does.
+[ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$(pwd -P)" ] || { echo "this is no clone" && exit 77; }
 version=$(sed -n 's/^VERSION := //p' Makefile)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -87,7 +87,7 @@ def umoci_tool(tmp_path_factory):
 def skopeo_tool(tmp_path_factory):
     """It has a policy that accepts everything."""
     bookworm = "bookworm" in Path("/etc/os-release").read_text()
-    libraries = ["libgpgme11", "libassuan0"] if bookworm else ["libgpgme11t64", "libassuan9"]
+    libraries = ["libgpgme11", "libassuan0"] if bookworm else ["libgpgme11t64", "libassuan9", "libgpg-error0"]
     path, env = unpacked_here("skopeo", *libraries)
     home = tmp_path_factory.mktemp("home")
     policy = home / ".config/containers/policy.json"
