@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "net/file.h"
 #include "net/hide.h"
+#include "regtag_sockets.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -178,11 +179,14 @@ static enum verdict go_without(struct search *s, const char *path)
 static enum verdict try_helper(struct search *s, const char *path, const struct authfile_answer *a)
 {
     struct helper h = {.name = a->helper, .server = s->r->registry, .deadline = s->deadline};
+    uint64_t limit = s->o->helper_limit * 1000, until = regtag_clock() + limit;
     char program[AUTHFILE_HELPER_MAX + 32];
     struct writer w = writer_to(program, sizeof program - 1);
 
     if (slice_equal(h.server, SLICE(HUB)))
         h.server = SLICE(HUB_URL);
+    if (limit && until < h.deadline)
+        h.deadline = until;
     h.show_stderr = s->o->verbose;
     h.memory = memory.text;
     h.index = &json;

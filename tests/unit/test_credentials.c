@@ -28,6 +28,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SOON 300   /* milliseconds, for what must not come to an end by itself */
 #define LATE 20000 /* for what must */
+#define DAY 86400000
 #define TEXT_MAX 70000
 
 #define LOGIN(user, password) "{\"username\":\"" user "\",\"password\":\"" password "\"}"
@@ -1001,6 +1002,19 @@ static void a_helper_may_not_talk_without_end(void **state)
     assert_refused("too long");
 }
 
+static void a_helper_that_hangs_is_ended_before_the_deadline(void **state)
+{
+    (void)state;
+    uint64_t start = regtag_clock();
+    use_helper("sleep 100");
+    o.helper_limit = 1;
+    error_clear(&e);
+    assert_int_equal(credentials_find(&c, &o, &o.side[0], &r, start + DAY, &e), REGTAG_E_CREDENTIALS);
+    assert_in_range(regtag_clock() - start, 1000, LATE);
+    assert_non_null(strstr(e.text, "in time"));
+    assert_empty();
+}
+
 static void a_helper_is_ended_at_the_deadline_with_all_that_it_began(void **state)
 {
     (void)state;
@@ -1427,6 +1441,7 @@ int main(void)
         TEST(a_helper_that_fails_is_told),
         TEST(answers_that_are_none_are_refused),
         TEST(a_helper_may_not_talk_without_end),
+        TEST(a_helper_that_hangs_is_ended_before_the_deadline),
         TEST(a_helper_is_ended_at_the_deadline_with_all_that_it_began),
         TEST(what_a_helper_leaves_behind_is_not_waited_for),
         TEST(an_answer_may_come_in_pieces),
