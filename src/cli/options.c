@@ -642,8 +642,8 @@ static bool check_guards(const struct options *o, struct error *e)
     const char *problem = NULL;
     if (HAS_VERB(SETTING) && o->no_clobber && o->expected_count)
         problem = "--no-clobber and --expect cannot be combined";
-    else if (HAS_VERB(VERB_ID_WATCH) && o->command && !*o->command)
-        problem = "no command after --";
+    else if (HAS_VERB(VERB_ID_WATCH) && o->command && (!*o->command || !**o->command))
+        problem = *o->command ? "COMMAND is empty; is a variable unset?" : "no command after --";
     if (!problem || o->help)
         return true;
     error_set(e, REGTAG_E_USAGE, "%s", problem);

@@ -227,6 +227,12 @@ def test_an_argument_that_is_missing_or_empty_is_named(regtag, name):
         assert re.search(f" {name} is empty.*variable", refused(regtag, *args, ""))
 
 
+def test_a_command_that_is_empty_is_told_before_a_tag_moves(regtag, listener):
+    complaint = refused(regtag, "watch", f"{listener.host}/repo:old", "--once", "--from", "absent", "--", "", "x")
+
+    assert re.search(" COMMAND is empty.*variable", complaint)
+
+
 @pytest.mark.parametrize(
     "args",
     [
