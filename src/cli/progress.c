@@ -41,6 +41,8 @@ void progress_at(uint64_t at)
     char text[80];
     struct writer w = writer_to(text, sizeof text - 1);
     uint64_t now = regtag_clock();
+    if (at < first) /* what an earlier run has left was wrong */
+        progress_begin(at, total);
     if (!shown || now < next)
         return;
     next = now + INTERVAL;

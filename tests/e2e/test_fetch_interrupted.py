@@ -148,3 +148,15 @@ def test_what_is_quick_shows_nothing(regtag, store, server, tmp_path):
     store.put_files("repo", "old", {"a": SMALL})
 
     assert shown(regtag, server, tmp_path / "file") == b""
+
+
+def test_what_has_to_be_downloaded_again_is_no_progress(regtag, store, server, slow_blob, tmp_path):
+    """What an interrupted run has left turns out to be wrong."""
+    (tmp_path / partial_name(BIG[:2_000_000])).write_bytes(b"x" * 1_900_000)
+    whole = store.blob
+    store.blob = lambda request, data: store.part(request, data) if request.value("Range") else whole(request, data)
+
+    text = shown(regtag, server, tmp_path / "file")
+
+    rates = [int(one) for one in re.findall(rb", (\d+)(?:\.\d)? [kM]B/s", text)]
+    assert rates and max(rates) < 10_000, text
