@@ -176,22 +176,17 @@ static enum verdict go_without(struct search *s, const char *path)
     return FOUND;
 }
 
-/* The deadline may be a day away, where blobs are moved. One that asks a person needs more time than a server. */
-static uint64_t helper_deadline(const struct search *s)
-{
-    uint64_t stall = s->o->stall > TIMEOUT_DEFAULT ? s->o->stall : TIMEOUT_DEFAULT;
-    uint64_t until = regtag_clock() + stall * 1000;
-    return s->o->stall && until < s->deadline ? until : s->deadline;
-}
-
 static enum verdict try_helper(struct search *s, const char *path, const struct authfile_answer *a)
 {
-    struct helper h = {.name = a->helper, .server = s->r->registry, .deadline = helper_deadline(s)};
+    struct helper h = {.name = a->helper, .server = s->r->registry, .deadline = s->deadline};
+    uint64_t limit = s->o->helper_limit * 1000, until = regtag_clock() + limit;
     char program[AUTHFILE_HELPER_MAX + 32];
     struct writer w = writer_to(program, sizeof program - 1);
 
     if (slice_equal(h.server, SLICE(HUB)))
         h.server = SLICE(HUB_URL);
+    if (limit && until < h.deadline)
+        h.deadline = until;
     h.show_stderr = s->o->verbose;
     h.memory = memory.text;
     h.index = &json;

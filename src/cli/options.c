@@ -687,8 +687,10 @@ static bool read_without_verb(struct options *o, int argc, char **argv, struct e
     return o->verb || no_such_verb(o, topic, e);
 }
 
+/* The deadline may be a day away, but a helper that asks a person needs more time than a server. */
 static void set_timeouts(struct options *o)
 {
+    o->helper_limit = o->stall && o->stall < TIMEOUT_DEFAULT ? TIMEOUT_DEFAULT : o->stall;
     o->blob_timeout = o->timeout ? o->timeout : TIMEOUT_BLOBS;
     if (o->timeout == 0)
         o->timeout = o->verb->id & MOVING_BLOBS || is_from_file(o) ? TIMEOUT_BLOBS : TIMEOUT_DEFAULT;

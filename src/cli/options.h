@@ -35,6 +35,7 @@ struct options {
     bool json, quiet, verbose;
     uint64_t timeout, stall; /* seconds */
     uint64_t blob_timeout;   /* the same where blobs are moved; longer, unless --timeout is given */
+    uint64_t helper_limit;   /* seconds that a credential helper may take; 0: until the deadline */
     uint64_t retries;
     uint64_t limit; /* 0: none */
     uint64_t jobs;  /* connections to the registry; of copy, blobs at the same time */

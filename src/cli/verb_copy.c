@@ -287,6 +287,8 @@ static bool check(struct copy *c, struct error *e)
         problem = "--all-tags takes two repositories, without a tag or a digest";
     else if (o->all_tags && tag_runner_expects_digest(o))
         problem = "with --all-tags, --expect must be absent or NAME=DIGEST";
+    else if (o->expected_count && !c->target.tag.size && !o->all_tags && !reference_tag(&c->source).size)
+        problem = "--expect guards a tag, and no tag is set here: write TARGET with one";
     else if (is_same_place(c))
         problem = "IMAGE and TARGET are the same";
     if (problem)

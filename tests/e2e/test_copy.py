@@ -434,6 +434,8 @@ DIGEST = digest_of(INDEX)
         (["--all-tags", "a.test/x", "a.test/x"], ["the same"]),
         (["--include=v*", "a.test/x", "b.test/x"], ["--include", "--all-tags"]),
         (["--expect=1=absent", "a.test/x:2", "b.test/x"], ["1=absent"]),
+        (["--expect=1=absent", f"a.test/x@{DIGEST}", "b.test/x"], ["--expect", "no tag"]),
+        (["--expect=absent", f"a.test/x@{DIGEST}", "b.test/x"], ["--expect", "no tag"]),
         (["--from-json", "a.test/x", "b.test/x"], ["unknown option", "--from-json"]),
         (["--to-", "a.test/x", "b.test/x"], ["unknown option"]),
     ],

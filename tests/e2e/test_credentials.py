@@ -13,6 +13,7 @@ from accounts import answering, auths, entry
 from fake import answer, errors
 from guarded import PasswordRegistry
 from images import OCI_MANIFEST
+from program import LONG
 from recorder import Recorder
 from token_server import Gate, basic, password_gate, secret, user_and_password
 
@@ -740,6 +741,21 @@ def test_a_helper_that_hangs_is_ended_at_the_deadline(helped, account):
     result.complaint("docker-credential-test")
     assert time.monotonic() - start < ENDS_WITHIN
     assert is_gone(int((account.work / "pid").read_text()))
+
+
+@pytest.mark.slow
+@LONG
+@pytest.mark.parametrize("args, least", [[[], 60], [["--stall", "1"], 60], [["--stall", "70"], 70]])
+def test_a_helper_that_hangs_has_a_minute_where_a_run_has_a_day(account, server, args, least):
+    account.helper("test", "exec sleep 1000")
+    account.docker_config({"credsStore": "test"})
+    start = time.monotonic()
+
+    result = account("fetch", f"{server.host}/repo:old", "-o", account.work / "file", *args)
+
+    assert result.status == 16, result
+    result.complaint("docker-credential-test", "in time")
+    assert least <= time.monotonic() - start < least + ENDS_WITHIN
 
 
 def test_a_helper_that_ignores_signals_is_ended_too(helped, account):
