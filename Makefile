@@ -342,9 +342,6 @@ $(OUT)/fuzz $(OUT)/seeds: $(call objects,$(fuzzers)) $(OUT)/libregtag.a $(OUT)/m
 $(OUT)/unit/test_many: LDLIBS += -Wl,--wrap=slice_equal
 $(OUT)/unit/test_titles: LDLIBS += -Wl,--wrap=json_character
 
-# A clock that runs fast.
-$(OUT)/unit/test_credentials: LDLIBS += -Wl,--wrap=regtag_clock
-
 # Answers instead of name servers.
 $(OUT)/unit/test_lookup: LDLIBS += -Wl,--wrap=getaddrinfo,--wrap=fork
 
