@@ -393,7 +393,6 @@ static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
 {
     const struct error *problem = &r->client.context.error;
     bool transient = exchange_is_transient(&v->change.exchange);
-    v->change.lost = v->change.lost || exchange_may_have_acted(&v->change.exchange);
     if (exchange_may_have_acted(&v->change.exchange))
         return verify(r, v, problem, transient);
     return transient && resolve_later(r, v, problem, 0) ? GO_ON
