@@ -28,10 +28,8 @@ void image_begin(struct regtag *r, struct image_push *p, const struct document *
 static bool is_repeated(const struct image_push *p, int descriptor)
 {
     const struct document *d = p->manifest;
-    bool alike = false;
-    int config = document_member(d, 0, SLICE("config"), &alike);
     struct slice digest = descriptor_digest(d, descriptor);
-    bool repeated = slice_equal(descriptor_digest(d, config), digest);
+    bool repeated = slice_equal(p->config_digest, digest);
     for (int i = document_first(d, p->layers); i != descriptor && !repeated; i = document_next(d, i))
         repeated = slice_equal(descriptor_digest(d, i), digest) && !descriptor_has_urls(d, i);
     return repeated;
@@ -39,9 +37,13 @@ static bool is_repeated(const struct image_push *p, int descriptor)
 
 static int take_config(struct image_push *p)
 {
-    bool alike = false, still = p->config;
+    bool alike = false;
+    if (!p->config)
+        return NO_VALUE;
+    int config = document_member(p->manifest, 0, SLICE("config"), &alike);
     p->config = false;
-    return still ? document_member(p->manifest, 0, SLICE("config"), &alike) : NO_VALUE;
+    p->config_digest = descriptor_digest(p->manifest, config);
+    return config;
 }
 
 /* The next descriptor whose blob is to be pushed, or NO_VALUE. */
