@@ -496,7 +496,7 @@ struct regtag_descriptor {
     const char *digest; /* a SHA-256; valid until the next call of regtag_descriptor or regtag_step */
     uint64_t size;      /* bytes */
     bool manifest;      /* it is a child of an index; else a config, a layer or another blob */
-    bool elsewhere;     /* it has "urls", as foreign layers do: a registry need not have it */
+    bool elsewhere;     /* it is a layer with "urls", a foreign one: a registry need not have it */
     void *reserved[2];
 };
 

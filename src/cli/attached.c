@@ -104,7 +104,11 @@ static bool add_referrers(const struct reference *image, const char *digest, uin
         if (event != REGTAG_LISTED)
             continue;
         write_reference(reference, image, "@", regtag_result(r)->digest, "");
-        add(reference, e);
+        if (digest_is_sha256(slice_of(regtag_result(r)->digest)))
+            add(reference, e);
+        else
+            error_set(e, REGTAG_E_REFUSED, "%s is attached to it: only sha256 digests can be checked",
+                      reference);
     }
     return !e->status && session_operation_ok(r, e);
 }

@@ -233,11 +233,37 @@ static void note_file(const struct fetch *f)
     session_note(text);
 }
 
+static void keep(void *context, const void *bytes, size_t size)
+{
+    struct fetch *f = context;
+    if (partial_write(&f->partial, f->at, bytes, size) == 0)
+        have(f, bytes, size);
+}
+
+/* Files with the same bytes in one folder have the same partial file, which became the first of them: they are
+ * copied from there. The library checks what is there in any case. */
+static void copy_twin(struct fetch *f)
+{
+    struct regtag_layer layer;
+    struct place twin = f->place;
+    for (uint64_t n = 0; f->at == 0 && find_layer(f, &n, &layer) && n < f->number; n++) {
+        const char *slash = strrchr(layer.title, '/');
+        twin.name = slash ? slash + 1 : layer.title;
+        int fd = strcmp(layer.digest, f->digest) == 0 ? place_file(&twin) : -1;
+        if (fd < 0)
+            continue;
+        file_scan(fd, f->size, f->deadline, keep, f);
+        close(fd);
+    }
+}
+
 static void resume(struct fetch *f)
 {
     progress_begin(0, f->size);
     file_scan(f->partial.fd, f->size, f->deadline, have, f);
     f->partial.size = f->at;
+    if (f->second)
+        copy_twin(f);
 }
 
 /* Returns whether there is something to do for the library. */

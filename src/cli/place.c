@@ -129,6 +129,11 @@ static void update(void *context, const void *bytes, size_t size)
     hash->update(hash->context, bytes, size);
 }
 
+int place_file(const struct place *p)
+{
+    return openat(p->folder, p->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
 bool place_has(const struct place *p, const char *digest, uint64_t size, uint64_t deadline)
 {
     static struct regtag_sha256_context context;
@@ -137,7 +142,7 @@ bool place_has(const struct place *p, const char *digest, uint64_t size, uint64_
     char text[DIGEST_SHA256_SIZE + 1];
     if (!p->exists || (size != UINT64_MAX && size != p->size))
         return false;
-    int fd = openat(p->folder, p->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int fd = place_file(p);
     if (fd < 0)
         return false;
     bool done =

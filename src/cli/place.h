@@ -25,6 +25,9 @@ bool place_is_folder(const char *path);
 bool place_open(struct place *p, char *path, size_t base, bool make, struct error *e);
 void place_close(struct place *p);
 
+/* Opens the file that is there for reading; -1 if there is none. */
+int place_file(const struct place *p);
+
 /* Whether the file that is there already has this digest and size; UINT64_MAX: any size. False at the
  * deadline, of regtag_clock(). */
 bool place_has(const struct place *p, const char *digest, uint64_t size, uint64_t deadline);

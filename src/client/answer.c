@@ -38,6 +38,12 @@ bool answer_digest(const struct http_response *response, struct slice *digest)
            (digest->size == 0 || digest_valid(*digest));
 }
 
+bool answer_fits(const struct http_response *response, struct slice digest)
+{
+    struct slice stated;
+    return answer_digest(response, &stated) && (stated.size == 0 || slice_equal(stated, digest));
+}
+
 bool answer_sha256(const struct http_response *response, struct slice *digest, struct error *e)
 {
     if (!answer_digest(response, digest))

@@ -50,7 +50,11 @@ bool answer_is_long(const struct http_response *response, size_t taken);
  * digest or occurs twice. */
 bool answer_digest(const struct http_response *response, struct slice *digest);
 
-/* The same, of a digest that can be checked: false, and e set with REGTAG_E_PROTOCOL, if it is not a SHA-256, either. */
+/* Whether it may be about content with this digest: it states no other one. */
+bool answer_fits(const struct http_response *response, struct slice digest);
+
+/* As answer_digest, of a digest that can be checked: false, and e set with REGTAG_E_PROTOCOL, if it is not a SHA-256,
+ * either. */
 bool answer_sha256(const struct http_response *response, struct slice *digest, struct error *e);
 
 /* Whether content with the digest `found` is what the answer states, unless that is empty; else e is set with

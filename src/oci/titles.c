@@ -25,6 +25,12 @@ uint64_t descriptor_size(const struct document *d, int descriptor)
     return size;
 }
 
+bool descriptor_has_urls(const struct document *d, int descriptor)
+{
+    bool alike = false;
+    return document_first(d, document_member(d, descriptor, SLICE("urls"), &alike)) != NO_VALUE;
+}
+
 int layer_annotation(const struct document *d, int layer, struct slice name)
 {
     bool alike = false;

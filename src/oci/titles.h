@@ -13,6 +13,9 @@ int layers_of(const struct document *d);
 struct slice descriptor_digest(const struct document *d, int descriptor);
 uint64_t descriptor_size(const struct document *d, int descriptor);
 
+/* Whether there are "urls" to get it from instead, as foreign layers have them. */
+bool descriptor_has_urls(const struct document *d, int descriptor);
+
 /* The annotation `name` of a descriptor, or NO_VALUE. */
 int layer_annotation(const struct document *d, int layer, struct slice name);
 

@@ -207,13 +207,18 @@ static bool fail_without_location(struct regtag *r, struct blob_push *p)
     return fail(r, p);
 }
 
+static bool is_there(const struct blob_push *p)
+{
+    return p->exchange.response->status == 200 && answer_fits(p->exchange.response, p->digest);
+}
+
 static bool on_head(struct regtag *r, struct blob_push *p)
 {
     unsigned status = p->exchange.response->status;
-    if (status == 200)
+    if (is_there(p))
         return over(r, p, PUSH_THERE);
     bool open = head_is_unsupported(status) || head_is_refused_elsewhere(&p->exchange);
-    if (status != 404 && !open)
+    if (status != 404 && status != 200 && !open)
         return fail_with_answer(r, p);
     p->of_source = r->provider->has_blob && !r->provider->has_blob(r, p->digest, &p->problem);
     if (p->of_source)
@@ -222,11 +227,27 @@ static bool on_head(struct regtag *r, struct blob_push *p)
     return false;
 }
 
+#define ANOTHER "the registry states another digest for the blob"
+
+static void set_not_confirmed(struct blob_push *p, const char *problem)
+{
+    error_clear(&p->problem);
+    error_set(&p->problem, REGTAG_E_NOT_CONFIRMED, "%s", problem);
+}
+
+static bool on_mounted(struct regtag *r, struct blob_push *p)
+{
+    if (answer_fits(p->exchange.response, p->digest))
+        return over(r, p, PUSH_MOUNTED);
+    set_not_confirmed(p, ANOTHER);
+    return fail(r, p);
+}
+
 static bool on_begun(struct regtag *r, struct blob_push *p)
 {
     unsigned status = p->exchange.response->status;
     if (status == 201 && p->state == PUSH_MOUNT)
-        return over(r, p, PUSH_MOUNTED);
+        return on_mounted(r, p);
     bool begun = status == 202 && keep_location(r, p);
     if (p->given_up)
         return begun ? drop(r, p) : fail(r, p);
@@ -312,23 +333,21 @@ static bool on_committed(struct regtag *r, struct blob_push *p)
 {
     const struct http_response *response = p->exchange.response;
     unsigned status = response->status;
-    struct slice stated;
-    bool clear = answer_digest(response, &stated) && (!stated.size || slice_equal(stated, p->digest));
+    bool fits = answer_fits(response, p->digest);
     if (status > 299) {
         explain(p);
         return status_is_transient(status) ? search(r, p) : give_up(r, p, &p->problem);
     }
-    if (clear)
+    if (fits && status == 201)
         return over(r, p, PUSH_COPIED);
     /* Perhaps this answers the tag lookup that was pipelined behind the commit. */
-    error_clear(&p->problem);
-    error_set(&p->problem, REGTAG_E_NOT_CONFIRMED, "the registry states another digest for the blob");
+    set_not_confirmed(p, fits ? "the registry does not confirm the blob" : ANOTHER);
     return search(r, p);
 }
 
 static bool on_found(struct regtag *r, struct blob_push *p)
 {
-    return p->exchange.response->status == 200 ? over(r, p, PUSH_COPIED) : drop(r, p);
+    return is_there(p) ? over(r, p, PUSH_COPIED) : drop(r, p);
 }
 
 /* ---- Failures -------------------------------------------------------------------------------- */

@@ -45,6 +45,7 @@ enum change_next change_next(struct regtag *r, struct change *c, const struct re
 {
     if (!c->transient || !guard_holds(r, z, problem))
         return CHANGE_OVER;
+    c->lost = true;
     if (c->at_once && z->sight != SIGHT_UNKNOWN) {
         c->fresh = true;
         return CHANGE_NOW;

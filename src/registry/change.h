@@ -9,7 +9,7 @@ struct change {
     struct exchange exchange;
     struct attempts attempts;
     bool requested; /* the request has been started at least once */
-    bool lost;      /* one got no answer, and may yet be carried out */
+    bool lost;      /* one got no answer, or a server's failure, and may yet be carried out */
     bool refused;   /* one was, for its precondition: from then on it is sent without */
     bool fresh;     /* use a new connection, alone: another one was lost under the request */
     char previous[DIGEST_SHA256_SIZE + 1]; /* where the tag pointed before; "" if unset */

@@ -24,29 +24,26 @@ void image_begin(struct regtag *r, struct image_push *p, const struct document *
 
 /* ---- Which blobs ----------------------------------------------------------------------------- */
 
-static bool is_foreign(const struct image_push *p, int descriptor)
-{
-    bool alike = false;
-    int urls = document_member(p->manifest, descriptor, SLICE("urls"), &alike);
-    return document_first(p->manifest, urls) != NO_VALUE;
-}
-
-/* Whether an earlier layer has the same digest. */
+/* Whether the config, or an earlier layer that was not skipped, has the same digest. */
 static bool is_repeated(const struct image_push *p, int descriptor)
 {
     const struct document *d = p->manifest;
     struct slice digest = descriptor_digest(d, descriptor);
-    for (int i = document_first(d, p->layers); i != descriptor; i = document_next(d, i))
-        if (slice_equal(descriptor_digest(d, i), digest))
-            return true;
-    return false;
+    bool repeated = slice_equal(p->config_digest, digest);
+    for (int i = document_first(d, p->layers); i != descriptor && !repeated; i = document_next(d, i))
+        repeated = slice_equal(descriptor_digest(d, i), digest) && !descriptor_has_urls(d, i);
+    return repeated;
 }
 
 static int take_config(struct image_push *p)
 {
-    bool alike = false, still = p->config;
+    bool alike = false;
+    if (!p->config)
+        return NO_VALUE;
+    int config = document_member(p->manifest, 0, SLICE("config"), &alike);
     p->config = false;
-    return still ? document_member(p->manifest, 0, SLICE("config"), &alike) : NO_VALUE;
+    p->config_digest = descriptor_digest(p->manifest, config);
+    return config;
 }
 
 /* The next descriptor whose blob is to be pushed, or NO_VALUE. */
@@ -56,7 +53,7 @@ static int next_blob(struct regtag *r, struct image_push *p)
     while (descriptor == NO_VALUE && p->next != NO_VALUE) {
         int layer = p->next;
         p->next = document_next(p->manifest, layer);
-        if (is_foreign(p, layer))
+        if (descriptor_has_urls(p->manifest, layer))
             VERB_TELL(r, REGTAG_TRACE_WARNING, "skipped %.*s: it is stored elsewhere (\"urls\")",
                       SLICE_ARG(descriptor_digest(p->manifest, layer)));
         else if (!is_repeated(p, layer))

@@ -9,13 +9,14 @@
 
 struct image_push {
     const struct document *manifest;
-    unsigned count;        /* of blobs at the same time, */
-    unsigned first;        /* and which of them comes first in a step: each in turn */
-    int layers, next;      /* the array of descriptors, and the next one in it, or NO_VALUE */
-    bool config;           /* that is still to come, too */
-    uint64_t moved, bytes; /* of blobs that were not there, over all images */
-    struct error problem;  /* of the first blob that failed, */
-    bool of_source;        /* because of the source */
+    unsigned count;             /* of blobs at the same time, */
+    unsigned first;             /* and which of them comes first in a step: each in turn */
+    int layers, next;           /* the array of descriptors, and the next one in it, or NO_VALUE */
+    bool config;                /* that is still to come, too; */
+    struct slice config_digest; /* then it is known, or there is none */
+    uint64_t moved, bytes;      /* of blobs that were not there, over all images */
+    struct error problem;       /* of the first blob that failed, */
+    bool of_source;             /* because of the source */
     struct blob_push blobs[PUSHES_MAX];
 };
 

@@ -162,7 +162,6 @@ static enum regtag_event on_announced(struct regtag *r, struct move *m)
 static enum regtag_event look_again(struct regtag *r, struct move *m, enum reason reason)
 {
     m->unanswered = m->unanswered || reason == REASON_NO_ANSWER;
-    m->change.lost = m->change.lost || reason == REASON_NO_ANSWER;
     m->reason = reason;
     VERB_TELL(r, REGTAG_TRACE_NOTE, "looking where %s points: %s", m->name, m->change.cause.text);
     ENTER("move", m->state, MOVE_UNCONFIRMED);

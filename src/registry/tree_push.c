@@ -184,7 +184,7 @@ static enum regtag_event step_present(struct regtag *r, struct tree_push *v)
     default: return REGTAG_WAIT;
     }
     unsigned status = v->exchange.response->status;
-    if (status == 200)
+    if (status == 200 && answer_fits(v->exchange.response, slice_of(current(v)->digest)))
         return leave_level(r, v);
     if (status_is_transient(status)) {
         exchange_explain(&v->exchange, verb_problem(r));
@@ -424,5 +424,8 @@ enum regtag_status tree_begin(struct regtag *r, const struct provider *provider,
     v->by_digest = tag.size == 0;
     if (tag.size)
         memcpy(v->tag, tag.data, tag.size);
-    return v->by_digest ? REGTAG_OK : guards_check(r, &name, 1);
+    enum regtag_status status = guards_check(r, &name, v->by_digest ? 0 : 1);
+    if (v->by_digest) /* what is valid all the same is for all tags, of which there are none */
+        memset(&r->guards, 0, sizeof r->guards);
+    return status;
 }

@@ -23,6 +23,7 @@ struct delete_verb {
     bool by_digest; /* delete the manifest, and all its tags with it */
     bool reported;  /* so were the siblings: what is found later is compared with them */
     bool checked;   /* there are no others, as of now */
+    bool in_list;   /* the tag itself is in the list */
     size_t listed;  /* tags of the repository */
     /* Offsets in r->manifest, which holds the names of the siblings, then those of all tags. */
     size_t siblings_end;
@@ -121,6 +122,7 @@ static enum regtag_event list_tags(struct regtag *r, struct delete_verb *v)
     v->listing.failed = 0;
     v->next = r->manifest_size = v->siblings_end;
     v->listed = v->expected = 0;
+    v->in_list = false;
     ENTER("delete", v->state, DELETE_LIST);
     pages_begin(r, &v->pages, 0, &v->listing);
     return GO_ON;
@@ -166,6 +168,14 @@ static enum regtag_event siblings_unknown(struct regtag *r, struct delete_verb *
     return keep_manifest(r, v, &whole);
 }
 
+/* A list that leaves out this tag may leave out others, too. */
+static enum regtag_event not_in_list(struct regtag *r, struct delete_verb *v)
+{
+    struct error *problem = verb_problem(r);
+    error_set(problem, REGTAG_E_PROTOCOL, "the list of tags leaves out this one");
+    return siblings_unknown(r, v, problem);
+}
+
 static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
 {
     struct error *problem = verb_problem(r);
@@ -188,6 +198,8 @@ static enum regtag_event on_resolved(struct regtag *r, struct delete_verb *v)
                                                          : settle(r, v, REGTAG_TAG_DELETED, NULL);
     if (v->by_digest && v->resolve.sight == SIGHT_UNKNOWN)
         return siblings_unknown(r, v, &r->unknown);
+    if (v->by_digest && !v->in_list)
+        return not_in_list(r, v);
     if (v->by_digest && !v->checked)
         return list_tags(r, v);
     if (v->change.requested)
@@ -265,12 +277,14 @@ static enum regtag_event step_list(struct regtag *r, struct delete_verb *v)
     switch (pages_step(r, &v->pages, problem)) {
     case PAGES_WAIT: return REGTAG_WAIT;
     case PAGES_TAG:
+        v->in_list = v->in_list || strcmp(v->pages.tags.name, v->tag) == 0;
         if (keep_name(r, v->pages.tags.name))
             return GO_ON;
         client_cancel(&r->client, &v->pages.exchange);
         error_set(problem, REGTAG_E_PROTOCOL, "more tags than fit in the memory");
         return siblings_unknown(r, v, problem);
-    case PAGES_END: return look_at_siblings(r, v);
+    /* When it is read again, the tag may be gone: that is looked up last. */
+    case PAGES_END: return v->in_list || v->reported ? look_at_siblings(r, v) : not_in_list(r, v);
     default: return siblings_unknown(r, v, problem);
     }
 }
@@ -379,7 +393,6 @@ static enum regtag_event on_failure(struct regtag *r, struct delete_verb *v)
 {
     const struct error *problem = &r->client.context.error;
     bool transient = exchange_is_transient(&v->change.exchange);
-    v->change.lost = v->change.lost || exchange_may_have_acted(&v->change.exchange);
     if (exchange_may_have_acted(&v->change.exchange))
         return verify(r, v, problem, transient);
     return transient && resolve_later(r, v, problem, 0) ? GO_ON

@@ -69,17 +69,16 @@ bool regtag_descriptor(struct regtag *r, struct regtag_descriptor *part)
 {
     struct save_verb *v = save_of(r);
     const struct document *d = &v->manifest;
-    bool alike = false;
     int descriptor = r->verb == &SAVE ? next_part(v) : NO_VALUE;
     if (descriptor == NO_VALUE)
         return false;
+    bool index = r->media_type->kind == MANIFEST_INDEX;
+    bool layer = !index && v->list == NO_VALUE; /* the list follows the config */
     memcpy(v->part_digest, descriptor_digest(d, descriptor).data, DIGEST_SHA256_SIZE);
-    *part = (struct regtag_descriptor){
-        .digest = v->part_digest,
-        .size = descriptor_size(d, descriptor),
-        .manifest = r->media_type->kind == MANIFEST_INDEX,
-        .elsewhere =
-            document_first(d, document_member(d, descriptor, SLICE("urls"), &alike)) != NO_VALUE};
+    *part = (struct regtag_descriptor){.digest = v->part_digest,
+                                       .size = descriptor_size(d, descriptor),
+                                       .manifest = index,
+                                       .elsewhere = layer && descriptor_has_urls(d, descriptor)};
     return true;
 }
 

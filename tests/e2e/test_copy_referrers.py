@@ -12,10 +12,14 @@ from signing import Key, sign_in_bundle, sign_simply, signature_tag
 
 
 class Listing(Pantry):
-    """A registry that lists referrers, as version 1.1 of the specification wants it."""
+    """A registry that lists referrers, as version 1.1 of the specification wants it; or `listed`, if that is set."""
+
+    listed = None
 
     def _usual(self, request):
         repository, kind, reference = request.path.removeprefix("/v2/").rsplit("/", 2)
+        if kind == "referrers" and self.listed:
+            return answer(200, self.listed, f"Content-Type: {OCI_INDEX}")
         if kind == "referrers":
             found = [entry(one) for one in self._referrers(repository, reference)]
             listed = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found})
@@ -255,3 +259,17 @@ def test_an_index_of_referrers_that_is_not_what_the_registry_states(regtag, pair
     assert command == "copy" or not done.out
     assert not changes(both.servers[1].requests)
     assert not (tmp_path / "saved.tar").exists()
+
+
+@pytest.mark.parametrize("digest", ["sha512:" + "0" * 128, "blake3:" + "0" * 64])
+@pytest.mark.parametrize("verb", ["copy", "save"])
+def test_what_is_attached_by_a_digest_that_cannot_be_checked(regtag, pair, tmp_path, verb, digest):
+    both = pair(Listing)
+    listed = compact({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [{**entry(AMD), "digest": digest}]})
+    both.source.listed = listed
+
+    target = [both.copied] if verb == "copy" else ["-o", tmp_path / "saved"]
+    result = regtag(verb, "--referrers", both.image, *target)
+    assert result.status == 10, result
+    result.complaint(digest[:70], "only sha256 digests can be checked")
+    assert not changes(both.servers[1].requests) and not list(tmp_path.iterdir())

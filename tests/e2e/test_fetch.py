@@ -590,6 +590,20 @@ def test_of_several_files_none_is_replaced_before_all_are_there(fetch, store, se
     assert files_below(folder) == files
 
 
+def test_files_with_the_same_bytes_are_downloaded_once_before_any_is_replaced(fetch, store, server, folder):
+    files = {"a": A, "b": A, "sub/c": A, "sub/d": A, "e": B}
+    store.put_files("repo", "old", files)
+    old_file(folder / "a")
+    old_file(folder / "b")
+
+    result = fetch("-o", folder)
+
+    assert result.status == 0, result
+    assert result.lines == [row(f"{folder}/{name}", data, "fetched") for name, data in files.items()]
+    assert files_below(folder) == files
+    assert sum(one.path.endswith(digest_of(A)) for one in blob_requests(server)) == 2  # one for each folder
+
+
 # ---- Folders and disks
 
 

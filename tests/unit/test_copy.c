@@ -75,6 +75,18 @@ static void expect_refused(enum regtag_status status, const char *words)
     assert_int_equal(run.wire.puts, 0);
 }
 
+static void expect_usage(const char *words)
+{
+    const char *text;
+    regtag_error(run.regtag, &text);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+    run_on(&run);
+    expect_end(&run, REGTAG_E_USAGE);
+    assert_true(regtag_next(run.regtag, &run.config));
+    run.settled = 0;
+}
+
 static bool is_uploaded(const char *bytes, size_t size)
 {
     for (size_t i = 0; i < run.wire.upload_count; i++)
@@ -397,6 +409,40 @@ static void a_blob_that_is_confirmed_as_another_one_sets_no_tag(void **state)
     }
 }
 
+/* It is not there afterwards either. */
+static void a_blob_that_was_only_accepted_sets_no_tag(void **state)
+{
+    static const char *const puts[] = {"PUT 1?digest=", "PUT 2?digest=", "PUT 3?digest="};
+    (void)state;
+    prepare();
+    run.wire.quirk[0].times = 99;
+    for (unsigned i = 0; i < 3; i++)
+        quirk(i + 1, puts[i], "HTTP/1.1 202 Accepted\r\n" EMPTY, 1);
+    copy(SOURCE, TARGET);
+    expect_refused(REGTAG_E_NOT_CONFIRMED, "does not confirm the blob");
+    finish(&run);
+}
+
+/* An answer that states another digest is not about this blob, or this manifest. */
+static void what_is_another_one_is_not_there(void **state)
+{
+    static const char *const there = "HTTP/1.1 200 There\r\nDocker-Content-Digest: " OTHER "\r\n" EMPTY;
+    static const char *const mounted =
+        "HTTP/1.1 201 Mounted\r\nDocker-Content-Digest: " OTHER "\r\n" EMPTY;
+    (void)state;
+    prepare();
+    quirk(0, head_layer, there, 1);
+    copy(SOURCE, TARGET);
+    expect_copied();
+    assert_true(is_uploaded(FOX, sizeof FOX - 1));
+    finish(&run);
+    prepare();
+    quirk(1, "POST ?mount=", mounted, 9);
+    copy(SOURCE, TARGET);
+    expect_refused(REGTAG_E_NOT_CONFIRMED, "the registry states another digest for the blob");
+    finish(&run);
+}
+
 /* What the registry says of an upload that was interrupted: the bytes before the end are here no more, and it is begun
  * again. */
 static void an_upload_whose_state_is_of_no_use_is_begun_again(void **state)
@@ -673,6 +719,19 @@ static void an_index_is_copied_after_its_images(void **state)
     }
 }
 
+/* What the target has under its digest is another one. */
+static void an_image_that_is_another_one_is_uploaded(void **state)
+{
+    (void)state;
+    prepare_index();
+    quirk(0, BY_DIGEST, "HTTP/1.1 200 There\r\nDocker-Content-Digest: " OTHER "\r\n" EMPTY, 99);
+    quirk(1, head_layer, ABSENT, 1);
+    copy("localhost/b:index", TARGET);
+    expect_index_copied();
+    assert_int_equal(count("PUT sha256:"), 1);
+    finish(&run);
+}
+
 static const struct {
     const char *request, *answer; /* NULL: none */
     enum regtag_status status;
@@ -769,6 +828,37 @@ static void without_a_tag_it_is_copied_by_its_digest(void **state)
         assert_int_equal(count("PUT sha256:"), i >= 2);
         assert_int_equal(count_of(run.notes, "!localhost/a: the registry does not list referrers"),
                          i == 2);
+        finish(&run);
+    }
+}
+
+/* Guards for all tags hold, since there is none; others are for a tag that is not to be set. */
+static void without_a_tag_there_is_nothing_to_guard(void **state)
+{
+    static const struct {
+        const char *guard, *words;
+    } GUARDS[] = {
+        {"absent", NULL},
+        {OTHER, NULL},
+        {"copy=absent", "this tag is not among those to change"},
+        {"sha256:x", "must be DIGEST"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(GUARDS); i++) {
+        char source[120];
+        prepare();
+        run.config.expected = &GUARDS[i].guard;
+        run.config.expected_count = 1;
+        begin_again(&run);
+        if (!GUARDS[i].words) {
+            copy_digest("image");
+            expect_end(&run, REGTAG_OK);
+            expect_outcome(&run, REGTAG_TAG_UNCHANGED);
+        } else {
+            snprintf(source, sizeof source, "localhost/b@%s", wire_find(&run.wire, "image")->digest);
+            assert_int_equal(regtag_copy(run.regtag, source, "localhost/a"), REGTAG_E_USAGE);
+            expect_usage(GUARDS[i].words);
+        }
         finish(&run);
     }
 }
@@ -987,6 +1077,41 @@ static void each_layer_is_copied_once(void **state)
         }
         finish(&run);
     }
+}
+
+/* One digest, first of a layer that is stored elsewhere, then of one that is not, or the other way round. */
+static void a_foreign_layer_does_not_hide_another_one(void **state)
+{
+    static const char *const urls[] = {",\"urls\":[\"https://elsewhere.test/x\"]", ""};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char manifest[1200];
+        prepare();
+        int used = snprintf(manifest, sizeof manifest,
+                            "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":["
+                            "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"%s},"
+                            "{\"mediaType\":\"a/b\",\"size\":%zu,\"digest\":\"%s\"%s}]}",
+                            sizeof FOX - 1, layer, urls[i], sizeof FOX - 1, layer, urls[!i]);
+        wire_push(&run.wire, "image", OCI, manifest, (size_t)used);
+        copy(SOURCE, TARGET);
+        expect_copied();
+        assert_true(is_uploaded(FOX, sizeof FOX - 1));
+        finish(&run);
+    }
+}
+
+/* As an artifact's empty config and its only layer are. */
+static void a_layer_may_be_the_config_as_well(void **state)
+{
+    (void)state;
+    prepare();
+    const char *manifest = "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" CONFIG "]}";
+    wire_push(&run.wire, "image", OCI, manifest, strlen(manifest));
+    quirk(0, head_config, ABSENT, 9);
+    copy(SOURCE, TARGET);
+    expect_copied();
+    assert_int_equal(run.wire.upload_count, 1);
+    finish(&run);
 }
 
 /* ---- Two repositories, one token ----------------------------------------------------------------- */
@@ -1271,18 +1396,6 @@ static void a_copy_may_be_left_at_any_step(void **state)
     assert_in_range(steps, 10, 1000);
 }
 
-static void expect_usage(const char *words)
-{
-    const char *text;
-    regtag_error(run.regtag, &text);
-    if (!strstr(text, words))
-        fail_msg("\"%s\" is not in: %s", words, text);
-    run_on(&run);
-    expect_end(&run, REGTAG_E_USAGE);
-    assert_true(regtag_next(run.regtag, &run.config));
-    run.settled = 0;
-}
-
 /* Their connections are shared out otherwise. */
 static void only_a_copy_follows_a_copy(void **state)
 {
@@ -1349,6 +1462,8 @@ int main(void)
         cmocka_unit_test(an_upload_that_goes_wrong_is_begun_again_where_that_may_help),
         cmocka_unit_test(an_upload_that_cannot_be_ended_is_refused_all_the_same),
         cmocka_unit_test(a_blob_that_is_confirmed_as_another_one_sets_no_tag),
+        cmocka_unit_test(a_blob_that_was_only_accepted_sets_no_tag),
+        cmocka_unit_test(what_is_another_one_is_not_there),
         cmocka_unit_test(an_upload_whose_state_is_of_no_use_is_begun_again),
         cmocka_unit_test(a_range_that_makes_no_sense_is_none),
         cmocka_unit_test(an_upload_that_is_not_committed_is_ended),
@@ -1359,9 +1474,11 @@ int main(void)
         cmocka_unit_test(a_head_that_is_refused_elsewhere_says_nothing_of_a_blob),
         cmocka_unit_test(what_the_source_does_not_have_is_not_copied),
         cmocka_unit_test(an_index_is_copied_after_its_images),
+        cmocka_unit_test(an_image_that_is_another_one_is_uploaded),
         cmocka_unit_test(an_image_of_an_index_that_cannot_be_uploaded_sets_no_tag),
         cmocka_unit_test(what_cannot_be_checked_or_is_too_deep_is_not_copied),
         cmocka_unit_test(without_a_tag_it_is_copied_by_its_digest),
+        cmocka_unit_test(without_a_tag_there_is_nothing_to_guard),
         cmocka_unit_test(a_guarded_tag_is_looked_at_again_after_the_blobs),
         cmocka_unit_test(a_guard_that_holds_too_late_sets_no_tag),
         cmocka_unit_test(a_guard_does_not_take_a_head_for_an_answer),
@@ -1371,6 +1488,8 @@ int main(void)
         cmocka_unit_test(a_copy_is_not_stopped_where_nothing_is_announced),
         cmocka_unit_test(the_tag_is_hashed_while_the_image_comes),
         cmocka_unit_test(each_layer_is_copied_once),
+        cmocka_unit_test(a_foreign_layer_does_not_hide_another_one),
+        cmocka_unit_test(a_layer_may_be_the_config_as_well),
         cmocka_unit_test(the_target_may_be_redirected),
         cmocka_unit_test(a_copy_takes_many_connections),
         cmocka_unit_test(one_token_is_for_both_repositories),

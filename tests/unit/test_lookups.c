@@ -371,6 +371,52 @@ static void an_upload_that_arrives_late_is_ours(void **state)
     }
 }
 
+/* The same where the server has failed, and done it all the same, later: before a request that it refuses, or after one that
+ * it did not understand. */
+static void a_change_that_a_server_makes_after_it_has_failed_is_ours(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        bool deletes = i & 1, refused_first = i & 2;
+        const char *request = deletes ? "DELETE new" : "PUT new";
+        begin_guarded(digest_of_old());
+        run.config.retries = 2;
+        begin_again(&run);
+        run.wire.manners.fields = "ETag: \"1\"\r\n";
+        quirk(refused_first, request, "HTTP/1.1 500 No\r\n" EMPTY, 1);
+        quirk(!refused_first, request, "HTTP/1.1 412 No\r\n" EMPTY, 1);
+        run.wire.quirk[1].after = 1;
+        run.wire.rival = (struct wire_rival){.at = (deletes ? 5u : 6u) + refused_first,
+                                             .tag = "new",
+                                             .type = OCI,
+                                             .manifest = deletes ? NULL : NEW};
+        if (deletes)
+            delete_one(&run);
+        else
+            tag_one(&run);
+        expect_end(&run, REGTAG_OK);
+        expect_outcome(&run, deletes ? REGTAG_TAG_DELETED : REGTAG_TAG_MOVED);
+        assert_string_equal(run.previous[0], digest_of_old());
+        finish(&run);
+    }
+}
+
+/* As a 404 to the next attempt shows. */
+static void what_is_missing_after_a_server_has_failed_was_deleted(void **state)
+{
+    (void)state;
+    begin(&run);
+    run.config.retries = 2;
+    begin_again(&run);
+    quirk(0, "DELETE new", "HTTP/1.1 500 No\r\n" EMPTY, 1);
+    run.wire.rival = (struct wire_rival){.at = 5, .tag = "new"};
+    delete_one(&run);
+    expect_end(&run, REGTAG_OK);
+    expect_outcome(&run, REGTAG_TAG_DELETED);
+    assert_int_equal(count_of(run.wire.asked.data, "DELETE new"), 2);
+    finish(&run);
+}
+
 static int (*real_start)(void *context);
 static unsigned starts;
 
@@ -401,6 +447,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_upload_that_arrives_late_is_ours),
+        cmocka_unit_test(a_change_that_a_server_makes_after_it_has_failed_is_ours),
+        cmocka_unit_test(what_is_missing_after_a_server_has_failed_was_deleted),
         cmocka_unit_test(without_a_second_hash_a_tag_is_set_from_somewhere),
         cmocka_unit_test(the_manifest_says_where_a_tag_points_if_it_is_sure),
         cmocka_unit_test(a_digest_that_is_none_is_not_believed),

@@ -168,6 +168,28 @@ static void an_index_is_walked(void **state)
     end_with(REGTAG_OK);
 }
 
+/* Only a layer may be elsewhere: a config or a child with "urls" belongs to the image. */
+static void a_config_or_a_child_with_urls_is_here(void **state)
+{
+    static const char digest[] =
+        "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+    char text[400];
+    (void)state;
+    for (unsigned index = 0; index < 2; index++) {
+        begin_save(index ? "localhost/a:index" : IMAGE);
+        snprintf(text, sizeof text,
+                 "{\"schemaVersion\":2,\"%s\":%s{\"mediaType\":\"%s\",\"size\":2,\"digest\":\"%s\","
+                 "\"urls\":[\"x\"]}%s}",
+                 index ? "manifests" : "config", index ? "[" : "", OCI, digest,
+                 index ? "]" : ",\"layers\":[]");
+        wire_push(&run.wire, index ? "index" : "image", index ? INDEX_TYPE : OCI, text, strlen(text));
+        choose_manifest("");
+        expect_part(digest, 2, index, false);
+        expect_no_part();
+        end_with(REGTAG_OK);
+    }
+}
+
 static void a_platform_is_for_the_image_alone(void **state)
 {
     char index[72];
@@ -382,6 +404,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_saved),
         cmocka_unit_test(an_index_is_walked),
+        cmocka_unit_test(a_config_or_a_child_with_urls_is_here),
         cmocka_unit_test(a_platform_is_for_the_image_alone),
         cmocka_unit_test(blobs_need_no_manifest),
         cmocka_unit_test(nothing_need_be_chosen),

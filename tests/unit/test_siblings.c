@@ -99,6 +99,22 @@ static const struct {
     {"DELETE sha256", "HTTP/1.1 500 No\r\n" EMPTY, 0, REGTAG_E_SERVER_FAILED, "the registry failed"},
 };
 
+/* What leaves out a tag that is there may leave out others, too: a proxy has an old one, or the registry filters it. */
+static void a_list_without_the_tag_is_not_trusted(void **state)
+{
+    static const char *const lists[] = {"{\"tags\":null}", "{\"tags\":[\"base\",\"sibling-1\"]}"};
+    char answer[200];
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(lists); i++) {
+        prepare(0);
+        snprintf(answer, sizeof answer, "HTTP/1.1 200 Tags\r\nContent-Length: %zu\r\n\r\n%s",
+                 strlen(lists[i / 2]), lists[i / 2]);
+        quirk(0, "GET list", answer, i % 2, 9);
+        delete_one(&run);
+        expect_kept(REGTAG_E_PROTOCOL, UNKNOWN);
+    }
+}
+
 static void where_not_all_of_them_are_known_nothing_is_deleted(void **state)
 {
     (void)state;
@@ -232,6 +248,7 @@ int main(void)
         cmocka_unit_test(the_manifest_goes_with_the_tags_that_were_reported),
         cmocka_unit_test(a_dry_run_reports_them),
         cmocka_unit_test(where_not_all_of_them_are_known_nothing_is_deleted),
+        cmocka_unit_test(a_list_without_the_tag_is_not_trusted),
         cmocka_unit_test(a_failed_look_at_siblings_keeps_the_connection),
         cmocka_unit_test(names_that_do_not_fit_are_not_known),
         cmocka_unit_test(a_tag_alone_is_not_deleted_whole),
