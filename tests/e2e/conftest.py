@@ -62,6 +62,16 @@ def pytest_collection_modifyitems(items):
     leave_out(items)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where there is no openssl, a test is skipped that needs it, be it in a fixture or later."""
+    report = (yield).get_result()
+    lacking = call.excinfo and isinstance(call.excinfo.value, FileNotFoundError)
+    if lacking and call.excinfo.value.filename == "openssl":
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, "Skipped: there is no openssl")
+
+
 @pytest.fixture(scope="session")
 def regtag():
     """The program under test: regtag("ls", …) runs it."""

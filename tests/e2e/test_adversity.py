@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,8 @@ def test_without_a_fault_a_scene_is_new_and_breaks_nothing(stage, name):
 def test_a_sample_of_a_row_breaks_nothing(stage, regtag, row):
     if row in TRACED and missing(stage):
         pytest.skip("programs cannot be traced here")
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl")  # for the certificates and signatures of its scenes
     if row == "crowd" and not os.environ.get("REGISTRY"):
         unpacked("docker-registry", "usr/bin/docker-registry")  # which skips the test where it is not to be had
     sample = FEW if row in SLOW else SAMPLE
