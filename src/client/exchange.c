@@ -36,6 +36,8 @@ static void write_header(void *sender, struct writer *w)
     struct exchange *x = sender;
     request_write(&x->request, x->remote, x->redirects > 0, w);
     x->login = x->remote->auth.logins;
+    if (!exchange_is_home(x))
+        x->remote->asks_for_token = x->request.to_token_server;
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
