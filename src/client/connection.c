@@ -303,6 +303,11 @@ void connection_withdraw(struct transfer *t)
         at++;
     bool begun = at == 0 && !c->answer_over && http_response_begun(&c->response);
     t->connection = NULL;
+    connection_make_room(c);
+    if (c->want_open) { /* nothing was sent: the headers of the others are written again */
+        connection_drop_headers(c);
+        c->written = 0;
+    }
     /* Its header was not written out yet: simply unqueue it. */
     if (at >= c->written) {
         c->count--;

@@ -68,6 +68,14 @@ static void forget_redirects(struct exchange *x)
     release_location(x);
 }
 
+void exchange_yield(struct exchange *x)
+{
+    if (x->state != EXCHANGE_PENDING)
+        return;
+    remote_unclaim(x->remote, &x->transfer);
+    forget_redirects(x);
+}
+
 void exchange_cancel(struct exchange *x)
 {
     connection_withdraw(&x->transfer);

@@ -3,6 +3,8 @@
 
 #include "client/client.h"
 
+#define EMPTY "Content-Length: 0\r\n\r\n"
+
 static struct regtag_config config;
 static struct context context;
 static struct connection connection; /* too large for the stack */
@@ -164,6 +166,27 @@ static void a_request_that_was_given_up_unsent_does_not_follow_to_the_next_conne
     connection_end(&connection);
 }
 
+/* The caller has not opened the connection: what the transport has there is another one, or none. */
+static void what_was_given_up_before_its_connection_was_opened_is_not_sent(void **state)
+{
+    (void)state;
+    open_connection();
+    send(0);
+    send(1);
+    connection.want_open = true;
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+    connection_withdraw(&transfers[0]);
+    room = 100;
+    connection_idle(&connection);
+    assert_int_equal(room, 100);
+    assert_true(connection.want_open);
+    connection.want_open = false;
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+    assert_int_equal(room, 100 - header_size - 2);
+    assert_true(transfers[1].sent);
+    connection_end(&connection);
+}
+
 /* A server that greets, again and again, is listened to, but nothing more is sent to it. */
 static void nothing_joins_where_the_server_speaks_unasked(void **state)
 {
@@ -307,6 +330,111 @@ static void what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_anoth
     wire_free(&registry);
 }
 
+/* Others have been stepped already when it is given up: sent, or before its connection is up. */
+static void those_that_wait_for_a_request_that_is_given_up_go_on(void **state)
+{
+    (void)state;
+    for (unsigned sent = 0; sent < 2; sent++) {
+        open_client();
+        registry.connecting = sent ? 0 : WIRE_NEVER;
+        registry.manners.delay = 10;
+        events[0] = EXCHANGE_END;
+        ask(1, METHOD_GET, "base", false);
+        take_steps(2);
+        assert_int_equal(exchanges[1].transfer.sent, sent);
+        ask(0, METHOD_GET, "new", false);
+        step_exchanges(2);
+        assert_true(client.context.wake > client.context.now);
+        client_cancel(&client, &exchanges[1]);
+        assert_int_equal(client.context.wake, client.context.now);
+        client_end(&client);
+        wire_free(&registry);
+    }
+}
+
+/* ---- Logins ---------------------------------------------------------------------------------- */
+
+/* Whoever has waited for a login goes on, though what it was for was given up behind it in the same step. */
+static void those_that_wait_for_a_login_that_is_given_up_go_on(void **state)
+{
+    (void)state;
+    open_client();
+    registry.manners.realm = "http://localhost/token";
+    registry.manners.delay = 10;
+    events[0] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", false);
+    take_steps(2);
+    registry.now = 10;
+    take_steps(2); /* the answer was 401, and a token is asked for */
+    assert_ptr_equal(client.logging_in, &exchanges[1]);
+    ask(0, METHOD_HEAD, "new", false);
+    step_exchanges(2);
+    assert_int_equal(client.context.wake, 60000);
+    client_cancel(&client, &exchanges[1]);
+    assert_int_equal(client.context.wake, client.context.now);
+    client_end(&client);
+    wire_free(&registry);
+}
+
+static void quirk(unsigned number, const char *request, unsigned after, const char *answer)
+{
+    registry.quirk[number] = (struct wire_quirk){.request = request, .after = after, .instead = answer};
+}
+
+static void run_exchanges(void)
+{
+    while (registry.now < 5000 && (!events[0] || !events[1] || !events[2])) {
+        step_exchanges(3);
+        registry.now++;
+    }
+}
+
+/* It waits for the connection, and then for the login, which is redirected, too. */
+static void a_login_does_not_wait_for_a_redirect_that_waits_for_it(void **state)
+{
+    static const struct regtag_credentials credentials = {.user = "a", .password = "b"};
+    (void)state;
+    open_client();
+    client.remote.auth.credentials = &credentials;
+    registry.manners.delay = 10;
+    wire_push(&registry, "old", OCI, OLD, sizeof OLD - 1);
+    quirk(0, "HEAD new", 0, "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/base\r\n" EMPTY);
+    quirk(1, "HEAD base", 0, "HTTP/1.1 401 No\r\n" EMPTY);
+    quirk(2, "GET ", 0, "HTTP/1.1 301 There\r\nLocation: /v2\r\n" EMPTY);
+    quirk(3, "GET ", 1, "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\n" EMPTY);
+    registry.quirk[0].times = 9;
+    ask(0, METHOD_HEAD, "new", false);
+    ask(1, METHOD_HEAD, "base", true);
+    ask(2, METHOD_HEAD, "old", false);
+    run_exchanges();
+    expect_answers(3);
+    client_end(&client);
+    wire_free(&registry);
+}
+
+/* Back from another server it waits for the connection that the token server needs. */
+static void a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    config.retries = 1;
+    registry.manners.realm = "http://localhost/token";
+    registry.manners.delay = 10;
+    quirk(0, "HEAD new", 0, "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/x\r\n" EMPTY);
+    quirk(1, "HEAD x", 0,
+          "HTTP/1.1 307 There\r\nLocation: http://localhost/v2/a/manifests/new\r\n" EMPTY);
+    quirk(2, "GET token", 0, "HTTP/1.1 503 Later\r\n" EMPTY);
+    registry.quirk[1].delay = 15;
+    events[2] = EXCHANGE_END;
+    ask(0, METHOD_HEAD, "new", false);
+    ask(1, METHOD_HEAD, "base", false);
+    run_exchanges();
+    expect_answers(2);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Retries --------------------------------------------------------------------------------- */
 
 static void nothing_is_tried_again_when_time_is_up(void **state)
@@ -332,6 +460,11 @@ int main(void)
         cmocka_unit_test(behind_a_request_that_was_given_up_others_are_lost_with_the_connection),
         cmocka_unit_test(what_answers_a_request_that_was_given_up_oddly_ends_the_connection),
         cmocka_unit_test(a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection),
+        cmocka_unit_test(what_was_given_up_before_its_connection_was_opened_is_not_sent),
+        cmocka_unit_test(those_that_wait_for_a_request_that_is_given_up_go_on),
+        cmocka_unit_test(a_login_does_not_wait_for_a_redirect_that_waits_for_it),
+        cmocka_unit_test(a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it),
+        cmocka_unit_test(those_that_wait_for_a_login_that_is_given_up_go_on),
         cmocka_unit_test(nothing_joins_where_the_server_speaks_unasked),
         cmocka_unit_test(a_header_that_does_not_fit_behind_another_waits),
         cmocka_unit_test(what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another),
