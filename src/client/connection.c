@@ -107,8 +107,7 @@ static void pop(struct connection *c)
     c->count--;
     c->written -= c->written > 0;
     connection_make_room(c);
-    if (c->count &&
-        c->input.size) /* the next answer is here, and its transfer may have been stepped before */
+    if (c->count) /* it is the next one's turn, whose transfer may have been stepped before */
         c->context->wake = c->context->now;
     memmove(c->queue, c->queue + 1, c->count * sizeof c->queue[0]);
 }

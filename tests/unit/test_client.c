@@ -280,6 +280,11 @@ static void take_steps(unsigned count)
         step_exchanges(count);
 }
 
+static void quirk(unsigned number, const char *request, unsigned after, const char *answer)
+{
+    registry.quirk[number] = (struct wire_quirk){.request = request, .after = after, .instead = answer};
+}
+
 /* The registry closes it, and does not answer. */
 static void lose(unsigned number)
 {
@@ -352,6 +357,31 @@ static void those_that_wait_for_a_request_that_is_given_up_go_on(void **state)
     }
 }
 
+/* It was stepped before the other one, whose answer made it the first. */
+static void the_clock_of_a_request_starts_when_it_is_its_turn(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    config.stall = 5000;
+    registry.manners.delay = 10;
+    quirk(0, "HEAD new", 0, "HTTP/1.1 200 OK\r\n" EMPTY);
+    registry.quirk[0].delay = 9000;
+    events[0] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", true);
+    take_steps(2);
+    ask(0, METHOD_HEAD, "new", true);
+    take_steps(2);
+    assert_true(exchanges[0].transfer.pipelined);
+    registry.now = 10;
+    step_exchanges(2);
+    assert_int_equal(events[1], EXCHANGE_END);
+    assert_int_equal(events[0], EXCHANGE_WAIT);
+    assert_true(client.context.wake < 10000);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Logins ---------------------------------------------------------------------------------- */
 
 /* Whoever has waited for a login goes on, though what it was for was given up behind it in the same step. */
@@ -374,11 +404,6 @@ static void those_that_wait_for_a_login_that_is_given_up_go_on(void **state)
     assert_int_equal(client.context.wake, client.context.now);
     client_end(&client);
     wire_free(&registry);
-}
-
-static void quirk(unsigned number, const char *request, unsigned after, const char *answer)
-{
-    registry.quirk[number] = (struct wire_quirk){.request = request, .after = after, .instead = answer};
 }
 
 static void run_exchanges(void)
@@ -462,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection),
         cmocka_unit_test(what_was_given_up_before_its_connection_was_opened_is_not_sent),
         cmocka_unit_test(those_that_wait_for_a_request_that_is_given_up_go_on),
+        cmocka_unit_test(the_clock_of_a_request_starts_when_it_is_its_turn),
         cmocka_unit_test(a_login_does_not_wait_for_a_redirect_that_waits_for_it),
         cmocka_unit_test(a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it),
         cmocka_unit_test(those_that_wait_for_a_login_that_is_given_up_go_on),
