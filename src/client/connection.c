@@ -229,7 +229,15 @@ static bool read_more(struct connection *c, bool *ended)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-bool connection_is_turn(const struct transfer *t)
+bool connection_is_next(const struct transfer *t)
+{
+    const struct in_flight *f = t->connection->queue;
+    while (!f->transfer)
+        f++;
+    return f->transfer == t;
+}
+
+static bool is_turn(const struct transfer *t)
 {
     return t->connection->queue[0].transfer == t;
 }
@@ -274,10 +282,10 @@ enum connection_event connection_step(struct transfer *t, struct slice *part)
         connection_send_pending(c);
         if (!t->connection || c->want_open)
             continue;
-        if (!connection_is_turn(t) && c->queue[0].transfer)
+        if (!is_turn(t) && c->queue[0].transfer)
             return wait(c);
         enum http_event happened = ended ? HTTP_END : take(c, part);
-        if (connection_is_turn(t)) {
+        if (is_turn(t)) {
             event = pass_on(c, t, happened);
             if (event != CONNECTION_WAIT)
                 return event;
@@ -302,7 +310,7 @@ void connection_withdraw(struct transfer *t)
         at++;
     bool begun = at == 0 && !c->answer_over && http_response_begun(&c->response);
     t->connection = NULL;
-    connection_make_room(c);
+    c->context->wake = c->context->now; /* others may have waited for it */
     if (c->want_open) { /* nothing was sent: the headers of the others are written again */
         connection_drop_headers(c);
         c->written = 0;

@@ -233,8 +233,8 @@ static uint64_t patience(const struct exchange *x)
     return stall && stall < limit ? stall : limit;
 }
 
-/* Steps the transfer and enforces `timeout` and `stall`. A pipelined request's clock starts when it
- * reaches the front of the queue. */
+/* Steps the transfer and enforces `timeout` and `stall`. A pipelined request's clock starts when none
+ * before it is waited for any more. */
 static enum connection_event step_in_time(struct exchange *x, struct slice *part)
 {
     struct context *context = x->remote->context;
@@ -246,7 +246,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     enum connection_event event = connection_step(&x->transfer, part);
     if (event != CONNECTION_WAIT)
         return event;
-    if (!x->timed && connection_is_turn(&x->transfer))
+    if (!x->timed && connection_is_next(&x->transfer))
         start_clock(x, c);
     if (x->traffic != c->traffic) {
         x->traffic = c->traffic;

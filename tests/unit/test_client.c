@@ -285,6 +285,14 @@ static void quirk(unsigned number, const char *request, unsigned after, const ch
     registry.quirk[number] = (struct wire_quirk){.request = request, .after = after, .instead = answer};
 }
 
+static void run_exchanges(void)
+{
+    while (registry.now < 5000 && (!events[0] || !events[1] || !events[2])) {
+        step_exchanges(3);
+        registry.now++;
+    }
+}
+
 /* The registry closes it, and does not answer. */
 static void lose(unsigned number)
 {
@@ -382,6 +390,35 @@ static void the_clock_of_a_request_starts_when_it_is_its_turn(void **state)
     wire_free(&registry);
 }
 
+/* Nobody waits for it: the connection is closed, and those behind it go out again. */
+static void behind_a_request_that_was_given_up_and_is_not_answered_others_go_on(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    config.stall = 5000;
+    registry.manners.delay = 10;
+    quirk(0, "HEAD base", 0, "");
+    registry.quirk[0].delay = WIRE_NEVER / 2;
+    events[2] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", true);
+    events[0] = EXCHANGE_END;
+    take_steps(2);
+    ask(0, METHOD_HEAD, "new", true);
+    take_steps(2);
+    assert_true(exchanges[0].transfer.pipelined);
+    client_cancel(&client, &exchanges[1]);
+    events[1] = EXCHANGE_END;
+    step_exchanges(2);
+    assert_true(client.context.wake <= 5000);
+    run_exchanges();
+    assert_true(registry.now < 5000);
+    assert_int_equal(events[0], EXCHANGE_END);
+    assert_int_equal(exchanges[0].response->status, 200);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Logins ---------------------------------------------------------------------------------- */
 
 /* Whoever has waited for a login goes on, though what it was for was given up behind it in the same step. */
@@ -404,14 +441,6 @@ static void those_that_wait_for_a_login_that_is_given_up_go_on(void **state)
     assert_int_equal(client.context.wake, client.context.now);
     client_end(&client);
     wire_free(&registry);
-}
-
-static void run_exchanges(void)
-{
-    while (registry.now < 5000 && (!events[0] || !events[1] || !events[2])) {
-        step_exchanges(3);
-        registry.now++;
-    }
 }
 
 /* It waits for the connection, and then for the login, which is redirected, too. */
@@ -488,6 +517,7 @@ int main(void)
         cmocka_unit_test(what_was_given_up_before_its_connection_was_opened_is_not_sent),
         cmocka_unit_test(those_that_wait_for_a_request_that_is_given_up_go_on),
         cmocka_unit_test(the_clock_of_a_request_starts_when_it_is_its_turn),
+        cmocka_unit_test(behind_a_request_that_was_given_up_and_is_not_answered_others_go_on),
         cmocka_unit_test(a_login_does_not_wait_for_a_redirect_that_waits_for_it),
         cmocka_unit_test(a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it),
         cmocka_unit_test(those_that_wait_for_a_login_that_is_given_up_go_on),
