@@ -109,6 +109,8 @@ static void behind_a_request_that_was_given_up_others_are_answered(void **state)
     assert_int_equal(step_transfer(0), CONNECTION_WAIT);
     connection_withdraw(&transfers[0]);
     assert_true(connection_can_pipeline(&connection, &origin));
+    assert_false(
+        connection_can_pipeline(&connection, &(struct regtag_origin){.host = "elsewhere.test"}));
     send(1);
     send(2);
     assert_int_equal(step_transfer(2), CONNECTION_WAIT);
