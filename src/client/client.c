@@ -72,11 +72,18 @@ void client_begin(struct client *c, struct exchange *x, const struct request *re
     exchange_begin(x, &c->remote, request);
 }
 
+/* Others may have waited for it. */
+static void end_login(struct client *c)
+{
+    c->logging_in = NULL;
+    c->context.wake = c->context.now;
+}
+
 void client_cancel(struct client *c, struct exchange *x)
 {
     if (c->logging_in == x) {
         login_cancel(&c->login);
-        c->logging_in = NULL;
+        end_login(c);
     }
     exchange_cancel(x);
 }
@@ -154,10 +161,13 @@ static bool on_refusal(struct client *c, struct exchange *x)
 }
 
 /* While another exchange logs in, only those that were sent before are stepped. Returns whether this one
- * has to wait. */
-static bool waits_for_login(const struct client *c, const struct exchange *x)
+ * has to wait; then it holds nothing that the login may need. */
+static bool waits_for_login(const struct client *c, struct exchange *x)
 {
-    return c->logging_in && c->logging_in != x && !x->transfer.connection;
+    if (!c->logging_in || c->logging_in == x || x->transfer.connection)
+        return false;
+    exchange_yield(x);
+    return true;
 }
 
 /* The login of this exchange. EXCHANGE_END: it is over. */
@@ -166,8 +176,7 @@ static enum exchange_event step_login(struct client *c, struct exchange *x)
     enum login_event login = login_step(&c->login);
     if (login == LOGIN_WAIT)
         return EXCHANGE_WAIT;
-    c->logging_in = NULL;
-    c->context.wake = c->context.now; /* others may have waited for it */
+    end_login(c);
     if (login == LOGIN_FAILED)
         return refused(x);
     exchange_restart(x);

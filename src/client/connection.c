@@ -107,8 +107,7 @@ static void pop(struct connection *c)
     c->count--;
     c->written -= c->written > 0;
     connection_make_room(c);
-    if (c->count &&
-        c->input.size) /* the next answer is here, and its transfer may have been stepped before */
+    if (c->count) /* it is the next one's turn, whose transfer may have been stepped before */
         c->context->wake = c->context->now;
     memmove(c->queue, c->queue + 1, c->count * sizeof c->queue[0]);
 }
@@ -230,7 +229,15 @@ static bool read_more(struct connection *c, bool *ended)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-bool connection_is_turn(const struct transfer *t)
+bool connection_is_next(const struct transfer *t)
+{
+    const struct in_flight *f = t->connection->queue;
+    while (!f->transfer)
+        f++;
+    return f->transfer == t;
+}
+
+static bool is_turn(const struct transfer *t)
 {
     return t->connection->queue[0].transfer == t;
 }
@@ -275,10 +282,10 @@ enum connection_event connection_step(struct transfer *t, struct slice *part)
         connection_send_pending(c);
         if (!t->connection || c->want_open)
             continue;
-        if (!connection_is_turn(t) && c->queue[0].transfer)
+        if (!is_turn(t) && c->queue[0].transfer)
             return wait(c);
         enum http_event happened = ended ? HTTP_END : take(c, part);
-        if (connection_is_turn(t)) {
+        if (is_turn(t)) {
             event = pass_on(c, t, happened);
             if (event != CONNECTION_WAIT)
                 return event;
@@ -303,7 +310,9 @@ void connection_withdraw(struct transfer *t)
         at++;
     bool begun = at == 0 && !c->answer_over && http_response_begun(&c->response);
     t->connection = NULL;
-    /* Its header was not written out yet: simply unqueue it. */
+    c->context->wake = c->context->now; /* others may have waited for it */
+    if (!begun && at < c->written && c->queue[at].begin >= c->handed)
+        connection_take_back(c, at);
     if (at >= c->written) {
         c->count--;
         memmove(c->queue + at, c->queue + at + 1, (c->count - at) * sizeof c->queue[0]);
@@ -328,8 +337,8 @@ bool connection_idle(struct connection *c)
             break;
         }
         connection_send_pending(c);
-        if (c->count == 0 || c->queue[0].transfer)
-            break; /* the connection was lost, or replaced by one without the withdrawn requests */
+        if (c->count == 0)
+            break;
         enum http_event event = take(c, &part);
         if (event != HTTP_MORE)
             discard(c, event, &part);

@@ -156,8 +156,8 @@ void connection_send(struct connection *c, const struct regtag_origin *origin, s
 /* Advances a queued transfer. *part is set for CONNECTION_BODY and valid until the next call. */
 enum connection_event connection_step(struct transfer *t, struct slice *part);
 
-/* Whether the transfer, which is in flight, is at the front, so that the current or next response is its own. */
-bool connection_is_turn(const struct transfer *t);
+/* Whether the transfer, which is in flight, is at the front, or behind none but withdrawn ones. */
+bool connection_is_next(const struct transfer *t);
 
 /* Abandons a transfer. If it has no body and its response has not begun, the response is discarded later
  * and the connection survives; otherwise the connection is closed. Does nothing if the transfer is not

@@ -36,6 +36,8 @@ static void write_header(void *sender, struct writer *w)
     struct exchange *x = sender;
     request_write(&x->request, x->remote, x->redirects > 0, w);
     x->login = x->remote->auth.logins;
+    if (!exchange_is_home(x))
+        x->remote->asks_for_token = x->request.to_token_server;
 }
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
@@ -64,6 +66,14 @@ static void forget_redirects(struct exchange *x)
 {
     x->redirects = 0;
     release_location(x);
+}
+
+void exchange_yield(struct exchange *x)
+{
+    if (x->state != EXCHANGE_PENDING)
+        return;
+    remote_unclaim(x->remote, &x->transfer);
+    forget_redirects(x);
 }
 
 void exchange_cancel(struct exchange *x)
@@ -223,8 +233,8 @@ static uint64_t patience(const struct exchange *x)
     return stall && stall < limit ? stall : limit;
 }
 
-/* Steps the transfer and enforces `timeout` and `stall`. A pipelined request's clock starts when it
- * reaches the front of the queue. */
+/* Steps the transfer and enforces `timeout` and `stall`. A pipelined request's clock starts when none
+ * before it is waited for any more. */
 static enum connection_event step_in_time(struct exchange *x, struct slice *part)
 {
     struct context *context = x->remote->context;
@@ -236,7 +246,7 @@ static enum connection_event step_in_time(struct exchange *x, struct slice *part
     enum connection_event event = connection_step(&x->transfer, part);
     if (event != CONNECTION_WAIT)
         return event;
-    if (!x->timed && connection_is_turn(&x->transfer))
+    if (!x->timed && connection_is_next(&x->transfer))
         start_clock(x, c);
     if (x->traffic != c->traffic) {
         x->traffic = c->traffic;

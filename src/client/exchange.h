@@ -55,6 +55,9 @@ uint64_t exchange_due(const struct exchange *x);
  * known. */
 void exchange_restart(struct exchange *x);
 
+/* Lets others have what it holds while it waits: its place in front of a connection, and where it was redirected to. */
+void exchange_yield(struct exchange *x);
+
 /* Abandons the exchange; does nothing if it is over. */
 void exchange_cancel(struct exchange *x);
 

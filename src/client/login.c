@@ -58,6 +58,7 @@ static void ask_for_token(struct login *l)
                         .attempts = l->attempts};
     struct slice target;
 
+    login_wipe(l); /* the last one may have been longer */
     auth_token_server(&r->auth, &l->server, &target);
     auth_write_form(&r->auth, r->reference, r->actions, r->also, &form);
     l->form_size = form.used;

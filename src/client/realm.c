@@ -66,8 +66,10 @@ static bool is_allowed(const struct regtag_side *side, const struct url *realm)
         char text[300];
         struct writer w = writer_to(text, sizeof text);
         struct slice allowed = slice_of(side->allowed_realms[i]);
-        write_format(&w, "%.*s:%u", SLICE_ARG(realm->host), realm->port);
-        if (slice_equal_nocase(allowed, realm->host) || slice_equal_nocase(allowed, realm->authority) ||
+        write_authority(&w, true, realm->host, 443); /* an IPv6 address in brackets */
+        struct slice host = written(&w);
+        write_format(&w, ":%u", realm->port);
+        if (slice_equal_nocase(allowed, host) || slice_equal_nocase(allowed, realm->host) ||
             slice_equal_nocase(allowed, written(&w)))
             return true;
     }

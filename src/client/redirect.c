@@ -4,9 +4,11 @@
 
 #include "regtag.h"
 
+/* What is quoted may be a signed URL, which is as good as a password. */
 static bool refuse(struct error *e, const char *problem, struct slice quoted, unsigned status)
 {
     const char *quote = quoted.size ? "\"" : "";
+    quoted = slice_head(quoted, slice_find(quoted, '?'));
     error_set(e, REGTAG_E_PROTOCOL, "the registry redirects %s%s%.*s%s (HTTP %u)", problem, quote,
               SLICE_ARG(slice_head(quoted, 200)), quote, status);
     return false;

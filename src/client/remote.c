@@ -4,10 +4,10 @@
 
 #include "client/mask.h"
 
-/* What a redirect leads to elsewhere may be a signed URL, which is as good as a password. */
+/* What a redirect or an upload leads to elsewhere may be a signed URL, which is as good as a password. */
 static void trace_request(const struct remote *r, const struct regtag_origin *origin, struct slice line)
 {
-    bool is_signed = r->redirected && !remote_is_home(r, origin);
+    bool is_signed = !r->asks_for_token && !remote_is_home(r, origin);
     size_t shown = is_signed ? slice_find(line, '?') : line.size;
     remote_tell(r, REGTAG_TRACE_REQUEST, "%.*s%s", SLICE_ARG(slice_head(line, shown)),
                 shown < line.size ? "?***" : "");

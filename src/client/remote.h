@@ -36,6 +36,7 @@ struct remote {
 
     const struct exchange *redirected; /* the exchange that needs `location`, or NULL */
     const struct exchange *located;    /* whose it was last */
+    bool asks_for_token;               /* the last request for another origin: its URL is no secret */
     struct regtag_origin origin;
 
     /* The large buffers come last: what each run needs stays on few pages. */

@@ -52,8 +52,13 @@ static bool block_has(struct slice block, const struct number *host)
     uint64_t bits;
     struct slice size = block;
     struct slice address = slice_split(&size, '/');
-    return read_number(&first, address) && slice_number(size, first.bits, &bits) &&
-           same_bits(&first, host, (unsigned)bits);
+    if (!read_number(&first, address) || !slice_number(size, first.bits, &bits))
+        return false;
+    if (bits >= 96)
+        unmap(&first);
+    if (bits > first.bits)
+        bits -= 96;
+    return same_bits(&first, host, (unsigned)bits);
 }
 
 static bool same_address(struct slice text, const struct number *host)

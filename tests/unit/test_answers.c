@@ -186,6 +186,8 @@ static const struct {
      "redirects without saying where (HTTP 307)"},
     {"localhost/a:base", "Location: ftp://x/\r\n",
      "to something that is not a URL: \"ftp://x/\" (HTTP 307)"},
+    {"localhost/a:base", "Location: https://elsewhere.test/x?sig=hidden|\r\n",
+     "to something that is not a URL: \"https://elsewhere.test/x\" (HTTP 307)"},
     {"registry.test/a:base", "Location: http://registry.test/x\r\n",
      "from TLS to plain HTTP (HTTP 307)"},
     {"localhost/a:base", "Location: /v2/a/manifests/base\r\n", "more than 5 times (HTTP 307)"},

@@ -3,6 +3,8 @@
 
 #include "client/client.h"
 
+#define EMPTY "Content-Length: 0\r\n\r\n"
+
 static struct regtag_config config;
 static struct context context;
 static struct connection connection; /* too large for the stack */
@@ -80,6 +82,24 @@ static enum connection_event step_transfer(unsigned number)
     return connection_step(&transfers[number], &part);
 }
 
+/* It waits in a buffer; nobody would look at what comes of it. */
+static void what_was_given_up_before_it_was_sent_is_not_sent_later(void **state)
+{
+    (void)state;
+    open_connection();
+    room = 5;
+    send(0);
+    send(1);
+    send(2);
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    connection_withdraw(&transfers[1]);
+    room = 100;
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    assert_int_equal(room, 100 - (2 * (header_size + 2) - 5));
+    assert_true(transfers[0].sent && transfers[2].sent);
+    connection_end(&connection);
+}
+
 /* Its answer is read all the same, before those of the others. */
 static void behind_a_request_that_was_given_up_others_are_answered(void **state)
 {
@@ -89,6 +109,8 @@ static void behind_a_request_that_was_given_up_others_are_answered(void **state)
     assert_int_equal(step_transfer(0), CONNECTION_WAIT);
     connection_withdraw(&transfers[0]);
     assert_true(connection_can_pipeline(&connection, &origin));
+    assert_false(
+        connection_can_pipeline(&connection, &(struct regtag_origin){.host = "elsewhere.test"}));
     send(1);
     send(2);
     assert_int_equal(step_transfer(2), CONNECTION_WAIT);
@@ -157,10 +179,70 @@ static void a_request_that_was_given_up_unsent_does_not_follow_to_the_next_conne
     send(1);
     connection_withdraw(&transfers[0]);
     end = REGTAG_IO_CLOSED;
-    assert_false(connection_idle(&connection));
+    connection_begin_step(&connection);
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
     assert_true(connection.want_open);
     assert_int_equal(connection.count, 1);
     assert_ptr_equal(connection.queue[0].transfer, &transfers[1]);
+    connection_end(&connection);
+}
+
+/* Nobody has asked for what has come behind the answer to the one before it. */
+static void
+what_follows_a_request_that_was_given_up_unsent_does_not_get_an_answer_that_came_before(void **state)
+{
+    struct regtag_want want;
+    (void)state;
+    open_connection();
+    room = header_size + 2;
+    for (unsigned i = 0; i < COUNT(transfers); i++)
+        send(i);
+    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
+    connection_begin_step(&connection);
+    answers = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    assert_int_equal(step_transfer(0), CONNECTION_HEAD);
+    assert_int_equal(step_transfer(0), CONNECTION_END);
+    connection_withdraw(&transfers[1]);
+    connection.awaited = true;
+    connection_want(&connection, &want, 1);
+    assert_int_equal(step_transfer(2), CONNECTION_WAIT);
+    assert_true(connection.want_open);
+    assert_false(transfers[2].sent);
+    connection_end(&connection);
+}
+
+/* It never will. */
+static void
+behind_a_request_that_was_given_up_a_header_that_does_not_fit_ends_the_connection(void **state)
+{
+    (void)state;
+    give_up_the_first(SIZE_MAX);
+    header_size = sizeof connection.out_memory;
+    send(2);
+    assert_true(connection_idle(&connection));
+    assert_false(connection.open);
+}
+
+/* The caller has not opened the connection: what the transport has there is another one, or none. */
+static void what_was_given_up_before_its_connection_was_opened_is_not_sent(void **state)
+{
+    (void)state;
+    open_connection();
+    send(0);
+    send(1);
+    send(2);
+    connection.want_open = true;
+    assert_int_equal(step_transfer(2), CONNECTION_WAIT);
+    connection_withdraw(&transfers[1]);
+    connection_withdraw(&transfers[0]);
+    room = 100;
+    connection_idle(&connection);
+    assert_int_equal(room, 100);
+    assert_true(connection.want_open);
+    connection.want_open = false;
+    assert_int_equal(step_transfer(2), CONNECTION_WAIT);
+    assert_int_equal(room, 100 - header_size - 2);
+    assert_true(transfers[2].sent);
     connection_end(&connection);
 }
 
@@ -257,6 +339,19 @@ static void take_steps(unsigned count)
         step_exchanges(count);
 }
 
+static void quirk(unsigned number, const char *request, unsigned after, const char *answer)
+{
+    registry.quirk[number] = (struct wire_quirk){.request = request, .after = after, .instead = answer};
+}
+
+static void run_exchanges(void)
+{
+    while (registry.now < 5000 && (!events[0] || !events[1] || !events[2])) {
+        step_exchanges(3);
+        registry.now++;
+    }
+}
+
 /* The registry closes it, and does not answer. */
 static void lose(unsigned number)
 {
@@ -307,6 +402,152 @@ static void what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_anoth
     wire_free(&registry);
 }
 
+/* Others have been stepped already when it is given up: sent, or before its connection is up. */
+static void those_that_wait_for_a_request_that_is_given_up_go_on(void **state)
+{
+    (void)state;
+    for (unsigned sent = 0; sent < 2; sent++) {
+        open_client();
+        registry.connecting = sent ? 0 : WIRE_NEVER;
+        registry.manners.delay = 10;
+        events[0] = EXCHANGE_END;
+        ask(1, METHOD_GET, "base", false);
+        take_steps(2);
+        assert_int_equal(exchanges[1].transfer.sent, sent);
+        ask(0, METHOD_GET, "new", false);
+        step_exchanges(2);
+        assert_true(client.context.wake > client.context.now);
+        client_cancel(&client, &exchanges[1]);
+        assert_int_equal(client.context.wake, client.context.now);
+        client_end(&client);
+        wire_free(&registry);
+    }
+}
+
+/* It was stepped before the other one, whose answer made it the first. */
+static void the_clock_of_a_request_starts_when_it_is_its_turn(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    config.stall = 5000;
+    registry.manners.delay = 10;
+    quirk(0, "HEAD new", 0, "HTTP/1.1 200 OK\r\n" EMPTY);
+    registry.quirk[0].delay = 9000;
+    events[0] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", true);
+    take_steps(2);
+    ask(0, METHOD_HEAD, "new", true);
+    take_steps(2);
+    assert_true(exchanges[0].transfer.pipelined);
+    registry.now = 10;
+    step_exchanges(2);
+    assert_int_equal(events[1], EXCHANGE_END);
+    assert_int_equal(events[0], EXCHANGE_WAIT);
+    assert_true(client.context.wake < 10000);
+    client_end(&client);
+    wire_free(&registry);
+}
+
+/* Nobody waits for it: the connection is closed, and those behind it go out again. */
+static void behind_a_request_that_was_given_up_and_is_not_answered_others_go_on(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    config.stall = 5000;
+    registry.manners.delay = 10;
+    quirk(0, "HEAD base", 0, "");
+    registry.quirk[0].delay = WIRE_NEVER / 2;
+    events[2] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", true);
+    events[0] = EXCHANGE_END;
+    take_steps(2);
+    ask(0, METHOD_HEAD, "new", true);
+    take_steps(2);
+    assert_true(exchanges[0].transfer.pipelined);
+    client_cancel(&client, &exchanges[1]);
+    events[1] = EXCHANGE_END;
+    step_exchanges(2);
+    assert_true(client.context.wake <= 5000);
+    run_exchanges();
+    assert_true(registry.now < 5000);
+    assert_int_equal(events[0], EXCHANGE_END);
+    assert_int_equal(exchanges[0].response->status, 200);
+    client_end(&client);
+    wire_free(&registry);
+}
+
+/* ---- Logins ---------------------------------------------------------------------------------- */
+
+/* Whoever has waited for a login goes on, though what it was for was given up behind it in the same step. */
+static void those_that_wait_for_a_login_that_is_given_up_go_on(void **state)
+{
+    (void)state;
+    open_client();
+    registry.manners.realm = "http://localhost/token";
+    registry.manners.delay = 10;
+    events[0] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", false);
+    take_steps(2);
+    registry.now = 10;
+    take_steps(2); /* the answer was 401, and a token is asked for */
+    assert_ptr_equal(client.logging_in, &exchanges[1]);
+    ask(0, METHOD_HEAD, "new", false);
+    step_exchanges(2);
+    assert_int_equal(client.context.wake, 60000);
+    client_cancel(&client, &exchanges[1]);
+    assert_int_equal(client.context.wake, client.context.now);
+    client_end(&client);
+    wire_free(&registry);
+}
+
+/* It waits for the connection, and then for the login, which is redirected, too. */
+static void a_login_does_not_wait_for_a_redirect_that_waits_for_it(void **state)
+{
+    static const struct regtag_credentials credentials = {.user = "a", .password = "b"};
+    (void)state;
+    open_client();
+    client.remote.auth.credentials = &credentials;
+    registry.manners.delay = 10;
+    wire_push(&registry, "old", OCI, OLD, sizeof OLD - 1);
+    quirk(0, "HEAD new", 0, "HTTP/1.1 307 There\r\nLocation: /v2/a/manifests/base\r\n" EMPTY);
+    quirk(1, "HEAD base", 0, "HTTP/1.1 401 No\r\n" EMPTY);
+    quirk(2, "GET ", 0, "HTTP/1.1 301 There\r\nLocation: /v2\r\n" EMPTY);
+    quirk(3, "GET ", 1, "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"x\"\r\n" EMPTY);
+    registry.quirk[0].times = 9;
+    ask(0, METHOD_HEAD, "new", false);
+    ask(1, METHOD_HEAD, "base", true);
+    ask(2, METHOD_HEAD, "old", false);
+    run_exchanges();
+    expect_answers(3);
+    client_end(&client);
+    wire_free(&registry);
+}
+
+/* Back from another server it waits for the connection that the token server needs. */
+static void a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    config.retries = 1;
+    registry.manners.realm = "http://localhost/token";
+    registry.manners.delay = 10;
+    quirk(0, "HEAD new", 0, "HTTP/1.1 307 There\r\nLocation: http://elsewhere.test/x\r\n" EMPTY);
+    quirk(1, "HEAD x", 0,
+          "HTTP/1.1 307 There\r\nLocation: http://localhost/v2/a/manifests/new\r\n" EMPTY);
+    quirk(2, "GET token", 0, "HTTP/1.1 503 Later\r\n" EMPTY);
+    registry.quirk[1].delay = 15;
+    events[2] = EXCHANGE_END;
+    ask(0, METHOD_HEAD, "new", false);
+    ask(1, METHOD_HEAD, "base", false);
+    run_exchanges();
+    expect_answers(2);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Retries --------------------------------------------------------------------------------- */
 
 static void nothing_is_tried_again_when_time_is_up(void **state)
@@ -332,6 +573,18 @@ int main(void)
         cmocka_unit_test(behind_a_request_that_was_given_up_others_are_lost_with_the_connection),
         cmocka_unit_test(what_answers_a_request_that_was_given_up_oddly_ends_the_connection),
         cmocka_unit_test(a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection),
+        cmocka_unit_test(
+            behind_a_request_that_was_given_up_a_header_that_does_not_fit_ends_the_connection),
+        cmocka_unit_test(
+            what_follows_a_request_that_was_given_up_unsent_does_not_get_an_answer_that_came_before),
+        cmocka_unit_test(what_was_given_up_before_it_was_sent_is_not_sent_later),
+        cmocka_unit_test(what_was_given_up_before_its_connection_was_opened_is_not_sent),
+        cmocka_unit_test(those_that_wait_for_a_request_that_is_given_up_go_on),
+        cmocka_unit_test(the_clock_of_a_request_starts_when_it_is_its_turn),
+        cmocka_unit_test(behind_a_request_that_was_given_up_and_is_not_answered_others_go_on),
+        cmocka_unit_test(a_login_does_not_wait_for_a_redirect_that_waits_for_it),
+        cmocka_unit_test(a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it),
+        cmocka_unit_test(those_that_wait_for_a_login_that_is_given_up_go_on),
         cmocka_unit_test(nothing_joins_where_the_server_speaks_unasked),
         cmocka_unit_test(a_header_that_does_not_fit_behind_another_waits),
         cmocka_unit_test(what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another),

@@ -245,6 +245,26 @@ static void the_server_of_an_upload_redirects_within_itself(void **state)
     }
 }
 
+/* Its URL may be signed, and is then as good as a password. */
+static void the_signed_url_of_an_upload_is_not_shown(void **state)
+{
+    (void)state;
+    prepare();
+    take_notes(&run, true);
+    quirk(
+        1, "POST ",
+        "HTTP/1.1 202 Begun\r\nLocation: https://elsewhere.test/v2/a/blobs/uploads/1?sig=hidden\r\n" EMPTY,
+        1);
+    quirk(2, "PATCH ", TAKEN, 1);
+    quirk(3, "PUT 1?sig=", "HTTP/1.1 201 There\r\n" EMPTY, 1);
+    copy(SOURCE, TARGET);
+    expect_end(&run, REGTAG_OK);
+    assert_non_null(strstr(run.wire.log.data, "PATCH /v2/a/blobs/uploads/1?sig=hidden HTTP/1.1\r\n"));
+    assert_non_null(strstr(run.notes, ">PATCH /v2/a/blobs/uploads/1?***\n"));
+    assert_null(strstr(run.notes, "hidden"));
+    finish(&run);
+}
+
 /* A Location is relative to what was asked for (RFC 9110, 10.2.2): the repository's uploads, then the upload. */
 static void the_url_of_an_upload_may_be_relative(void **state)
 {
@@ -1456,6 +1476,7 @@ int main(void)
         cmocka_unit_test(repositories_may_have_long_names),
         cmocka_unit_test(within_a_repository_blobs_are_there),
         cmocka_unit_test(the_server_of_an_upload_redirects_within_itself),
+        cmocka_unit_test(the_signed_url_of_an_upload_is_not_shown),
         cmocka_unit_test(the_url_of_an_upload_may_be_relative),
         cmocka_unit_test(the_url_of_an_upload_is_relative_to_a_long_one),
         cmocka_unit_test(an_upload_whose_url_leaves_no_room_for_the_digest_is_refused),

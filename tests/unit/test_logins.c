@@ -690,6 +690,25 @@ static void no_token_is_traced(void **state)
     }
 }
 
+/* There is no secret in it, and it says what a token is for. What a redirect leads to is another matter. */
+static void the_url_of_a_token_server_is_traced(void **state)
+{
+    struct run run;
+    (void)state;
+    begin_as(&run, logins[NONE]);
+    take_notes(&run, true);
+    quirk(&run, 0, "HEAD base", REFUSED("Bearer realm=\"https://elsewhere.test/token\",service=\"s\""));
+    quirk(&run, 1, "GET token", GOOD);
+    quirk(&run, 2, "HEAD base",
+          "HTTP/1.1 307 There\r\nLocation: https://elsewhere.test/x?sig=1\r\n" EMPTY);
+    run.wire.quirk[2].after = 1;
+    quirk(&run, 3, "HEAD x?sig=1", "HTTP/1.1 404 No\r\n" EMPTY);
+    look(&run);
+    assert_non_null(strstr(run.notes, ">GET /token?service=s&scope=repository%3Aa%3Apull HTTP/1.1\n"));
+    assert_non_null(strstr(run.notes, ">HEAD /x?***\n"));
+    finish(&run);
+}
+
 /* Promise 5: at the end, no secret is left in the memory of the operation. */
 static void at_the_end_no_token_is_left(void **state)
 {
@@ -712,17 +731,18 @@ static void at_the_end_no_token_is_left(void **state)
     }
 }
 
-/* The first one is good for the lookups only. */
 /* The same of what a password and an identity token are sent as. */
 static void at_the_end_no_password_is_left(void **state)
 {
     static const char *const encoded[] = {[A_USER] = "c29tZWJvZHk6", [AN_IDENTITY] = IDENTITY};
     (void)state;
-    for (enum login login = A_USER; login <= AN_IDENTITY; login++) {
+    for (unsigned kind = 0; kind < 3; kind++) {
+        enum login login = kind ? AN_IDENTITY : A_USER;
         struct run run;
         begin_as(&run, logins[login]);
         quirk(&run, 0, "HEAD base", login == A_USER ? REFUSED("Basic") : REFUSED("Bearer " REALM));
-        quirk(&run, 1, "POST token", GOOD);
+        quirk(&run, 1, "POST token", kind == 1 ? GOOD : "HTTP/1.1 404 No\r\n" EMPTY);
+        quirk(&run, 2, "GET token", GOOD);
         look(&run);
         expect_login(&run, REGTAG_OK, NULL, encoded[login]);
         size_t size = strlen(encoded[login]);
@@ -733,6 +753,7 @@ static void at_the_end_no_password_is_left(void **state)
     }
 }
 
+/* The first one is good for the lookups only. */
 static void a_second_token_takes_the_place_of_the_first(void **state)
 {
     static const char *const names[] = {"xa"};
@@ -791,6 +812,7 @@ int main(void)
         cmocka_unit_test(a_challenge_of_another_server_is_not_met),
         cmocka_unit_test(a_token_server_is_asked_in_the_way_that_it_knows),
         cmocka_unit_test(no_token_is_traced),
+        cmocka_unit_test(the_url_of_a_token_server_is_traced),
         cmocka_unit_test(at_the_end_no_token_is_left),
         cmocka_unit_test(at_the_end_no_password_is_left),
         cmocka_unit_test(a_second_token_takes_the_place_of_the_first),

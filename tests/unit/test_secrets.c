@@ -274,17 +274,22 @@ static void plain_http_is_for_the_same_host_or_this_machine(void **state)
 
 static void a_server_that_was_allowed_is_asked_wherever_it_is(void **state)
 {
-    static const char *const allowed[] = {"other.test", "10.0.0.1:80", "B.test:8080", "[fd00::1]:443"};
+    static const char *const allowed[] = {"other.test",    "10.0.0.1:80", "B.test:8080",
+                                          "[fd00::1]:443", "[fd00::3]",   "fd00::4"};
     static const struct regtag_side side = {.allowed_realms = allowed,
                                             .allowed_realms_count = COUNT(allowed)};
     static const struct {
         const char *realm;
         bool asked;
     } REALMS[] = {
-        {"http://other.test/", true},  {"http://other.test:99/", true}, {"http://10.0.0.1/token", true},
-        {"http://10.0.0.1:80/", true}, {"http://10.0.0.1:81/", false},  {"http://b.test:8080/", true},
-        {"http://b.test/", false},     {"http://c.test/", false},       {"https://[fd00::1]:443/", true},
-        {"https://[fd00::2]/", false},
+        {"http://other.test/", true},      {"http://other.test:99/", true},
+        {"http://10.0.0.1/token", true},   {"http://10.0.0.1:80/", true},
+        {"http://10.0.0.1:81/", false},    {"http://b.test:8080/", true},
+        {"http://b.test/", false},         {"http://c.test/", false},
+        {"https://[fd00::1]:443/", true},  {"https://[fd00::2]/", false},
+        {"https://[fd00::1]/", true},      {"https://[fd00::1]:5001/", false},
+        {"https://[fd00::3]/", true},      {"https://[fd00::3]:5001/", true},
+        {"https://[fd00::4]:5001/", true},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(REALMS); i++)
