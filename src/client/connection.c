@@ -311,8 +311,11 @@ void connection_withdraw(struct transfer *t)
     bool begun = at == 0 && !c->answer_over && http_response_begun(&c->response);
     t->connection = NULL;
     c->context->wake = c->context->now; /* others may have waited for it */
-    if (!begun && at < c->written && c->queue[at].begin >= c->handed)
-        connection_take_back(c, at);
+    if (c->want_open) { /* nothing was sent: the headers of the others are written again */
+        connection_drop_headers(c);
+        c->written = 0;
+    }
+    /* Its header was not written out yet: simply unqueue it. */
     if (at >= c->written) {
         c->count--;
         memmove(c->queue + at, c->queue + at + 1, (c->count - at) * sizeof c->queue[0]);
@@ -337,8 +340,8 @@ bool connection_idle(struct connection *c)
             break;
         }
         connection_send_pending(c);
-        if (c->count == 0)
-            break;
+        if (c->count == 0 || c->queue[0].transfer)
+            break; /* the connection was lost, or replaced by one without the withdrawn requests */
         enum http_event event = take(c, &part);
         if (event != HTTP_MORE)
             discard(c, event, &part);

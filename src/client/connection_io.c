@@ -218,15 +218,6 @@ void connection_write_headers(struct connection *c)
         ;
 }
 
-void connection_take_back(struct connection *c, unsigned at)
-{
-    size_t kept = c->out_handed + (size_t)(c->queue[at].begin - c->handed);
-    wipe(c->out_memory + kept, c->out.used - kept);
-    c->out.used = kept;
-    c->out_traced = c->out_traced < kept ? c->out_traced : kept;
-    c->written = at;
-}
-
 /* The next bytes of the body that follows the last written header. */
 static struct slice body_part(struct connection *c)
 {
@@ -279,7 +270,18 @@ static bool is_unsent(const struct connection *c)
 static bool is_answering_early(const struct connection *c)
 {
     bool begun = c->input.size || (!c->answer_over && http_response_begun(&c->response));
-    return begun && c->written && c->handed < c->queue[0].end;
+    REQUIRE(!begun || c->written > 0);
+    return begun && c->handed < c->queue[0].end;
+}
+
+/* Nobody needs answers to withdrawn requests that were not sent. */
+static void drop_withdrawn(struct connection *c)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->queue[i].transfer)
+            c->queue[kept++] = c->queue[i];
+    c->count = kept;
 }
 
 /* Replaces a connection on which nothing was sent yet by a new one. A fresh connection is replaced only
@@ -289,6 +291,7 @@ static bool replace(struct connection *c)
     bool used = c->used;
     if (!used && c->replaced)
         return false;
+    drop_withdrawn(c);
     shut(c);
     connection_open(c);
     c->replaced = !used;

@@ -41,9 +41,6 @@ enum quiet connection_listen(struct connection *c);
 /* Writes the headers of the queued requests, as many as fit. */
 void connection_write_headers(struct connection *c);
 
-/* Takes back the headers from this entry of the queue on, of which nothing was handed over; they are written again. */
-void connection_take_back(struct connection *c, unsigned at);
-
 /* Hands over as much as the transport takes; checks for unsolicited data before the first byte. */
 void connection_send_pending(struct connection *c);
 

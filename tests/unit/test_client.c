@@ -82,24 +82,6 @@ static enum connection_event step_transfer(unsigned number)
     return connection_step(&transfers[number], &part);
 }
 
-/* It waits in a buffer; nobody would look at what comes of it. */
-static void what_was_given_up_before_it_was_sent_is_not_sent_later(void **state)
-{
-    (void)state;
-    open_connection();
-    room = 5;
-    send(0);
-    send(1);
-    send(2);
-    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
-    connection_withdraw(&transfers[1]);
-    room = 100;
-    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
-    assert_int_equal(room, 100 - (2 * (header_size + 2) - 5));
-    assert_true(transfers[0].sent && transfers[2].sent);
-    connection_end(&connection);
-}
-
 /* Its answer is read all the same, before those of the others. */
 static void behind_a_request_that_was_given_up_others_are_answered(void **state)
 {
@@ -179,48 +161,11 @@ static void a_request_that_was_given_up_unsent_does_not_follow_to_the_next_conne
     send(1);
     connection_withdraw(&transfers[0]);
     end = REGTAG_IO_CLOSED;
-    connection_begin_step(&connection);
-    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
+    assert_false(connection_idle(&connection));
     assert_true(connection.want_open);
     assert_int_equal(connection.count, 1);
     assert_ptr_equal(connection.queue[0].transfer, &transfers[1]);
     connection_end(&connection);
-}
-
-/* Nobody has asked for what has come behind the answer to the one before it. */
-static void
-what_follows_a_request_that_was_given_up_unsent_does_not_get_an_answer_that_came_before(void **state)
-{
-    struct regtag_want want;
-    (void)state;
-    open_connection();
-    room = header_size + 2;
-    for (unsigned i = 0; i < COUNT(transfers); i++)
-        send(i);
-    assert_int_equal(step_transfer(0), CONNECTION_WAIT);
-    connection_begin_step(&connection);
-    answers = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    assert_int_equal(step_transfer(0), CONNECTION_HEAD);
-    assert_int_equal(step_transfer(0), CONNECTION_END);
-    connection_withdraw(&transfers[1]);
-    connection.awaited = true;
-    connection_want(&connection, &want, 1);
-    assert_int_equal(step_transfer(2), CONNECTION_WAIT);
-    assert_true(connection.want_open);
-    assert_false(transfers[2].sent);
-    connection_end(&connection);
-}
-
-/* It never will. */
-static void
-behind_a_request_that_was_given_up_a_header_that_does_not_fit_ends_the_connection(void **state)
-{
-    (void)state;
-    give_up_the_first(SIZE_MAX);
-    header_size = sizeof connection.out_memory;
-    send(2);
-    assert_true(connection_idle(&connection));
-    assert_false(connection.open);
 }
 
 /* The caller has not opened the connection: what the transport has there is another one, or none. */
@@ -230,19 +175,17 @@ static void what_was_given_up_before_its_connection_was_opened_is_not_sent(void 
     open_connection();
     send(0);
     send(1);
-    send(2);
     connection.want_open = true;
-    assert_int_equal(step_transfer(2), CONNECTION_WAIT);
-    connection_withdraw(&transfers[1]);
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
     connection_withdraw(&transfers[0]);
     room = 100;
     connection_idle(&connection);
     assert_int_equal(room, 100);
     assert_true(connection.want_open);
     connection.want_open = false;
-    assert_int_equal(step_transfer(2), CONNECTION_WAIT);
+    assert_int_equal(step_transfer(1), CONNECTION_WAIT);
     assert_int_equal(room, 100 - header_size - 2);
-    assert_true(transfers[2].sent);
+    assert_true(transfers[1].sent);
     connection_end(&connection);
 }
 
@@ -573,11 +516,6 @@ int main(void)
         cmocka_unit_test(behind_a_request_that_was_given_up_others_are_lost_with_the_connection),
         cmocka_unit_test(what_answers_a_request_that_was_given_up_oddly_ends_the_connection),
         cmocka_unit_test(a_request_that_was_given_up_unsent_does_not_follow_to_the_next_connection),
-        cmocka_unit_test(
-            behind_a_request_that_was_given_up_a_header_that_does_not_fit_ends_the_connection),
-        cmocka_unit_test(
-            what_follows_a_request_that_was_given_up_unsent_does_not_get_an_answer_that_came_before),
-        cmocka_unit_test(what_was_given_up_before_it_was_sent_is_not_sent_later),
         cmocka_unit_test(what_was_given_up_before_its_connection_was_opened_is_not_sent),
         cmocka_unit_test(those_that_wait_for_a_request_that_is_given_up_go_on),
         cmocka_unit_test(the_clock_of_a_request_starts_when_it_is_its_turn),
