@@ -1179,9 +1179,8 @@ static void note_lost(struct wire *w, const char *bytes, size_t size)
         add_text(&w->history, "lost %s %s\n", method, strrchr(target, '/') + 1);
 }
 
-static ptrdiff_t wire_write(void *context, unsigned connection, const void *bytes, size_t size)
+static ptrdiff_t write_some(struct wire *w, unsigned connection, const void *bytes, size_t size)
 {
-    struct wire *w = context;
     if (!is_usable(w, connection, size))
         return REGTAG_IO_FAILED;
     if (w->now < w->c->up_at)
@@ -1211,6 +1210,33 @@ static ptrdiff_t wire_write(void *context, unsigned connection, const void *byte
     answer_early(w);
     serve(w);
     return (ptrdiff_t)size;
+}
+
+/* What could not be written has to be offered again: over TLS it is in a record already. */
+static void compare_offers(struct wire *w, const void *bytes, size_t size)
+{
+    const struct wire_line *c = w->c;
+    size_t known = c->offered < sizeof c->offer ? c->offered : sizeof c->offer;
+    if (size < c->offered || memcmp(bytes, c->offer, known) != 0)
+        w->misuse = "what could not be written is not offered again";
+}
+
+static void note_offer(struct wire_line *c, const char *bytes, size_t size)
+{
+    c->offered = size;
+    memcpy(c->offer, bytes, size < sizeof c->offer ? size : sizeof c->offer);
+}
+
+static ptrdiff_t wire_write(void *context, unsigned connection, const void *bytes, size_t size)
+{
+    struct wire *w = context;
+    ptrdiff_t taken = write_some(w, connection, bytes, size);
+    if (taken == REGTAG_IO_FAILED)
+        return taken;
+    compare_offers(w, bytes, size);
+    size_t moved = taken > 0 ? (size_t)taken : 0;
+    note_offer(w->c, (const char *)bytes + moved, size - moved);
+    return taken;
 }
 
 static void wire_failure(void *context, unsigned connection, struct regtag_failure *f)
@@ -1265,6 +1291,7 @@ static void connect_anew(struct wire *w, const struct regtag_origin *origin)
     w->c->speak_at = 0;
     w->c->up_at = w->connecting == WIRE_NEVER ? WIRE_NEVER : w->now + w->connecting;
     w->c->held.size = 0;
+    w->c->offered = 0;
     w->c->blocked = false;
     w->c->hasty = false;
     w->c->surplus_at = SIZE_MAX;

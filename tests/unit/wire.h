@@ -207,6 +207,8 @@ struct wire_line {
     size_t hold_at;          /* where in `out` a Retry-After ends, or SIZE_MAX, */
     uint64_t hold;           /* and how many milliseconds it says */
     uint64_t sent, received; /* bytes, of the client, since the beginning */
+    size_t offered;          /* bytes that could not be written when they were offered last, */
+    char offer[256];         /* and the first of them */
     unsigned last;           /* in `taken`: 1 + the last request here since it was opened, or 0 */
     bool uploading;          /* a PATCH has begun, */
     size_t upload_at;        /* when its upload had so many bytes */
