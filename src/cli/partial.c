@@ -152,10 +152,10 @@ enum partial_state partial_open(struct partial *p, const struct place *place, co
 int partial_write(struct partial *p, uint64_t at, const void *bytes, size_t size)
 {
     const char *from = bytes;
-    if (at == 0 && p->size) {
-        if (ftruncate(p->fd, 0) != 0 || lseek(p->fd, 0, SEEK_SET) != 0)
+    if (at != p->size) {
+        if (ftruncate(p->fd, (off_t)at) != 0 || lseek(p->fd, (off_t)at, SEEK_SET) < 0)
             return errno;
-        p->size = 0;
+        p->size = at;
     }
     while (size) {
         ssize_t n = write(p->fd, from, size);

@@ -27,7 +27,8 @@ enum partial_state { PARTIAL_OPEN, PARTIAL_AGAIN, PARTIAL_FAILED };
 enum partial_state partial_open(struct partial *p, const struct place *place, const char *digest,
                                 uint64_t deadline, bool quiet, struct error *e);
 
-/* Appends the bytes that belong at this offset; at 0, they replace all that was there. Returns 0, or errno. */
+/* Writes the bytes that belong at this offset; what was there from it on, as after a write that was cut short, goes. Returns
+ * 0, or errno. */
 int partial_write(struct partial *p, uint64_t at, const void *bytes, size_t size);
 
 /* Has the disk keep the complete file. Returns 0, or errno. */

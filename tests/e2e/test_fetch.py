@@ -623,6 +623,25 @@ def test_a_full_disk_is_named(fetch, store, folder):
     assert files_below(folder) == {"a": b"old\n", partial_name(A): A[:4096]}
 
 
+def test_a_disk_that_is_full_for_a_moment_leaves_no_wrong_bytes(fetch, store, folder, tmp_path):
+    """While b is copied from a, which has the same bytes, a write is cut short; the rest is downloaded."""
+    data = b"".join(b"%07d\n" % line for line in range(6000))
+    store.put_files("repo", "old", {"a": data, "b": data, "c": B})
+    pid = tmp_path / "pid"
+
+    def respond(request, blob):
+        most = 20_000 if blob == B else resource.RLIM_INFINITY
+        resource.prlimit(int(pid.read_text()), resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        return store.part(request, blob)
+
+    store.blob = respond
+
+    result = fetch("-o", folder, preexec_fn=lambda: pid.write_text(str(os.getpid())))
+
+    assert result.status == 0, result
+    assert files_below(folder) == {"a": data, "b": data, "c": B}
+
+
 def test_the_disk_has_a_file_before_and_after_it_is_renamed(strace, store, server, folder):
     store.put_files("repo", "old", {"a": A})
     old_file(folder / "a")
