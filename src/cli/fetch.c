@@ -246,10 +246,12 @@ static void copy_twin(struct fetch *f)
 {
     struct regtag_layer layer;
     struct place twin = f->place;
+    const char *title = f->path + f->base;
+    size_t folder = (size_t)(f->place.name - title);
     for (uint64_t n = 0; f->at == 0 && find_layer(f, &n, &layer) && n < f->number; n++) {
-        const char *slash = strrchr(layer.title, '/');
-        twin.name = slash ? slash + 1 : layer.title;
-        int fd = strcmp(layer.digest, f->digest) == 0 ? place_file(&twin) : -1;
+        twin.name = layer.title + folder;
+        bool near = strncmp(layer.title, title, folder) == 0 && !strchr(twin.name, '/');
+        int fd = near && strcmp(layer.digest, f->digest) == 0 ? place_file(&twin) : -1;
         if (fd < 0)
             continue;
         file_scan(fd, f->size, f->deadline, keep, f);

@@ -604,6 +604,16 @@ def test_files_with_the_same_bytes_are_downloaded_once_before_any_is_replaced(fe
     assert sum(one.path.endswith(digest_of(A)) for one in blob_requests(server)) == 2  # one for each folder
 
 
+def test_a_file_of_the_same_name_in_another_folder_is_not_taken_for_one_with_the_same_bytes(fetch, store, server, folder):
+    store.put_files("repo", "old", {"x/a": A, "y/b": A, "y/a": A})
+    (folder / "y").mkdir()
+    old_file(folder / "y/a")
+
+    assert fetch("-o", folder).status == 0
+    assert files_below(folder) == {"x/a": A, "y/b": A, "y/a": A}
+    assert sum(one.path.endswith(digest_of(A)) for one in blob_requests(server)) == 2  # one for each folder
+
+
 # ---- Folders and disks
 
 
