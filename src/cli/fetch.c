@@ -264,7 +264,7 @@ static void resume(struct fetch *f)
     progress_begin(0, f->size);
     file_scan(f->partial.fd, f->size, f->deadline, have, f);
     f->partial.size = f->at;
-    if (f->second)
+    if (f->second && f->size)
         copy_twin(f);
 }
 

@@ -614,6 +614,18 @@ def test_a_file_of_the_same_name_in_another_folder_is_not_taken_for_one_with_the
     assert sum(one.path.endswith(digest_of(A)) for one in blob_requests(server)) == 2  # one for each folder
 
 
+def test_empty_files_are_not_copied_from_each_other(strace, store, server, folder):
+    """There may be thousands of them, and each would be compared with all others."""
+    names = ["a", "b", "c"]
+    store.put_files("repo", "old", {name: b"" for name in names})
+
+    result, trace = strace(["-e", "trace=openat"], ["fetch", f"{server.host}/repo:old", "-o", folder])
+
+    assert result.status == 0
+    assert files_below(folder) == {name: b"" for name in names}
+    assert "openat(" in trace and '"a"' not in trace
+
+
 # ---- Folders and disks
 
 
