@@ -134,6 +134,6 @@ enum paging_event paging_next(struct paging *p, const struct http_response *resp
 
 void paging_tell(const struct regtag *r, const struct error *why)
 {
-    VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s",
-              SLICE_ARG(r->reference.name), why->text);
+    VERB_TELL(r, REGTAG_TRACE_WARNING, "%.*s: the list may be incomplete: %s", SLICE_ARG(r->image->name),
+              why->text);
 }

@@ -638,6 +638,24 @@ static void test_pages_that_form_a_circle_end(void **state)
     }
 }
 
+/* It is the source that has this list. */
+static void test_of_a_copy_the_source_is_named(void **state)
+{
+    (void)state;
+    begin_signed(&run, 1);
+    take_notes(&run, false);
+    widen(&run, 4);
+    begin_signed_again(&run);
+    run.wire.manners.fields = TO_NEXT;
+    list_pages(TO_NEXT, NONE, 1);
+    push_index(&run, "next", NONE, 1, NULL);
+    assert_int_equal(regtag_copy(run.regtag, "localhost/a:base", "localhost/b:new"), REGTAG_OK);
+    run_on(&run);
+    assert_int_equal(count_of(run.notes, "!localhost/a: the list may be incomplete"), 1);
+    expect_end(&run, REGTAG_E_UNSIGNED);
+    finish(&run);
+}
+
 /* Unless there is a good one elsewhere, it is a failure: 404, too, since there was a page. */
 static void test_a_page_that_fails_is_a_failure(void **state)
 {
@@ -989,6 +1007,7 @@ int main(void)
         cmocka_unit_test(test_of_the_referrers_on_all_pages_32_are_looked_at),
         cmocka_unit_test(test_pages_without_end_are_given_up),
         cmocka_unit_test(test_pages_that_form_a_circle_end),
+        cmocka_unit_test(test_of_a_copy_the_source_is_named),
         cmocka_unit_test(test_a_page_that_fails_is_a_failure),
         cmocka_unit_test(test_a_page_must_have_the_digest_that_is_stated),
         cmocka_unit_test(test_behind_answers_that_do_not_count_the_first_page_comes_again),
