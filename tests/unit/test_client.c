@@ -421,6 +421,30 @@ static void behind_a_request_that_was_given_up_and_is_not_answered_others_go_on(
     wire_free(&registry);
 }
 
+/* It was stepped before the one that found out that their connection has ended. */
+static void what_is_lost_with_another_request_goes_out_again_at_once(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    registry.manners.delay = 10;
+    events[0] = events[2] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", true);
+    take_steps(2);
+    ask(0, METHOD_HEAD, "new", true);
+    take_steps(2);
+    assert_true(exchanges[0].transfer.pipelined);
+    lose(0);
+    step_exchanges(2);
+    assert_int_equal(events[1], EXCHANGE_FAILED);
+    assert_int_equal(events[0], EXCHANGE_WAIT);
+    assert_int_equal(client.context.wake, client.context.now);
+    run_exchanges();
+    expect_answers(1);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Logins ---------------------------------------------------------------------------------- */
 
 /* Whoever has waited for a login goes on, though what it was for was given up behind it in the same step. */
@@ -520,6 +544,7 @@ int main(void)
         cmocka_unit_test(those_that_wait_for_a_request_that_is_given_up_go_on),
         cmocka_unit_test(the_clock_of_a_request_starts_when_it_is_its_turn),
         cmocka_unit_test(behind_a_request_that_was_given_up_and_is_not_answered_others_go_on),
+        cmocka_unit_test(what_is_lost_with_another_request_goes_out_again_at_once),
         cmocka_unit_test(a_login_does_not_wait_for_a_redirect_that_waits_for_it),
         cmocka_unit_test(a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it),
         cmocka_unit_test(those_that_wait_for_a_login_that_is_given_up_go_on),
