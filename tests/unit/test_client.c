@@ -515,6 +515,24 @@ static void a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits
     wire_free(&registry);
 }
 
+/* It has a token that has expired, and no use for another one: those that come later would wait for its login. */
+static void what_is_in_vain_does_not_log_in(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.auth.scheme = AUTH_BEARER;
+    snprintf(client.remote.auth.realm, sizeof client.remote.auth.realm, "http://localhost/token");
+    client.remote.auth.refused = true;
+    ask(0, METHOD_HEAD, "new", false);
+    ask(1, METHOD_HEAD, "base", false);
+    step_exchanges(2);
+    assert_int_equal(events[0], EXCHANGE_FAILED);
+    assert_int_equal(events[1], EXCHANGE_FAILED);
+    assert_null(client.logging_in);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Retries --------------------------------------------------------------------------------- */
 
 static void nothing_is_tried_again_when_time_is_up(void **state)
@@ -548,6 +566,7 @@ int main(void)
         cmocka_unit_test(a_login_does_not_wait_for_a_redirect_that_waits_for_it),
         cmocka_unit_test(a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it),
         cmocka_unit_test(those_that_wait_for_a_login_that_is_given_up_go_on),
+        cmocka_unit_test(what_is_in_vain_does_not_log_in),
         cmocka_unit_test(nothing_joins_where_the_server_speaks_unasked),
         cmocka_unit_test(a_header_that_does_not_fit_behind_another_waits),
         cmocka_unit_test(what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another),
