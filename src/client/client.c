@@ -197,14 +197,14 @@ static bool is_in_vain(struct client *c, struct exchange *x)
 enum exchange_event client_step(struct client *c, struct exchange *x, struct slice *part)
 {
     for (;;) {
-        if (!c->logging_in && needs_renewal(x)) {
-            remote_tell(x->remote, REGTAG_TRACE_NOTE, "the token has expired");
-            log_in(c, x, LOGIN_TOKEN);
-        }
         if (waits_for_login(c, x))
             return EXCHANGE_WAIT;
         if (is_in_vain(c, x))
             return refused(x);
+        if (!c->logging_in && needs_renewal(x)) {
+            remote_tell(x->remote, REGTAG_TRACE_NOTE, "the token has expired");
+            log_in(c, x, LOGIN_TOKEN);
+        }
         enum exchange_event event = c->logging_in == x ? step_login(c, x) : EXCHANGE_END;
         if (event != EXCHANGE_END)
             return event;

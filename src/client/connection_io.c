@@ -60,6 +60,8 @@ void connection_close(struct connection *c)
         connection_lose(&c->queue[i]);
     c->count = 0;
     connection_make_room(c);
+    if (c->cut_short) /* those that were stepped before this do not know yet */
+        c->context->wake = c->context->now;
     shut(c);
 }
 

@@ -220,14 +220,15 @@ static bool is_stalled(const struct exchange *x, uint64_t limit)
     return false;
 }
 
-/* How long to wait while nothing comes, 0 being forever. For a pipelined request, perhaps nothing ever will. If there is
- * nothing to send, it is not this server that stalls: whoever brings it needs time to try again. */
+/* How long to wait while nothing comes, 0 being forever. For a pipelined request, perhaps nothing ever will, once there is a
+ * connection. If there is nothing to send, it is not this server that stalls: whoever brings it needs time to try again. */
 static uint64_t patience(const struct exchange *x)
 {
+    const struct connection *c = x->transfer.connection;
     uint64_t stall = x->remote->context->config->stall;
-    if (x->transfer.connection->starved)
+    if (c->starved)
         return stall < UINT64_MAX / STARVED ? stall * STARVED : stall;
-    if (!x->request.pipelined || !x->transfer.pipelined || x->transfer.answered)
+    if (!x->request.pipelined || !x->transfer.pipelined || x->transfer.answered || !c->up)
         return stall;
     uint64_t limit = pipeline_patience(x->remote);
     return stall && stall < limit ? stall : limit;

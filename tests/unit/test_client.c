@@ -421,6 +421,58 @@ static void behind_a_request_that_was_given_up_and_is_not_answered_others_go_on(
     wire_free(&registry);
 }
 
+/* That it was sent behind another one says nothing about a server that was not reached yet: it has the time of any other. */
+static void behind_a_request_that_was_given_up_others_wait_for_the_connection(void **state)
+{
+    (void)state;
+    for (unsigned opened = 0; opened < 2; opened++) {
+        open_client();
+        client.remote.in_use = 2;
+        config.stall = 5000;
+        registry.connecting = 3000;
+        events[0] = events[2] = EXCHANGE_END;
+        ask(1, METHOD_HEAD, "base", true);
+        if (opened)
+            take_steps(2);
+        ask(0, METHOD_HEAD, "new", true);
+        client_begin_step(&client, 0, 60000);
+        for (unsigned i = 2; i-- > 0;)
+            exchange_step(&exchanges[i], &(struct slice){NULL, 0});
+        assert_true(exchanges[0].transfer.pipelined);
+        client_cancel(&client, &exchanges[1]);
+        events[1] = EXCHANGE_END;
+        run_exchanges();
+        expect_answers(1);
+        assert_int_equal(registry.connections, 1);
+        client_end(&client);
+        wire_free(&registry);
+    }
+}
+
+/* It was stepped before the one that found out that their connection has ended. */
+static void what_is_lost_with_another_request_goes_out_again_at_once(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.in_use = 2;
+    registry.manners.delay = 10;
+    events[0] = events[2] = EXCHANGE_END;
+    ask(1, METHOD_HEAD, "base", true);
+    take_steps(2);
+    ask(0, METHOD_HEAD, "new", true);
+    take_steps(2);
+    assert_true(exchanges[0].transfer.pipelined);
+    lose(0);
+    step_exchanges(2);
+    assert_int_equal(events[1], EXCHANGE_FAILED);
+    assert_int_equal(events[0], EXCHANGE_WAIT);
+    assert_int_equal(client.context.wake, client.context.now);
+    run_exchanges();
+    expect_answers(1);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Logins ---------------------------------------------------------------------------------- */
 
 /* Whoever has waited for a login goes on, though what it was for was given up behind it in the same step. */
@@ -491,6 +543,24 @@ static void a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits
     wire_free(&registry);
 }
 
+/* It has a token that has expired, and no use for another one: those that come later would wait for its login. */
+static void what_is_in_vain_does_not_log_in(void **state)
+{
+    (void)state;
+    open_client();
+    client.remote.auth.scheme = AUTH_BEARER;
+    snprintf(client.remote.auth.realm, sizeof client.remote.auth.realm, "http://localhost/token");
+    client.remote.auth.refused = true;
+    ask(0, METHOD_HEAD, "new", false);
+    ask(1, METHOD_HEAD, "base", false);
+    step_exchanges(2);
+    assert_int_equal(events[0], EXCHANGE_FAILED);
+    assert_int_equal(events[1], EXCHANGE_FAILED);
+    assert_null(client.logging_in);
+    client_end(&client);
+    wire_free(&registry);
+}
+
 /* ---- Retries --------------------------------------------------------------------------------- */
 
 static void nothing_is_tried_again_when_time_is_up(void **state)
@@ -520,9 +590,12 @@ int main(void)
         cmocka_unit_test(those_that_wait_for_a_request_that_is_given_up_go_on),
         cmocka_unit_test(the_clock_of_a_request_starts_when_it_is_its_turn),
         cmocka_unit_test(behind_a_request_that_was_given_up_and_is_not_answered_others_go_on),
+        cmocka_unit_test(behind_a_request_that_was_given_up_others_wait_for_the_connection),
+        cmocka_unit_test(what_is_lost_with_another_request_goes_out_again_at_once),
         cmocka_unit_test(a_login_does_not_wait_for_a_redirect_that_waits_for_it),
         cmocka_unit_test(a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits_for_it),
         cmocka_unit_test(those_that_wait_for_a_login_that_is_given_up_go_on),
+        cmocka_unit_test(what_is_in_vain_does_not_log_in),
         cmocka_unit_test(nothing_joins_where_the_server_speaks_unasked),
         cmocka_unit_test(a_header_that_does_not_fit_behind_another_waits),
         cmocka_unit_test(what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_another),
