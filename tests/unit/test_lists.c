@@ -390,6 +390,27 @@ static void a_page_that_fills_the_memory_late_is_read_on(void **state)
     }
 }
 
+/* The second page has more names than there are places for, and it waits for those that were sent behind its GET. They go out again
+ * over the other connection, once, and the page's connection stays. */
+static void lookups_behind_a_page_that_waits_for_them_are_sent_again(void **state)
+{
+    (void)state;
+    begin(&run);
+    push_tags(126);
+    run.config.manifest_max = 180;
+    run.wire.manners.delay = 50;
+    run.wire.manners.page = 64;
+    widen(&run, 2);
+    list(true, 0);
+    expect_end(&run, REGTAG_OK);
+    assert_int_equal(run.listed, 128);
+    assert_in_range(run.wire.heads, 128 + 1, 128 + 15);
+    assert_int_equal(run.wire.gets, 2);
+    assert_int_equal(run.wire.connections, 2);
+    assert_true(run.wire.now < 1000);
+    finish(&run);
+}
+
 /* So are tokens meanwhile, which expire. */
 static void a_login_does_not_wait_for_the_page(void **state)
 {
@@ -430,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_pause_without_end_is_for_one_tag),
         cmocka_unit_test(in_little_memory_a_long_page_is_read_bit_by_bit),
         cmocka_unit_test(a_page_that_fills_the_memory_late_is_read_on),
+        cmocka_unit_test(lookups_behind_a_page_that_waits_for_them_are_sent_again),
         cmocka_unit_test(a_login_does_not_wait_for_the_page),
     };
     return cmocka_run_group_tests_name("lists", tests, NULL, NULL);
