@@ -382,10 +382,15 @@ static void step_to_end(struct fetch *f)
     } while (event != REGTAG_DONE && event != REGTAG_ERROR);
 }
 
+bool fetch_to_output(const struct fetch_job *job)
+{
+    return !job->to_folder && job->output && strcmp(job->output, "-") == 0;
+}
+
 bool fetch_check(const struct fetch_job *job, struct error *e)
 {
     const struct options *o = job->options;
-    bool to_output = strcmp(job->output, "-") == 0;
+    bool to_output = fetch_to_output(job);
     const char *problem = NULL;
     if (o->blob && (o->layer != NONE || o->title || o->media_type || o->platform))
         problem = "--blob cannot be combined with --layer, --title, --media-type or --platform";
@@ -406,7 +411,7 @@ static void set_up(struct fetch *f, struct fetch_job *job, struct error *e)
     f->e = e;
     f->number = NONE;
     f->place.folder = f->partial.fd = -1;
-    f->to_output = !job->to_folder && strcmp(job->output, "-") == 0;
+    f->to_output = fetch_to_output(job);
     f->to_folder = job->to_folder || (!f->to_output && place_is_folder(job->output));
 }
 

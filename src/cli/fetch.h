@@ -20,6 +20,9 @@ struct fetch_job {
     uint64_t pause; /* out: milliseconds that the server has asked to be left alone for */
 };
 
+/* Whether the data goes to standard output. */
+bool fetch_to_output(const struct fetch_job *job);
+
 /* Finds out what is wrong with the job, before anything is sent. False, and e set. */
 bool fetch_check(const struct fetch_job *job, struct error *e);
 

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "cli/fetch.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -12,7 +10,6 @@ static int run(struct options *o, uint64_t deadline)
                             .output = o->output,
                             .report = true,
                             .retries = (unsigned)o->retries};
-    bool to_output = o->output && strcmp(o->output, "-") == 0;
     struct error e;
     error_clear(&e);
     if (!o->output)
@@ -21,7 +18,7 @@ static int run(struct options *o, uint64_t deadline)
         fetch_run(&job, deadline, &e);
     else if (e.status == REGTAG_E_CREDENTIALS)
         fetch_fail(&job, &e);
-    if (e.status && !(to_output && output_problem())) /* else main says it */
+    if (e.status && !(fetch_to_output(&job) && output_problem())) /* else main says it */
         report_problem(&e);
     return e.status;
 }
