@@ -251,6 +251,12 @@ static void open_client(void)
     remote_widen(&client.remote, 1);
 }
 
+static void close_client(void)
+{
+    client_end(&client);
+    wire_free(&registry);
+}
+
 static void ask(unsigned number, enum method method, const char *tag, bool pipelined)
 {
     const struct request q = {.method = method,
@@ -341,8 +347,7 @@ static void what_was_lost_on_an_idle_connection_joins_what_is_in_flight_on_anoth
     expect_answers(3);
     assert_int_equal(registry.connections, 3);
     assert_int_equal(registry.requests, 6);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* Others have been stepped already when it is given up: sent, or before its connection is up. */
@@ -362,8 +367,7 @@ static void those_that_wait_for_a_request_that_is_given_up_go_on(void **state)
         assert_true(client.context.wake > client.context.now);
         client_cancel(&client, &exchanges[1]);
         assert_int_equal(client.context.wake, client.context.now);
-        client_end(&client);
-        wire_free(&registry);
+        close_client();
     }
 }
 
@@ -388,8 +392,7 @@ static void the_clock_of_a_request_starts_when_it_is_its_turn(void **state)
     assert_int_equal(events[1], EXCHANGE_END);
     assert_int_equal(events[0], EXCHANGE_WAIT);
     assert_true(client.context.wake < 10000);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* Nobody waits for it: the connection is closed, and those behind it go out again. */
@@ -417,8 +420,7 @@ static void behind_a_request_that_was_given_up_and_is_not_answered_others_go_on(
     assert_true(registry.now < 5000);
     assert_int_equal(events[0], EXCHANGE_END);
     assert_int_equal(exchanges[0].response->status, 200);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* That it was sent behind another one says nothing about a server that was not reached yet: it has the time of any other. */
@@ -444,8 +446,7 @@ static void behind_a_request_that_was_given_up_others_wait_for_the_connection(vo
         run_exchanges();
         expect_answers(1);
         assert_int_equal(registry.connections, 1);
-        client_end(&client);
-        wire_free(&registry);
+        close_client();
     }
 }
 
@@ -469,8 +470,7 @@ static void what_is_lost_with_another_request_goes_out_again_at_once(void **stat
     assert_int_equal(client.context.wake, client.context.now);
     run_exchanges();
     expect_answers(1);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* ---- Logins ---------------------------------------------------------------------------------- */
@@ -493,8 +493,7 @@ static void those_that_wait_for_a_login_that_is_given_up_go_on(void **state)
     assert_int_equal(client.context.wake, 60000);
     client_cancel(&client, &exchanges[1]);
     assert_int_equal(client.context.wake, client.context.now);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* It waits for the connection, and then for the login, which is redirected, too. */
@@ -516,8 +515,7 @@ static void a_login_does_not_wait_for_a_redirect_that_waits_for_it(void **state)
     ask(2, METHOD_HEAD, "old", false);
     run_exchanges();
     expect_answers(3);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* Back from another server it waits for the connection that the token server needs. */
@@ -539,8 +537,7 @@ static void a_login_does_not_wait_for_a_connection_that_is_claimed_by_what_waits
     ask(1, METHOD_HEAD, "base", false);
     run_exchanges();
     expect_answers(2);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* It has a token that has expired, and no use for another one: those that come later would wait for its login. */
@@ -557,8 +554,7 @@ static void what_is_in_vain_does_not_log_in(void **state)
     assert_int_equal(events[0], EXCHANGE_FAILED);
     assert_int_equal(events[1], EXCHANGE_FAILED);
     assert_null(client.logging_in);
-    client_end(&client);
-    wire_free(&registry);
+    close_client();
 }
 
 /* ---- Retries --------------------------------------------------------------------------------- */
