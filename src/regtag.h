@@ -335,7 +335,7 @@ struct regtag *regtag_init(void *memory, size_t size, const struct regtag_config
 /* After regtag_init, if there are `keys` in the configuration: says that the image of the operation must be signed with one
  * of them, by cosign: a signature at the tag sha256-HEX.sig, or a bundle among its referrers. With a `platform`, the image
  * or its index must be signed. Without this call, an operation with keys does not begin; programs that never call it do not
- * link the code behind it. REGTAG_E_USAGE: there are no keys, or there is no function to verify with. */
+ * link the code that looks for signatures. REGTAG_E_USAGE: there are no keys, or there is no function to verify with. */
 enum regtag_status regtag_require_signature(struct regtag *r);
 
 /* Each of these selects what to do; nothing is sent yet. Returns REGTAG_OK, or REGTAG_E_USAGE if a

@@ -20,8 +20,8 @@ struct paging {
     char url[URL_MAX + 1];     /* of the current page */
 };
 
-/* Writes where the image's repository is, "https://HOST/v2/REPOSITORY", to the memory of *p. The caller writes the rest of
- * the first page's URL behind it, and begins with that. */
+/* Writes where the image's repository is, "https://HOST/v2/REPOSITORY", to the memory of *p. The caller appends
+ * the rest of the first page's URL, and passes the writer to paging_begin. */
 struct writer paging_url(struct regtag *r, struct paging *p);
 void paging_begin(struct paging *p, const struct writer *url);
 

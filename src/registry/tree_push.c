@@ -425,7 +425,7 @@ enum regtag_status tree_begin(struct regtag *r, const struct provider *provider,
     if (tag.size)
         memcpy(v->tag, tag.data, tag.size);
     enum regtag_status status = guards_check(r, &name, v->by_digest ? 0 : 1);
-    if (v->by_digest) /* what is valid all the same is for all tags, of which there are none */
+    if (v->by_digest) /* a guard that is valid is for all tags, and there are none */
         memset(&r->guards, 0, sizeof r->guards);
     return status;
 }
