@@ -13,7 +13,7 @@ JSMN_VERSION = "1.1.0"
 SRC_URI = "https://regtag.example/releases/regtag-${PV}.tar.gz;name=regtag \
            https://github.com/Mbed-TLS/mbedtls/releases/download/mbedtls-${MBEDTLS_VERSION}/mbedtls-${MBEDTLS_VERSION}.tar.bz2;name=mbedtls \
            https://github.com/zserge/jsmn/archive/refs/tags/v${JSMN_VERSION}.tar.gz;name=jsmn;downloadfilename=jsmn-${JSMN_VERSION}.tar.gz"
-SRC_URI[regtag.sha256sum] = "a4d02b8b89e8ccaf6b3776b5dfc88105c189266ef722d5bdb88f410a10990a98"
+SRC_URI[regtag.sha256sum] = "80a36ede1ad0ebba2fd21afed1a2eae8e8020feb3e0be825ad34a064aa40d37d"
 SRC_URI[mbedtls.sha256sum] = "a7e8bcbec0e6f761b4af24f25677626b35f762f68eef79c08677a363212d11f6"
 SRC_URI[jsmn.sha256sum] = "5f0913a10657fe7ec8d5794ccf00a01000e3e1f2f1e1f143c34a0f7b47edcb38"
 
